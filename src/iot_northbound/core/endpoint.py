@@ -1,0 +1,55 @@
+"""An endpoint of the northbound API, as a value."""
+
+import re
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import attrs
+
+from iot_northbound.core.fields import check_id
+
+T = TypeVar("T")
+
+
+@attrs.define(frozen=True, eq=False, slots=False)
+class Endpoint(Generic[T]):
+    """Method, path template, result type and retry rule of one documented call."""
+
+    method: str
+    path: str
+    """Path template with snake_case places: ``/iocm/app/dm/v1.4.0/devices/{device_id}``."""
+    result: type[T]
+    """The DTO the answer becomes; ``type(None)`` for a call that returns nothing."""
+    section: str = attrs.field(kw_only=True)
+    """The REST chapter's section."""
+    success: int = attrs.field(default=200, kw_only=True)
+    """The documented success status (any 2xx is taken)."""
+    repeatable: bool = attrs.field(kw_only=True)
+    """Whether the call may be sent again when nobody knows if the first one arrived."""
+    authorized: bool = attrs.field(default=True, kw_only=True)
+    """Whether the call carries a token (login and refresh do not)."""
+
+    @repeatable.default
+    def _reads_only(self) -> bool:
+        return self.method == "GET"
+
+    @cached_property
+    def name(self) -> str:
+        """The low-cardinality name for logs, metrics and errors."""
+        return f"{self.method} {self.path}"
+
+    @cached_property
+    def places(self) -> tuple[str, ...]:
+        """The names of the path's places."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+    def url(self, values: dict[str, Any]) -> str:
+        """Return the path with its places filled in, percent-encoded.
+
+        Raises:
+            InvalidArgumentError: an id is empty or not text (1007).
+        """
+        if not values:
+            return self.path
+        return self.path.format_map({name: quote(check_id(name, value), safe="") for name, value in values.items()})

@@ -1,0 +1,288 @@
+"""What the reference fixes about a field, told in its annotation and held by the class itself.
+
+A DTO is an ordinary attrs class whose annotations carry the rules::
+
+    @request
+    class Tag2:
+        tag_name: Annotated[str, Text(1, 128)]
+        tag_type: int | None = None
+
+`request` turns the rules into validators that raise `InvalidArgumentError` (code 1007) naming field, value and
+rule; `response` only hides secrets, since what the platform sends is read leniently. A field's wire name is its
+own name in camelCase unless a `Wire` marker says otherwise. DTO modules must not use
+``from __future__ import annotations``: the markers are read from the live annotations.
+"""
+
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import attrs
+
+from iot_northbound.core.times import Timestamp, is_platform_time
+from iot_northbound.errors import InvalidArgumentError
+
+T = TypeVar("T")
+JsonObject = dict[str, Any]
+"""A free-form JSON object (the reference's ObjectNode); its values pass through exactly as they are."""
+
+
+@attrs.frozen
+class Text:
+    """Length limits of a text, in characters, both included."""
+
+    low: int = 0
+    high: int | None = None
+
+    @classmethod
+    def up_to(cls, high: int) -> "Text":
+        """Return the rule `String(high)` of the reference."""
+        return cls(0, high)
+
+    def broken_by(self, value: Any) -> str | None:
+        """Return the rule in words when `value` breaks it."""
+        if len(value) >= self.low and (self.high is None or len(value) <= self.high):
+            return None
+        if self.high is None:
+            return f"at least {self.low} characters"
+        return f"{self.low} to {self.high} characters" if self.low else f"at most {self.high} characters"
+
+
+@attrs.frozen
+class Range:
+    """Limits of a number, both included."""
+
+    low: int | None = None
+    high: int | None = None
+
+    def broken_by(self, value: Any) -> str | None:
+        """Return the rule in words when `value` breaks it."""
+        if (self.low is None or value >= self.low) and (self.high is None or value <= self.high):
+            return None
+        if self.high is None:
+            return f"{self.low} or more"
+        return f"{self.low} to {self.high}" if self.low is not None else f"{self.high} or less"
+
+
+@attrs.frozen
+class Items:
+    """Limits of the number of entries in a list, both included."""
+
+    low: int = 0
+    high: int | None = None
+
+    def broken_by(self, value: Any) -> str | None:
+        """Return the rule in words when `value` breaks it."""
+        if len(value) >= self.low and (self.high is None or len(value) <= self.high):
+            return None
+        return f"at least {self.low} entries" if self.high is None else f"{self.low} to {self.high} entries"
+
+
+@attrs.frozen
+class _Time:
+    def broken_by(self, value: Any) -> str | None:
+        if isinstance(value, datetime):
+            return None if value.tzinfo is not None else "a datetime with a time zone"
+        return None if is_platform_time(value) else "UTC as yyyyMMddTHHmmssZ, with or without milliseconds"
+
+
+@attrs.frozen
+class Wire:
+    """A wire name that is not the field's own name in camelCase, and further spellings read in answers."""
+
+    name: str
+    also: tuple[str, ...] = ()
+
+
+class _Secret:
+    """Marks a value that no repr, log or message may show."""
+
+
+SECRET = _Secret()
+TIME = _Time()
+TimeIn = Annotated[datetime | str, TIME]
+"""A time in a request: an aware datetime, or text in the platform's form."""
+
+_RULES = (Text, Range, Items, _Time)
+
+
+@attrs.frozen
+class FieldSpec:
+    """A field as the wire and the validators see it."""
+
+    name: str
+    wire: str
+    also: tuple[str, ...]
+    secret: bool
+    mandatory: bool
+    type: Any
+    """The annotation without its markers and without None."""
+    rules: tuple[Any, ...]
+
+
+def camel(name: str) -> str:
+    """Return a snake_case name in the wire's camelCase."""
+    head, *rest = name.rstrip("_").split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """Return an annotation's bare type, its markers and whether None is allowed."""
+    markers: tuple[Any, ...] = ()
+    optional = False
+    while True:
+        if typing.get_origin(annotation) is Annotated:
+            annotation, *extra = typing.get_args(annotation)
+            markers = (*extra, *markers)
+            continue
+        if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+            parts = typing.get_args(annotation)
+            if type(None) in parts:
+                optional = True
+                kept = [part for part in parts if part is not type(None)]
+                annotation = kept[0] if len(kept) == 1 else functools.reduce(lambda a, b: a | b, kept)
+                continue
+        return annotation, markers, optional
+
+
+@functools.cache
+def specs(cls: type) -> Mapping[str, FieldSpec]:
+    """Return the fields of a DTO class by their Python names."""
+    found = {}
+    for attribute in attrs.fields(cls):
+        bare, markers, optional = _strip(attribute.type)
+        wire = next((m for m in markers if isinstance(m, Wire)), Wire(camel(attribute.name)))
+        found[attribute.name] = FieldSpec(
+            attribute.name,
+            wire.name,
+            wire.also,
+            SECRET in markers,
+            not optional and attribute.metadata.get("mandatory", False),
+            bare,
+            tuple(m for m in markers if isinstance(m, _RULES)),
+        )
+    return types.MappingProxyType(found)
+
+
+def _expected(bare: Any) -> str:
+    names = {str: "text", int: "a whole number", float: "a number", bool: "True or False", datetime: "a datetime"}
+    if bare in names:
+        return names[bare]
+    origin = typing.get_origin(bare)
+    if origin is list:
+        return f"a list of {_expected(typing.get_args(bare)[0])}"
+    if origin is dict:
+        return "a JSON object (dict)"
+    if origin is types.UnionType:
+        return " or ".join(_expected(part) for part in typing.get_args(bare))
+    return bare.__name__ if isinstance(bare, type) else str(bare)
+
+
+def _fits(value: Any, bare: Any) -> bool:
+    if bare is Any:
+        return True
+    if bare is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if bare is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    origin = typing.get_origin(bare)
+    if origin is list:
+        (item,) = typing.get_args(bare)
+        return isinstance(value, (list, tuple)) and all(_fits(each, item) for each in value)
+    if origin is dict:
+        return isinstance(value, dict)
+    if origin is types.UnionType:
+        return any(_fits(value, part) for part in typing.get_args(bare))
+    return isinstance(value, bare)
+
+
+def _check(spec: FieldSpec, cls: type, value: Any) -> None:
+    where = f"{cls.__name__}.{spec.name}"
+    shown = "***" if spec.secret else repr(value)
+    if len(shown) > 120:
+        shown = f"{shown[:100]}… ({len(shown)} characters)"
+    if value is None:
+        if spec.mandatory:
+            raise InvalidArgumentError.of(where, "None", "it is mandatory")
+        return
+    if not _fits(value, spec.type):
+        raise InvalidArgumentError.of(where, shown, f"it must be {_expected(spec.type)}, not {type(value).__name__}")
+    for rule in spec.rules:
+        broken = rule.broken_by(value)
+        if broken:
+            raise InvalidArgumentError.of(where, shown, f"it must be {broken}")
+    if spec.mandatory and value == "":
+        raise InvalidArgumentError.of(where, "''", "it is mandatory and must not be empty")
+
+
+def _validator(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    cls = type(instance)
+    _check(specs(cls)[attribute.name], cls, value)
+
+
+def _hide(_: Any) -> str:
+    return "***"
+
+
+def _is_secret(attribute: "attrs.Attribute[Any]") -> bool:
+    return SECRET in _strip(attribute.type)[1]
+
+
+def _request_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
+    done = []
+    for attribute in fields:
+        changes: dict[str, Any] = {"validator": _validator}
+        if attribute.default is attrs.NOTHING:
+            # None stands for "not given", so that a forgotten field meets the validator's sentence, not a TypeError.
+            changes |= {"default": None, "metadata": {"mandatory": True}}
+        if _is_secret(attribute):
+            changes["repr"] = _hide
+        done.append(attribute.evolve(**changes))
+    return done
+
+
+def _response_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
+    return [attribute.evolve(repr=_hide) if _is_secret(attribute) else attribute for attribute in fields]
+
+
+@dataclass_transform(kw_only_default=True)
+def request(cls: type[T]) -> type[T]:
+    """Make an attrs class that holds the rules in its annotations, at construction and at each assignment."""
+    return attrs.define(cls, slots=True, kw_only=True, field_transformer=_request_fields)
+
+
+@dataclass_transform(kw_only_default=True)
+def response(cls: type[T]) -> type[T]:
+    """Make an attrs class for what the platform sends: every field optional, secrets hidden."""
+    return attrs.define(cls, slots=True, kw_only=True, field_transformer=_response_fields)
+
+
+def check_id(name: str, value: Any) -> str:
+    """Return `value` when it can stand in a path; refuse empty ids, which would address another resource."""
+    if not isinstance(value, str):
+        raise InvalidArgumentError.of(name, repr(value), f"it must be text, not {type(value).__name__}")
+    if not value.strip():
+        raise InvalidArgumentError.of(name, repr(value), "an id must not be empty")
+    return value
+
+
+__all__ = [
+    "SECRET",
+    "TIME",
+    "FieldSpec",
+    "Items",
+    "JsonObject",
+    "Range",
+    "Text",
+    "TimeIn",
+    "Timestamp",
+    "Wire",
+    "camel",
+    "check_id",
+    "request",
+    "response",
+    "specs",
+]

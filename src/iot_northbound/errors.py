@@ -1,0 +1,199 @@
+"""NorthApiException and its family: what went wrong, told so that a person can act and a program can choose."""
+
+from typing import Any, Self
+
+from iot_northbound.error_codes import Kind, explain
+
+
+class SdkCode:
+    """The SDK's own four-digit codes, with the meanings the Java SDK gave them."""
+
+    CLIENT_INTERNAL = "1001"
+    METHOD_INVALID = "1002"
+    NO_ANSWER = "1003"
+    UNREADABLE = "1004"
+    JSON_WITHOUT_CODE = "1005"
+    TLS = "1006"
+    INVALID_ARGUMENT = "1007"
+    CLIENT_INFO = "1008"
+    NO_TOKEN = "1009"
+    BLANK_IN_CREDENTIALS = "1010"
+    NOT_JSON = "1011"
+    FORBIDDEN_WITHOUT_CODE = "1012"
+
+
+class NorthApiException(Exception):
+    """A call failed: on the platform, on the way to it, or before it left.
+
+    Attributes:
+        error_code: the platform's code (six digits, mostly) or the SDK's own (1001 to 1012).
+        error_desc: what the platform, or the SDK, said about it.
+        http_status_code: the answer's status; None where no answer came.
+        http_reason_phrase: the phrase beside the status.
+        http_message: the answer's body where it is not the platform's JSON, cut to 2,000 characters.
+        endpoint: the call as method and path template, never with ids.
+        attempts: how often the request was sent, or tried.
+        elapsed: seconds from the call's start to its failure, waiting included.
+        outcome_unknown: True where the request may have taken effect although the call failed.
+        retry_after: seconds the platform asked to wait, where it did.
+    """
+
+    def __init__(
+        self,
+        error_code: str,
+        error_desc: str,
+        *,
+        http_status_code: int | None = None,
+        http_reason_phrase: str | None = None,
+        http_message: str | None = None,
+        endpoint: str | None = None,
+        attempts: int = 0,
+        elapsed: float = 0.0,
+        outcome_unknown: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(error_code, error_desc)
+        self.error_code = error_code
+        self.error_desc = error_desc
+        self.http_status_code = http_status_code
+        self.http_reason_phrase = http_reason_phrase
+        self.http_message = http_message
+        self.endpoint = endpoint
+        self.attempts = attempts
+        self.elapsed = elapsed
+        self.outcome_unknown = outcome_unknown
+        self.retry_after = retry_after
+
+    @property
+    def cause(self) -> str:
+        """The likely cause of the code, where it is a known one; empty otherwise."""
+        known = explain(self.error_code)
+        return known.cause if known else ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about the code, where it is a known one; empty otherwise."""
+        known = explain(self.error_code)
+        return known.remedy if known else ""
+
+    def __str__(self) -> str:
+        where = f" on {self.endpoint}" if self.endpoint else ""
+        status = f" (HTTP {self.http_status_code})" if self.http_status_code is not None else ""
+        parts = [f"{self.error_code}{where}{status}: {self.error_desc.rstrip('.')}."]
+        if self.attempts > 1:
+            parts.append(f"Given up after {self.attempts} attempts in {self.elapsed:.1f} s.")
+        if self.outcome_unknown:
+            parts.append("The request may have taken effect: look before you repeat it.")
+        if self.remedy:
+            parts.append(self.remedy)
+        return " ".join(parts)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.error_code!r}, {self.error_desc!r}, status={self.http_status_code})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.error_code, self.error_desc), self.__dict__
+
+
+def _rebuild(cls: type[NorthApiException], code: str, desc: str) -> NorthApiException:
+    return cls(code, desc)
+
+
+class NotFoundError(NorthApiException):
+    """What the call names does not exist on the platform."""
+
+
+class AlreadyExistsError(NorthApiException):
+    """What the call would create is there already."""
+
+
+class NotAuthorizedError(NorthApiException):
+    """The application may not do this, or its id or secret is wrong."""
+
+
+class BadTokenError(NotAuthorizedError):
+    """The token is missing, wrong or expired, and renewing it did not help."""
+
+
+class ThrottledError(NorthApiException):
+    """The platform allows no more calls for now."""
+
+
+class InvalidArgumentError(NorthApiException):
+    """A value is not acceptable, to the SDK (1007) or to the platform."""
+
+    @classmethod
+    def of(cls, where: str, shown: str, rule: str) -> Self:
+        """Return the SDK's own refusal (1007) of one value."""
+        return cls(SdkCode.INVALID_ARGUMENT, f"{where} = {shown}: {rule}")
+
+
+class DeviceOfflineError(NorthApiException):
+    """The device is not reachable now."""
+
+
+class QuotaReachedError(NorthApiException):
+    """A limit of the platform or the application is used up."""
+
+
+class PlatformFailureError(NorthApiException):
+    """The platform failed for a reason of its own."""
+
+
+class TlsError(NorthApiException):
+    """Certificates, keys or the TLS handshake: code 1006 from files, 1003 from the wire."""
+
+
+class RequestTimeoutError(NorthApiException):
+    """No answer came in time."""
+
+
+class ConnectionFailedError(NorthApiException):
+    """The platform could not be reached, or the connection broke."""
+
+
+class UnreadableAnswerError(NorthApiException):
+    """An answer came that is not what the API describes."""
+
+
+class WaitTimeoutError(NorthApiException):
+    """What was waited for did not end in time; `last_state` holds the last answer seen."""
+
+    def __init__(self, error_code: str, error_desc: str, *, last_state: Any = None, **rest: Any) -> None:
+        super().__init__(error_code, error_desc, **rest)
+        self.last_state = last_state
+
+
+BY_KIND: dict[Kind, type[NorthApiException]] = {
+    Kind.NOT_FOUND: NotFoundError,
+    Kind.ALREADY_EXISTS: AlreadyExistsError,
+    Kind.NOT_AUTHORIZED: NotAuthorizedError,
+    Kind.BAD_TOKEN: BadTokenError,
+    Kind.THROTTLED: ThrottledError,
+    Kind.INVALID_ARGUMENT: InvalidArgumentError,
+    Kind.DEVICE_OFFLINE: DeviceOfflineError,
+    Kind.QUOTA_REACHED: QuotaReachedError,
+    Kind.PLATFORM_FAILURE: PlatformFailureError,
+    Kind.OTHER: NorthApiException,
+}
+
+_BY_STATUS: dict[int, type[NorthApiException]] = {
+    400: InvalidArgumentError,
+    401: NotAuthorizedError,
+    403: NotAuthorizedError,
+    404: NotFoundError,
+    409: AlreadyExistsError,
+    429: ThrottledError,
+}
+
+
+def class_for(error_code: str, http_status_code: int | None) -> type[NorthApiException]:
+    """Return the exception class of an answer: by its code where that is known, else by its status."""
+    known = explain(error_code)
+    if known is not None and known.kind is not Kind.OTHER:
+        return BY_KIND[known.kind]
+    if http_status_code is None:
+        return NorthApiException
+    if http_status_code >= 500:
+        return PlatformFailureError
+    return _BY_STATUS.get(http_status_code, NorthApiException)
