@@ -1,6 +1,7 @@
 """An endpoint of the northbound API, as a value."""
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -29,6 +30,10 @@ class Endpoint(Generic[T]):
     """Whether the call may be sent again when nobody knows if the first one arrived."""
     authorized: bool = attrs.field(default=True, kw_only=True)
     """Whether the call carries a token (login and refresh do not)."""
+    form: bool = attrs.field(default=False, kw_only=True)
+    """Whether the body goes as a form instead of JSON (login alone)."""
+    may_be_empty: bool = attrs.field(default=False, kw_only=True)
+    """Whether a success without a body is known in the field; it gives a result with nothing set."""
 
     @repeatable.default
     def _reads_only(self) -> bool:
@@ -44,7 +49,7 @@ class Endpoint(Generic[T]):
         """The names of the path's places."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
-    def url(self, values: dict[str, Any]) -> str:
+    def url(self, values: Mapping[str, Any]) -> str:
         """Return the path with its places filled in, percent-encoded.
 
         Raises:

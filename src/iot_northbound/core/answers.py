@@ -1,0 +1,141 @@
+"""An answer read: the JSON value of a success, or the right NorthApiException.
+
+The platform's errors come in three shapes, on any status: ``error_code``/``error_desc`` from the platform (on HTTP 200
+too), ``resultcode``/``resultmsg`` from the gateway in front, and whatever a proxy in between sends.
+"""
+
+import json
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import attrs
+
+from iot_northbound.core.redact import redact
+from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, UnreadableAnswerError, class_for
+
+BAD_TOKEN_CODES = frozenset({"1010005", "101005"})
+_SHOWN = 2000
+
+
+@attrs.define(slots=True)
+class Answer:
+    """An HTTP answer, read to its end."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def text(self) -> str:
+        """Return the body as text in its declared charset, UTF-8 otherwise; never fails."""
+        content_type = self.headers.get("Content-Type", "")
+        charset = content_type.partition("charset=")[2].split(";")[0].strip(" \"'") or "utf-8"
+        try:
+            return self.body.decode(charset, "replace")
+        except (LookupError, ValueError):
+            return self.body.decode("utf-8", "replace")
+
+    def retry_after(self, now: float) -> float | None:
+        """Return the seconds the server asks to wait, or None."""
+        value = self.headers.get("Retry-After")
+        if not value:
+            return None
+        try:
+            return max(float(value), 0.0) if value.strip().isdigit() else _seconds_until(value, now)
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+
+def _seconds_until(date: str, now: float) -> float:
+    return max(parsedate_to_datetime(date).timestamp() - now, 0.0)
+
+
+_NOT_JSON = object()
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def _code_of(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value).strip() or None
+
+
+def read_answer(answer: Answer, *, now: float = 0.0, secrets: tuple[str, ...] = ()) -> Any:
+    """Return the JSON value of a successful answer; None where it has no body.
+
+    Args:
+        answer: the answer, read to its end.
+        now: seconds since the epoch, for a Retry-After that names a date.
+        secrets: values that no exception's text may show.
+
+    Raises:
+        NorthApiException: the answer tells of an error, in any of its shapes.
+        UnreadableAnswerError: a success whose body is not JSON (1004).
+    """
+    value = _parse(answer.body) if answer.body.strip() else None
+    if isinstance(value, dict):
+        code = _code_of(value.get("error_code"))
+        desc = value.get("error_desc")
+        if code is None:
+            code = _code_of(value.get("resultcode"))
+            desc = value.get("resultmsg")
+            if code is not None and answer.status < 300 and "resultmsg" not in value:
+                code = None
+        if code is not None:
+            raise _failure(answer, code, desc, now, secrets)
+    if 200 <= answer.status < 300:
+        if value is _NOT_JSON:
+            raise UnreadableAnswerError(
+                SdkCode.UNREADABLE, "a success came with a body that is not JSON", **_details(answer, now, secrets)
+            )
+        return value
+    raise _without_code(answer, value, now, secrets)
+
+
+def _details(answer: Answer, now: float, secrets: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "http_status_code": answer.status,
+        "http_reason_phrase": answer.reason,
+        "http_message": redact(answer.text()[:_SHOWN], secrets) or None,
+        "retry_after": answer.retry_after(now),
+    }
+
+
+def _failure(answer: Answer, code: str, desc: Any, now: float, secrets: tuple[str, ...]) -> NorthApiException:
+    text = redact(desc, secrets) if isinstance(desc, str) and desc.strip() else "the platform gave no description"
+    details = _details(answer, now, secrets) | {"http_message": None}
+    return class_for(code, answer.status)(code, text, **details)
+
+
+def _without_code(answer: Answer, value: Any, now: float, secrets: tuple[str, ...]) -> NorthApiException:
+    details = _details(answer, now, secrets)
+    if answer.status == 401:
+        code = SdkCode.NOT_JSON if value is _NOT_JSON else SdkCode.JSON_WITHOUT_CODE
+        return BadTokenError(code, "the platform refused the call's credentials without an error code", **details)
+    if answer.status == 403:
+        return class_for("", 403)(
+            SdkCode.FORBIDDEN_WITHOUT_CODE, "the platform forbade the call without an error code", **details
+        )
+    if value is _NOT_JSON:
+        return class_for("", answer.status)(
+            SdkCode.NOT_JSON, f"HTTP {answer.status} came with a body that is not the platform's JSON", **details
+        )
+    if value is None:
+        return class_for("", answer.status)(SdkCode.NOT_JSON, f"HTTP {answer.status} came without a body", **details)
+    return class_for("", answer.status)(
+        SdkCode.JSON_WITHOUT_CODE, f"HTTP {answer.status} came with JSON that has no error_code", **details
+    )
+
+
+def is_bad_token(error: NorthApiException) -> bool:
+    """Tell whether the platform refused the call because of its token, unread."""
+    if error.error_code in BAD_TOKEN_CODES:
+        return True
+    return error.http_status_code == 401 and isinstance(error, BadTokenError)

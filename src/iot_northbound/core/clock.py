@@ -1,0 +1,49 @@
+"""Time, injected, so that no test waits and none depends on timing."""
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the SDK asks of time."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch, for what is compared with the platform's times."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never jumps, for deadlines and ages."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+        ...
+
+    def wait(self, wake: threading.Event, seconds: float) -> bool:
+        """Return True when `wake` was set, False when the seconds passed first."""
+        ...
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep; a negative number counts as none."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+    def wait(self, wake: threading.Event, seconds: float) -> bool:
+        """Wait for the event, that many seconds at most."""
+        return wake.wait(max(seconds, 0.0))
+
+
+SYSTEM_CLOCK = SystemClock()

@@ -1,0 +1,123 @@
+"""What may be repeated, when, and how often."""
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+
+import attrs
+
+from iot_northbound.core.clock import Clock
+from iot_northbound.errors import NorthApiException, PlatformFailureError, SdkCode, ThrottledError
+
+_REFUSED_UNREAD = frozenset({"1010009", "101009", "100501"})
+_THROTTLED = frozenset({"1010009", "101009"})
+
+
+class Outcome(Enum):
+    """What is known of a failed request."""
+
+    NOT_SENT = "surely not sent"
+    REFUSED_UNREAD = "refused unread"
+    UNKNOWN = "outcome unknown"
+    FINAL = "answered"
+
+
+class AttemptFailed(Exception):
+    """One attempt failed; carries the exception for the caller and what is known of the request."""
+
+    def __init__(self, error: NorthApiException, outcome: Outcome, *, reused: bool = False) -> None:
+        super().__init__(error)
+        self.error = error
+        self.outcome = outcome
+        self.reused = reused
+        """Whether a kept connection was found dead, so that a fresh one may do at once."""
+
+
+def outcome_of(error: NorthApiException) -> Outcome:
+    """Return what an error answer says about its request."""
+    status = error.http_status_code
+    if error.error_code in _THROTTLED or status == 429:
+        return Outcome.REFUSED_UNREAD
+    if status == 503 and error.error_code in _REFUSED_UNREAD:
+        return Outcome.REFUSED_UNREAD
+    if error.error_code == SdkCode.UNREADABLE or (status in (502, 503, 504) and isinstance(error, PlatformFailureError)):
+        return Outcome.UNKNOWN
+    return Outcome.FINAL
+
+
+class RetryQuota:
+    """A store of permits that failures use up and successes refill, so that retries cannot become a storm.
+
+    A client starts with `capacity` permits; a retry takes `cost` of them and each call that ends well gives one back. When the
+    platform is down, all threads together repeat capacity / cost times, then calls fail at their first attempt.
+    """
+
+    def __init__(self, capacity: int = 500, cost: int = 5) -> None:
+        self._capacity = capacity
+        self._cost = cost
+        self._left = capacity
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Return whether a retry is allowed, and pay for it."""
+        with self._lock:
+            if self._left < self._cost:
+                return False
+            self._left -= self._cost
+            return True
+
+    def give_back(self) -> None:
+        """Note a call that ended well."""
+        if self._left < self._capacity:
+            with self._lock:
+                self._left = min(self._left + 1, self._capacity)
+
+
+@attrs.frozen
+class Backoff:
+    """Full-jitter exponential delays: anywhere between nothing and `base` x 2^n seconds, `cap` at most."""
+
+    base: float = 0.2
+    cap: float = 10.0
+    chance: Callable[[], float] = random.random
+
+    def delay(self, failures: int, retry_after: float | None) -> float:
+        """Return the seconds to wait after that many failures; the server's own wish counts as the least."""
+        jitter = self.chance() * min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
+        return max(jitter, retry_after or 0.0)
+
+
+class RateLimit:
+    """Makes callers wait so that at most `calls` start in any sliding minute.
+
+    The slots are given out in order of arrival, and a caller knows its waiting time when it takes one.
+    """
+
+    def __init__(self, calls: int, clock: Clock, window: float = 60.0) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._window = window
+        self._starts: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def wait(self, until: float | None) -> None:
+        """Return when this call may start.
+
+        Raises:
+            ThrottledError: its turn would come after the deadline (1010009, without asking the platform).
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            start = now
+            if len(self._starts) >= self._calls:
+                start = max(now, self._starts[-self._calls] + self._window)
+            if until is not None and start > until:
+                raise ThrottledError(
+                    "1010009", f"the client's own limit of {self._calls} calls a minute leaves no room before the deadline"
+                )
+            self._starts.append(start)
+            while len(self._starts) > self._calls:
+                self._starts.popleft()
+        self._clock.sleep(start - now)
