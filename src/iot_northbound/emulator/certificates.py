@@ -1,0 +1,218 @@
+"""The emulator's home: its CA, its server's and client's certificates, its application, and a profile for the client.
+
+Everything is made at first start, kept, and renewed when it runs out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import ipaddress
+import os
+import secrets
+import ssl
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LIFETIME = datetime.timedelta(days=825)
+MARGIN = datetime.timedelta(days=7)
+"""Certificates that end within it are renewed at start."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one emulator and what stands in it."""
+
+    folder: Path
+    app_id: str
+    secret: str = field(repr=False)
+    p12_password: str = field(repr=False)
+    is_new: bool
+    """Whether the application's id and secret were made by this very call."""
+
+    @property
+    def ca(self) -> Path:
+        """The CA's certificate (PEM), for clients and callbacks to trust."""
+        return self.folder / "ca.pem"
+
+    @property
+    def client_p12(self) -> Path:
+        """The client's certificate and key (PKCS#12)."""
+        return self.folder / "client.p12"
+
+    @property
+    def profile(self) -> Path:
+        """The client's profile (TOML)."""
+        return self.folder / "profile.toml"
+
+    def server_context(self) -> ssl.SSLContext:
+        """Return the northbound listener's context: TLS 1.2 and up, client certificates required."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
+        context.load_verify_locations(self.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def write_profile(self, host: str, port: int) -> None:
+        """Write the profile anew for the address that the emulator really listens on."""
+        lines = (
+            "# Written by the emulator at each start.",
+            "[default]",
+            f'platform_ip = "{host}"',
+            f"platform_port = {port}",
+            f'app_id = "{self.app_id}"',
+            f'secret = "{self.secret}"',
+            'self_cert_path = "client.p12"',
+            f'self_cert_pwd = "{self.p12_password}"',
+            'trust_ca_path = "ca.pem"',
+        )
+        _write(self.profile, ("\n".join(lines) + "\n").encode())
+
+
+def default_folder() -> Path:
+    """Return `$IOT_NORTHBOUND_EMULATOR_HOME`, or `~/.iot-northbound/emulator`."""
+    told = os.environ.get("IOT_NORTHBOUND_EMULATOR_HOME")
+    return Path(told) if told else Path.home() / ".iot-northbound" / "emulator"
+
+
+def prepare(folder: Path) -> Home:
+    """Return the home in `folder`, making or renewing what it lacks.
+
+    Several emulators may share one folder: they take turns here, and a later one finds what the first one made.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _turn(folder):
+        if not _in_date(folder):
+            _make_certificates(folder)
+        told = _told(folder / "profile.toml")
+        home = Home(
+            folder,
+            app_id=told.get("app_id") or secrets.token_urlsafe(20).replace("-", "a").replace("_", "b"),
+            secret=told.get("secret") or secrets.token_urlsafe(24).replace("-", "c").replace("_", "d"),
+            p12_password=(folder / "client.p12.password").read_text("ascii").strip(),
+            is_new="app_id" not in told,
+        )
+        if home.is_new:
+            home.write_profile("127.0.0.1", 8743)
+    return home
+
+
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _told(profile: Path) -> dict[str, str]:
+    if not profile.exists():
+        return {}
+    try:
+        table = tomllib.loads(profile.read_text("utf-8"))["default"]
+        return {key: table[key] for key in ("app_id", "secret")}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{profile} is not a profile this emulator wrote ({error!r}); move it away") from None
+
+
+def _in_date(folder: Path) -> bool:
+    names = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key", "client.p12", "client.p12.password")
+    if not all((folder / name).exists() for name in names):
+        return False
+    limit = datetime.datetime.now(datetime.UTC) + MARGIN
+    with contextlib.suppress(ValueError):
+        ends = (
+            x509.load_pem_x509_certificate((folder / name).read_bytes()).not_valid_after_utc
+            for name in ("ca.pem", "server.pem", "client.pem")
+        )
+        return all(end > limit for end in ends)
+    return False
+
+
+def _make_certificates(folder: Path) -> None:
+    ca_key, ca = _certificate("iot-northbound emulator CA", None)
+    _write(folder / "ca.pem", _pem(ca))
+    for name, common_name in (("server", "localhost"), ("client", "iot-northbound emulator client")):
+        key, certificate = _certificate(common_name, (ca_key, ca), is_server=name == "server")
+        _write(folder / f"{name}.key", _key_pem(key))
+        _write(folder / f"{name}.pem", _pem(certificate))
+        if name == "client":
+            password = secrets.token_urlsafe(18)
+            _write(folder / "client.p12.password", password.encode())
+            p12 = pkcs12.serialize_key_and_certificates(
+                b"client", key, certificate, [ca], serialization.BestAvailableEncryption(password.encode())
+            )
+            _write(folder / "client.p12", p12)
+
+
+def _certificate(
+    common_name: str,
+    issuer: tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None,
+    *,
+    is_server: bool = False,
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    now = datetime.datetime.now(datetime.UTC)
+    signer = issuer[0] if issuer else key
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer[1].subject if issuer else name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=0 if issuer is None else None), True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=issuer is not None,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=issuer is None,
+                crl_sign=issuer is None,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            True,
+        )
+    )
+    if issuer:
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH] if is_server else []
+        # The pushing platform shows the client certificate too, hence every leaf may be one.
+        builder = builder.add_extension(x509.ExtendedKeyUsage([*usages, ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+    if is_server:
+        addresses = [x509.IPAddress(ipaddress.ip_address(one)) for one in ("127.0.0.1", "::1")]
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses]), False)
+    return key, builder.sign(signer, hashes.SHA256())
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write whole or not at all, readable by the owner alone from its first byte on."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(path)

@@ -1,0 +1,271 @@
+"""One guarded connection of `serving.GuardedServer`: uvicorn's HTTP protocol with deadlines and caps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import logging
+import os
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+log = logging.getLogger("iot_northbound.serving")
+
+CONNECTION = "iot_northbound.connection"
+"""Key in `scope["extensions"]` under which an application finds the `Connection` its request came by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one peer may take; times in seconds, sizes in bytes."""
+
+    header_deadline: float = 10.0
+    """From the TCP connection (TLS handshake included), or a later request's first byte, to the end of its headers."""
+    body_deadline: float = 30.0
+    """From the end of the headers to the end of the body."""
+    write_deadline: float = 30.0
+    """How long an answer may wait for a peer that does not read."""
+    idle: float = 75.0
+    """How long a kept-alive connection may rest between two requests."""
+    header_limit: int = 65_536
+    body_limit: int = 8 * 1024 * 1024
+    connections: int = 1_000
+    """Open connections, handshakes included; beyond it the longest idle one is closed, or new ones wait their turn."""
+    linger: float = 2.0
+    """How long a refused peer's bytes are still read and dropped, so that it gets to read why it was refused."""
+    stop_grace: float = 10.0
+    """How long a stop waits for answers under way."""
+
+
+class Connection(HttpToolsProtocol):
+    """One peer's connection.
+
+    An application reaches it at `scope["extensions"][CONNECTION]` when it has to leave HTTP's good manners:
+    `reset()` ends it with a TCP reset, `hijack()` hands out the transport to write raw bytes.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        *,
+        limits: Limits,
+        refusal: Callable[[int, str], bytes],
+        tls: bool,
+        first_deadline: float,
+        on_lost: Callable[[], None],
+    ) -> None:
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self.access_log = False
+        self.made = False
+        self.idle_since = 0.0
+        self.limits = limits
+        self._refusal, self._tls, self._on_lost = refusal, tls, on_lost
+        self._first_deadline = first_deadline
+        self._phase: Literal["idle", "headers", "body"] = "idle"
+        self._guarded: str | None = None
+        self._guard: asyncio.TimerHandle | None = None
+        self._write_guard: asyncio.TimerHandle | None = None
+        self._refused = False
+        self._header_bytes = self._body_bytes = 0
+        self._extensions: dict[str, Any] = {CONNECTION: self}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being received or answered."""
+        return self._phase != "idle" or (self.cycle is not None and not self.cycle.response_complete)
+
+    # What an application may do with it
+
+    def reset(self) -> None:
+        """End the connection with a TCP reset, as a crashed or overloaded peer does."""
+        self._abandon()
+        raw = self.transport.get_extra_info("socket")
+        # Through a duplicate, as uvloop's stand-in for the socket offers no setsockopt.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as duplicate:
+            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def hijack(self) -> asyncio.Transport:
+        """Return the transport for raw bytes; nothing else is written to it, and the caller closes it."""
+        self._abandon()
+        self._refused = True  # what the peer still sends is dropped
+        return self.transport
+
+    def _abandon(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    # Transport events
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.made = True
+        self.idle_since = self.loop.time()
+        if self._tls:
+            self._extensions["tls"] = _tls_facts(transport.get_extra_info("ssl_object"))
+        self._guarded = "headers"
+        self._guard = self.loop.call_at(self._first_deadline, self._overdue, "headers")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._guard, self._write_guard):
+            if timer is not None:
+                timer.cancel()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+        self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused or self.parser is None:
+            return
+        if self._phase != "body":
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._refused or self.parser is None:
+            return
+        if self._phase == "headers" and self._header_bytes > self.limits.header_limit:
+            self.refuse(431, f"headers beyond {self.limits.header_limit} bytes")
+            return
+        self._arm()
+
+    def _arm(self) -> None:
+        """See to it that exactly the deadline of what is still awaited runs; whole requests never start a timer."""
+        awaited = self._phase
+        if awaited == "idle" and (self.cycle is None or self.cycle.response_complete):
+            awaited = "headers"  # bytes came, but none of them began a request
+        if awaited == self._guarded:
+            return
+        if self._guard is not None:
+            self._guard.cancel()
+            self._guard = None
+        self._guarded = None
+        if awaited != "idle":
+            limit = self.limits.header_deadline if awaited == "headers" else self.limits.body_deadline
+            self._guarded = awaited
+            self._guard = self.loop.call_later(limit, self._overdue, awaited)
+
+    def _overdue(self, what: str) -> None:
+        if self.flow.read_paused:  # this side stopped reading: not the peer's fault
+            self._guard = self.loop.call_later(self.limits.body_deadline, self._overdue, what)
+        else:
+            self.refuse(408, f"the request's {what} did not arrive in time")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_guard is None:
+            self._write_guard = self.loop.call_later(self.limits.write_deadline, self.reset)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_guard is not None:
+            self._write_guard.cancel()
+            self._write_guard = None
+
+    # Parser events
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = "headers"
+        self._body_bytes = 0
+        self.scope["extensions"] = self._extensions
+
+    def on_headers_complete(self) -> None:
+        self._phase, self._header_bytes = "body", 0
+        for name, value in self.headers:
+            if name == b"content-length" and value.isdigit() and int(value) > self.limits.body_limit:
+                self.refuse(413, f"a body beyond {self.limits.body_limit} bytes")
+                return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused:
+            return
+        self._body_bytes += len(body)
+        if self._body_bytes > self.limits.body_limit:
+            self.refuse(413, f"a body beyond {self.limits.body_limit} bytes")
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            return
+        self._phase = "idle"
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.idle_since = self.loop.time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self._phase == "idle":
+            super().timeout_keep_alive_handler()
+
+    # Refusals of the server's own
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400, "not an HTTP request")
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer with the server's own error and close; just close when an answer is already under way."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        log.info("refused %s: %d %s", self.client, status, message)
+        cycle = self.cycle
+        under_way = cycle is not None and not cycle.response_complete and cycle.response_started
+        self._abandon()
+        if under_way:
+            self.transport.abort()
+            return
+        body = self._refusal(status, message)
+        head = (
+            f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        # Closing at once would make the kernel answer what is still arriving with a reset, and the reason with it lost.
+        self._guard = self.loop.call_later(self.limits.linger, self.transport.close)
+        self.flow.resume_reading()
+
+
+def _tls_facts(tls: ssl.SSLObject) -> dict[str, Any]:
+    """Return the ASGI TLS extension's facts on the peer, with `getpeercert()`'s mapping beside them."""
+    facts: dict[str, Any] = {
+        "server_cert": None,
+        "client_cert_chain": [],
+        "client_cert_name": None,
+        "client_cert_error": None,
+        "tls_version": None,
+        "cipher_suite": None,
+        "client_cert": None,
+    }
+    der = tls.getpeercert(binary_form=True)
+    if der is not None:
+        certificate = tls.getpeercert() or {}
+        facts["client_cert"] = certificate
+        facts["client_cert_chain"] = [ssl.DER_cert_to_PEM_cert(der)]
+        subject: Any = certificate.get("subject", ())
+        facts["client_cert_name"] = ",".join(
+            "+".join(f"{_SHORT.get(key, key)}={value}" for key, value in part) for part in reversed(subject)
+        )
+    return facts
+
+
+_SHORT = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+}

@@ -1,0 +1,386 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iot_northbound.emulator import certificates
+from iot_northbound.serving import CONNECTION, BindError, GuardedServer, Limits
+
+QUICK = Limits(
+    header_deadline=0.4, body_deadline=0.4, write_deadline=0.4, idle=0.6, body_limit=10_000, linger=0.2, stop_grace=3.0
+)
+
+
+class Probe:
+    """An application that echoes what it got, or does what its path says."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, more = body + message["body"], message["more_body"]
+        if scope["path"] == "/hold":
+            self.entered.set()
+            while not self.release.is_set():
+                await asyncio.sleep(0.005)
+        if scope["path"] == "/reset":
+            scope["extensions"][CONNECTION].reset()
+            return
+        if scope["path"] == "/raw":
+            transport = scope["extensions"][CONNECTION].hijack()
+            transport.write(b"not http at all")
+            transport.close()
+            return
+        answer = b"x" * 60_000_000 if scope["path"] == "/flood" else None
+        if answer is None:
+            tls = scope["extensions"].get("tls") or {}
+            answer = json.dumps({"size": len(body), "name": tls.get("client_cert_name"), "tls": sorted(tls)}).encode()
+        headers = [(b"content-length", str(len(answer)).encode()), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+
+@pytest.fixture
+def probe() -> Probe:
+    return Probe()
+
+
+@pytest.fixture
+def server(probe: Probe) -> Iterator[GuardedServer]:
+    with GuardedServer(probe, limits=QUICK) as running:
+        yield running
+
+
+def connect(server: GuardedServer) -> socket.socket:
+    return socket.create_connection(server.address, timeout=5)
+
+
+def request(path: str = "/", body: bytes = b"") -> bytes:
+    return b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
+
+
+def read_all(peer: socket.socket) -> bytes:
+    parts = []
+    while part := peer.recv(65_536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def read_answer(peer: socket.socket) -> tuple[int, bytes]:
+    text = b""
+    while b"\r\n\r\n" not in text:
+        part = peer.recv(65_536)
+        assert part, f"closed after {text!r}"
+        text += part
+    head, _, body = text.partition(b"\r\n\r\n")
+    length = int(
+        next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1]
+    )
+    while len(body) < length:
+        body += peer.recv(65_536)
+    return int(head.split()[1]), body
+
+
+def works(server: GuardedServer) -> bool:
+    with connect(server) as peer:
+        peer.sendall(request(body=b"abc"))
+        status, body = read_answer(peer)
+    return status == 200 and json.loads(body)["size"] == 3
+
+
+def test_port_0_reports_the_port_really_bound(server: GuardedServer) -> None:
+    assert server.address[1] > 0
+    assert works(server)
+
+
+def test_a_taken_port_is_told_at_once(server: GuardedServer, probe: Probe) -> None:
+    with pytest.raises(BindError, match=f"{server.port}.*another program listens"):
+        GuardedServer(probe, port=server.port).start()
+
+
+def test_a_foreign_address_is_told_at_once(probe: Probe) -> None:
+    with pytest.raises(BindError, match="no such address"):
+        GuardedServer(probe, host="192.0.2.1").start()
+
+
+def test_an_impossible_port_is_told_at_once(probe: Probe) -> None:
+    with pytest.raises(BindError, match="check host and port"):
+        GuardedServer(probe, port=70_000).start()
+
+
+def test_one_connection_serves_many_requests(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        for size in range(5):
+            peer.sendall(request(body=b"a" * size))
+            assert json.loads(read_answer(peer)[1])["size"] == size
+
+
+def test_headers_that_drip_are_cut_off_while_others_are_served(server: GuardedServer) -> None:
+    with connect(server) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\n")
+        assert works(server)
+        assert b" 408 " in read_all(slow)
+
+
+def test_blank_lines_do_not_keep_a_connection_open(server: GuardedServer) -> None:
+    with connect(server) as slow:
+        slow.sendall(b"\r\n")
+        assert b" 408 " in read_all(slow)
+
+
+def test_the_header_deadline_holds_for_later_requests_too(server: GuardedServer) -> None:
+    with connect(server) as slow:
+        slow.sendall(request())
+        assert read_answer(slow)[0] == 200
+        slow.sendall(b"POST / HT")
+        assert b" 408 " in read_all(slow)
+
+
+def test_a_body_that_never_comes_is_cut_off(server: GuardedServer) -> None:
+    with connect(server) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc")
+        assert b" 408 " in read_all(slow)
+
+
+def test_an_idle_connection_is_closed_without_a_word(server: GuardedServer) -> None:
+    with connect(server) as idle:
+        idle.sendall(request())
+        assert read_answer(idle)[0] == 200
+        assert read_all(idle) == b""
+
+
+def test_a_body_announced_too_large_is_refused_before_it_is_sent(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(b"POST / HTTP/1.1\r\ncontent-length: 10001\r\n\r\n")
+        status, body = read_answer(peer)
+    assert status == 413
+    assert "10000 bytes" in json.loads(body)["error"]
+
+
+def test_a_chunked_body_too_large_is_refused(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(3):
+            peer.sendall(b"1000\r\n" + b"a" * 4096 + b"\r\n")
+        assert read_answer(peer)[0] == 413
+
+
+def test_the_reason_reaches_a_peer_that_sends_a_huge_body_before_it_reads(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(request(body=b"a" * 5_000_000))
+        assert read_answer(peer)[0] == 413
+
+
+def test_headers_without_end_are_refused(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\nx: " + b"a" * 70_000)
+        assert read_answer(peer)[0] == 431
+
+
+def test_bytes_that_are_no_http_are_answered_400(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
+        assert read_answer(peer)[0] == 400
+
+
+def test_a_peer_that_never_reads_loses_its_connection(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.sendall(request("/flood"))
+        end = time.monotonic() + 5
+        while server.state.connections and time.monotonic() < end:
+            threading.Event().wait(0.01)
+        assert not server.state.connections
+
+
+def test_an_application_can_reset_the_connection(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(request("/reset"))
+        with pytest.raises(ConnectionResetError):
+            peer.recv(10)
+
+
+def test_an_application_can_write_raw_bytes(server: GuardedServer) -> None:
+    with connect(server) as peer:
+        peer.sendall(request("/raw"))
+        assert read_all(peer) == b"not http at all"
+
+
+def test_beyond_the_connection_cap_the_longest_idle_one_makes_room(probe: Probe) -> None:
+    with (
+        GuardedServer(probe, limits=Limits(connections=2)) as server,
+        connect(server) as first,
+        connect(server) as other,
+    ):
+        for peer in (first, other):
+            peer.sendall(request())
+            read_answer(peer)
+        assert works(server)
+        assert first.recv(10) == b""
+        other.sendall(request())
+        assert read_answer(other)[0] == 200
+
+
+def test_stuck_connections_up_to_the_cap_only_delay_the_next_one(probe: Probe) -> None:
+    limits = Limits(connections=20, header_deadline=0.3)
+    with GuardedServer(probe, limits=limits) as server:
+        stuck = [connect(server) for _ in range(40)]
+        for peer in stuck:
+            peer.sendall(b"GET /")
+        assert works(server)
+        for peer in stuck:
+            peer.close()
+
+
+def test_a_stop_finishes_the_answer_under_way(probe: Probe) -> None:
+    server = GuardedServer(probe).start()
+    with connect(server) as peer:
+        peer.sendall(request("/hold"))
+        assert probe.entered.wait(5)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        while server._socket is not None:
+            threading.Event().wait(0.005)
+        probe.release.set()
+        assert read_answer(peer)[0] == 200
+        stopper.join(5)
+        assert not stopper.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        connect(server)
+
+
+def test_a_stop_waits_for_an_answer_only_so_long(probe: Probe) -> None:
+    server = GuardedServer(probe, limits=Limits(stop_grace=0.1)).start()
+    with connect(server) as peer:
+        peer.sendall(request("/hold"))
+        assert probe.entered.wait(5)
+        server.stop()
+        assert read_all(peer) == b""
+    probe.release.set()
+
+
+def test_the_embedding_programs_logging_is_left_alone() -> None:
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "")]
+    before = [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
+    with GuardedServer(Probe()) as server:
+        assert works(server)
+        assert [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers] == before
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> certificates.Home:
+    return certificates.prepare(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def tls_server(probe: Probe, home: certificates.Home) -> Iterator[GuardedServer]:
+    with GuardedServer(probe, ssl_context=home.server_context(), limits=QUICK) as running:
+        yield running
+
+
+def client_context(home: certificates.Home, *, certificate: bool = True) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(home.ca))
+    if certificate:
+        context.load_cert_chain(home.folder / "client.pem", home.folder / "client.key")
+    return context
+
+
+def test_the_application_sees_the_clients_certificate(tls_server: GuardedServer, home: certificates.Home) -> None:
+    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
+        peer.sendall(request())
+        answer = json.loads(read_answer(peer)[1])
+    assert answer["name"] == "CN=iot-northbound emulator client"
+    assert {"client_cert", "client_cert_chain"} <= set(answer["tls"])
+
+
+def test_a_peer_without_a_certificate_is_turned_away(tls_server: GuardedServer, home: certificates.Home) -> None:
+    context = client_context(home, certificate=False)
+    answer = b""
+    # TLS 1.3 tells the client only at its first read.
+    with contextlib.suppress(OSError), context.wrap_socket(connect(tls_server), server_hostname="127.0.0.1") as peer:
+        peer.sendall(request())
+        answer = peer.recv(10)
+    assert answer == b""
+
+
+def test_peers_without_a_client_hello_hold_nobody_up(tls_server: GuardedServer, home: certificates.Home) -> None:
+    silent = [connect(tls_server) for _ in range(50)]
+    started = time.monotonic()
+    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
+        peer.sendall(request())
+        assert read_answer(peer)[0] == 200
+    assert time.monotonic() - started < QUICK.header_deadline
+    for one in silent:
+        assert one.recv(10) == b""
+        one.close()
+
+
+def test_plain_http_on_the_tls_port_is_dropped(tls_server: GuardedServer, home: certificates.Home) -> None:
+    with connect(tls_server) as peer:
+        peer.sendall(request())
+        read_all(peer)
+    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
+        peer.sendall(request())
+        assert read_answer(peer)[0] == 200
+
+
+def test_a_reset_reaches_the_peer_through_tls(tls_server: GuardedServer, home: certificates.Home) -> None:
+    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
+        peer.sendall(request())
+        read_answer(peer)
+        peer.sendall(request("/reset"))
+        select.select([peer], [], [], 5)
+        with pytest.raises(ConnectionResetError):  # asked of the kernel, as the ssl module tells it as an EOF
+            os.read(peer.fileno(), 10)
+
+
+FOREGROUND = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_serving import Probe
+from iot_northbound.serving import GuardedServer
+server = GuardedServer(Probe())
+server.serve_forever(lambda: print(server.port, flush=True))
+print("stopped", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_in_the_foreground_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", FOREGROUND, str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    with process, socket.create_connection(("127.0.0.1", int(process.stdout.readline())), timeout=5) as peer:
+        peer.sendall(request())
+        assert read_answer(peer)[0] == 200
+        process.send_signal(number)
+        assert process.stdout.readline() == "stopped\n"
+        assert process.wait(5) == 0
