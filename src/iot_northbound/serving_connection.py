@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -111,7 +112,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.made = True
-        self.idle_since = self.loop.time()
+        self.idle_since = time.monotonic()  # uvloop tells time in whole milliseconds
         if self._tls:
             self._extensions["tls"] = _tls_facts(transport.get_extra_info("ssl_object"))
         self._guarded = "headers"
@@ -204,7 +205,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self.idle_since = self.loop.time()
+        self.idle_since = time.monotonic()  # uvloop tells time in whole milliseconds
 
     def timeout_keep_alive_handler(self) -> None:
         if self._phase == "idle":
