@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
+from iot_northbound.core.clock import Clock
 from iot_northbound.core.endpoint import Endpoint
 
 T = TypeVar("T")
 
 
 class Caller(Protocol):
-    """What a service needs of a client: one typed call."""
+    """What a service needs of a client: one typed call, and a clock to wait by."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that waiters sleep by."""
+        ...
 
     def call(
         self,
@@ -21,6 +27,26 @@ class Caller(Protocol):
         access_token: str | None = None,
     ) -> T:
         """Return the endpoint's result for this request."""
+        ...
+
+
+class TokenOwner(Caller, Protocol):
+    """What `Authentication` needs beside: the client that holds credentials, token and timer."""
+
+    def credentials(self) -> tuple[str, str]:
+        """Return the application's id and secret."""
+        ...
+
+    def token_granted(self, access_token: str | None, refresh_token: str | None, expires_in: int | None) -> None:
+        """Take note that the platform granted a token, since the one before it has ended."""
+        ...
+
+    def start_timer(self) -> None:
+        """Start renewing the token in the background."""
+        ...
+
+    def stop_timer(self) -> None:
+        """Stop renewing the token."""
         ...
 
 

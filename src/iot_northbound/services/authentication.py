@@ -1,0 +1,69 @@
+"""Log in, and keep the token fresh."""
+
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.dto.authentication import AuthOutDTO, AuthRefreshInDTO, AuthRefreshOutDTO
+from iot_northbound.services.base import Service, TokenOwner
+
+LOGIN = Endpoint("POST", "/iocm/app/sec/v1.1.0/login", AuthOutDTO, section="1.3.1", authorized=False, form=True)
+REFRESH = Endpoint("POST", "/iocm/app/sec/v1.1.0/refreshToken", AuthRefreshOutDTO, section="1.3.2", authorized=False)
+
+
+class Authentication(Service):
+    """Log in, refresh the token, and leave both to a timer.
+
+    The platform keeps one token an application: each login ends the token before it, in other processes too.
+    """
+
+    _client: TokenOwner
+
+    def __init__(self, client: TokenOwner) -> None:
+        super().__init__(client)
+
+    def get_auth_token(self) -> AuthOutDTO:
+        """Log in with the client's application id and secret and return a new token.
+
+        `expires_in` is in seconds, 3600 as a rule; `refresh_token` is good for a month, or null. The token before
+        this one is dead from now on. With the timer on, the client takes the new token over.
+
+        Raises:
+            NotAuthorizedError: id or secret is wrong (100208).
+            InvalidArgumentError: id or secret is empty (102202).
+
+        Reference: section 1.3.1.
+        """
+        app_id, secret = self._client.credentials()
+        granted = self._call(LOGIN, body={"appId": app_id, "secret": secret})
+        self._client.token_granted(granted.access_token, granted.refresh_token, granted.expires_in)
+        return granted
+
+    def refresh_auth_token(self, ar_in_dto: AuthRefreshInDTO) -> AuthRefreshOutDTO:
+        """Return a new token in exchange for a refresh token.
+
+        The refresh token comes from the login or the refresh before, and is good for a month. With the timer on,
+        the client takes the new token over.
+
+        Raises:
+            NotAuthorizedError: id or secret is wrong (100208).
+            InvalidArgumentError: a field is empty or unacceptable (102202, 50400).
+
+        Reference: section 1.3.2.
+        """
+        granted = self._call(REFRESH, body=ar_in_dto)
+        self._client.token_granted(granted.access_token, granted.refresh_token, granted.expires_in)
+        return granted
+
+    def start_refresh_token_timer(self) -> None:
+        """Log in and have the token renewed ahead of its expiry from now on; calls need no `access_token` then.
+
+        Does nothing where the timer runs. A client used in a ``with`` statement starts and stops it by itself.
+
+        Reference: Java section 2.3.1.3.
+        """
+        self._client.start_timer()
+
+    def stop_refresh_token_timer(self) -> None:
+        """Stop renewing the token; each call needs an `access_token` of its own from now on (1009 without one).
+
+        Reference: Java section 2.3.1.4.
+        """
+        self._client.stop_timer()

@@ -1,0 +1,185 @@
+"""Register devices, change, query and delete them, and write their shadows."""
+
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.dto.device_management import (
+    ModifyDeviceInforInDTO,
+    ModifyDeviceShadowInDTO,
+    QueryDeviceShadowOutDTO,
+    QueryDeviceStatusOutDTO,
+    RefreshDeviceKeyInDTO,
+    RefreshDeviceKeyOutDTO,
+    RegDeviceWithSecretInDTO,
+    RegDeviceWithSecretOutDTO,
+    RegDirectDeviceInDTO2,
+    RegDirectDeviceOutDTO,
+)
+from iot_northbound.services.base import Service
+
+REGISTER = Endpoint("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", RegDirectDeviceOutDTO, section="1.4.1")
+REGISTER_WITH_SECRET = Endpoint(
+    "POST", "/iocm/app/reg/v2.0.0/deviceCredentials", RegDeviceWithSecretOutDTO, section="1.4.2"
+)
+REFRESH_KEY = Endpoint(
+    "PUT", "/iocm/app/reg/v1.1.0/deviceCredentials/{device_id}", RefreshDeviceKeyOutDTO, section="1.4.3"
+)
+MODIFY = Endpoint(
+    "PUT", "/iocm/app/dm/v1.4.0/devices/{device_id}", type(None), section="1.4.4", success=204, repeatable=True
+)
+DELETE = Endpoint("DELETE", "/iocm/app/dm/v1.4.0/devices/{device_id}", type(None), section="1.4.5", success=204)
+QUERY_STATUS = Endpoint(
+    "GET", "/iocm/app/reg/v1.1.0/deviceCredentials/{device_id}", QueryDeviceStatusOutDTO, section="1.4.7"
+)
+MODIFY_SHADOW = Endpoint(
+    "PUT", "/iocm/app/shadow/v1.5.0/devices/{device_id}", type(None), section="1.4.8", repeatable=True
+)
+QUERY_SHADOW = Endpoint("GET", "/iocm/app/shadow/v1.5.0/devices/{device_id}", QueryDeviceShadowOutDTO, section="1.4.9")
+
+
+class DeviceManagement(Service):
+    """The life of a device: registration, data, credentials, shadow, deletion.
+
+    In every method `app_id` names the application that authorised this one and owns the device; leave it out for
+    devices of your own. `access_token` overrides the token the client manages.
+    """
+
+    def reg_direct_device(
+        self, rdd_in_dto: RegDirectDeviceInDTO2, *, app_id: str | None = None, access_token: str | None = None
+    ) -> RegDirectDeviceOutDTO:
+        """Register a device by verification code and return its id and code.
+
+        The device has to connect within `timeout` seconds (0: no limit), or the platform forgets it. A code or PSK
+        that is not given is made by the platform. The product is named by `product_id`, or by the five fields of
+        `device_info`.
+
+        Raises:
+            AlreadyExistsError: the node id is registered (100426, 100416).
+            QuotaReachedError: the licence, or the application, has no room for another device (103028, 103026).
+            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007).
+
+        Reference: section 1.4.1.
+        """
+        return self._call(REGISTER, body=rdd_in_dto, query={"appId": app_id}, access_token=access_token)
+
+    def reg_device_with_secret(
+        self, rdws_in_dto: RegDeviceWithSecretInDTO, *, app_id: str | None = None, access_token: str | None = None
+    ) -> RegDeviceWithSecretOutDTO:
+        """Register a device that logs in by password (MQTT) and return its id and secret.
+
+        A secret that is not given is made by the platform; keep it, no call shows it again. The Java SDK has no
+        such method.
+
+        Raises:
+            AlreadyExistsError: the node id is registered (100426).
+            QuotaReachedError: no room for another device (103026).
+            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007).
+
+        Reference: section 1.4.2.
+        """
+        return self._call(REGISTER_WITH_SECRET, body=rdws_in_dto, query={"appId": app_id}, access_token=access_token)
+
+    def refresh_device_key(
+        self,
+        rdk_in_dto: RefreshDeviceKeyInDTO,
+        device_id: str,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> RefreshDeviceKeyOutDTO:
+        """Give a device a new verification code, or a new node id, and return the code in force.
+
+        `timeout` is the new code's validity in seconds, 0 for no limit. Not repeated where the outcome is unknown:
+        a code made by the platform would be another one each time.
+
+        Raises:
+            NotFoundError: no such device (100403, 100418).
+            AlreadyExistsError: the new node id is taken (100426).
+
+        Reference: section 1.4.3.
+        """
+        return self._call(
+            REFRESH_KEY, body=rdk_in_dto, query={"appId": app_id}, access_token=access_token, device_id=device_id
+        )
+
+    def modify_device_info(
+        self,
+        mdi_in_dto: ModifyDeviceInforInDTO,
+        device_id: str,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> None:
+        """Change what the platform knows of a device; fields left out stay as they are.
+
+        Raises:
+            NotFoundError: no such device (100403, 100418).
+            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100022, 100440).
+
+        Reference: section 1.4.4.
+        """
+        self._call(MODIFY, body=mdi_in_dto, query={"appId": app_id}, access_token=access_token, device_id=device_id)
+
+    def delete_direct_device(
+        self,
+        device_id: str,
+        cascade: bool | None = None,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> None:
+        """Delete a directly connected device.
+
+        `cascade` counts for gateways alone: True, the platform's default, deletes the devices behind it too; False
+        deletes the gateway and leaves them without one.
+
+        Raises:
+            NotFoundError: no such device (100403, 100418), also where an earlier try deleted it unheard.
+
+        Reference: section 1.4.5.
+        """
+        self._call(DELETE, query={"cascade": cascade, "appId": app_id}, access_token=access_token, device_id=device_id)
+
+    def query_device_status(
+        self, device_id: str, *, app_id: str | None = None, access_token: str | None = None
+    ) -> QueryDeviceStatusOutDTO:
+        """Return whether the device has been activated, that is: has logged in with its code once.
+
+        Raises:
+            NotFoundError: no such device (100403).
+
+        Reference: section 1.4.7.
+        """
+        return self._call(QUERY_STATUS, query={"appId": app_id}, access_token=access_token, device_id=device_id)
+
+    def query_device_shadow(
+        self, device_id: str, *, app_id: str | None = None, access_token: str | None = None
+    ) -> QueryDeviceShadowOutDTO:
+        """Return a device's shadow: for each service what was reported last and what is desired.
+
+        Raises:
+            NotFoundError: no such device (100418).
+
+        Reference: section 1.4.9.
+        """
+        return self._call(QUERY_SHADOW, query={"appId": app_id}, access_token=access_token, device_id=device_id)
+
+    def modify_device_shadow(
+        self,
+        mds_in_dto: ModifyDeviceShadowInDTO,
+        device_id: str,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> None:
+        """Set the desired values of a device's services; the platform hands them down when the device is there.
+
+        Values pass exactly as given: null, 1.0 and nested JSON stay what they are.
+
+        Raises:
+            NotFoundError: no such device (100403, 100418), or it has no such service (100431).
+            NotAuthorizedError: the application may not change this shadow (100203, 100217).
+
+        Reference: section 1.4.8.
+        """
+        self._call(
+            MODIFY_SHADOW, body=mds_in_dto, query={"appId": app_id}, access_token=access_token, device_id=device_id
+        )

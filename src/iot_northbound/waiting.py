@@ -1,0 +1,118 @@
+"""Waiting for what takes time on the platform: look, sleep a little longer each time, until it has ended."""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import attrs
+
+from iot_northbound.core.clock import Clock
+from iot_northbound.errors import (
+    ConnectionFailedError,
+    InvalidArgumentError,
+    NorthApiException,
+    PlatformFailureError,
+    RequestTimeoutError,
+    SdkCode,
+    ThrottledError,
+    WaitTimeoutError,
+)
+
+State = TypeVar("State")
+
+PASSING = (ConnectionFailedError, RequestTimeoutError, ThrottledError, PlatformFailureError)
+"""Failures that may be over at the next look."""
+
+
+def _seconds(low: float) -> Callable[[object, "attrs.Attribute[float]", float], None]:
+    def check(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+        if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= low):
+            raise InvalidArgumentError.of(
+                f"Polling.{attribute.name}", repr(value), f"it must be a number from {low} up"
+            )
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Polling:
+    """How often a waiter looks: after `start` seconds, each time `factor` times later, `cap` seconds at most.
+
+    The platform allows 100 calls a minute by default, and each look is one call, or a few where a list has to be
+    read; many waiters at a time want a longer `cap`.
+    """
+
+    start: float = attrs.field(default=1.0, validator=_seconds(0.001))
+    factor: float = attrs.field(default=1.5, validator=_seconds(1.0))
+    cap: float = attrs.field(default=30.0, validator=_seconds(0.001))
+
+    def after(self, interval: float) -> float:
+        """Return the interval that follows this one, in seconds."""
+        return min(interval * self.factor, self.cap)
+
+
+def wait_until(
+    look: Callable[[], State | None],
+    ended: Callable[[State], bool],
+    *,
+    what: str,
+    endpoint: str,
+    timeout: float,
+    polling: Polling,
+    clock: Clock,
+    on_progress: Callable[[State], object] | None = None,
+) -> State:
+    """Return the first state that has ended, be it well or badly.
+
+    Args:
+        look: reads the state; None stands for "not there yet".
+        ended: tells a final state.
+        what: the thing in words, for the error message; without secrets.
+        endpoint: the route template that is asked.
+        timeout: seconds until the wait is given up; the last look is made when they are over. 0 looks once.
+        polling: the intervals.
+        clock: the time to go by.
+        on_progress: called with the first state and with each that differs from the one before it. What it raises
+            ends the wait.
+
+    Raises:
+        WaitTimeoutError: the state has not ended in time (1003); `last_state` is the last one seen, or None.
+        InvalidArgumentError: the timeout is no number, or negative (1007).
+        NorthApiException: a look failed. Once a state was seen, failures that pass (no connection, no answer,
+            throttling, platform failure) do not end the wait; the last one is the timeout's cause then.
+    """
+    if not (isinstance(timeout, (int, float)) and timeout >= 0):
+        raise InvalidArgumentError.of("timeout", repr(timeout), "it must be a number of seconds, 0 or more")
+    begun = clock.monotonic()
+    interval = min(polling.start, polling.cap)
+    state: State | None = None
+    looks = 0
+    while True:
+        failure: NorthApiException | None = None
+        looks += 1
+        try:
+            seen = look()
+        except PASSING as error:
+            if state is None:
+                raise
+            failure = error
+        else:
+            if seen is not None and seen != state:
+                state = seen
+                if on_progress is not None:
+                    on_progress(seen)
+            if seen is not None and ended(seen):
+                return seen
+        elapsed = clock.monotonic() - begun
+        if elapsed >= timeout:
+            raise WaitTimeoutError(
+                SdkCode.NO_ANSWER,
+                f"{what} {'was not found' if state is None else 'has not ended'} within {timeout:g} s",
+                endpoint=endpoint,
+                attempts=looks,
+                elapsed=elapsed,
+                last_state=state,
+            ) from failure
+        pause = failure.retry_after if failure is not None and failure.retry_after else interval
+        clock.sleep(min(pause, timeout - elapsed))
+        interval = polling.after(interval)
