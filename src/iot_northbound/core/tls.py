@@ -1,0 +1,156 @@
+"""What a client's connections hold to: certificates, host names, and nothing from the environment."""
+
+import ssl
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+import attrs
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
+
+from iot_northbound.ssl_config import HostnameVerifier, SSLConfig
+
+
+class HostNameRefused(ssl.SSLError):
+    """The client's own host-name verifier did not accept the server's certificate; nothing was sent."""
+
+
+class VerifyingConnection(HTTPSConnection):
+    """An HTTPS connection that asks a host-name verifier after the handshake, before anything is sent."""
+
+    verifier: HostnameVerifier | None = None
+
+    def connect(self) -> None:
+        """Connect, and close again what the verifier refuses.
+
+        Raises:
+            HostNameRefused: it answered anything but True, or failed.
+        """
+        super().connect()
+        if self.verifier is None:
+            return
+        from iot_northbound.core.tls_context import peer_certificate
+
+        # With a proxy, `host` is the proxy's and the tunnel's end is the platform.
+        host = (getattr(self, "_tunnel_host", None) or self.host).strip("[]")
+        socket: Any = self.sock  # TLS by now
+        try:
+            accepted = self.verifier(host, peer_certificate(socket.getpeercert(binary_form=True))) is True
+        except Exception as error:
+            self.close()
+            raise HostNameRefused(f"the hostname_verifier failed on {host!r} with {type(error).__name__}") from error
+        except BaseException:
+            self.close()
+            raise
+        if not accepted:
+            self.close()
+            raise HostNameRefused(f"the hostname_verifier refused the certificate of {host!r}")
+
+
+class VerifyingPool(HTTPSConnectionPool):
+    """A pool of such connections."""
+
+    ConnectionCls = VerifyingConnection
+
+    def __init__(self, *args: Any, verifier: HostnameVerifier, **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self._verifier = verifier
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()
+        if isinstance(connection, VerifyingConnection):
+            connection.verifier = self._verifier
+        return connection
+
+
+@attrs.frozen(kw_only=True)
+class TlsPolicy:
+    """One client's TLS: the context and the host-name rule, in urllib3's terms."""
+
+    context: ssl.SSLContext
+    server_hostname: str | None = None
+    """The name checked and sent in place of the URL's host; None: the URL's host."""
+    verifier: HostnameVerifier | None = None
+    """The caller's own rule; with it, the built-in one is off."""
+    shows_certificate: bool = False
+    """Whether the client has a certificate to show."""
+
+    @property
+    def assert_hostname(self) -> Literal[False] | None:
+        """urllib3's setting: False switches its check off, None leaves it to OpenSSL."""
+        return False if self.verifier or not self.context.check_hostname else None
+
+    def pool_settings(self) -> dict[str, Any]:
+        """Return the keyword arguments a urllib3 PoolManager needs for this policy."""
+        return {
+            "ssl_context": self.context,
+            "cert_reqs": self.context.verify_mode,
+            "assert_hostname": self.assert_hostname,
+            "server_hostname": self.server_hostname,
+        }
+
+    def pool_classes(self) -> dict[str, Any]:
+        """Return the value for a PoolManager's `pool_classes_by_scheme`."""
+        https = HTTPSConnectionPool if self.verifier is None else partial(VerifyingPool, verifier=self.verifier)
+        return {"http": HTTPConnectionPool, "https": https}
+
+
+class PinnedAdapter(HTTPAdapter):
+    """A requests adapter whose connections follow a TlsPolicy and nothing else.
+
+    requests on its own loads certifi's CAs into a shared context at each new connection, which would widen what a
+    client trusts from its own CA to the public ones. Here `verify`, `cert` and the environment have no say.
+    """
+
+    def __init__(self, policy: TlsPolicy, **rest: Any) -> None:
+        self._policy = policy
+        super().__init__(**rest)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **rest: Any) -> None:
+        """Make the pool manager with the policy's settings."""
+        super().init_poolmanager(connections, maxsize, block, **rest, **self._policy.pool_settings())
+        self.poolmanager.pool_classes_by_scheme = self._policy.pool_classes()
+
+    def proxy_manager_for(self, proxy: str, **rest: Any) -> Any:
+        """Return the manager of one proxy; its tunnels end in TLS under the same policy."""
+        manager = super().proxy_manager_for(proxy, **rest, **self._policy.pool_settings())
+        manager.pool_classes_by_scheme = self._policy.pool_classes()
+        return manager
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave the connection as the policy made it."""
+
+    def build_connection_pool_key_attributes(  # type: ignore[override]  # the stubs' TypedDicts are private
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the host's part of the key; the TLS part is the manager's own, the same for every call."""
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
+        return dict(host), {}
+
+
+def build_policy(config: SSLConfig | None, *, now: datetime | None = None) -> TlsPolicy:
+    """Return how a client with this SSLConfig speaks TLS; everything its files can be wrong in is found here.
+
+    Without an SSLConfig: the system's trust store, strict host names, no client certificate. `now` replaces the
+    machine's clock in the check of the certificates' validity.
+
+    Raises:
+        TlsError: a file, password, certificate or key cannot be used (1006).
+    """
+    # Imported late: reading certificates takes a library that importing the SDK need not wait for.
+    from iot_northbound.core.tls_context import make_context
+
+    config = config or SSLConfig()
+    return TlsPolicy(
+        context=make_context(config, now),
+        server_hostname=config.expected_hostname,
+        verifier=config.hostname_verifier,
+        shows_certificate=config.self_cert_path is not None,
+    )
+
+
+def build_context(config: SSLConfig | None) -> ssl.SSLContext:
+    """Return the SSLContext alone of `build_policy`."""
+    return build_policy(config).context

@@ -1,0 +1,183 @@
+"""SSLConfig -> one SSLContext: the files read, checked and loaded. Imported when the first client is made."""
+
+import contextlib
+import logging
+import os
+import secrets
+import ssl
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from iot_northbound.core.keystores import Source, public_bytes, read_store
+from iot_northbound.ssl_config import PeerCertificate, SSLConfig, tls_error
+
+log = logging.getLogger("iot_northbound.tls")
+
+
+def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLContext:
+    """Return the context of one client; everything its files can be wrong in is found here.
+
+    `now` replaces the machine's clock in the check of the certificates' validity.
+
+    Raises:
+        TlsError: a file, password, certificate or key cannot be used (1006).
+    """
+    # Not ssl.create_default_context: it follows SSLKEYLOGFILE and SSL_CERT_FILE.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = config.minimum_version
+    context.hostname_checks_common_name = False
+    # As in Java, whatever stands in the trust store is trusted for itself: an intermediate CA, a single certificate.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if config.insecure_skip_verification:
+        log.warning(
+            "TLS VERIFICATION IS OFF for this client (insecure_skip_verification=True): "
+            "anybody on the way can read and change what it sends, the app secret included"
+        )
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif config.hostname_verifier is not None:
+        context.check_hostname = False
+    # Trust is loaded even if verification is off, so that a broken file is told all the same.
+    if config.trust_ca_path is not None:
+        _trust(context, Source(config.trust_ca_path, "trust_ca_path", config.trust_ca_pwd, "trust_ca_pwd"), now)
+    elif not config.insecure_skip_verification:
+        _trust_system(context)
+    if config.self_cert_path is not None:
+        _show(context, config, now)
+    return context
+
+
+def _trust(context: ssl.SSLContext, source: Source, now: datetime | None) -> None:
+    store = read_store(source)
+    own = public_bytes(store.key) if store.key is not None else None
+    anchors = [each for each in store.certificates if own is None or public_bytes(each) != own]
+    if not anchors:
+        raise source.error(f"no trusted certificate in this {store.kind} file: it must hold the platform's CA")
+    # A bundle may hold expired CAs beside good ones; OpenSSL passes over them. None left is our case.
+    for each in anchors:
+        fault = _validity_fault(each, now)
+        if fault is None:
+            break
+    else:
+        raise source.error(f"the CA certificate {fault}")
+    try:
+        context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in anchors))
+    except (ssl.SSLError, ValueError) as error:
+        raise source.error(f"OpenSSL does not take a certificate of the file: {error}") from error
+
+
+def _trust_system(context: ssl.SSLContext) -> None:
+    """Load the system's trust store; the paths compiled in, since OpenSSL's defaults follow the environment."""
+    if sys.platform == "win32":
+        for store in ("ROOT", "CA"):
+            for data, form, purposes in ssl.enum_certificates(store):
+                if form == "x509_asn" and (purposes is True or ssl.Purpose.SERVER_AUTH.oid in purposes):
+                    with contextlib.suppress(ssl.SSLError):
+                        context.load_verify_locations(cadata=data)
+        return
+    places = ssl.get_default_verify_paths()
+    file, folder = places.openssl_cafile, places.openssl_capath
+    has_file, has_folder = os.path.isfile(file), os.path.isdir(folder)
+    if not has_file and not has_folder:
+        raise tls_error(
+            f"this system has no trust store at {file} or {folder}: install the package ca-certificates, "
+            "or name the platform's CA in SSLConfig.trust_ca_path"
+        )
+    context.load_verify_locations(cafile=file if has_file else None, capath=folder if has_folder else None)
+
+
+def _show(context: ssl.SSLContext, config: SSLConfig, now: datetime | None) -> None:
+    """Give the context the client's certificate, its chain and its key."""
+    assert config.self_cert_path is not None  # noqa: S101  the caller's condition, for the type checker
+    source = Source(config.self_cert_path, "self_cert_path", config.self_cert_pwd, "self_cert_pwd")
+    store = read_store(source)
+    if not store.certificates:
+        raise source.error(f"no certificate in this {store.kind} file")
+    key, key_source = store.key, source
+    if config.self_key_path is not None:
+        key_source = Source(config.self_key_path, "self_key_path", config.self_cert_pwd, "self_cert_pwd")
+        key = read_store(key_source).key
+    if key is None:
+        hint = "" if config.self_key_path else ": name the key's file in self_key_path, or give a PKCS#12 file"
+        raise key_source.error(f"no private key in this file{hint}")
+    own = public_bytes(key)
+    leaf = next((each for each in store.certificates if public_bytes(each) == own), None)
+    if leaf is None:
+        raise key_source.error("the private key does not belong to the certificate: they must be made as a pair")
+    fault = _validity_fault(leaf, now)
+    if fault is not None:
+        raise source.error(f"the client certificate {fault}")
+    chain = [leaf, *(each for each in store.certificates if each != leaf)]
+    try:
+        _load_chain(context, key, chain)
+    except ssl.SSLError as error:
+        raise source.error(f"OpenSSL does not take the certificate: {_words(error)}") from error
+
+
+def _load_chain(context: ssl.SSLContext, key: PrivateKeyTypes, chain: list[x509.Certificate]) -> None:
+    """Load a key pair; CPython takes it from a file only, so a file it is: encrypted, 0600, and gone at once."""
+    password = secrets.token_hex(32)
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode()))
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="iot-northbound-", suffix=".pem")
+    except OSError as error:
+        raise tls_error(f"no temporary file can be made for the client's key: {error}; set TMPDIR") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(encrypted + b"".join(each.public_bytes(Encoding.PEM) for each in chain))
+        context.load_cert_chain(name, password=password)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _validity_fault(certificate: x509.Certificate, now: datetime | None) -> str | None:
+    moment = now or datetime.now(UTC)
+    if moment > certificate.not_valid_after_utc:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: get a new one"
+    if moment < certificate.not_valid_before_utc:
+        start = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        return f"is not valid before {start}: check this machine's clock"
+    return None
+
+
+def _words(error: ssl.SSLError) -> str:
+    reason = error.reason or ""
+    if "KEY_TOO_SMALL" in reason:
+        return "its key is too short for today's rules; have a new one made with RSA 2048 or P-256"
+    if "MD_TOO_WEAK" in reason:
+        return "it is signed with MD5 or SHA-1; have a new one made with SHA-256"
+    return str(error)
+
+
+def peer_certificate(der: bytes | None) -> PeerCertificate:
+    """Return a server's certificate as verifiers see it.
+
+    Raises:
+        ValueError: there is none, or it is damaged.
+    """
+    if not der:
+        raise ValueError("the server showed no certificate")
+    certificate = x509.load_der_x509_certificate(der)
+    names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    try:
+        sans = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        dns = tuple(sans.get_values_for_type(x509.DNSName))
+        addresses = tuple(str(each) for each in sans.get_values_for_type(x509.IPAddress))
+    except x509.ExtensionNotFound:
+        dns = addresses = ()
+    return PeerCertificate(
+        common_name=str(names[0].value) if names else None,
+        dns_names=dns,
+        ip_addresses=addresses,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+        der=der,
+    )
