@@ -31,8 +31,6 @@ class Endpoint(Generic[T]):
     authorized: bool = attrs.field(default=True, kw_only=True)
     """Whether the call carries a token (login and refresh do not)."""
     form: bool = attrs.field(default=False, kw_only=True)
-    """Whether the body goes form-encoded: login does, everything else is JSON."""
-    form: bool = attrs.field(default=False, kw_only=True)
     """Whether the body goes as a form instead of JSON (login alone)."""
     may_be_empty: bool = attrs.field(default=False, kw_only=True)
     """Whether a success without a body is known in the field; it gives a result with nothing set."""

@@ -150,9 +150,18 @@ def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
         return annotation, markers, optional
 
 
-@functools.cache
+_SPECS: dict[type, Mapping[str, FieldSpec]] = {}
+
+
 def specs(cls: type) -> Mapping[str, FieldSpec]:
     """Return the fields of a DTO class by their Python names."""
+    known = _SPECS.get(cls)
+    if known is None:
+        known = _SPECS[cls] = types.MappingProxyType(_read_specs(cls))
+    return known
+
+
+def _read_specs(cls: type) -> dict[str, FieldSpec]:
     found = {}
     for attribute in attrs.fields(cls):
         bare, markers, optional = _strip(attribute.type)
@@ -166,7 +175,7 @@ def specs(cls: type) -> Mapping[str, FieldSpec]:
             bare,
             tuple(m for m in markers if isinstance(m, _RULES)),
         )
-    return types.MappingProxyType(found)
+    return found
 
 
 def _expected(bare: Any) -> str:

@@ -42,7 +42,9 @@ def outcome_of(error: NorthApiException) -> Outcome:
         return Outcome.REFUSED_UNREAD
     if status == 503 and error.error_code in _REFUSED_UNREAD:
         return Outcome.REFUSED_UNREAD
-    if error.error_code == SdkCode.UNREADABLE or (status in (502, 503, 504) and isinstance(error, PlatformFailureError)):
+    if error.error_code == SdkCode.UNREADABLE or (
+        status in (502, 503, 504) and isinstance(error, PlatformFailureError)
+    ):
         return Outcome.UNKNOWN
     return Outcome.FINAL
 
@@ -50,8 +52,8 @@ def outcome_of(error: NorthApiException) -> Outcome:
 class RetryQuota:
     """A store of permits that failures use up and successes refill, so that retries cannot become a storm.
 
-    A client starts with `capacity` permits; a retry takes `cost` of them and each call that ends well gives one back. When the
-    platform is down, all threads together repeat capacity / cost times, then calls fail at their first attempt.
+    A client starts with `capacity` permits; a retry takes `cost` of them and each call that ends well gives one back.
+    When the platform is down, all threads together repeat capacity / cost times, then calls fail at once.
     """
 
     def __init__(self, capacity: int = 500, cost: int = 5) -> None:
@@ -100,6 +102,10 @@ class RateLimit:
         self._clock = clock
         self._window = window
         self._starts: deque[float] = deque()
+        self.reset_lock()
+
+    def reset_lock(self) -> None:
+        """Make a new lock, in a forked child."""
         self._lock = threading.Lock()
 
     def wait(self, until: float | None) -> None:
@@ -115,7 +121,8 @@ class RateLimit:
                 start = max(now, self._starts[-self._calls] + self._window)
             if until is not None and start > until:
                 raise ThrottledError(
-                    "1010009", f"the client's own limit of {self._calls} calls a minute leaves no room before the deadline"
+                    "1010009",
+                    f"the client's own limit of {self._calls} calls a minute leaves no room before the deadline",
                 )
             self._starts.append(start)
             while len(self._starts) > self._calls:

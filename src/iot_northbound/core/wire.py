@@ -20,7 +20,7 @@ import cattrs
 from cattrs.errors import AttributeValidationNote, ClassValidationError, IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from iot_northbound.core.fields import FieldSpec, recheck, reading, specs
+from iot_northbound.core.fields import FieldSpec, reading, recheck, specs
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.times import Timestamp, format_time
 from iot_northbound.errors import InvalidArgumentError
@@ -157,8 +157,7 @@ def _open_enum_hook(annotation: Any) -> Hook:
 def _list_hook(annotation: Any) -> Hook:
     bare, _ = _bare(annotation)
     (item,) = typing.get_args(bare)
-    inner = _converter._structure_func.dispatch(item) if _plain_hook(item) is None else _plain_hook(item)
-    assert inner is not None
+    inner = _converter.get_structure_hook(item)
 
     def structure(value: Any, _: Any) -> Any:
         if value is None:
@@ -169,7 +168,7 @@ def _list_hook(annotation: Any) -> Hook:
         for index, each in enumerate(value):
             try:
                 done.append(inner(each, item))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is goes on, with the index noted
                 error.__notes__ = [*getattr(error, "__notes__", []), IterableValidationNote("", index, item)]
                 raise IterableValidationError("", [error], bare) from None
         return done
@@ -213,11 +212,6 @@ _converter.register_structure_hook_factory(
 )
 
 
-@functools.cache
-def _reader(cls: type) -> Hook:
-    return _converter._structure_func.dispatch(cls)  # type: ignore[no-any-return]
-
-
 def structure(value: Any, cls: type[T]) -> T:
     """Return a parsed JSON value as an instance of `cls`.
 
@@ -228,7 +222,7 @@ def structure(value: Any, cls: type[T]) -> T:
         raise ShapeError("$", "an object", "null")
     try:
         with reading():
-            return _reader(cls)(value, cls)  # type: ignore[no-any-return]
+            return _converter.structure(value, cls)
     except (_WrongType, ClassValidationError, IterableValidationError) as error:
         raise _shape_error(error) from None
 
@@ -296,7 +290,9 @@ def encode_body(dto: Any) -> bytes:
         text = json.dumps(to_json(dto), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError.of(type(dto).__name__, "the request body", f"JSON cannot hold it ({error})") from None
+        raise InvalidArgumentError.of(
+            type(dto).__name__, "the request body", f"JSON cannot hold it ({error})"
+        ) from None
 
 
 def encode_pairs(dto: Any) -> str:

@@ -1,0 +1,60 @@
+"""Hooks for metrics and tracing: told of every attempt, with the route template as the name, never an id."""
+
+import logging
+from collections.abc import Callable
+
+import attrs
+
+log = logging.getLogger("iot_northbound.hooks")
+
+
+@attrs.frozen
+class RequestEvent:
+    """A request is about to be sent."""
+
+    endpoint: str
+    attempt: int
+
+
+@attrs.frozen
+class ResponseEvent:
+    """An attempt ended, with an answer or without."""
+
+    endpoint: str
+    attempt: int
+    status: int | None
+    """HTTP status; None where no answer came."""
+    error_code: str | None
+    elapsed: float
+    """Seconds of this attempt."""
+
+
+@attrs.frozen
+class RetryEvent:
+    """A call will be repeated."""
+
+    endpoint: str
+    attempt: int
+    """The attempt that failed."""
+    delay: float
+    """Seconds until the next."""
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Hooks:
+    """Functions called in the calling thread. What they raise is logged and changes nothing."""
+
+    before_request: Callable[[RequestEvent], None] | None = None
+    after_response: Callable[[ResponseEvent], None] | None = None
+    on_retry: Callable[[RetryEvent], None] | None = None
+
+
+def tell(hook: Callable[[object], None] | None, event: object) -> None:
+    """Call one hook; its failure is its own."""
+    if hook is None:
+        return
+    try:
+        hook(event)
+    except Exception:
+        log.exception("the hook for %s failed", type(event).__name__)

@@ -1,0 +1,284 @@
+"""A call's way: encode, token, rate limit, attempts, answer, DTO. Every call of every service takes it."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import attrs
+
+from iot_northbound.core import wire
+from iot_northbound.core.answers import Answer, is_bad_token, read_answer
+from iot_northbound.core.clock import Clock
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
+from iot_northbound.core.redact import redact
+from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit, RetryQuota, outcome_of
+from iot_northbound.core.tokens import Tokens
+from iot_northbound.core.transport import Timeouts, Transport
+from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
+
+T = TypeVar("T")
+log = logging.getLogger("iot_northbound")
+
+
+@attrs.frozen
+class CallOptions:
+    """How patient a call is; seconds."""
+
+    timeouts: Timeouts
+    deadline: float | None
+    max_attempts: int
+
+
+class _Prepared:
+    """A request ready to be sent, and what its attempts added up to."""
+
+    __slots__ = ("attempts", "body", "content_type", "endpoint", "options", "started", "target", "until")
+
+    def __init__(
+        self, endpoint: Endpoint[Any], target: str, body: bytes | None, content_type: str | None, options: CallOptions
+    ) -> None:
+        self.endpoint = endpoint
+        self.target = target
+        self.body = body
+        self.content_type = content_type
+        self.options = options
+        self.attempts = 0
+        self.started = 0.0
+        self.until: float | None = None
+
+
+class Pipeline:
+    """Makes calls: holds the transport, the token and the limits of one client.
+
+    Args:
+        transport: the connections.
+        clock: time; its monotonic seconds must be those of the machine, which sockets know too.
+        headers: those of every request.
+        app_id: sent as app_key with authorized calls.
+        secrets: returns the values no log or exception may show.
+        hooks: told of each attempt.
+        rate_limit: makes calls wait for their turn, or None.
+        backoff: delays between attempts.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        *,
+        headers: Mapping[str, str],
+        app_id: str,
+        secrets: Callable[[], tuple[str, ...]],
+        hooks: Hooks,
+        rate_limit: RateLimit | None,
+        backoff: Backoff,
+    ) -> None:
+        self.transport = transport
+        self.tokens: Tokens
+        self._clock = clock
+        self._headers = dict(headers)
+        self._app_id = app_id
+        self._secrets = secrets
+        self._hooks = hooks
+        self._rate_limit = rate_limit
+        self._backoff = backoff
+        self._quota = RetryQuota()
+        self._refused_fresh: dict[str, str] = {}
+
+    def after_fork(self) -> None:
+        """Make what a forked child must not share with its parent."""
+        self.transport.reset()
+        self.tokens.reset_locks()
+        self._quota = RetryQuota()
+        if self._rate_limit is not None:
+            self._rate_limit.reset_lock()
+
+    def call(
+        self,
+        endpoint: Endpoint[T],
+        ids: Mapping[str, str],
+        *,
+        query: Any = None,
+        body: Any = None,
+        access_token: str | None = None,
+        options: CallOptions,
+    ) -> T:
+        """Return the endpoint's result for this request.
+
+        Raises:
+            NorthApiException: anything that kept the result away, in its subclass.
+        """
+        target = endpoint.url(ids)
+        if query is not None:
+            pairs = wire.encode_pairs(query)
+            target = f"{target}?{pairs}" if pairs else target
+        if body is None:
+            prepared = _Prepared(endpoint, target, None, None, options)
+        elif endpoint.form:
+            form = wire.encode_pairs(body).encode()
+            prepared = _Prepared(endpoint, target, form, "application/x-www-form-urlencoded", options)
+        else:
+            prepared = _Prepared(endpoint, target, wire.encode_body(body), "application/json", options)
+        prepared.started = self._clock.monotonic()
+        prepared.until = prepared.started + options.deadline if options.deadline is not None else None
+        try:
+            return self._decode(endpoint, *self._authorized(prepared, access_token))
+        except NorthApiException as error:
+            if error.endpoint is None:
+                error.endpoint = endpoint.name
+                error.attempts = prepared.attempts
+                error.elapsed = self._clock.monotonic() - prepared.started
+            raise
+
+    # -- the token ---------------------------------------------------------------------------------------------------
+
+    def _authorized(self, prepared: _Prepared, access_token: str | None) -> tuple[Any, Answer]:
+        if not prepared.endpoint.authorized:
+            return self._attempts(prepared, None)
+        if access_token is not None:
+            return self._attempts(prepared, _checked(access_token))
+        token = self.tokens.current()
+        try:
+            return self._attempts(prepared, token)
+        except NorthApiException as refusal:
+            name = prepared.endpoint.name
+            if not is_bad_token(refusal) or self._refused_fresh.get(name) == token:
+                # A token that was new when this endpoint refused it is good: the application may not use this API.
+                raise
+            token = self.tokens.replace(token)
+            try:
+                return self._attempts(prepared, token)
+            except NorthApiException as error:
+                if is_bad_token(error):
+                    self._refused_fresh[name] = token
+                raise
+
+    # -- attempts ----------------------------------------------------------------------------------------------------
+
+    def _attempts(self, prepared: _Prepared, token: str | None) -> tuple[Any, Answer]:
+        failures = 0
+        fresh_tried = False
+        while True:
+            if self._rate_limit is not None:
+                self._rate_limit.wait(prepared.until)
+            try:
+                result = self._attempt(prepared, token)
+                self._quota.give_back()
+                return result
+            except AttemptFailed as failed:
+                failures += 1
+                error = failed.error
+                if not self._may_repeat(prepared, failed, failures):
+                    error.outcome_unknown = failed.outcome is Outcome.UNKNOWN and prepared.endpoint.method != "GET"
+                    raise error from failed.__cause__
+                if failed.reused and not fresh_tried:
+                    fresh_tried, delay = True, 0.0
+                else:
+                    delay = self._backoff.delay(failures, error.retry_after)
+                if prepared.until is not None and self._clock.monotonic() + delay >= prepared.until:
+                    raise error from failed.__cause__
+                tell(
+                    self._hooks.on_retry,  # type: ignore[arg-type]
+                    RetryEvent(
+                        prepared.endpoint.name, prepared.attempts, delay, f"{failed.outcome.value}: {error.error_code}"
+                    ),
+                )
+                log.debug("%s: attempt %d failed, again in %.2f s", prepared.endpoint.name, prepared.attempts, delay)
+                self._clock.sleep(delay)
+
+    def _may_repeat(self, prepared: _Prepared, failed: AttemptFailed, failures: int) -> bool:
+        if failed.outcome is Outcome.FINAL or failures >= prepared.options.max_attempts:
+            return False
+        if failed.outcome is Outcome.UNKNOWN and not prepared.endpoint.repeatable:
+            return False
+        return self._quota.take()
+
+    def _attempt(self, prepared: _Prepared, token: str | None) -> tuple[Any, Answer]:
+        endpoint = prepared.endpoint
+        prepared.attempts += 1
+        headers = self._headers.copy()
+        if token is not None:
+            headers["app_key"] = self._app_id
+            headers["Authorization"] = f"Bearer {token}"
+        if prepared.body is not None:
+            headers["Content-Type"] = prepared.content_type or ""
+            headers["Content-Length"] = str(len(prepared.body))
+        elif endpoint.method != "GET":
+            headers["Content-Length"] = "0"
+        tell(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts))  # type: ignore[arg-type]
+        started = self._clock.monotonic()
+        status: int | None = None
+        code: str | None = None
+        try:
+            timeouts = self._timeouts(prepared, started)
+            answer = self.transport.send(
+                endpoint.method, prepared.target, headers, prepared.body, timeouts, prepared.until
+            )
+            status = answer.status
+            if log.isEnabledFor(logging.DEBUG):
+                self._log_bodies(prepared, answer)
+            return read_answer(answer, now=self._clock.now(), secrets=self._secrets()), answer
+        except AttemptFailed as failed:
+            status, code = failed.error.http_status_code, failed.error.error_code
+            raise
+        except NorthApiException as error:
+            code = error.error_code
+            raise AttemptFailed(error, outcome_of(error)) from None
+        finally:
+            if self._hooks.after_response is not None:
+                elapsed = self._clock.monotonic() - started
+                tell(
+                    self._hooks.after_response,  # type: ignore[arg-type]
+                    ResponseEvent(endpoint.name, prepared.attempts, status, code, elapsed),
+                )
+
+    def _timeouts(self, prepared: _Prepared, now: float) -> Timeouts:
+        timeouts = prepared.options.timeouts
+        if prepared.until is None:
+            return timeouts
+        left = max(prepared.until - now, 0.001)
+        if left >= timeouts.connect and left >= timeouts.read:
+            return timeouts
+        return Timeouts(min(timeouts.connect, left), min(timeouts.read, left))
+
+    # -- the answer --------------------------------------------------------------------------------------------------
+
+    def _decode(self, endpoint: Endpoint[T], value: Any, answer: Answer) -> T:
+        if endpoint.result is type(None):
+            return None
+        if value is None:
+            if endpoint.may_be_empty:
+                return endpoint.result()
+            self._unreadable(endpoint, answer, f"a success came without the {endpoint.result.__name__} it should carry")
+        try:
+            return wire.structure(value, endpoint.result)
+        except wire.ShapeError as error:
+            self._unreadable(endpoint, answer, f"in the answer, {error}")
+
+    def _unreadable(self, endpoint: Endpoint[Any], answer: Answer, desc: str) -> NoReturn:
+        raise UnreadableAnswerError(
+            SdkCode.UNREADABLE,
+            desc,
+            http_status_code=answer.status,
+            http_reason_phrase=answer.reason,
+            http_message=redact(answer.text()[:2000], self._secrets()) or None,
+            outcome_unknown=endpoint.method != "GET",
+        )
+
+    def _log_bodies(self, prepared: _Prepared, answer: Answer) -> None:
+        secrets = self._secrets()
+        sent = redact(prepared.body.decode(), secrets) if prepared.body else ""
+        got = redact(answer.text()[:20000], secrets)
+        name, thread = prepared.endpoint.name, threading.current_thread().name
+        log.debug("%s [%s] sent %s, answered %d %s", name, thread, json.dumps(sent), answer.status, json.dumps(got))
+
+
+def _checked(access_token: str) -> str:
+    if not isinstance(access_token, str) or not access_token.strip():
+        raise NorthApiException(SdkCode.NO_TOKEN, "access_token is empty")
+    if not access_token.isascii() or not access_token.isprintable():
+        raise InvalidArgumentError.of("access_token", "***", "it holds characters HTTP headers do not allow")
+    return access_token

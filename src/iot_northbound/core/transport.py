@@ -1,0 +1,293 @@
+"""One request over the pool: prepared by hand, sent by requests' adapter, read to its end within a deadline.
+
+`Session.request` spends two thirds of a kept-alive call on merging settings this SDK never changes; the adapter below
+is what remains. Everything that can go wrong comes out as `AttemptFailed`, with what is known of the request.
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from requests import PreparedRequest, Response
+from requests import exceptions as requests_errors
+from urllib3 import exceptions as urllib3_errors
+
+from iot_northbound.core.answers import Answer
+from iot_northbound.core.retry import AttemptFailed, Outcome
+from iot_northbound.core.tls import PinnedAdapter, TlsPolicy
+from iot_northbound.errors import (
+    ConnectionFailedError,
+    InvalidArgumentError,
+    NorthApiException,
+    RequestTimeoutError,
+    SdkCode,
+    TlsError,
+    UnreadableAnswerError,
+)
+
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of an answer's body, decompressed; more is refused."""
+_CHUNK = 262144
+
+
+class _CallState(threading.local):
+    """What the socket has to know, and tells, of the call its thread is making."""
+
+    until: float | None = None
+    sent = False
+    fresh = False
+
+
+_call = _CallState()
+
+
+class DeadlineSocket(ssl.SSLSocket):
+    """A TLS socket that keeps the call's deadline over all its reads, so that a slow drip cannot outlast it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands, and note that this call opened its connection itself."""
+        _call.fresh = True
+        super().do_handshake(block)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send, and note that from here on the platform may have the request."""
+        _call.sent = True
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Receive, no longer than the call's deadline allows."""
+        until = _call.until
+        if until is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the call's deadline has passed")
+            timeout = self.gettimeout()
+            if timeout is None or left < timeout:
+                self.settimeout(left)
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class _Request(PreparedRequest):
+    """A prepared request that knows its path already."""
+
+    target: str
+
+    @property
+    def path_url(self) -> str:
+        return self.target
+
+
+class _Response(Response):
+    """A response without the cookie jar nobody asks for."""
+
+    def __init__(self) -> None:
+        self._content_consumed = False
+
+
+class _Adapter(PinnedAdapter):
+    """The pinned adapter with one platform: its pool is looked up once, and answers carry no cookies."""
+
+    pool: Any = None
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        if self.pool is None:
+            self.pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        return self.pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        return request.path_url  # type: ignore[no-any-return]
+
+    def build_response(self, req: Any, resp: Any) -> Response:
+        response = _Response()
+        response.status_code = resp.status
+        response.headers = resp.headers
+        response.reason = resp.reason
+        response.raw = resp
+        response.url = req.url
+        response.request = req
+        return response
+
+
+@attrs.frozen
+class Timeouts:
+    """Seconds for one attempt."""
+
+    connect: float
+    read: float
+
+
+class Transport:
+    """The connections to one platform.
+
+    Args:
+        base_url: scheme, host and port, without a closing slash.
+        policy: certificates and host-name rule.
+        pool_size: connections kept open.
+        proxy: URL of an HTTP proxy, or None.
+        explain: tells why a TLS handshake failed.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        policy: TlsPolicy,
+        *,
+        pool_size: int,
+        proxy: str | None = None,
+        explain: Callable[[BaseException], str] = str,
+    ) -> None:
+        self._base_url = base_url
+        self._policy = policy
+        self._pool_size = pool_size
+        self._proxies = {"https": proxy, "http": proxy} if proxy else None
+        self._explain = explain
+        self._closed_connections = 0
+        policy.context.sslsocket_class = DeadlineSocket
+        self._adapter = self._new_adapter()
+
+    def _new_adapter(self) -> _Adapter:
+        return _Adapter(self._policy, pool_connections=1, pool_maxsize=self._pool_size)
+
+    @property
+    def connections_opened(self) -> int:
+        """How many connections were opened so far."""
+        pool = self._adapter.pool
+        return self._closed_connections + (pool.num_connections if pool is not None else 0)
+
+    def reset(self) -> None:
+        """Drop the pool and start with an empty one; a forked child must not speak on its parent's connections."""
+        self._closed_connections = self.connections_opened
+        self._adapter = self._new_adapter()
+
+    def close(self) -> None:
+        """Close the idle connections; busy ones close when their call ends."""
+        self._closed_connections = self.connections_opened
+        self._adapter.close()
+        self._adapter.pool = None
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        timeouts: Timeouts,
+        until: float | None,
+    ) -> Answer:
+        """Send once and return the whole answer, of any status.
+
+        `until` is the deadline in seconds of the machine's monotonic clock.
+
+        Raises:
+            AttemptFailed: no answer, or half of one.
+        """
+        request = _Request()
+        request.method = method
+        request.url = self._base_url + target
+        request.target = target
+        request.headers = headers  # type: ignore[assignment]  # a dict serves; the copy would be made per call
+        request.body = body
+        _call.until, _call.sent, _call.fresh = until, False, False
+        try:
+            response = self._adapter.send(
+                request,
+                stream=True,
+                timeout=(timeouts.connect, timeouts.read),
+                proxies=self._proxies,
+            )
+        except Exception as error:
+            raise self._failed(error) from error
+        try:
+            return Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
+        except Exception as error:
+            raise self._broken_off(error, response) from error
+        finally:
+            _call.until = None
+
+    # -- what went wrong ---------------------------------------------------------------------------------------------
+
+    def _failed(self, error: Exception) -> AttemptFailed:
+        outcome = Outcome.UNKNOWN if _call.sent else Outcome.NOT_SENT
+        reused = _call.sent and not _call.fresh
+        if isinstance(error, requests_errors.SSLError) or _find(error, ssl.SSLError, ssl.CertificateError):
+            told = TlsError(SdkCode.NO_ANSWER, f"the TLS connection failed: {self._explain(error)}")
+            return AttemptFailed(told, Outcome.FINAL)
+        if isinstance(error, requests_errors.ConnectTimeout):
+            told_timeout = RequestTimeoutError(SdkCode.NO_ANSWER, f"no connection to {self._base_url} in time")
+            return AttemptFailed(told_timeout, Outcome.NOT_SENT)
+        if isinstance(error, requests_errors.Timeout | TimeoutError) or _find(error, TimeoutError):
+            what = "no answer came in time" if _call.sent else f"no TLS connection to {self._base_url} in time"
+            return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what), outcome)
+        if isinstance(error, requests_errors.ConnectionError | OSError | urllib3_errors.HTTPError):
+            what = "the connection broke before an answer came" if _call.sent else f"no connection to {self._base_url}"
+            told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(error)}")
+            return AttemptFailed(told_connection, outcome, reused=reused)
+        if isinstance(error, ValueError):
+            # http.client's check of header values; the value itself may be a secret.
+            refused = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")
+            return AttemptFailed(refused, Outcome.FINAL)
+        unexpected = NorthApiException(SdkCode.CLIENT_INTERNAL, f"sending failed unexpectedly: {type(error).__name__}")
+        return AttemptFailed(unexpected, Outcome.FINAL)
+
+    def _broken_off(self, error: Exception, response: Response) -> AttemptFailed:
+        details: Mapping[str, Any] = {
+            "http_status_code": response.status_code,
+            "http_reason_phrase": response.reason,
+        }
+        response.raw.close()
+        told: NorthApiException
+        if _find(error, TimeoutError, urllib3_errors.ReadTimeoutError):
+            told = RequestTimeoutError(SdkCode.UNREADABLE, "the answer's body did not come in time", **details)
+        else:
+            told = UnreadableAnswerError(
+                SdkCode.UNREADABLE, f"the answer's body broke off or cannot be decoded: {_root(error)}", **details
+            )
+        return AttemptFailed(told, Outcome.UNKNOWN)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def _read(raw: Any) -> bytes:
+    """Return the whole body, decompressed. `read1` looks at the deadline between the pieces a slow server sends."""
+    first: bytes = raw.read1(_CHUNK, decode_content=True)
+    if not first or (raw.length_remaining == 0 and "content-encoding" not in raw.headers):
+        return first
+    pieces, size = [first], len(first)
+    while piece := raw.read1(_CHUNK, decode_content=True):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_ANSWER:
+            raise _TooLarge(f"it is longer than {MAX_ANSWER} bytes")
+    return b"".join(pieces)
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """Return an exception and what caused it, however the libraries wrapped it."""
+    found: list[BaseException] = []
+    todo = [error]
+    while todo:
+        each = todo.pop()
+        if each is None or any(each is one for one in found):
+            continue
+        found.append(each)
+        todo += [each.__cause__, each.__context__, getattr(each, "reason", None)]
+        todo += [arg for arg in each.args if isinstance(arg, BaseException)]
+    return [each for each in found if isinstance(each, BaseException)]
+
+
+def _find(error: BaseException, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(each, kinds) for each in _chain(error))
+
+
+def _root(error: BaseException) -> str:
+    """Return the operating system's word for it, where there is one."""
+    for each in _chain(error):
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    last = _chain(error)[-1]
+    return str(last) or type(last).__name__
