@@ -5,7 +5,7 @@ too), ``resultcode``/``resultmsg`` from the gateway in front, and whatever a pro
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -67,13 +67,13 @@ def _code_of(value: Any) -> str | None:
     return str(value).strip() or None
 
 
-def read_answer(answer: Answer, *, now: float = 0.0, secrets: tuple[str, ...] = ()) -> Any:
+def read_answer(answer: Answer, now: Callable[[], float], secrets: Callable[[], tuple[str, ...]]) -> Any:
     """Return the JSON value of a successful answer; None where it has no body.
 
     Args:
         answer: the answer, read to its end.
-        now: seconds since the epoch, for a Retry-After that names a date.
-        secrets: values that no exception's text may show.
+        now: returns seconds since the epoch, for a Retry-After that names a date.
+        secrets: returns the values that no exception's text may show.
 
     Raises:
         NorthApiException: the answer tells of an error, in any of its shapes.
@@ -89,14 +89,14 @@ def read_answer(answer: Answer, *, now: float = 0.0, secrets: tuple[str, ...] = 
             if code is not None and answer.status < 300 and "resultmsg" not in value:
                 code = None
         if code is not None:
-            raise _failure(answer, code, desc, now, secrets)
+            raise _failure(answer, code, desc, now(), secrets())
     if 200 <= answer.status < 300:
         if value is _NOT_JSON:
             raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "a success came with a body that is not JSON", **_details(answer, now, secrets)
+                SdkCode.UNREADABLE, "a success came with a body that is not JSON", **_details(answer, now(), secrets())
             )
         return value
-    raise _without_code(answer, value, now, secrets)
+    raise _without_code(answer, value, now(), secrets())
 
 
 def _details(answer: Answer, now: float, secrets: tuple[str, ...]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
 import attrs
@@ -55,10 +55,11 @@ class Pipeline:
 
     Args:
         transport: the connections.
+        tokens: who holds the token.
         clock: time; its monotonic seconds must be those of the machine, which sockets know too.
         headers: those of every request.
         app_id: sent as app_key with authorized calls.
-        secrets: returns the values no log or exception may show.
+        own_secrets: values no log or exception may show, beside the tokens.
         hooks: told of each attempt.
         rate_limit: makes calls wait for their turn, or None.
         backoff: delays between attempts.
@@ -67,21 +68,23 @@ class Pipeline:
     def __init__(
         self,
         transport: Transport,
+        tokens: Tokens,
         clock: Clock,
         *,
         headers: Mapping[str, str],
         app_id: str,
-        secrets: Callable[[], tuple[str, ...]],
+        own_secrets: tuple[str, ...],
         hooks: Hooks,
         rate_limit: RateLimit | None,
         backoff: Backoff,
     ) -> None:
         self.transport = transport
-        self.tokens: Tokens
+        self.tokens = tokens
         self._clock = clock
         self._headers = dict(headers)
         self._app_id = app_id
-        self._secrets = secrets
+        self._own_secrets = own_secrets
+        self._closed = False
         self._hooks = hooks
         self._rate_limit = rate_limit
         self._backoff = backoff
@@ -95,6 +98,25 @@ class Pipeline:
         self._quota = RetryQuota()
         if self._rate_limit is not None:
             self._rate_limit.reset_lock()
+
+    def check_open(self) -> None:
+        """Refuse to work for a closed client.
+
+        Raises:
+            NorthApiException: it is closed (1001).
+        """
+        if self._closed:
+            raise NorthApiException(SdkCode.CLIENT_INTERNAL, "the client is closed: make a new one")
+
+    def close(self) -> None:
+        """Stop the timer, forget the token, close the connections."""
+        self._closed = True
+        self.tokens.stop()
+        self.transport.close()
+
+    def _secrets(self, token: str | None) -> tuple[str, ...]:
+        given = (token,) if token else ()
+        return (*self._own_secrets, *self.tokens.held, *given)
 
     def call(
         self,
@@ -111,6 +133,7 @@ class Pipeline:
         Raises:
             NorthApiException: anything that kept the result away, in its subclass.
         """
+        self.check_open()
         target = endpoint.url(ids)
         if query is not None:
             pairs = wire.encode_pairs(query)
@@ -219,8 +242,8 @@ class Pipeline:
             )
             status = answer.status
             if log.isEnabledFor(logging.DEBUG):
-                self._log_bodies(prepared, answer)
-            return read_answer(answer, now=self._clock.now(), secrets=self._secrets()), answer
+                self._log_bodies(prepared, answer, self._secrets(token))
+            return read_answer(answer, self._clock.now, lambda: self._secrets(token)), answer
         except AttemptFailed as failed:
             status, code = failed.error.http_status_code, failed.error.error_code
             raise
@@ -264,12 +287,11 @@ class Pipeline:
             desc,
             http_status_code=answer.status,
             http_reason_phrase=answer.reason,
-            http_message=redact(answer.text()[:2000], self._secrets()) or None,
+            http_message=redact(answer.text()[:2000], self._secrets(None)) or None,
             outcome_unknown=endpoint.method != "GET",
         )
 
-    def _log_bodies(self, prepared: _Prepared, answer: Answer) -> None:
-        secrets = self._secrets()
+    def _log_bodies(self, prepared: _Prepared, answer: Answer, secrets: tuple[str, ...]) -> None:
         sent = redact(prepared.body.decode(), secrets) if prepared.body else ""
         got = redact(answer.text()[:20000], secrets)
         name, thread = prepared.endpoint.name, threading.current_thread().name

@@ -1,0 +1,322 @@
+"""NorthApiClient: the configuration, the connections and the token of one application; one property a service."""
+
+import copy
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from iot_northbound._version import __version__
+from iot_northbound.config import ClientInfo, HttpConfig, load_env, load_profile
+from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.hooks import Hooks
+from iot_northbound.core.pipeline import CallOptions, Pipeline
+from iot_northbound.core.retry import Backoff, RateLimit
+from iot_northbound.core.tls import build_policy
+from iot_northbound.core.tokens import Grant, MemoryTokenStore, Tokens, TokenStatus, TokenStore
+from iot_northbound.core.transport import Timeouts, Transport
+from iot_northbound.errors import InvalidArgumentError, SdkCode, UnreadableAnswerError
+from iot_northbound.ssl_config import SSLConfig
+
+if TYPE_CHECKING:
+    from iot_northbound.services.authentication import Authentication
+    from iot_northbound.services.batch_process import BatchProcess
+    from iot_northbound.services.data_collection import DataCollection
+    from iot_northbound.services.device_group_management import DeviceGroupManagement
+    from iot_northbound.services.device_management import DeviceManagement
+    from iot_northbound.services.device_upgrade import DeviceUpgrade
+    from iot_northbound.services.signal_delivery import SignalDelivery
+    from iot_northbound.services.subscription_management import SubscriptionManagement
+
+T = TypeVar("T")
+DEFAULT_LIFETIME = 3600.0
+"""Seconds a token lives where the platform does not say."""
+
+_pipelines: "weakref.WeakSet[Pipeline]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pipeline in list(_pipelines):
+        pipeline.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class NorthApiClient:
+    """A connection of one application to one platform, for any number of threads (reference 2.2.1).
+
+    In a ``with`` statement it logs in, keeps its token fresh in the background, and lets go of everything at the end.
+    Without one, call `start_timer` and `close`, or give each call a token of your own.
+
+    Args:
+        client_info: the platform's address and the application's credentials.
+        ssl_config: certificates and host-name rule; without it the system's trust store counts and no client
+            certificate is shown.
+        http: timeouts, pool, repeats, rate limit.
+        hooks: functions told of every attempt.
+        token_store: where the token lives; in this client's memory unless told otherwise.
+        clock: time; for tests.
+
+    Raises:
+        TlsError: a certificate file, password or key cannot be used (1006).
+        InvalidArgumentError: an argument is of the wrong type (1007).
+    """
+
+    def __init__(
+        self,
+        client_info: ClientInfo,
+        ssl_config: SSLConfig | None = None,
+        http: HttpConfig | None = None,
+        *,
+        hooks: Hooks | None = None,
+        token_store: TokenStore | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _must_be("client_info", client_info, ClientInfo)
+        _must_be("ssl_config", ssl_config, SSLConfig, None)
+        _must_be("http", http, HttpConfig, None)
+        self.client_info = client_info
+        self.clock = clock
+        http = http or HttpConfig()
+        policy = build_policy(ssl_config)
+
+        def explain(error: BaseException) -> str:
+            from iot_northbound.core.handshake import explain_handshake
+
+            return explain_handshake(error, shows_certificate=policy.shows_certificate) or type(error).__name__
+
+        self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
+        self._pipeline = Pipeline(
+            Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy, explain=explain),
+            Tokens(self._login, self._refresh, token_store or MemoryTokenStore(), clock),
+            clock,
+            headers={
+                "User-Agent": f"iot-northbound/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+            },
+            app_id=client_info.app_id,
+            own_secrets=(client_info.secret,),
+            hooks=hooks or Hooks(),
+            rate_limit=RateLimit(http.calls_per_minute, clock) if http.calls_per_minute else None,
+            backoff=Backoff(http.backoff_base, http.backoff_cap),
+        )
+        self._services: dict[str, Any] = {}
+        _pipelines.add(self._pipeline)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **rest: Any) -> Self:
+        """Return a client configured by the variables ``IOT_NORTHBOUND_…``; see `iot_northbound.config.load_env`."""
+        return cls(*load_env(environ), **rest)
+
+    @classmethod
+    def from_profile(cls, path: str | os.PathLike[str], name: str = "default", **rest: Any) -> Self:
+        """Return a client configured by a table of a TOML file; see `iot_northbound.config.load_profile`."""
+        return cls(*load_profile(path, name), **rest)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | tuple[float, float] | None = None,
+        deadline: float | None = None,
+        max_attempts: int | None = None,
+    ) -> Self:
+        """Return the same client with other patience: same connections, same token.
+
+        Args:
+            timeout: seconds for the connection and for each wait of the answer; one number for both, or a pair.
+            deadline: seconds for a whole call.
+            max_attempts: how often a request is tried at most.
+
+        Raises:
+            InvalidArgumentError: a value is out of its range (1007).
+        """
+        now = self._options
+        pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        checked = HttpConfig(
+            connect_timeout=now.timeouts.connect if pair[0] is None else pair[0],
+            read_timeout=now.timeouts.read if pair[-1] is None else pair[-1],
+            deadline=now.deadline if deadline is None else deadline,
+            max_attempts=now.max_attempts if max_attempts is None else max_attempts,
+        )
+        view = copy.copy(self)
+        view._services = {}
+        view._options = CallOptions(
+            Timeouts(checked.connect_timeout, checked.read_timeout), checked.deadline, checked.max_attempts
+        )
+        return view
+
+    # -- services ----------------------------------------------------------------------------------------------------
+
+    def _service(self, name: str, make: Callable[[], Any]) -> Any:
+        service = self._services.get(name)
+        if service is None:
+            service = self._services[name] = make()
+        return service
+
+    @property
+    def authentication(self) -> "Authentication":
+        """Login, refresh, token timer."""
+        from iot_northbound.services.authentication import Authentication
+
+        return cast(Authentication, self._service("authentication", lambda: Authentication(self)))
+
+    @property
+    def device_management(self) -> "DeviceManagement":
+        """Register, change and delete devices; their shadows."""
+        from iot_northbound.services.device_management import DeviceManagement
+
+        return cast(DeviceManagement, self._service("device_management", lambda: DeviceManagement(self)))
+
+    @property
+    def data_collection(self) -> "DataCollection":
+        """Query devices, their data, its history, their capabilities."""
+        from iot_northbound.services.data_collection import DataCollection
+
+        return cast(DataCollection, self._service("data_collection", lambda: DataCollection(self)))
+
+    @property
+    def signal_delivery(self) -> "SignalDelivery":
+        """Send commands to devices, follow and cancel them."""
+        from iot_northbound.services.signal_delivery import SignalDelivery
+
+        return cast(SignalDelivery, self._service("signal_delivery", lambda: SignalDelivery(self)))
+
+    @property
+    def batch_process(self) -> "BatchProcess":
+        """Run one command for many devices."""
+        from iot_northbound.services.batch_process import BatchProcess
+
+        return cast(BatchProcess, self._service("batch_process", lambda: BatchProcess(self)))
+
+    @property
+    def subscription_management(self) -> "SubscriptionManagement":
+        """Say what the platform shall push, and where to."""
+        from iot_northbound.services.subscription_management import SubscriptionManagement
+
+        return cast(
+            SubscriptionManagement, self._service("subscription_management", lambda: SubscriptionManagement(self))
+        )
+
+    @property
+    def device_group_management(self) -> "DeviceGroupManagement":
+        """Put devices into groups."""
+        from iot_northbound.services.device_group_management import DeviceGroupManagement
+
+        return cast(
+            DeviceGroupManagement, self._service("device_group_management", lambda: DeviceGroupManagement(self))
+        )
+
+    @property
+    def device_upgrade(self) -> "DeviceUpgrade":
+        """Upgrade the software and firmware of devices."""
+        from iot_northbound.services.device_upgrade import DeviceUpgrade
+
+        return cast(DeviceUpgrade, self._service("device_upgrade", lambda: DeviceUpgrade(self)))
+
+    # -- what services use -------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        endpoint: Endpoint[T],
+        ids: Mapping[str, str],
+        *,
+        query: Any = None,
+        body: Any = None,
+        access_token: str | None = None,
+    ) -> T:
+        """Return an endpoint's result; the services' methods are the typed way to it.
+
+        Raises:
+            NorthApiException: anything that kept the result away, in its subclass.
+        """
+        return self._pipeline.call(
+            endpoint, ids, query=query, body=body, access_token=access_token, options=self._options
+        )
+
+    def credentials(self) -> tuple[str, str]:
+        """Return the application's id and secret."""
+        return self.client_info.app_id, self.client_info.secret
+
+    def token_granted(self, access_token: str | None, refresh_token: str | None, expires_in: int | None) -> None:
+        """Take over a token the application fetched itself, where the timer is on."""
+        self._pipeline.tokens.adopt(self._grant(access_token, refresh_token, expires_in, self.clock.now()))
+
+    # -- token and life ----------------------------------------------------------------------------------------------
+
+    @property
+    def token_status(self) -> TokenStatus:
+        """How usable the held token is, whether the timer runs, and what last went wrong with it."""
+        return self._pipeline.tokens.status()
+
+    @property
+    def connections_opened(self) -> int:
+        """How many connections to the platform were opened so far."""
+        return self._pipeline.transport.connections_opened
+
+    def start_timer(self) -> None:
+        """Log in, and keep the token fresh in the background.
+
+        Raises:
+            NorthApiException: the login failed.
+        """
+        self._pipeline.check_open()
+        self._pipeline.tokens.start()
+
+    def stop_timer(self) -> None:
+        """End the background renewal and forget the token."""
+        self._pipeline.tokens.stop()
+
+    def close(self) -> None:
+        """End the background renewal, forget the token, close the connections. May be called twice."""
+        self._pipeline.close()
+
+    def __enter__(self) -> Self:
+        self.start_timer()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<NorthApiClient {self.client_info.app_id} at {self.client_info.base_url}>"
+
+    def _login(self) -> Grant:
+        from iot_northbound.services.authentication import LOGIN
+
+        started = self.clock.now()
+        app_id, secret = self.credentials()
+        granted = self.call(LOGIN, {}, body={"appId": app_id, "secret": secret})
+        return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
+
+    def _refresh(self, refresh_token: str) -> Grant:
+        from iot_northbound.services.authentication import REFRESH
+
+        started = self.clock.now()
+        app_id, secret = self.credentials()
+        body = {"appId": app_id, "secret": secret, "refreshToken": refresh_token}
+        granted = self.call(REFRESH, {}, body=body)
+        return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
+
+    def _grant(
+        self, access_token: str | None, refresh_token: str | None, expires_in: int | None, started: float
+    ) -> Grant:
+        if not access_token:
+            raise UnreadableAnswerError(
+                SdkCode.UNREADABLE, "the platform granted a token without saying it: accessToken is missing"
+            )
+        lifetime = DEFAULT_LIFETIME if expires_in is None else float(expires_in)
+        return Grant(access_token, refresh_token, started, lifetime)
+
+
+def _must_be(name: str, value: Any, *kinds: type | None) -> None:
+    if any(value is None if kind is None else isinstance(value, kind) for kind in kinds):
+        return
+    wanted = " or ".join("None" if kind is None else f"a {kind.__name__}" for kind in kinds)
+    raise InvalidArgumentError.of(name, f"a {type(value).__name__}", f"it must be {wanted}")
