@@ -1,0 +1,61 @@
+"""Login and the renewal of tokens (section 1.3)."""
+
+from typing import Annotated
+
+from iot_northbound.core.fields import SECRET, Text, request, response
+
+
+@response
+class AuthOutDTO:
+    """A token, as login gives it (section 1.3.1).
+
+    Attributes:
+        scope: what the token reaches; always ``default``.
+        token_type: ``bearer``, in either letter case.
+        expires_in: seconds until the access token ends; 3600 as a rule.
+        access_token: goes into the header Authorization of every call.
+        refresh_token: renews the access token; valid for one month, null on some platforms.
+    """
+
+    scope: str | None = None
+    token_type: str | None = None
+    expires_in: int | None = None
+    access_token: Annotated[str | None, SECRET] = None
+    refresh_token: Annotated[str | None, SECRET] = None
+
+
+@request
+class AuthRefreshInDTO:
+    """What a token is renewed with (section 1.3.2).
+
+    Attributes:
+        app_id: the application's id; up to 256 characters.
+        secret: the application's secret; up to 256 characters.
+        refresh_token: from the last login or renewal; up to 256 characters.
+    """
+
+    app_id: Annotated[str, Text.up_to(256)]
+    secret: Annotated[str, Text.up_to(256), SECRET]
+    refresh_token: Annotated[str, Text.up_to(256), SECRET]
+
+
+@response
+class AuthRefreshOutDTO:
+    """A renewed token (section 1.3.2).
+
+    Attributes:
+        scope: what the token reaches; always ``default``.
+        token_type: ``bearer``, in either letter case.
+        expires_in: seconds until the access token ends; 3600 as a rule.
+        access_token: goes into the header Authorization of every call.
+        refresh_token: for the next renewal; valid for one month, null on some platforms.
+    """
+
+    scope: str | None = None
+    token_type: str | None = None
+    expires_in: int | None = None
+    access_token: Annotated[str | None, SECRET] = None
+    refresh_token: Annotated[str | None, SECRET] = None
+
+
+__all__ = ["AuthOutDTO", "AuthRefreshInDTO", "AuthRefreshOutDTO"]

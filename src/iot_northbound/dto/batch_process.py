@@ -1,0 +1,233 @@
+"""Batch tasks (section 1.8)."""
+
+from typing import Annotated, Any
+
+from iot_northbound.core.fields import JsonObject, Range, Text, Timestamp, Wire, request, response
+from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.dto.common import CommandDTO, TagDTO2
+
+
+class BatchTaskType(OpenEnum):
+    """What a batch task does."""
+
+    DEVICE_CMD = "DeviceCmd"
+
+
+class BatchTargetType(OpenEnum):
+    """How a batch task chooses its devices."""
+
+    DEVICE_LIST = "DeviceList"
+    DEVICE_TYPE = "DeviceType"
+    DEVICE_AREA = "DeviceArea"
+    GROUP_LIST = "GroupList"
+    BROADCAST = "Broadcast"
+    GROUP_ID_LIST = "GroupIdList"
+
+
+class BatchTaskStatus(OpenEnum):
+    """How far a batch task has come; Complete and Timeout are final."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    COMPLETE = "Complete"
+    TIMEOUT = "Timeout"
+
+
+class TaskDetailStatus(OpenEnum):
+    """How far a batch task has come with one device; Success, Fail and Timeout are final."""
+
+    PENDING = "Pending"
+    WAIT_RESULT = "WaitResult"
+    SUCCESS = "Success"
+    FAIL = "Fail"
+    TIMEOUT = "Timeout"
+
+
+class TaskFrom(OpenEnum):
+    """Where a batch task was created."""
+
+    PORTAL = "Portal"
+    NORTHBOUND = "Northbound"
+
+
+@request
+class DeviceCmdParam:
+    """The parameters of a DeviceCmd task, typed: which devices, and the command (section 1.8.1).
+
+    Attributes:
+        type: how the devices are chosen; see `BatchTargetType`.
+        device_list: the devices, where `type` is DeviceList.
+        device_type: their type, where `type` is DeviceType.
+        manufacturer_id: their manufacturer, where `type` is DeviceType.
+        model: their model, where `type` is DeviceType.
+        device_location: where they are, where `type` is DeviceArea.
+        group_list: the groups' names (GroupList) or ids (GroupIdList).
+        command: what to do.
+        callback_url: where the results are pushed to.
+        max_retransmit: how often the command is sent again, 0 to 3.
+        group_tag: the group's tag.
+    """
+
+    type: str
+    device_list: list[str] | None = None
+    device_type: str | None = None
+    manufacturer_id: str | None = None
+    model: str | None = None
+    device_location: str | None = None
+    group_list: list[str] | None = None
+    command: CommandDTO
+    callback_url: str | None = None
+    max_retransmit: Annotated[int | None, Range(0, 3)] = None
+    group_tag: str | None = None
+
+
+@request
+class BatchTaskCreateInDTO2:
+    """A batch task to create (section 1.8.1).
+
+    Attributes:
+        app_id: the application the devices belong to; up to 64 characters.
+        timeout: minutes until the task ends, 10 to 2,880.
+        task_name: unique in the application; up to 256 characters.
+        task_type: what the task does; see `BatchTaskType`.
+        param: the task's parameters: a `DeviceCmdParam`, or the same as free JSON.
+        tags: the task's tags.
+    """
+
+    app_id: Annotated[str, Text.up_to(64)]
+    timeout: Annotated[int, Range(10, 2880)]
+    task_name: Annotated[str, Text.up_to(256)]
+    task_type: str
+    param: DeviceCmdParam | JsonObject
+    tags: list[TagDTO2] | None = None
+
+
+@response
+class BatchTaskCreateOutDTO:
+    """A batch task just created (section 1.8.1).
+
+    Attributes:
+        task_id: the task's id; read in both spellings platforms use.
+    """
+
+    task_id: Annotated[str | None, Wire("taskID", also=("taskId",))] = None
+
+
+@response
+class QueryOneTaskOutDTO:
+    """A batch task (section 1.8.2).
+
+    Attributes:
+        app_id: the application it belongs to.
+        task_id: the task's id.
+        task_name: its name.
+        operator: who created it.
+        task_from: where it was created.
+        task_type: what it does.
+        status: how far it has come.
+        start_time: when it was created, UTC.
+        timeout: seconds until it ends.
+        progress: how far it has come, in thousandths, rounded down.
+        total_cnt: how many devices it is for.
+        success_cnt: with how many it succeeded.
+        fail_cnt: with how many it failed.
+        timeout_cnt: how many did not answer in time.
+        expired_cnt: how many it ended too early for.
+        complete_cnt: successes, failures and timeouts together.
+        success_rate: successes in thousandths, rounded down.
+        param: its parameters, as they were given.
+        tags: its tags; only where the query selects them.
+    """
+
+    app_id: str | None = None
+    task_id: str | None = None
+    task_name: str | None = None
+    operator: str | None = None
+    task_from: TaskFrom | None = None
+    task_type: BatchTaskType | None = None
+    status: BatchTaskStatus | None = None
+    start_time: Timestamp | None = None
+    timeout: int | None = None
+    progress: int | None = None
+    total_cnt: int | None = None
+    success_cnt: int | None = None
+    fail_cnt: int | None = None
+    timeout_cnt: int | None = None
+    expired_cnt: int | None = None
+    complete_cnt: int | None = None
+    success_rate: int | None = None
+    param: JsonObject | None = None
+    tags: list[TagDTO2] | None = None
+
+
+@request
+class QueryTaskDetailsInDTO:
+    """Which details of a batch task to list (section 1.8.3).
+
+    Attributes:
+        app_id: another application that granted access; the client's own where none is given.
+        task_id: the task.
+        status: only devices of this status; see `TaskDetailStatus`.
+        device_id: only this device.
+        command_id: only this command.
+        page_no: the page, from 0.
+        page_size: details a page, 1 to 250.
+    """
+
+    app_id: str | None = None
+    task_id: str
+    status: str | None = None
+    device_id: str | None = None
+    command_id: str | None = None
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(1, 250)] = None
+
+
+@response
+class QueryTaskDetailDTOCloud2NA:
+    """What a batch task did with one device (section 1.8.3).
+
+    Attributes:
+        status: how far it has come.
+        output: what came out, usually JSON as text.
+        error: what went wrong: an error_code and an error_desc, as JSON text or as an object.
+        param: deviceId and commandId.
+    """
+
+    status: TaskDetailStatus | None = None
+    output: Any = None
+    error: Any = None
+    param: JsonObject | None = None
+
+
+@response
+class QueryTaskDetailsOutDTO:
+    """A page of a batch task's details (section 1.8.3).
+
+    Attributes:
+        page_no: the page, from 0.
+        page_size: details a page.
+        total_count: how many details match in all.
+        task_details: the page's details.
+    """
+
+    page_no: int | None = None
+    page_size: int | None = None
+    total_count: int | None = None
+    task_details: list[QueryTaskDetailDTOCloud2NA] | None = None
+
+
+__all__ = [
+    "BatchTargetType",
+    "BatchTaskCreateInDTO2",
+    "BatchTaskCreateOutDTO",
+    "BatchTaskStatus",
+    "BatchTaskType",
+    "DeviceCmdParam",
+    "QueryOneTaskOutDTO",
+    "QueryTaskDetailDTOCloud2NA",
+    "QueryTaskDetailsInDTO",
+    "QueryTaskDetailsOutDTO",
+    "TaskDetailStatus",
+    "TaskFrom",
+]

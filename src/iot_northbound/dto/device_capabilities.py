@@ -1,0 +1,159 @@
+"""What devices can do (section 1.5.5)."""
+
+from iot_northbound.core.fields import request, response
+
+
+@request
+class QueryDeviceCapabilitiesInDTO:
+    """Whose capabilities to read (section 1.5.5).
+
+    Attributes:
+        gateway_id: the devices behind this gateway.
+        app_id: another application that granted access; the client's own where none is given.
+        device_id: this device.
+    """
+
+    gateway_id: str | None = None
+    app_id: str | None = None
+    device_id: str | None = None
+
+
+@response
+class ServiceCommandPara:
+    """A parameter of a command or of its response (section 1.5.5).
+
+    Attributes:
+        para_name: the parameter's name.
+        data_type: its type in the profile.
+        required: whether it must be given.
+        min: the least value, as text.
+        max: the greatest value, as text.
+        step: the distance between two values.
+        max_length: the greatest length.
+        unit: the unit's symbol.
+        enum_list: the values it can take.
+    """
+
+    para_name: str | None = None
+    data_type: str | None = None
+    required: bool | None = None
+    min: str | None = None
+    max: str | None = None
+    step: float | None = None
+    max_length: int | None = None
+    unit: str | None = None
+    enum_list: list[str] | None = None
+
+
+@response
+class ServiceCommandResponse:
+    """What a device answers to a command (section 1.5.5).
+
+    Attributes:
+        response_name: the answer's name.
+        paras: its parameters.
+    """
+
+    response_name: str | None = None
+    paras: list[ServiceCommandPara] | None = None
+
+
+@response
+class ServiceCommand:
+    """A command a service takes (section 1.5.5).
+
+    Attributes:
+        command_name: the command's name.
+        paras: its parameters.
+        responses: the answers to it.
+    """
+
+    command_name: str | None = None
+    paras: list[ServiceCommandPara] | None = None
+    responses: list[ServiceCommandResponse] | None = None
+
+
+@response
+class ServiceProperty:
+    """A property of a service (section 1.5.5).
+
+    Attributes:
+        property_name: the property's name.
+        data_type: its type in the profile.
+        required: whether it is always there.
+        min: the least value, as text.
+        max: the greatest value, as text.
+        step: the distance between two values.
+        max_length: the greatest length.
+        method: what can be done with it: R read, W write, E observe, in any combination.
+        unit: the unit's symbol.
+        enum_list: the values it can take.
+    """
+
+    property_name: str | None = None
+    data_type: str | None = None
+    required: bool | None = None
+    min: str | None = None
+    max: str | None = None
+    step: float | None = None
+    max_length: int | None = None
+    method: str | None = None
+    unit: str | None = None
+    enum_list: list[str] | None = None
+
+
+@response
+class ServiceCapabilityDTO:
+    """What a service of a device can do (section 1.5.5).
+
+    Attributes:
+        service_id: the service's id in the profile.
+        service_type: the service's type.
+        option: whether the service is mandatory or optional in the profile.
+        description: what the service is for.
+        commands: the commands it takes.
+        properties: the properties it has.
+    """
+
+    service_id: str | None = None
+    service_type: str | None = None
+    option: str | None = None
+    description: str | None = None
+    commands: list[ServiceCommand] | None = None
+    properties: list[ServiceProperty] | None = None
+
+
+@response
+class DeviceCapabilityDTO:
+    """What a device can do (section 1.5.5).
+
+    Attributes:
+        device_id: the device.
+        service_capabilities: one entry a service.
+    """
+
+    device_id: str | None = None
+    service_capabilities: list[ServiceCapabilityDTO] | None = None
+
+
+@response
+class QueryDeviceCapabilitiesOutDTO:
+    """What devices can do (section 1.5.5).
+
+    Attributes:
+        device_capabilities: one entry a device.
+    """
+
+    device_capabilities: list[DeviceCapabilityDTO] | None = None
+
+
+__all__ = [
+    "DeviceCapabilityDTO",
+    "QueryDeviceCapabilitiesInDTO",
+    "QueryDeviceCapabilitiesOutDTO",
+    "ServiceCapabilityDTO",
+    "ServiceCommand",
+    "ServiceCommandPara",
+    "ServiceCommandResponse",
+    "ServiceProperty",
+]

@@ -1,0 +1,203 @@
+"""Device groups and their members (section 1.9)."""
+
+from typing import Annotated
+
+from iot_northbound.core.fields import Items, Range, Text, request, response
+
+
+@request
+class CreateDeviceGroupInDTO:
+    """A group to create (section 1.9.1).
+
+    Attributes:
+        name: letters and digits; 1 to 50 characters.
+        description: up to 1,024 characters.
+        app_id: another application that granted access; up to 50 characters.
+        max_dev_num: how many devices it may hold; 0, which the platform takes, for any number.
+        device_ids: its first members.
+        id: the group's id; made by the platform where none is given. 1 to 50 characters.
+    """
+
+    name: Annotated[str, Text(1, 50)]
+    description: Annotated[str | None, Text.up_to(1024)] = None
+    app_id: Annotated[str | None, Text.up_to(50)] = None
+    max_dev_num: Annotated[int | None, Range(0)] = None
+    device_ids: list[str] | None = None
+    id: Annotated[str | None, Text(1, 50)] = None
+
+
+@response
+class CreateDeviceGroupOutDTO:
+    """A group just created (section 1.9.1).
+
+    Attributes:
+        name: the group's name.
+        description: what it is for.
+        id: the group's id.
+        app_id: the application it belongs to.
+        max_dev_num: how many devices it may hold; 0 for any number.
+        cur_dev_num: how many it holds.
+        device_ids: its first members.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    id: str | None = None
+    app_id: str | None = None
+    max_dev_num: int | None = None
+    cur_dev_num: int | None = None
+    device_ids: list[str] | None = None
+
+
+@request
+class ModifyDeviceGroupInDTO:
+    """What to change of a group (section 1.9.3).
+
+    Attributes:
+        name: letters and digits; 1 to 50 characters.
+        description: up to 1,024 characters.
+        max_dev_num: how many devices it may hold; 0 for any number.
+    """
+
+    name: Annotated[str, Text(1, 50)]
+    description: Annotated[str | None, Text.up_to(1024)] = None
+    max_dev_num: Annotated[int | None, Range(0)] = None
+
+
+@response
+class ModifyDeviceGroupOutDTO:
+    """A group just changed (section 1.9.3).
+
+    Attributes:
+        name: the group's name.
+        description: what it is for.
+        id: the group's id.
+        app_id: the application it belongs to.
+        max_dev_num: how many devices it may hold; 0 for any number.
+        cur_dev_num: how many it holds.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    id: str | None = None
+    app_id: str | None = None
+    max_dev_num: int | None = None
+    cur_dev_num: int | None = None
+
+
+@request
+class QueryDeviceGroupsInDTO:
+    """Which groups to list (section 1.9.4).
+
+    Attributes:
+        access_app_id: another application that granted access; the client's own where none is given.
+        page_no: the page, from 0.
+        page_size: groups a page; the platform takes 1.
+        name: only groups of this name.
+    """
+
+    access_app_id: str | None = None
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: int | None = None
+    name: str | None = None
+
+
+@response
+class QuerySingleDeviceGroupOutDTO:
+    """A group (sections 1.9.4 and 1.9.5).
+
+    Attributes:
+        name: the group's name.
+        description: what it is for.
+        id: the group's id.
+        app_id: the application it belongs to.
+        max_dev_num: how many devices it may hold; 0 for any number.
+        cur_dev_num: how many it holds.
+        creator: who created it.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    id: str | None = None
+    app_id: str | None = None
+    max_dev_num: int | None = None
+    cur_dev_num: int | None = None
+    creator: str | None = None
+
+
+@response
+class QueryDeviceGroupsOutDTO:
+    """A page of groups (section 1.9.4).
+
+    Attributes:
+        total_count: how many groups match in all.
+        page_no: the page, from 0.
+        page_size: groups a page.
+        list_: the page's groups.
+    """
+
+    total_count: int | None = None
+    page_no: int | None = None
+    page_size: int | None = None
+    list_: list[QuerySingleDeviceGroupOutDTO] | None = None
+
+
+@request
+class QueryDeviceGroupMembersInDTO:
+    """Which members of a group to list (section 1.9.6).
+
+    Attributes:
+        dev_group_id: the group.
+        access_app_id: another application that granted access; the client's own where none is given.
+        page_no: the page, from 0.
+        page_size: members a page, at most 1,000; the platform takes 10.
+    """
+
+    dev_group_id: str
+    access_app_id: str | None = None
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(high=1000)] = None
+
+
+@response
+class QueryDeviceGroupMembersOutDTO:
+    """A page of a group's members (section 1.9.6).
+
+    Attributes:
+        total_count: how many members the group has.
+        page_no: the page, from 0.
+        page_size: members a page.
+        device_ids: the page's members.
+    """
+
+    total_count: int | None = None
+    page_no: int | None = None
+    page_size: int | None = None
+    device_ids: list[str] | None = None
+
+
+@request
+class DeviceGroupWithDeviceListDTO:
+    """A group and devices to add to it or remove from it, also the answer to adding (sections 1.9.7 and 1.9.8).
+
+    Attributes:
+        dev_group_id: the group; 1 to 50 characters.
+        device_ids: the devices, at most 1,000.
+    """
+
+    dev_group_id: Annotated[str, Text(1, 50)]
+    device_ids: Annotated[list[str], Items(0, 1000)]
+
+
+__all__ = [
+    "CreateDeviceGroupInDTO",
+    "CreateDeviceGroupOutDTO",
+    "DeviceGroupWithDeviceListDTO",
+    "ModifyDeviceGroupInDTO",
+    "ModifyDeviceGroupOutDTO",
+    "QueryDeviceGroupMembersInDTO",
+    "QueryDeviceGroupMembersOutDTO",
+    "QueryDeviceGroupsInDTO",
+    "QueryDeviceGroupsOutDTO",
+    "QuerySingleDeviceGroupOutDTO",
+]

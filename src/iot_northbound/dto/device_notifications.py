@@ -1,0 +1,181 @@
+"""What the platform pushes about devices: registered, bound, changed, reporting, deleted (section 1.6.7)."""
+
+from typing import Annotated
+
+from iot_northbound.core.fields import JsonObject, Wire, response
+from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.dto.common import DeviceInfo, DeviceService, NodeType, NotifyType, ServiceInfo
+
+
+class BindResult(OpenEnum):
+    """Whether a device came online in time to be bound."""
+
+    SUCCEEDED = "succeeded"
+    EXPIRED = "expired"
+
+
+class DesiredStatus(OpenEnum):
+    """Whether a wish to a device's shadow reached the device."""
+
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
+@response
+class NotifyDeviceAddedDTO:
+    """A device was registered (section 1.6.7.1).
+
+    Attributes:
+        notify_type: ``deviceAdded``.
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connects directly.
+        node_type: endpoint or gateway.
+        device_info: what the platform knows about it.
+    """
+
+    notify_type: NotifyType | None = None
+    device_id: str | None = None
+    gateway_id: str | None = None
+    node_type: NodeType | None = None
+    device_info: DeviceInfo | None = None
+
+
+@response
+class NotifyBindDeviceDTO:
+    """A device came online for the first time, or did not in time (section 1.6.7.2).
+
+    Attributes:
+        notify_type: ``bindDevice``.
+        device_id: the device.
+        result_code: succeeded or expired.
+        device_info: what the platform knows about it.
+    """
+
+    notify_type: NotifyType | None = None
+    device_id: str | None = None
+    result_code: BindResult | None = None
+    device_info: DeviceInfo | None = None
+
+
+@response
+class NotifyDeviceInfoChangedDTO:
+    """A device's information changed (section 1.6.7.3).
+
+    Attributes:
+        notify_type: ``deviceInfoChanged``.
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connects directly.
+        device_info: what the platform knows about it now.
+    """
+
+    notify_type: NotifyType | None = None
+    device_id: str | None = None
+    gateway_id: str | None = None
+    device_info: DeviceInfo | None = None
+
+
+@response
+class NotifyDeviceDataChangedDTO:
+    """A device reported data of one service (section 1.6.7.4).
+
+    Attributes:
+        notify_type: ``deviceDataChanged``.
+        request_id: the message's own id; often null.
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connects directly.
+        service: the service and its data.
+    """
+
+    notify_type: NotifyType | None = None
+    request_id: str | None = None
+    device_id: str | None = None
+    gateway_id: str | None = None
+    service: DeviceService | None = None
+
+
+@response
+class NotifyDeviceDatasChangedDTO:
+    """A device reported data of several services (section 1.6.7.5).
+
+    Attributes:
+        notify_type: ``deviceDatasChanged``.
+        request_id: the message's own id; often null.
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connects directly.
+        services: the services and their data; a list under the key service is read too.
+    """
+
+    notify_type: NotifyType | None = None
+    request_id: str | None = None
+    device_id: str | None = None
+    gateway_id: str | None = None
+    services: Annotated[list[DeviceService] | None, Wire("services", also=("service",))] = None
+
+
+@response
+class NotifyServiceInfoChangedDTO:
+    """What is masked of a device's service changed (section 2.3.5.6).
+
+    Attributes:
+        notify_type: ``serviceInfoChanged``.
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connects directly.
+        service_id: the service's id in the profile.
+        service_type: the service's type.
+        service_info: what changed of the mask.
+    """
+
+    notify_type: NotifyType | None = None
+    device_id: str | None = None
+    gateway_id: str | None = None
+    service_id: str | None = None
+    service_type: str | None = None
+    service_info: ServiceInfo | None = None
+
+
+@response
+class NotifyDeviceDeletedDTO:
+    """A device was deleted (section 1.6.7.9).
+
+    Attributes:
+        notify_type: ``deviceDeleted``.
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connected directly.
+    """
+
+    notify_type: NotifyType | None = None
+    device_id: str | None = None
+    gateway_id: str | None = None
+
+
+@response
+class NotifyDeviceDesiredStatusChangedDTO:
+    """A wish to a device's shadow reached the device, or failed to (section 1.6.7.14).
+
+    Attributes:
+        notify_type: ``deviceDesiredPropertiesModifyStatusChanged``.
+        device_id: the device.
+        service_id: the service's id in the profile.
+        properties: property names and the values wished.
+        status: DELIVERED or FAILED.
+    """
+
+    notify_type: NotifyType | None = None
+    device_id: str | None = None
+    service_id: str | None = None
+    properties: JsonObject | None = None
+    status: DesiredStatus | None = None
+
+
+__all__ = [
+    "BindResult",
+    "DesiredStatus",
+    "NotifyBindDeviceDTO",
+    "NotifyDeviceAddedDTO",
+    "NotifyDeviceDataChangedDTO",
+    "NotifyDeviceDatasChangedDTO",
+    "NotifyDeviceDeletedDTO",
+    "NotifyDeviceDesiredStatusChangedDTO",
+    "NotifyDeviceInfoChangedDTO",
+    "NotifyServiceInfoChangedDTO",
+]

@@ -1,0 +1,391 @@
+"""Version packages, and upgrades of devices (section 1.10)."""
+
+from typing import Annotated, Any
+
+from iot_northbound.core.fields import Items, Range, Text, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.open_enum import OpenEnum
+
+
+class FileType(OpenEnum):
+    """What a version package holds."""
+
+    FIRMWARE_PACKAGE = "firmwarePackage"
+    SOFTWARE_PACKAGE = "softwarePackage"
+
+
+class OperateType(OpenEnum):
+    """What an upgrade task upgrades."""
+
+    FIRMWARE_UPGRADE = "firmware_upgrade"
+    SOFTWARE_UPGRADE = "software_upgrade"
+
+
+class ExecuteType(OpenEnum):
+    """When an upgrade task starts; the platform takes now."""
+
+    NOW = "now"
+    DEVICE_ONLINE = "device_online"
+    CUSTOM = "custom"
+
+
+class OperationStatus(OpenEnum):
+    """How far an upgrade task has come; failed, success and stop are final."""
+
+    WAIT = "wait"
+    PROCESSING = "processing"
+    FAILED = "failed"
+    SUCCESS = "success"
+    STOP = "stop"
+
+
+class SubOperationStatus(OpenEnum):
+    """How far the upgrade of one device has come; fail, success and stop are final."""
+
+    WAIT = "wait"
+    PROCESSING = "processing"
+    FAIL = "fail"
+    SUCCESS = "success"
+    STOP = "stop"
+
+
+@request
+class QueryUpgradePackageListInDTO:
+    """Which version packages to list (section 1.10.1).
+
+    Attributes:
+        file_type: only this kind; see `FileType`. Up to 256 characters.
+        device_type: only packages for this device type; up to 256 characters.
+        model: only packages for this model; up to 256 characters.
+        manufacturer_name: only packages for this manufacturer; up to 256 characters.
+        version: only this version; up to 256 characters.
+        page_no: the page, from 0.
+        page_size: packages a page, 1 to 100; the platform takes 10.
+    """
+
+    file_type: Annotated[str | None, Text.up_to(256)] = None
+    device_type: Annotated[str | None, Text.up_to(256)] = None
+    model: Annotated[str | None, Text.up_to(256)] = None
+    manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
+    version: Annotated[str | None, Text.up_to(256)] = None
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(1, 100)] = None
+
+
+@response
+class QueryUpgradePackageOutDTO:
+    """A version package (sections 1.10.1 and 1.10.2).
+
+    Attributes:
+        file_id: the package's id.
+        name: its name.
+        version: its version.
+        file_type: firmware or software.
+        device_type: the device type it is for.
+        model: the model it is for.
+        manufacturer_name: the manufacturer it is for.
+        protocol_type: the protocol of the devices it is for.
+        description: what it is.
+        date: the day it was made, year-month-day.
+        upload_time: when it was uploaded, UTC.
+    """
+
+    file_id: str | None = None
+    name: str | None = None
+    version: str | None = None
+    file_type: FileType | None = None
+    device_type: str | None = None
+    model: str | None = None
+    manufacturer_name: str | None = None
+    protocol_type: str | None = None
+    description: str | None = None
+    date: str | None = None
+    upload_time: Timestamp | None = None
+
+
+@response
+class QueryUpgradePackageListOutDTO:
+    """A page of version packages (section 1.10.1).
+
+    Attributes:
+        data: the page's packages.
+        page_no: the page, from 0.
+        page_size: packages a page.
+        total_count: how many packages match in all.
+    """
+
+    data: list[QueryUpgradePackageOutDTO] | None = None
+    page_no: int | None = None
+    page_size: int | None = None
+    total_count: int | None = None
+
+
+@request
+class OperateDevices:
+    """The devices to upgrade: groups or devices, not both (sections 1.10.4 to 1.10.8).
+
+    Attributes:
+        device_groups: names of groups, at most 256.
+        device_type: the groups' device type, needed with groups; up to 256 characters.
+        model: the groups' model, needed with groups; up to 256 characters.
+        manufacturer_name: the groups' manufacturer, needed with groups; up to 256 characters.
+        devices: ids of devices, at most 256.
+    """
+
+    device_groups: Annotated[list[str] | None, Items(0, 256)] = None
+    device_type: Annotated[str | None, Text.up_to(256)] = None
+    model: Annotated[str | None, Text.up_to(256)] = None
+    manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
+    devices: Annotated[list[str] | None, Items(0, 256)] = None
+
+
+@request
+class OperatePolicy:
+    """When to upgrade, and whether to try again (sections 1.10.4 to 1.10.8).
+
+    Attributes:
+        execute_type: when to start; see `ExecuteType`.
+        start_time: the earliest start, needed where `execute_type` is custom.
+        end_time: the latest start, more than five minutes after `start_time`; needed where it is custom.
+        retry_type: whether the platform tries again after a failure; it takes false.
+        retry_times: how often, 1 to 5; needed where `retry_type` is True.
+    """
+
+    execute_type: str
+    start_time: TimeIn | None = None
+    end_time: TimeIn | None = None
+    retry_type: bool | None = None
+    retry_times: Annotated[int | None, Range(1, 5)] = None
+
+
+@request
+class CreateUpgradeTaskInDTO:
+    """An upgrade to start (sections 1.10.4 and 1.10.5).
+
+    Attributes:
+        file_id: the version package to install.
+        targets: the devices to upgrade.
+        policy: when, and whether to try again; at once where none is given.
+    """
+
+    file_id: str
+    targets: OperateDevices
+    policy: OperatePolicy | None = None
+
+
+@response
+class CreateUpgradeTaskOutDTO:
+    """An upgrade task just created (sections 1.10.4 and 1.10.5).
+
+    Attributes:
+        operation_id: the task's id.
+    """
+
+    operation_id: str | None = None
+
+
+@response
+class OperationStaResult:
+    """How many devices of an upgrade task are how far (sections 1.10.6 and 1.10.8).
+
+    Attributes:
+        total: all devices of the task.
+        wait: those not begun with.
+        processing: those being upgraded.
+        success: those upgraded.
+        fail: those where it failed.
+        stop: those where it was stopped.
+        timeout: those where it took too long.
+        file_version: the version they are upgraded to.
+    """
+
+    total: int | None = None
+    wait: int | None = None
+    processing: int | None = None
+    success: int | None = None
+    fail: int | None = None
+    stop: int | None = None
+    timeout: int | None = None
+    file_version: str | None = None
+
+
+@response
+class QueryUpgradeTaskOutDTO:
+    """An upgrade task (section 1.10.6).
+
+    Attributes:
+        operation_id: the task's id.
+        create_time: when it was created, UTC.
+        start_time: when it started, UTC.
+        stop_time: when it stopped, UTC.
+        operate_type: firmware or software.
+        targets: the devices it upgrades.
+        policy: when, and whether it tries again.
+        status: how far it has come.
+        sta_result: how many devices are how far.
+        extend_para: more about it, by type of task; JSON, or JSON as text.
+    """
+
+    operation_id: str | None = None
+    create_time: Timestamp | None = None
+    start_time: Timestamp | None = None
+    stop_time: Timestamp | None = None
+    operate_type: OperateType | None = None
+    targets: OperateDevices | None = None
+    policy: OperatePolicy | None = None
+    status: OperationStatus | None = None
+    sta_result: OperationStaResult | None = None
+    extend_para: Any = None
+
+
+@request
+class QueryUpgradeSubTaskInDTO:
+    """Which devices of an upgrade task to list (section 1.10.7).
+
+    Attributes:
+        sub_operation_status: only this status; see `SubOperationStatus`.
+        page_no: the page, from 0.
+        page_size: devices a page, 1 to 100; the platform takes 10.
+    """
+
+    sub_operation_status: str | None = None
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(1, 100)] = None
+
+
+@response
+class SubOperationInfo:
+    """The upgrade of one device (section 1.10.7).
+
+    Attributes:
+        sub_operation_id: the subtask's id.
+        create_time: when it was created, UTC.
+        start_time: when it started, UTC.
+        stop_time: when it stopped, UTC.
+        operate_type: firmware or software.
+        device_id: the device.
+        status: how far it has come.
+        detail_info: more about the status; the cause where it failed.
+        extend_info: more about it, by type of task; JSON, or JSON as text. Read as extendPara too.
+    """
+
+    sub_operation_id: str | None = None
+    create_time: Timestamp | None = None
+    start_time: Timestamp | None = None
+    stop_time: Timestamp | None = None
+    operate_type: OperateType | None = None
+    device_id: str | None = None
+    status: SubOperationStatus | None = None
+    detail_info: str | None = None
+    extend_info: Annotated[Any, Wire("extendInfo", also=("extendPara",))] = None
+
+
+@response
+class QueryUpgradeSubTaskOutDTO:
+    """A page of an upgrade task's devices (section 1.10.7).
+
+    Attributes:
+        data: the page's devices; the reference's example spells the key date, which is read too.
+        page_no: the page, from 0.
+        page_size: devices a page.
+        total_count: how many devices match in all.
+    """
+
+    data: Annotated[list[SubOperationInfo] | None, Wire("data", also=("date",))] = None
+    page_no: int | None = None
+    page_size: int | None = None
+    total_count: int | None = None
+
+
+@request
+class QueryUpgradeTaskListInDTO:
+    """Which upgrade tasks to list (section 1.10.8).
+
+    Attributes:
+        operation_type: only this kind; see `OperateType`. Up to 256 characters.
+        operation_status: only this status; see `OperationStatus`. Up to 256 characters.
+        device_type: only tasks for this device type; up to 256 characters.
+        model: only tasks for this model; up to 256 characters.
+        manufacturer_name: only tasks for this manufacturer; up to 256 characters.
+        device_id: only tasks for this device; up to 256 characters.
+        page_no: the page, from 0.
+        page_size: tasks a page, 1 to 100; the platform takes 10.
+    """
+
+    operation_type: Annotated[str | None, Text.up_to(256)] = None
+    operation_status: Annotated[str | None, Text.up_to(256)] = None
+    device_type: Annotated[str | None, Text.up_to(256)] = None
+    model: Annotated[str | None, Text.up_to(256)] = None
+    manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
+    device_id: Annotated[str | None, Text.up_to(256)] = None
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(1, 100)] = None
+
+
+@response
+class OperationInfo:
+    """An upgrade task in a list (section 1.10.8).
+
+    Attributes:
+        operation_id: the task's id.
+        create_time: when it was created, UTC.
+        start_time: when it started, UTC.
+        stop_time: when it stopped, UTC.
+        operate_type: firmware or software.
+        targets: the devices it upgrades.
+        policy: when, and whether it tries again.
+        status: how far it has come.
+        sta_result: how many devices are how far.
+        extend_para: more about it, by type of task; JSON, or JSON as text.
+    """
+
+    operation_id: str | None = None
+    create_time: Timestamp | None = None
+    start_time: Timestamp | None = None
+    stop_time: Timestamp | None = None
+    operate_type: OperateType | None = None
+    targets: OperateDevices | None = None
+    policy: OperatePolicy | None = None
+    status: OperationStatus | None = None
+    sta_result: OperationStaResult | None = None
+    extend_para: Any = None
+
+
+@response
+class QueryUpgradeTaskListOutDTO:
+    """A page of upgrade tasks (section 1.10.8).
+
+    Attributes:
+        data: the page's tasks.
+        page_no: the page, from 0.
+        page_size: tasks a page.
+        total_count: how many tasks match in all.
+    """
+
+    data: list[OperationInfo] | None = None
+    page_no: int | None = None
+    page_size: int | None = None
+    total_count: int | None = None
+
+
+__all__ = [
+    "CreateUpgradeTaskInDTO",
+    "CreateUpgradeTaskOutDTO",
+    "ExecuteType",
+    "FileType",
+    "OperateDevices",
+    "OperatePolicy",
+    "OperateType",
+    "OperationInfo",
+    "OperationStaResult",
+    "OperationStatus",
+    "QueryUpgradePackageListInDTO",
+    "QueryUpgradePackageListOutDTO",
+    "QueryUpgradePackageOutDTO",
+    "QueryUpgradeSubTaskInDTO",
+    "QueryUpgradeSubTaskOutDTO",
+    "QueryUpgradeTaskListInDTO",
+    "QueryUpgradeTaskListOutDTO",
+    "QueryUpgradeTaskOutDTO",
+    "SubOperationInfo",
+    "SubOperationStatus",
+]

@@ -1,0 +1,392 @@
+"""Commands to devices, and calls of their services (section 1.7)."""
+
+from typing import Annotated
+
+from iot_northbound.core.fields import JsonObject, Range, Text, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.dto.common import CommandDTOV4, Pagination
+
+
+class CommandStatus(OpenEnum):
+    """How far a command has come; EXPIRED, SUCCESSFUL, FAILED, TIMEOUT and CANCELED are final."""
+
+    DEFAULT = "DEFAULT"
+    PENDING = "PENDING"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    EXPIRED = "EXPIRED"
+    SUCCESSFUL = "SUCCESSFUL"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    CANCELED = "CANCELED"
+
+
+class CancelTaskStatus(OpenEnum):
+    """How far a cancel task has come; SUCCESS, FAILED and PART_SUCCESS are final."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    PART_SUCCESS = "PART_SUCCESS"
+
+
+class CommandMode(OpenEnum):
+    """Whether the recipient of a service call acknowledges it."""
+
+    NOACK = "NOACK"
+    ACK = "ACK"
+
+
+class ToType(OpenEnum):
+    """Who a service call is for."""
+
+    CLOUD = "CLOUD"
+    GATEWAY = "GATEWAY"
+
+
+class InvokeStatus(OpenEnum):
+    """What became of a service call; delivered and failed only where the recipient is CLOUD."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@request
+class PostDeviceCommandInDTO2:
+    """A command to deliver (section 1.7.1).
+
+    Attributes:
+        device_id: the device; up to 64 characters.
+        command: what to do.
+        callback_url: where changes of its status are pushed to; up to 1,024 characters.
+        expire_time: seconds until it ends undelivered; 0 sends it at once, uncached; the platform takes 172,800.
+        max_retransmit: how often it is sent again, 0 to 3.
+    """
+
+    device_id: Annotated[str, Text.up_to(64)]
+    command: CommandDTOV4
+    callback_url: Annotated[str | None, Text.up_to(1024)] = None
+    expire_time: Annotated[int | None, Range(0)] = None
+    max_retransmit: Annotated[int | None, Range(0, 3)] = None
+
+
+@response
+class PostDeviceCommandOutDTO2:
+    """A command just created (section 1.7.1).
+
+    Attributes:
+        command_id: the command's id.
+        app_id: the application the device belongs to.
+        device_id: the device.
+        command: what to do.
+        callback_url: where changes of its status are pushed to.
+        expire_time: seconds until it ends undelivered.
+        status: how far it has come.
+        creation_time: when it was created, UTC.
+        execute_time: when it was executed, UTC.
+        platform_issued_time: when the platform sent it, UTC.
+        delivered_time: when it reached the device, UTC.
+        issued_times: how often the platform sent it.
+        max_retransmit: how often it may be sent again.
+    """
+
+    command_id: str | None = None
+    app_id: str | None = None
+    device_id: str | None = None
+    command: CommandDTOV4 | None = None
+    callback_url: str | None = None
+    expire_time: int | None = None
+    status: CommandStatus | None = None
+    creation_time: Timestamp | None = None
+    execute_time: Timestamp | None = None
+    platform_issued_time: Timestamp | None = None
+    delivered_time: Timestamp | None = None
+    issued_times: int | None = None
+    max_retransmit: int | None = None
+
+
+@request
+class QueryDeviceCommandInDTO2:
+    """Which commands to list (section 1.7.2).
+
+    Attributes:
+        page_no: the page, from 0.
+        page_size: commands a page, 1 to 1,000; the platform takes 1,000.
+        device_id: only commands to this device; up to 64 characters.
+        start_time: only commands delivered after it.
+        end_time: only commands delivered before it.
+        app_id: another application that granted access; the client's own where none is given.
+    """
+
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(1, 1000)] = None
+    device_id: Annotated[str | None, Text.up_to(64)] = None
+    start_time: TimeIn | None = None
+    end_time: TimeIn | None = None
+    app_id: str | None = None
+
+
+@response
+class DeviceCommandRespV4:
+    """A command (sections 1.7.2, 1.7.5 and 1.7.6).
+
+    Attributes:
+        command_id: the command's id.
+        app_id: the application the device belongs to.
+        device_id: the device.
+        command: what to do.
+        callback_url: where changes of its status are pushed to.
+        expire_time: seconds until it ends undelivered.
+        status: how far it has come.
+        result: what the device answered.
+        creation_time: when it was created, UTC.
+        execute_time: when it was executed, UTC.
+        platform_issued_time: when the platform sent it, UTC.
+        delivered_time: when it reached the device, UTC.
+        issued_times: how often the platform sent it.
+        max_retransmit: how often it may be sent again.
+    """
+
+    command_id: str | None = None
+    app_id: str | None = None
+    device_id: str | None = None
+    command: CommandDTOV4 | None = None
+    callback_url: str | None = None
+    expire_time: int | None = None
+    status: CommandStatus | None = None
+    result: JsonObject | None = None
+    creation_time: Timestamp | None = None
+    execute_time: Timestamp | None = None
+    platform_issued_time: Timestamp | None = None
+    delivered_time: Timestamp | None = None
+    issued_times: int | None = None
+    max_retransmit: int | None = None
+
+
+@response
+class QueryDeviceCommandOutDTO2:
+    """A page of commands (section 1.7.2).
+
+    Attributes:
+        pagination: which page this is.
+        data: the page's commands.
+    """
+
+    pagination: Pagination | None = None
+    data: list[DeviceCommandRespV4] | None = None
+
+
+@request
+class UpdateDeviceCommandInDTO:
+    """A command's new status (section 1.7.3).
+
+    Attributes:
+        status: CANCELED, which revokes the command; see `CommandStatus`.
+    """
+
+    status: str
+
+
+@response
+class UpdateDeviceCommandOutDTO:
+    """A command just changed (section 1.7.3).
+
+    Attributes:
+        command_id: the command's id.
+        app_id: the application the device belongs to.
+        device_id: the device.
+        command: what to do.
+        callback_url: where changes of its status are pushed to.
+        expire_time: seconds until it ends undelivered.
+        status: how far it has come.
+        result: what the device answered.
+        creation_time: when it was created, UTC.
+        execute_time: when it was executed, UTC.
+        platform_issued_time: when the platform sent it, UTC.
+        delivered_time: when it reached the device, UTC.
+        issued_times: how often the platform sent it.
+        max_retransmit: how often it may be sent again.
+    """
+
+    command_id: str | None = None
+    app_id: str | None = None
+    device_id: str | None = None
+    command: CommandDTOV4 | None = None
+    callback_url: str | None = None
+    expire_time: int | None = None
+    status: CommandStatus | None = None
+    result: JsonObject | None = None
+    creation_time: Timestamp | None = None
+    execute_time: Timestamp | None = None
+    platform_issued_time: Timestamp | None = None
+    delivered_time: Timestamp | None = None
+    issued_times: int | None = None
+    max_retransmit: int | None = None
+
+
+@request
+class CreateDeviceCmdCancelTaskInDTO:
+    """Whose commands to revoke (section 1.7.5).
+
+    Attributes:
+        device_id: the device, all of whose commands are revoked; 1 to 64 characters.
+    """
+
+    device_id: Annotated[str, Text(1, 64)]
+
+
+@response
+class CreateDeviceCmdCancelTaskOutDTO:
+    """A cancel task just created (section 1.7.5).
+
+    Attributes:
+        task_id: the task's id.
+        app_id: the application it belongs to.
+        device_id: the device whose commands it revokes.
+        status: how far it has come.
+        total_count: how many commands it revokes.
+        device_commands: those commands.
+    """
+
+    task_id: str | None = None
+    app_id: str | None = None
+    device_id: str | None = None
+    status: CancelTaskStatus | None = None
+    total_count: int | None = None
+    device_commands: list[DeviceCommandRespV4] | None = None
+
+
+@request
+class QueryDeviceCmdCancelTaskInDTO2:
+    """Which cancel tasks to list (section 1.7.6).
+
+    Attributes:
+        page_no: the page, from 0.
+        page_size: tasks a page, 1 to 1,000; the platform takes 1,000.
+        task_id: only this task.
+        device_id: only tasks for this device.
+        status: only tasks of this status; see `CancelTaskStatus`.
+        start_time: only tasks created after it.
+        end_time: only tasks created before it.
+        app_id: another application that granted access; the client's own where none is given.
+    """
+
+    page_no: Annotated[int | None, Range(0)] = None
+    page_size: Annotated[int | None, Range(1, 1000)] = None
+    task_id: str | None = None
+    device_id: str | None = None
+    status: str | None = None
+    start_time: TimeIn | None = None
+    end_time: TimeIn | None = None
+    app_id: str | None = None
+
+
+@response
+class DeviceCommandCancelTaskRespV4:
+    """A cancel task (section 1.7.6).
+
+    Attributes:
+        task_id: the task's id.
+        app_id: the application it belongs to.
+        device_id: the device whose commands it revokes.
+        status: how far it has come.
+        total_count: how many commands it revokes.
+        device_commands: those commands.
+    """
+
+    task_id: str | None = None
+    app_id: str | None = None
+    device_id: str | None = None
+    status: CancelTaskStatus | None = None
+    total_count: int | None = None
+    device_commands: list[DeviceCommandRespV4] | None = None
+
+
+@response
+class QueryDeviceCmdCancelTaskOutDTO2:
+    """A page of cancel tasks (section 1.7.6).
+
+    Attributes:
+        pagination: which page this is.
+        data: the page's tasks.
+    """
+
+    pagination: Pagination | None = None
+    data: list[DeviceCommandCancelTaskRespV4] | None = None
+
+
+@request
+class CommandNA2CloudHeader:
+    """Who calls what of a device's service (section 1.7.7).
+
+    Attributes:
+        request_id: names the call, unique; up to 128 characters.
+        mode: whether the recipient acknowledges; see `CommandMode`.
+        from_: the caller's address, such as /users/{userId} or /{serviceName}; up to 128 characters.
+        to_type: who it is for; see `ToType`.
+        to: the recipient's address; up to 128 characters.
+        method: the command, such as DISCOVERY or REMOVE; 1 to 32 characters.
+        callback_url: where the outcome is pushed to; up to 1,024 characters.
+    """
+
+    request_id: Annotated[str | None, Text.up_to(128)] = None
+    mode: str
+    from_: Annotated[str | None, Text.up_to(128)] = None
+    to_type: str | None = None
+    to: Annotated[str | None, Text.up_to(128)] = None
+    method: Annotated[str, Text(1, 32)]
+    callback_url: Annotated[str | None, Text.up_to(1024), Wire("callbackURL")] = None
+
+
+@request
+class CommandDTO2:
+    """A call of a device's service (section 1.7.7).
+
+    Attributes:
+        header: who calls what.
+        body: parameter names of the profile and their values.
+    """
+
+    header: CommandNA2CloudHeader
+    body: JsonObject | None = None
+
+
+@response
+class InvokeDeviceServiceOutDTO:
+    """What became of a service call (section 1.7.7).
+
+    Attributes:
+        status: sent, delivered or failed.
+        timestamp: when it was sent, UTC.
+        request_id: names the call; the platform's own where the request had none.
+    """
+
+    status: InvokeStatus | None = None
+    timestamp: Timestamp | None = None
+    request_id: str | None = None
+
+
+__all__ = [
+    "CancelTaskStatus",
+    "CommandDTO2",
+    "CommandMode",
+    "CommandNA2CloudHeader",
+    "CommandStatus",
+    "CreateDeviceCmdCancelTaskInDTO",
+    "CreateDeviceCmdCancelTaskOutDTO",
+    "DeviceCommandCancelTaskRespV4",
+    "DeviceCommandRespV4",
+    "InvokeDeviceServiceOutDTO",
+    "InvokeStatus",
+    "PostDeviceCommandInDTO2",
+    "PostDeviceCommandOutDTO2",
+    "QueryDeviceCmdCancelTaskInDTO2",
+    "QueryDeviceCmdCancelTaskOutDTO2",
+    "QueryDeviceCommandInDTO2",
+    "QueryDeviceCommandOutDTO2",
+    "ToType",
+    "UpdateDeviceCommandInDTO",
+    "UpdateDeviceCommandOutDTO",
+]
