@@ -3,6 +3,9 @@
 A class is loaded with its module when it is first asked for: an application pays for the services it uses.
 """
 
+# ruff: noqa: F403
+# The star imports are for type checkers alone, which read each module's __all__; at run time `_ROOMS` leads.
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
