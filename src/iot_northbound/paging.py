@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from iot_northbound.errors import SdkCode, UnreadableAnswerError
+from iot_northbound.errors import NorthApiException, SdkCode, UnreadableAnswerError
 
 Query = TypeVar("Query")
 Answer = TypeVar("Answer")
@@ -40,6 +40,8 @@ class Paged(Generic[Answer, Item]):
     """Whether equal keys are always one and the same item; False for history rows."""
     page_size: int
     """Items asked for at once where the caller does not say."""
+    past_the_end: frozenset[str] = frozenset()
+    """Error codes by which the platform may refuse a page behind the last one."""
 
     def walk(self, ask: Callable[[Query], Answer], query: Query) -> Iterator[Item]:
         """Yield the items of every page, from the query's own page (0 where it names none) to the last.
@@ -58,7 +60,16 @@ class Paged(Generic[Answer, Item]):
         first_total: int | None = None
         last_total: int | None = None
         while True:
-            answer = ask(_page_of(query, number, size))
+            try:
+                answer = ask(_page_of(query, number, size))
+            except NorthApiException as refusal:
+                if refusal.error_code not in self.past_the_end or number == first:
+                    raise
+                if last_total is None or number * width >= last_total or progress.stuck:
+                    return
+                progress.step_back(width)  # the list has shrunk; the page before tells by how much
+                number -= 1
+                continue
             rows, total = list(self.items(answer) or ()), self.total(answer)
             change = 0 if total is None or last_total is None else total - last_total
             last_total = last_total if total is None else total

@@ -51,6 +51,12 @@ class Polling:
         return min(interval * self.factor, self.cap)
 
 
+QUICK = Polling()
+"""For what takes seconds: a command, a revocation."""
+SLOW = Polling(start=2.0, cap=60.0)
+"""For what takes minutes or hours: batch and upgrade tasks."""
+
+
 def wait_until(
     look: Callable[[], State | None],
     ended: Callable[[State], bool],

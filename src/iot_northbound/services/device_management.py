@@ -53,7 +53,7 @@ class DeviceManagement(Service):
 
         Raises:
             AlreadyExistsError: the node id is registered (100426, 100416).
-            QuotaReachedError: the licence, or the application, has no room for another device (103028, 103026).
+            QuotaReachedError: the licence has no room for another device (103028).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007).
 
         Reference: section 1.4.1.
@@ -70,7 +70,7 @@ class DeviceManagement(Service):
 
         Raises:
             AlreadyExistsError: the node id is registered (100426).
-            QuotaReachedError: no room for another device (103026).
+            PlatformFailureError: the platform has no licence (103026).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007).
 
         Reference: section 1.4.2.
@@ -93,6 +93,7 @@ class DeviceManagement(Service):
         Raises:
             NotFoundError: no such device (100403, 100418).
             AlreadyExistsError: the new node id is taken (100426).
+            InvalidArgumentError: the device is not activated yet, or is online now (100610, 100611).
 
         Reference: section 1.4.3.
         """
@@ -175,7 +176,8 @@ class DeviceManagement(Service):
         Values pass exactly as given: null, 1.0 and nested JSON stay what they are.
 
         Raises:
-            NotFoundError: no such device (100403, 100418), or it has no such service (100431).
+            NotFoundError: no such device (100403, 100418), or it has no profile (100425).
+            InvalidArgumentError: its profile has no such service (100431), or the property is read-only (100443).
             NotAuthorizedError: the application may not change this shadow (100203, 100217).
 
         Reference: section 1.4.8.

@@ -1,0 +1,197 @@
+"""Read what devices are and what they reported."""
+
+import json
+from collections.abc import Hashable, Iterator
+
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.dto.data_collection import (
+    DeviceDataHistoryDTO,
+    DeviceDesiredHistoryDTO,
+    QueryBatchDevicesInfoInDTO,
+    QueryBatchDevicesInfoOutDTO,
+    QueryDeviceDataHistoryInDTO,
+    QueryDeviceDataHistoryOutDTO,
+    QueryDeviceDesiredHistoryInDTO,
+    QueryDeviceDesiredHistoryOutDTO,
+    QuerySingleDeviceInfoOutDTO,
+)
+from iot_northbound.dto.device_capabilities import QueryDeviceCapabilitiesInDTO, QueryDeviceCapabilitiesOutDTO
+from iot_northbound.paging import Paged
+from iot_northbound.services.base import Service
+
+QUERY_DEVICE = Endpoint("GET", "/iocm/app/dm/v1.4.0/devices/{device_id}", QuerySingleDeviceInfoOutDTO, section="1.5.1")
+QUERY_DEVICES = Endpoint("GET", "/iocm/app/dm/v1.4.0/devices", QueryBatchDevicesInfoOutDTO, section="1.5.2")
+QUERY_DATA_HISTORY = Endpoint(
+    "GET", "/iocm/app/data/v1.2.0/deviceDataHistory", QueryDeviceDataHistoryOutDTO, section="1.5.3"
+)
+QUERY_DESIRED_HISTORY = Endpoint(
+    "GET", "/iocm/app/shadow/v1.5.0/deviceDesiredHistory", QueryDeviceDesiredHistoryOutDTO, section="1.5.4"
+)
+QUERY_CAPABILITIES = Endpoint(
+    "GET", "/iocm/app/data/v1.1.0/deviceCapabilities", QueryDeviceCapabilitiesOutDTO, section="1.5.5"
+)
+
+
+def _row(service_id: str | None, timestamp: str | None, content: object) -> Hashable:
+    """Return what two history rows have in common when they are equal, small enough to keep for many rows."""
+    return hash((service_id, timestamp, json.dumps(content, sort_keys=True)))
+
+
+DEVICES = Paged[QueryBatchDevicesInfoOutDTO, QuerySingleDeviceInfoOutDTO](
+    items=lambda answer: answer.devices,
+    total=lambda answer: answer.total_count,
+    key=lambda device: device.device_id,
+    page_size=250,
+)
+# The platform answers with 16 MB at most: 500 rows leave room for 32 kB of data in each.
+DATA_HISTORY = Paged[QueryDeviceDataHistoryOutDTO, DeviceDataHistoryDTO](
+    items=lambda answer: answer.device_data_history_dtos,
+    total=lambda answer: answer.total_count,
+    key=lambda row: _row(row.service_id, row.timestamp, row.data),
+    unique=False,
+    page_size=500,
+)
+DESIRED_HISTORY = Paged[QueryDeviceDesiredHistoryOutDTO, DeviceDesiredHistoryDTO](
+    items=lambda answer: answer.device_desired_history_dto,
+    total=lambda answer: answer.total_count,
+    key=lambda row: _row(row.service_id, row.timestamp, row.desired),
+    unique=False,
+    page_size=250,
+)
+
+
+class DataCollection(Service):
+    """Devices as the platform knows them: one, many, their past, and what they are able to do.
+
+    Page numbers start at 0. `access_token` overrides the token the client manages.
+    """
+
+    def query_single_device_info(
+        self,
+        device_id: str,
+        select: str | None = None,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> QuerySingleDeviceInfoOutDTO:
+        """Return all the platform knows of one device, with the last data of each of its services.
+
+        `select="imsi"` asks for the IMSI beside the rest. `app_id` names the application that authorised this one.
+
+        Raises:
+            NotFoundError: no such device (100403, 100418).
+
+        Reference: section 1.5.1.
+        """
+        return self._call(
+            QUERY_DEVICE, query={"select": select, "appId": app_id}, access_token=access_token, device_id=device_id
+        )
+
+    def query_batch_devices_info(
+        self, qbdi_in_dto: QueryBatchDevicesInfoInDTO | None = None, *, access_token: str | None = None
+    ) -> QueryBatchDevicesInfoOutDTO:
+        """Return one page of the devices that fit the query, the newest first unless `sort` says ASC.
+
+        The platform wants a `page_no` or a `gateway_id`; with no argument the first page is asked for. Up to 250
+        devices a page, 25 where no size is given. `iter_devices` reads them all.
+
+        Raises:
+            InvalidArgumentError: neither page nor gateway is given (100218), or a filter is refused (100405).
+
+        Reference: section 1.5.2.
+        """
+        query = qbdi_in_dto or QueryBatchDevicesInfoInDTO(page_no=0)
+        return self._call(QUERY_DEVICES, query=query, access_token=access_token)
+
+    def iter_devices(
+        self, qbdi_in_dto: QueryBatchDevicesInfoInDTO | None = None, *, access_token: str | None = None
+    ) -> Iterator[QuerySingleDeviceInfoOutDTO]:
+        """Yield every device that fits the query, each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (250). Devices registered meanwhile may be left
+        out; deleting the devices one is given is fine. See `iot_northbound.paging` for a changing list.
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.5.2.
+        """
+        return DEVICES.walk(
+            lambda page: self.query_batch_devices_info(page, access_token=access_token),
+            qbdi_in_dto or QueryBatchDevicesInfoInDTO(),
+        )
+
+    def query_device_data_history(
+        self, qddh_in_dto: QueryDeviceDataHistoryInDTO, *, access_token: str | None = None
+    ) -> QueryDeviceDataHistoryOutDTO:
+        """Return one page of what a device has reported.
+
+        1 row a page where no size is given, 2,000 at most, 16 MB in all: choose the size by the size of the data.
+        A directly connected device is its own gateway. `iter_device_data_history` reads all rows.
+
+        Raises:
+            NotFoundError: there are no data of this device (100418).
+            InvalidArgumentError: the platform refuses the query (100216, 100419).
+
+        Reference: section 1.5.3.
+        """
+        return self._call(QUERY_DATA_HISTORY, query=qddh_in_dto, access_token=access_token)
+
+    def iter_device_data_history(
+        self, qddh_in_dto: QueryDeviceDataHistoryInDTO, *, access_token: str | None = None
+    ) -> Iterator[DeviceDataHistoryDTO]:
+        """Yield every row a device has reported, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (500). Equal rows are all kept; only where rows
+        reported meanwhile push known ones onto the next page are those left out. An `end_time` in the past makes
+        the result steady.
+
+        Reference: section 1.5.3.
+        """
+        return DATA_HISTORY.walk(
+            lambda page: self.query_device_data_history(page, access_token=access_token), qddh_in_dto
+        )
+
+    def query_device_desired_history(
+        self, qddh_in_dto: QueryDeviceDesiredHistoryInDTO, *, access_token: str | None = None
+    ) -> QueryDeviceDesiredHistoryOutDTO:
+        """Return one page of what was desired of a device over time.
+
+        Up to 250 rows a page, 25 where no size is given. `iter_device_desired_history` reads all rows.
+
+        Raises:
+            InvalidArgumentError: the platform refuses the query (100216, 100419).
+
+        Reference: section 1.5.4.
+        """
+        return self._call(QUERY_DESIRED_HISTORY, query=qddh_in_dto, access_token=access_token)
+
+    def iter_device_desired_history(
+        self, qddh_in_dto: QueryDeviceDesiredHistoryInDTO, *, access_token: str | None = None
+    ) -> Iterator[DeviceDesiredHistoryDTO]:
+        """Yield every row of a shadow's desired past, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (250); equal rows as in `iter_device_data_history`.
+
+        Reference: section 1.5.4.
+        """
+        return DESIRED_HISTORY.walk(
+            lambda page: self.query_device_desired_history(page, access_token=access_token), qddh_in_dto
+        )
+
+    def query_device_capabilities(
+        self, qdc_in_dto: QueryDeviceCapabilitiesInDTO | None = None, *, access_token: str | None = None
+    ) -> QueryDeviceCapabilitiesOutDTO:
+        """Return what devices can do: their services with properties and commands.
+
+        Without a `device_id` or `gateway_id` the platform answers for all devices of the application. Limits of
+        numbers (`min`, `max`) are texts, `step` is a number; any list can be null.
+
+        Raises:
+            InvalidArgumentError: the platform refuses the query (100022).
+
+        Reference: section 1.5.5.
+        """
+        return self._call(
+            QUERY_CAPABILITIES, query=qdc_in_dto or QueryDeviceCapabilitiesInDTO(), access_token=access_token
+        )

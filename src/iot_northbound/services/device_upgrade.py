@@ -1,0 +1,267 @@
+"""Upgrade the software and firmware of devices, and follow it."""
+
+from collections.abc import Callable, Iterator
+
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.fields import check_id
+from iot_northbound.dto.device_upgrade import (
+    CreateUpgradeTaskInDTO,
+    CreateUpgradeTaskOutDTO,
+    OperationInfo,
+    QueryUpgradePackageListInDTO,
+    QueryUpgradePackageListOutDTO,
+    QueryUpgradePackageOutDTO,
+    QueryUpgradeSubTaskInDTO,
+    QueryUpgradeSubTaskOutDTO,
+    QueryUpgradeTaskListInDTO,
+    QueryUpgradeTaskListOutDTO,
+    QueryUpgradeTaskOutDTO,
+    SubOperationInfo,
+)
+from iot_northbound.paging import Paged
+from iot_northbound.services.base import Service
+from iot_northbound.waiting import SLOW, Polling, wait_until
+
+QUERY_PACKAGES = Endpoint("GET", "/iodm/northbound/v1.5.0/category", QueryUpgradePackageListOutDTO, section="1.10.1")
+QUERY_PACKAGE = Endpoint(
+    "GET", "/iodm/northbound/v1.5.0/category/{file_id}", QueryUpgradePackageOutDTO, section="1.10.2"
+)
+DELETE_PACKAGE = Endpoint("DELETE", "/iodm/northbound/v1.5.0/category/{file_id}", type(None), section="1.10.3")
+UPGRADE_SOFTWARE = Endpoint(
+    "POST", "/iodm/northbound/v1.5.0/operations/softwareUpgrade", CreateUpgradeTaskOutDTO, section="1.10.4"
+)
+UPGRADE_FIRMWARE = Endpoint(
+    "POST", "/iodm/northbound/v1.5.0/operations/firmwareUpgrade", CreateUpgradeTaskOutDTO, section="1.10.5"
+)
+QUERY_TASK = Endpoint(
+    "GET", "/iodm/northbound/v1.5.0/operations/{operation_id}", QueryUpgradeTaskOutDTO, section="1.10.6"
+)
+QUERY_SUB_TASKS = Endpoint(
+    "GET",
+    "/iodm/northbound/v1.5.0/operations/{operation_id}/subOperations",
+    QueryUpgradeSubTaskOutDTO,
+    section="1.10.7",
+)
+QUERY_TASKS = Endpoint("GET", "/iodm/northbound/v1.5.0/operations", QueryUpgradeTaskListOutDTO, section="1.10.8")
+
+PAST_THE_END = frozenset({"123029"})
+"""The code for a page that is out of range, which a list that shrinks meanwhile can lead to."""
+PACKAGES = Paged[QueryUpgradePackageListOutDTO, QueryUpgradePackageOutDTO](
+    items=lambda answer: answer.data,
+    total=lambda answer: answer.total_count,
+    key=lambda package: package.file_id,
+    page_size=100,
+    past_the_end=PAST_THE_END,
+)
+SUB_TASKS = Paged[QueryUpgradeSubTaskOutDTO, SubOperationInfo](
+    items=lambda answer: answer.data,
+    total=lambda answer: answer.total_count,
+    key=lambda sub_task: sub_task.sub_operation_id,
+    page_size=100,
+    past_the_end=PAST_THE_END,
+)
+TASKS = Paged[QueryUpgradeTaskListOutDTO, OperationInfo](
+    items=lambda answer: answer.data,
+    total=lambda answer: answer.total_count,
+    key=lambda task: task.operation_id,
+    page_size=100,
+    past_the_end=PAST_THE_END,
+)
+
+TASK_ENDED = frozenset({"success", "failed", "fail", "stop"})
+"""The states an upgrade task does not leave; wait and processing are on the way there. Subtasks spell it ``fail``."""
+
+
+class DeviceUpgrade(Service):
+    """Version packages, upgrade tasks, and their subtasks, one for each device.
+
+    `access_token` overrides the token the client manages.
+    """
+
+    def query_upgrade_package_list(
+        self, qupl_in_dto: QueryUpgradePackageListInDTO | None = None, *, access_token: str | None = None
+    ) -> QueryUpgradePackageListOutDTO:
+        """Return one page of the version packages that fit the query.
+
+        1 to 100 a page, 10 where no size is given; pages count from 0. `iter_upgrade_packages` reads them all.
+
+        Raises:
+            InvalidArgumentError: the page is out of range (123029), or the query is malformed (120015).
+
+        Reference: section 1.10.1.
+        """
+        query = qupl_in_dto or QueryUpgradePackageListInDTO()
+        return self._call(QUERY_PACKAGES, query=query, access_token=access_token)
+
+    def iter_upgrade_packages(
+        self, qupl_in_dto: QueryUpgradePackageListInDTO | None = None, *, access_token: str | None = None
+    ) -> Iterator[QueryUpgradePackageOutDTO]:
+        """Yield every version package that fits the query, each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (100).
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.10.1.
+        """
+        return PACKAGES.walk(
+            lambda page: self.query_upgrade_package_list(page, access_token=access_token),
+            qupl_in_dto or QueryUpgradePackageListInDTO(),
+        )
+
+    def query_upgrade_package(self, file_id: str, *, access_token: str | None = None) -> QueryUpgradePackageOutDTO:
+        """Return one version package.
+
+        Raises:
+            NotFoundError: no such package (123002).
+
+        Reference: section 1.10.2.
+        """
+        return self._call(QUERY_PACKAGE, access_token=access_token, file_id=file_id)
+
+    def delete_upgrade_package(self, file_id: str, *, access_token: str | None = None) -> None:
+        """Delete a version package.
+
+        Raises:
+            NotFoundError: no such package (123002), also where an earlier try deleted it unheard.
+
+        Reference: section 1.10.3.
+        """
+        self._call(DELETE_PACKAGE, access_token=access_token, file_id=file_id)
+
+    def create_software_upgrade_task(
+        self, cut_in_dto: CreateUpgradeTaskInDTO, *, access_token: str | None = None
+    ) -> CreateUpgradeTaskOutDTO:
+        """Start a software upgrade and return its operation id.
+
+        `targets` names devices, or groups, or a type of device with manufacturer and model: one of the three.
+        `policy` says when (now, when devices come online, or in a window of time) and how often a failed device is
+        tried again (1 to 5). `wait_for_upgrade_task` waits for the end.
+
+        Raises:
+            NotFoundError: the package or a device does not exist (123002).
+            InvalidArgumentError: package and targets do not fit (123016), targets are missing, doubled or too many
+                (123019 to 123024), or the policy is incomplete (123025 to 123028, 123032 to 123034).
+
+        Reference: section 1.10.4.
+        """
+        return self._call(UPGRADE_SOFTWARE, body=cut_in_dto, access_token=access_token)
+
+    def create_firmware_upgrade_task(
+        self, cut_in_dto: CreateUpgradeTaskInDTO, *, access_token: str | None = None
+    ) -> CreateUpgradeTaskOutDTO:
+        """Start a firmware upgrade and return its operation id.
+
+        Takes and raises what `create_software_upgrade_task` does.
+
+        Reference: section 1.10.5.
+        """
+        return self._call(UPGRADE_FIRMWARE, body=cut_in_dto, access_token=access_token)
+
+    def query_upgrade_task(self, operation_id: str, *, access_token: str | None = None) -> QueryUpgradeTaskOutDTO:
+        """Return an upgrade task with its state and its counts.
+
+        Raises:
+            NotFoundError: no such task (123009).
+
+        Reference: section 1.10.6.
+        """
+        return self._call(QUERY_TASK, access_token=access_token, operation_id=operation_id)
+
+    def wait_for_upgrade_task(
+        self,
+        operation_id: str,
+        *,
+        timeout: float = 3600.0,
+        on_progress: Callable[[QueryUpgradeTaskOutDTO], object] | None = None,
+        polling: Polling = SLOW,
+        access_token: str | None = None,
+    ) -> QueryUpgradeTaskOutDTO:
+        """Return the upgrade task once it has ended: success, failed or stop.
+
+        Look at `status`, and at `sta_result` for the counts: an end is not always a good one. `timeout` is in
+        seconds; `on_progress` gets the task at first sight and after each change.
+
+        Raises:
+            WaitTimeoutError: the task has not ended in time (1003); `last_state` is the last answer.
+            NotFoundError: no such task (123009).
+
+        Reference: section 1.10.6.
+        """
+        check_id("operation_id", operation_id)
+        return wait_until(
+            lambda: self.query_upgrade_task(operation_id, access_token=access_token),
+            lambda task: task.status in TASK_ENDED,
+            what=f"upgrade task {operation_id}",
+            endpoint=QUERY_TASK.name,
+            timeout=timeout,
+            polling=polling,
+            clock=self._client.clock,
+            on_progress=on_progress,
+        )
+
+    def query_upgrade_sub_task(
+        self, qust_in_dto: QueryUpgradeSubTaskInDTO | None, operation_id: str, *, access_token: str | None = None
+    ) -> QueryUpgradeSubTaskOutDTO:
+        """Return one page of a task's subtasks, one for each device; None asks for the first page of all of them.
+
+        1 to 100 a page, 10 where no size is given; pages count from 0. `iter_upgrade_sub_tasks` reads them all.
+
+        Raises:
+            NotFoundError: no such task (123009).
+            InvalidArgumentError: the page is out of range (123029).
+
+        Reference: section 1.10.7.
+        """
+        query = qust_in_dto or QueryUpgradeSubTaskInDTO()
+        return self._call(QUERY_SUB_TASKS, query=query, access_token=access_token, operation_id=operation_id)
+
+    def iter_upgrade_sub_tasks(
+        self, qust_in_dto: QueryUpgradeSubTaskInDTO | None, operation_id: str, *, access_token: str | None = None
+    ) -> Iterator[SubOperationInfo]:
+        """Yield every subtask that fits the query (None: all), each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (100). With a filter on the state the list changes
+        as the task goes on.
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.10.7.
+        """
+        return SUB_TASKS.walk(
+            lambda page: self.query_upgrade_sub_task(page, operation_id, access_token=access_token),
+            qust_in_dto or QueryUpgradeSubTaskInDTO(),
+        )
+
+    def query_upgrade_task_list(
+        self, qutl_in_dto: QueryUpgradeTaskListInDTO | None = None, *, access_token: str | None = None
+    ) -> QueryUpgradeTaskListOutDTO:
+        """Return one page of the upgrade tasks that fit the query.
+
+        1 to 100 a page, 10 where no size is given; pages count from 0. `iter_upgrade_tasks` reads them all.
+
+        Raises:
+            InvalidArgumentError: the page is out of range (123029), or the query is malformed (120015).
+
+        Reference: section 1.10.8.
+        """
+        return self._call(QUERY_TASKS, query=qutl_in_dto or QueryUpgradeTaskListInDTO(), access_token=access_token)
+
+    def iter_upgrade_tasks(
+        self, qutl_in_dto: QueryUpgradeTaskListInDTO | None = None, *, access_token: str | None = None
+    ) -> Iterator[OperationInfo]:
+        """Yield every upgrade task that fits the query, each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (100).
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.10.8.
+        """
+        return TASKS.walk(
+            lambda page: self.query_upgrade_task_list(page, access_token=access_token),
+            qutl_in_dto or QueryUpgradeTaskListInDTO(),
+        )

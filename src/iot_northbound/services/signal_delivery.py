@@ -1,0 +1,310 @@
+"""Send commands to devices, follow them, and take them back."""
+
+from collections.abc import Callable, Iterator
+
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.fields import check_id
+from iot_northbound.dto.signal_delivery import (
+    CommandDTO2,
+    CreateDeviceCmdCancelTaskInDTO,
+    CreateDeviceCmdCancelTaskOutDTO,
+    DeviceCommandCancelTaskRespV4,
+    DeviceCommandRespV4,
+    InvokeDeviceServiceOutDTO,
+    PostDeviceCommandInDTO2,
+    PostDeviceCommandOutDTO2,
+    QueryDeviceCmdCancelTaskInDTO2,
+    QueryDeviceCmdCancelTaskOutDTO2,
+    QueryDeviceCommandInDTO2,
+    QueryDeviceCommandOutDTO2,
+    UpdateDeviceCommandInDTO,
+    UpdateDeviceCommandOutDTO,
+)
+from iot_northbound.paging import Paged
+from iot_northbound.services.base import Service
+from iot_northbound.waiting import QUICK, Polling, wait_until
+
+POST_COMMAND = Endpoint(
+    "POST", "/iocm/app/cmd/v1.4.0/deviceCommands", PostDeviceCommandOutDTO2, section="1.7.1", success=201
+)
+QUERY_COMMANDS = Endpoint("GET", "/iocm/app/cmd/v1.4.0/deviceCommands", QueryDeviceCommandOutDTO2, section="1.7.2")
+# Not repeatable: a second revocation meets "has ended" (100435), and hides that the first one worked.
+UPDATE_COMMAND = Endpoint(
+    "PUT", "/iocm/app/cmd/v1.4.0/deviceCommands/{device_command_id}", UpdateDeviceCommandOutDTO, section="1.7.3"
+)
+CREATE_CANCEL_TASK = Endpoint(
+    "POST",
+    "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks",
+    CreateDeviceCmdCancelTaskOutDTO,
+    section="1.7.5",
+    success=201,
+)
+QUERY_CANCEL_TASKS = Endpoint(
+    "GET", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", QueryDeviceCmdCancelTaskOutDTO2, section="1.7.6"
+)
+INVOKE_SERVICE = Endpoint(
+    "POST",
+    "/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/{service_id}/sendCommand",
+    InvokeDeviceServiceOutDTO,
+    section="1.7.7",
+    success=202,
+)
+
+COMMANDS = Paged[QueryDeviceCommandOutDTO2, DeviceCommandRespV4](
+    items=lambda answer: answer.data,
+    total=lambda answer: answer.pagination.total_size if answer.pagination else None,
+    key=lambda command: command.command_id,
+    page_size=1000,
+)
+# A task holds all the commands it revoked, hence the smaller page.
+CANCEL_TASKS = Paged[QueryDeviceCmdCancelTaskOutDTO2, DeviceCommandCancelTaskRespV4](
+    items=lambda answer: answer.data,
+    total=lambda answer: answer.pagination.total_size if answer.pagination else None,
+    key=lambda task: task.task_id,
+    page_size=100,
+)
+
+COMMAND_ENDED = frozenset({"SUCCESSFUL", "FAILED", "TIMEOUT", "EXPIRED", "CANCELED"})
+"""The states a command does not leave; DEFAULT, PENDING, SENT and DELIVERED are on the way there."""
+CANCEL_TASK_ENDED = frozenset({"SUCCESS", "PART_SUCCESS", "FAILED"})
+"""The states a revocation task does not leave; WAITING and RUNNING are on the way there."""
+
+
+class SignalDelivery(Service):
+    """Commands: cached ones for NB-IoT devices, and direct ones for devices that are connected.
+
+    `app_id` names the application that authorised this one and owns the device; leave it out for devices of your
+    own. `access_token` overrides the token the client manages.
+    """
+
+    def post_device_command(
+        self, pdc_in_dto: PostDeviceCommandInDTO2, *, app_id: str | None = None, access_token: str | None = None
+    ) -> PostDeviceCommandOutDTO2:
+        """Hand a command to the platform and return it with its id and first state.
+
+        `expire_time` is in seconds: 0 sends at once, more lets the platform keep the command until the device
+        wakes (48 hours where it is left out). A device holds 20 pending commands. `wait_for_device_command` waits
+        for the end; with a `callback_url` the platform reports each change. `paras` pass exactly as given.
+
+        Raises:
+            QuotaReachedError: the device's queue is full (100223).
+            DeviceOfflineError: the device is away and the command may not wait (100428, 100612).
+            NotFoundError: there are no data of this device (100418).
+            InvalidArgumentError: a field breaks its rule (1007), or the device has no such service (100431).
+
+        Reference: section 1.7.1.
+        """
+        return self._call(POST_COMMAND, body=pdc_in_dto, query={"appId": app_id}, access_token=access_token)
+
+    def query_device_command(
+        self, qdc_in_dto: QueryDeviceCommandInDTO2 | None = None, *, access_token: str | None = None
+    ) -> QueryDeviceCommandOutDTO2:
+        """Return one page of commands with their states: of one device, of a span of time, or all.
+
+        1 to 1,000 a page, 1,000 where no size is given; pages count from 0. `iter_device_commands` reads them all.
+
+        Raises:
+            NotFoundError: there are no data of this device (100418).
+
+        Reference: section 1.7.2.
+        """
+        return self._call(QUERY_COMMANDS, query=qdc_in_dto or QueryDeviceCommandInDTO2(), access_token=access_token)
+
+    def iter_device_commands(
+        self, qdc_in_dto: QueryDeviceCommandInDTO2 | None = None, *, access_token: str | None = None
+    ) -> Iterator[DeviceCommandRespV4]:
+        """Yield every command that fits the query, each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (1,000).
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.7.2.
+        """
+        return COMMANDS.walk(
+            lambda page: self.query_device_command(page, access_token=access_token),
+            qdc_in_dto or QueryDeviceCommandInDTO2(),
+        )
+
+    def wait_for_device_command(
+        self,
+        command_id: str,
+        device_id: str,
+        *,
+        timeout: float = 300.0,
+        on_progress: Callable[[DeviceCommandRespV4], object] | None = None,
+        polling: Polling = QUICK,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> DeviceCommandRespV4:
+        """Return the command once it has ended: SUCCESSFUL, FAILED, TIMEOUT, EXPIRED or CANCELED.
+
+        Look at `status`: an end is not always a good one. The platform has no query for one command, so each look
+        reads the device's commands; `device_id` keeps that to one call as a rule. `timeout` is in seconds;
+        `on_progress` gets the command at first sight and after each change.
+
+        Raises:
+            WaitTimeoutError: the command has not ended in time, or was never found (1003); see `last_state`.
+
+        Reference: section 1.7.2.
+        """
+        check_id("command_id", command_id)
+        query = QueryDeviceCommandInDTO2(device_id=check_id("device_id", device_id), app_id=app_id)
+
+        def look() -> DeviceCommandRespV4 | None:
+            commands = self.iter_device_commands(query, access_token=access_token)
+            return next((command for command in commands if command.command_id == command_id), None)
+
+        return wait_until(
+            look,
+            lambda command: command.status in COMMAND_ENDED,
+            what=f"command {command_id}",
+            endpoint=QUERY_COMMANDS.name,
+            timeout=timeout,
+            polling=polling,
+            clock=self._client.clock,
+            on_progress=on_progress,
+        )
+
+    def update_device_command(
+        self,
+        udc_in_dto: UpdateDeviceCommandInDTO,
+        device_command_id: str,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> UpdateDeviceCommandOutDTO:
+        """Revoke a command that has not been sent yet (status CANCELED is the one the platform takes); return it.
+
+        Raises:
+            NotFoundError: no such command (100434).
+            InvalidArgumentError: the command has ended (100435).
+
+        Reference: section 1.7.3.
+        """
+        return self._call(
+            UPDATE_COMMAND,
+            body=udc_in_dto,
+            query={"appId": app_id},
+            access_token=access_token,
+            device_command_id=device_command_id,
+        )
+
+    def create_device_cmd_cancel_task(
+        self,
+        cdcct_in_dto: CreateDeviceCmdCancelTaskInDTO,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> CreateDeviceCmdCancelTaskOutDTO:
+        """Have all pending commands of a device revoked and return the task that does it.
+
+        `wait_for_device_cmd_cancel_task` waits for its end.
+
+        Raises:
+            NotFoundError: there are no data of this device (100418).
+
+        Reference: section 1.7.5.
+        """
+        return self._call(CREATE_CANCEL_TASK, body=cdcct_in_dto, query={"appId": app_id}, access_token=access_token)
+
+    def query_device_cmd_cancel_task(
+        self, qdcct_in_dto: QueryDeviceCmdCancelTaskInDTO2 | None = None, *, access_token: str | None = None
+    ) -> QueryDeviceCmdCancelTaskOutDTO2:
+        """Return one page of revocation tasks with the commands each of them revoked.
+
+        1 to 1,000 a page, 1,000 where no size is given; pages count from 0. `iter_device_cmd_cancel_tasks` reads
+        them all.
+
+        Raises:
+            InvalidArgumentError: the platform refuses the query (100022).
+
+        Reference: section 1.7.6.
+        """
+        query = qdcct_in_dto or QueryDeviceCmdCancelTaskInDTO2()
+        return self._call(QUERY_CANCEL_TASKS, query=query, access_token=access_token)
+
+    def iter_device_cmd_cancel_tasks(
+        self, qdcct_in_dto: QueryDeviceCmdCancelTaskInDTO2 | None = None, *, access_token: str | None = None
+    ) -> Iterator[DeviceCommandCancelTaskRespV4]:
+        """Yield every revocation task that fits the query, each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (100).
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.7.6.
+        """
+        return CANCEL_TASKS.walk(
+            lambda page: self.query_device_cmd_cancel_task(page, access_token=access_token),
+            qdcct_in_dto or QueryDeviceCmdCancelTaskInDTO2(),
+        )
+
+    def wait_for_device_cmd_cancel_task(
+        self,
+        task_id: str,
+        *,
+        timeout: float = 300.0,
+        on_progress: Callable[[DeviceCommandCancelTaskRespV4], object] | None = None,
+        polling: Polling = QUICK,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> DeviceCommandCancelTaskRespV4:
+        """Return the revocation task once it has ended: SUCCESS, PART_SUCCESS or FAILED.
+
+        Look at `status`: an end is not always a good one. `timeout` is in seconds; `on_progress` gets the task at
+        first sight and after each change.
+
+        Raises:
+            WaitTimeoutError: the task has not ended in time, or was never found (1003); see `last_state`.
+
+        Reference: section 1.7.6.
+        """
+        query = QueryDeviceCmdCancelTaskInDTO2(task_id=check_id("task_id", task_id), app_id=app_id)
+
+        def look() -> DeviceCommandCancelTaskRespV4 | None:
+            tasks = self.iter_device_cmd_cancel_tasks(query, access_token=access_token)
+            return next((task for task in tasks if task.task_id == task_id), None)
+
+        return wait_until(
+            look,
+            lambda task: task.status in CANCEL_TASK_ENDED,
+            what=f"revocation task {task_id}",
+            endpoint=QUERY_CANCEL_TASKS.name,
+            timeout=timeout,
+            polling=polling,
+            clock=self._client.clock,
+            on_progress=on_progress,
+        )
+
+    def invoke_device_service(
+        self,
+        device_id: str,
+        service_id: str,
+        command_dto: CommandDTO2,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> InvokeDeviceServiceOutDTO:
+        """Send a command straight to a connected device (not NB-IoT) and return whether it went out.
+
+        `status` is ``sent``, ``delivered`` or ``failed``. With `header.mode` ACK the device's answer arrives later
+        as a push (commandRsp), joined by `request_id`; with NOACK it sends none.
+
+        Raises:
+            DeviceOfflineError: the device or its gateway is not online (100428, 100450).
+            InvalidArgumentError: the device has no such service (100444), or a field is missing (102202).
+            NotFoundError: there are no data of this device (100418).
+
+        Reference: section 1.7.7.
+        """
+        return self._call(
+            INVOKE_SERVICE,
+            body=command_dto,
+            query={"appId": app_id},
+            access_token=access_token,
+            device_id=device_id,
+            service_id=service_id,
+        )

@@ -1,0 +1,151 @@
+"""Tell the platform what to push, and where to."""
+
+from collections.abc import Iterator
+from typing import overload
+
+from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.dto.subscription_management import (
+    DeleteBatchSubInDTO,
+    QueryBatchSubInDTO,
+    QueryBatchSubOutDTO,
+    SubDeviceDataInDTO,
+    SubDeviceManagementDataInDTO,
+    SubscriptionDTO,
+)
+from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.paging import Paged
+from iot_northbound.services.base import Service
+
+SUBSCRIBE = Endpoint("POST", "/iocm/app/sub/v1.2.0/subscriptions", SubscriptionDTO, section="1.6.1", success=201)
+SUBSCRIBE_MANAGEMENT = Endpoint("POST", "/iodm/app/sub/v1.1.0/subscribe", type(None), section="1.6.2")
+QUERY = Endpoint("GET", "/iocm/app/sub/v1.2.0/subscriptions/{subscription_id}", SubscriptionDTO, section="1.6.3")
+QUERY_BATCH = Endpoint("GET", "/iocm/app/sub/v1.2.0/subscriptions", QueryBatchSubOutDTO, section="1.6.4")
+DELETE = Endpoint(
+    "DELETE", "/iocm/app/sub/v1.2.0/subscriptions/{subscription_id}", type(None), section="1.6.5", success=204
+)
+DELETE_BATCH = Endpoint("DELETE", "/iocm/app/sub/v1.2.0/subscriptions", type(None), section="1.6.6", success=204)
+
+SUBSCRIPTIONS = Paged[QueryBatchSubOutDTO, SubscriptionDTO](
+    items=lambda answer: answer.subscriptions,
+    total=lambda answer: answer.total_count,
+    key=lambda subscription: subscription.subscription_id,
+    page_size=100,
+)
+
+
+class SubscriptionManagement(Service):
+    """Subscriptions: a notification type and the URL it is pushed to.
+
+    All callback URLs of an application share one host and port. `access_token` overrides the token the client
+    manages.
+    """
+
+    @overload
+    def sub_device_data(
+        self, sdd_in_dto: SubDeviceDataInDTO, *, owner_flag: str | None = None, access_token: str | None = None
+    ) -> SubscriptionDTO: ...
+
+    @overload
+    def sub_device_data(self, sdd_in_dto: SubDeviceManagementDataInDTO, *, access_token: str | None = None) -> None: ...
+
+    def sub_device_data(
+        self,
+        sdd_in_dto: SubDeviceDataInDTO | SubDeviceManagementDataInDTO,
+        *,
+        owner_flag: str | None = None,
+        access_token: str | None = None,
+    ) -> SubscriptionDTO | None:
+        """Subscribe to one type of notification and return the subscription.
+
+        A `SubDeviceDataInDTO` subscribes to what devices are and report. `owner_flag` says whose the callback URL
+        is: ``"false"`` the authorising application's, ``"true"`` the authorised one's. A
+        `SubDeviceManagementDataInDTO` subscribes to the progress of upgrades; it takes no `owner_flag`, and the
+        platform answers it with nothing.
+
+        Raises:
+            AlreadyExistsError: the type is subscribed to already (100227).
+            InvalidArgumentError: the DTO is of another type or breaks a rule (1007), or the callback URL is refused
+                (100222).
+
+        Reference: sections 1.6.1 and 1.6.2.
+        """
+        if isinstance(sdd_in_dto, SubDeviceDataInDTO):
+            return self._call(SUBSCRIBE, body=sdd_in_dto, query={"ownerFlag": owner_flag}, access_token=access_token)
+        if not isinstance(sdd_in_dto, SubDeviceManagementDataInDTO):
+            raise InvalidArgumentError.of(
+                "sdd_in_dto",
+                type(sdd_in_dto).__name__,
+                "it must be a SubDeviceDataInDTO or a SubDeviceManagementDataInDTO",
+            )
+        if owner_flag is not None:
+            raise InvalidArgumentError.of("owner_flag", repr(owner_flag), "management data are subscribed to without")
+        return self._call(SUBSCRIBE_MANAGEMENT, body=sdd_in_dto, access_token=access_token)
+
+    def query_single_subscription(
+        self, subscription_id: str, *, app_id: str | None = None, access_token: str | None = None
+    ) -> SubscriptionDTO:
+        """Return one subscription. `app_id` names the application that authorised this one.
+
+        Raises:
+            NotFoundError: no such subscription.
+
+        Reference: section 1.6.3.
+        """
+        return self._call(QUERY, query={"appId": app_id}, access_token=access_token, subscription_id=subscription_id)
+
+    def query_batch_subscriptions(
+        self, qbs_in_dto: QueryBatchSubInDTO | None = None, *, access_token: str | None = None
+    ) -> QueryBatchSubOutDTO:
+        """Return one page of the subscriptions that fit the query; all of them where it names no `page_no`.
+
+        10 a page where no size is given; pages count from 0. `iter_subscriptions` reads them all.
+
+        Raises:
+            InvalidArgumentError: too much is found (100224): ask for pages, or for one type.
+
+        Reference: section 1.6.4.
+        """
+        return self._call(QUERY_BATCH, query=qbs_in_dto or QueryBatchSubInDTO(), access_token=access_token)
+
+    def iter_subscriptions(
+        self, qbs_in_dto: QueryBatchSubInDTO | None = None, *, access_token: str | None = None
+    ) -> Iterator[SubscriptionDTO]:
+        """Yield every subscription that fits the query, each once, page after page as they are wanted.
+
+        Begins at the query's `page_no` (0) with its `page_size` (100). Deleting what one is given is fine.
+
+        Raises:
+            UnreadableAnswerError: pages repeat although there should be more (1004).
+
+        Reference: section 1.6.4.
+        """
+        return SUBSCRIPTIONS.walk(
+            lambda page: self.query_batch_subscriptions(page, access_token=access_token),
+            qbs_in_dto or QueryBatchSubInDTO(),
+        )
+
+    def delete_single_subscription(
+        self, subscription_id: str, *, app_id: str | None = None, access_token: str | None = None
+    ) -> None:
+        """Delete one subscription. `app_id` names the application that authorised this one.
+
+        Raises:
+            NotFoundError: no such subscription (100225), also where an earlier try deleted it unheard.
+
+        Reference: section 1.6.5.
+        """
+        self._call(DELETE, query={"appId": app_id}, access_token=access_token, subscription_id=subscription_id)
+
+    def delete_batch_subscriptions(
+        self, dbs_in_dto: DeleteBatchSubInDTO | None = None, *, access_token: str | None = None
+    ) -> None:
+        """Delete the subscriptions that fit: by type, by callback URL, by both, or, with no argument, all.
+
+        Without a `channel` those pushed over HTTP go, with MQTT those alone.
+
+        Raises:
+            NotFoundError: nothing fits (100225).
+
+        Reference: section 1.6.6.
+        """
+        self._call(DELETE_BATCH, query=dbs_in_dto or DeleteBatchSubInDTO(), access_token=access_token)
