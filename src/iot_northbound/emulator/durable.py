@@ -1,0 +1,172 @@
+"""The state on disk: SQLite, one row of JSON a row of state, committed before the answer goes out.
+
+A thread of its own writes, so that the event loop never waits for the disk; what changed while one transaction was
+being synced goes into the next one together (group commit).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("iot_northbound.emulator")
+
+Change = tuple[str, str, dict[str, Any] | None]
+
+SCHEMA_VERSION = 1
+
+
+class DataDirError(RuntimeError):
+    """Raised when the data directory cannot be used; the message says why."""
+
+
+class Durable:
+    """The database of one data directory, held by this process alone.
+
+    Args:
+        folder: The data directory, made when missing.
+
+    Raises:
+        DataDirError: Another process holds it, it is damaged, or it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "state.sqlite3"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # What makes a second process fail is SQLite's own lock: held from the first write, gone with the process.
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0, check_same_thread=False)
+            self.path.chmod(0o600)
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("BEGIN EXCLUSIVE")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS rows (tab TEXT, key TEXT, row TEXT NOT NULL, PRIMARY KEY (tab, key))"
+                " WITHOUT ROWID"
+            )
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA_VERSION):
+                raise DataDirError(f"{self.path} was written by another version ({version}); use a new folder")
+            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise DataDirError(
+                    f"{folder} is in use by another emulator; stop that one, or give this one a folder of its own"
+                ) from None
+            raise DataDirError(f"cannot use {folder}: {error}") from error
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise DataDirError(f"cannot use {folder}: {error}") from error
+        self._pending: list[Change] = []
+        self._taken = self._written = 0
+        self._waiters: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._wake = threading.Condition()
+        self._closing = False
+        self._failure: BaseException | None = None
+        self._writer = threading.Thread(target=self._write, name="iot-northbound-durable", daemon=True)
+        self._writer.start()
+
+    def rows(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Yield all rows as (table, key, row); before anything is taken."""
+        for table, key, row in self._db.execute("SELECT tab, key, row FROM rows ORDER BY tab, key"):
+            yield table, key, json.loads(row)
+
+    def take(self, changes: list[Change]) -> None:
+        """Take changes over for the next transaction; `settled` waits for it."""
+        if changes:
+            with self._wake:
+                self._pending += changes
+                self._taken += 1
+                self._wake.notify()
+
+    async def settled(self) -> None:
+        """Return once everything taken so far is on disk.
+
+        A mere reader waits too: what it is about to tell must not be lost either.
+
+        Raises:
+            DataDirError: The disk failed; the state in memory is ahead of it.
+        """
+        with self._wake:
+            if self._written >= self._taken and self._failure is None:
+                return
+            self._raise_failure()
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[None] = loop.create_future()
+            self._waiters.append((self._taken, loop, future))
+        await future
+
+    def close(self) -> None:
+        """Write what is pending and let go of the directory."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._writer.join()
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.close()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise DataDirError(f"the state can no longer be written to {self.path}: {self._failure}")
+
+    def _write(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._pending or self._closing)
+                if not self._pending:
+                    return
+                changes, self._pending, upto = self._pending, [], self._taken
+            failure: BaseException | None = None
+            try:
+                self._commit(changes)
+            except (sqlite3.Error, TypeError, ValueError) as error:
+                failure = error
+                log.exception("the state could not be written to %s", self.path)
+            with self._wake:
+                if failure is not None:
+                    self._failure = failure
+                else:
+                    self._written = upto
+                done = [one for one in self._waiters if failure is not None or one[0] <= upto]
+                self._waiters = [one for one in self._waiters if one not in done]
+            for loop in {loop for _, loop, _ in done}:
+                futures = [future for _, its, future in done if its is loop]
+                with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                    loop.call_soon_threadsafe(self._settle, futures)
+            if failure is not None:
+                return  # writing on after a gap would leave a state on disk that never was
+
+    def _settle(self, futures: list[asyncio.Future[None]]) -> None:
+        for future in futures:
+            if future.done():
+                continue
+            if self._failure is None:
+                future.set_result(None)
+            else:
+                future.set_exception(DataDirError(f"the state could not be written: {self._failure}"))
+
+    def _commit(self, changes: list[Change]) -> None:
+        last = {(table, key): row for table, key, row in changes}
+        gone = [key for key, row in last.items() if row is None]
+        kept = [(*key, json.dumps(row, separators=(",", ":"))) for key, row in last.items() if row is not None]
+        execute = self._db.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            if gone:
+                self._db.executemany("DELETE FROM rows WHERE tab = ? AND key = ?", gone)
+            if kept:
+                self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", kept)
+            execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                execute("ROLLBACK")
+            raise

@@ -1,0 +1,186 @@
+"""Failing on purpose: which call or push meets which fault."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from itertools import count
+from typing import Any
+
+CALL_KINDS: Mapping[str, str] = {
+    "latency": "waits `seconds`, then answers as ever",
+    "stall": "keeps the connection open without an answer, for `seconds` or until the client gives up",
+    "reset": "ends the connection with a TCP reset",
+    "truncate": "announces the whole answer, sends half of its body, closes",
+    "garbage": "sends bytes that are no HTTP, closes",
+    "answer": "answers with `status`, `body` and `headers` instead",
+    "wrong_length": "announces `delta` bytes more (or, negative, fewer) than the answer's body has, closes",
+    "drip": "sends the answer byte by byte, `seconds` apart",
+}
+PUSH_KINDS: Mapping[str, str] = {
+    "push_lost": "takes the push for delivered without sending it",
+    "push_double": "sends the push twice",
+    "push_delay": "sends the push `seconds` late",
+    "push_reorder": "holds the push until the destination got a later one, at most `seconds`",
+}
+_SECONDS = {"latency": 1.0, "stall": 3_600.0, "drip": 0.05, "push_delay": 1.0, "push_reorder": 1.0}
+_DOES_WORK_FIRST = frozenset({"truncate", "wrong_length", "drip"})
+
+
+@dataclass
+class Fault:
+    """One fault and where it strikes.
+
+    Args:
+        kind: A name of `CALL_KINDS` or `PUSH_KINDS`.
+        endpoint: For calls: `GET /path/{deviceId}`, the path template alone, or `*` for every call.
+        notify_type: For pushes: their notifyType, or `*`.
+        url: For pushes: a part of the callback URL; empty for any.
+        count: How often it strikes; None for ever.
+        probability: Chance to strike a call it fits, 0–1.
+        when: `before` or `after` the call's work is done (stall, reset, garbage, answer).
+        seconds: Pause, for the kinds that have one; None for the kind's default.
+        status: Status of `answer`.
+        body: Body of `answer`: text goes out as it is, other JSON as JSON, None as an empty body.
+        headers: Headers of `answer`, beside or instead of the content type.
+        delta: For `wrong_length`.
+    """
+
+    kind: str
+    endpoint: str = "*"
+    notify_type: str = "*"
+    url: str = ""
+    count: int | None = None
+    probability: float = 1.0
+    when: str = "before"
+    seconds: float | None = None
+    status: int = 500
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delta: int = 10
+    id: str = ""
+    struck: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.seconds is None:
+            self.seconds = _SECONDS.get(self.kind, 0.0)
+        if self.kind in _DOES_WORK_FIRST:
+            self.when = "after"
+
+    @property
+    def pause(self) -> float:
+        """The pause in seconds."""
+        return self.seconds or 0.0
+
+    @classmethod
+    def parse(cls, told: Mapping[str, Any]) -> Fault:
+        """Return the fault that a JSON object describes.
+
+        Raises:
+            ValueError: A field is unknown, missing or out of range; the message names it.
+        """
+        known = {one.name for one in fields(cls)} - {"id", "struck"}
+        if unknown := sorted(set(told) - known):
+            raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        if "kind" not in told:
+            raise ValueError(f"kind is missing; one of {', '.join([*CALL_KINDS, *PUSH_KINDS])}")
+        return cls(**told)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the fault as a JSON object, with its id and how often it struck."""
+        return asdict(self)
+
+
+def _check(fault: Fault) -> None:
+    def need(fine: bool, name: str, rule: str) -> None:
+        if not fine:
+            raise ValueError(f"{name} is {getattr(fault, name)!r}: {rule}")
+
+    def number(value: Any, low: float, high: float) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+    def whole(value: Any, low: float, high: float) -> bool:
+        return isinstance(value, int) and number(value, low, high)
+
+    kinds = [*CALL_KINDS, *PUSH_KINDS]
+    need(isinstance(fault.kind, str) and fault.kind in kinds, "kind", f"one of {', '.join(kinds)}")
+    for name in ("endpoint", "notify_type", "url"):
+        need(isinstance(getattr(fault, name), str), name, "must be text")
+    need(fault.count is None or whole(fault.count, 1, 1e9), "count", "a whole number from 1, or null for ever")
+    need(number(fault.probability, 0, 1), "probability", "a number from 0 to 1")
+    need(fault.when in ("before", "after"), "when", "before or after")
+    need(fault.seconds is None or number(fault.seconds, 0, 86_400), "seconds", "a number from 0 to 86400")
+    need(whole(fault.status, 200, 599), "status", "a whole number from 200 to 599")
+    need(whole(fault.delta, -1_000_000, 1_000_000) and fault.delta != 0, "delta", "a whole number other than 0")
+    headers = fault.headers
+    clean = isinstance(headers, dict) and all(
+        isinstance(text, str) and text.isascii() and text.isprintable() for pair in headers.items() for text in pair
+    )
+    need(clean and all(name.replace("-", "").isalnum() for name in headers), "headers", "printable ASCII by name")
+
+
+class FaultPlan:
+    """The faults in force; the first that fits strikes.
+
+    Args:
+        seed: Seeds the dice of `probability`, so that a run can be repeated.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._faults: list[Fault] = []
+        self._dice = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
+        self._ids = count(1)
+
+    def add(self, fault: Fault) -> Fault:
+        """Put a fault in force and give it its id."""
+        fault.id = f"fault-{next(self._ids)}"
+        self._faults.append(fault)
+        return fault
+
+    def remove(self, fault_id: str) -> bool:
+        """Lift one fault; return whether there was one."""
+        kept = [fault for fault in self._faults if fault.id != fault_id]
+        found = len(kept) != len(self._faults)
+        self._faults = kept
+        return found
+
+    def clear(self) -> None:
+        """Lift all faults."""
+        self._faults = []
+
+    def reseed(self, seed: int) -> None:
+        """Throw the dice of `probability` anew from a seed."""
+        self._dice.seed(seed)
+
+    def list_(self) -> list[dict[str, Any]]:
+        """Return the faults in force as JSON objects."""
+        return [fault.describe() for fault in self._faults]
+
+    def for_call(self, endpoint: str) -> Fault | None:
+        """Return the fault that strikes this call, counting it, or None."""
+        if not self._faults:
+            return None
+        path = endpoint.partition(" ")[2]
+        return self._strike(lambda fault: fault.kind in CALL_KINDS and fault.endpoint in ("*", endpoint, path))
+
+    def for_push(self, notify_type: str | None, url: str) -> Fault | None:
+        """Return the fault that strikes this push, counting it, or None."""
+        if not self._faults:
+            return None
+        return self._strike(
+            lambda fault: (
+                fault.kind in PUSH_KINDS and fault.notify_type in ("*", notify_type or "") and fault.url in url
+            )
+        )
+
+    def _strike(self, fits: Any) -> Fault | None:
+        for fault in self._faults:
+            if not fits(fault) or self._dice.random() >= fault.probability:
+                continue
+            fault.struck += 1
+            if fault.count is not None and fault.struck >= fault.count:
+                self.remove(fault.id)
+            return fault
+        return None

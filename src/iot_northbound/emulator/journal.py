@@ -1,0 +1,82 @@
+"""What happened: a ring of all calls and pushes, with nothing secret in it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+
+REDACTED = "***"
+_SECRET_NAMES = frozenset(
+    name.lower()
+    for name in (
+        "Authorization", "secret", "accessToken", "refreshToken", "token", "psk", "verifyCode", "password", "pwd",
+        "deviceSecret", "masterKey", "key",
+    )
+)  # fmt: skip
+
+
+def redacted(value: Any) -> Any:
+    """Return a copy of JSON in which the values of secret keys are starred out, at any depth."""
+    if isinstance(value, Mapping):
+        return {
+            name: REDACTED if name.lower() in _SECRET_NAMES and inner is not None else redacted(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [redacted(inner) for inner in value]
+    return value
+
+
+class Journal:
+    """The last entries, oldest first. An entry is a JSON object with a growing `seq`.
+
+    Args:
+        capacity: How many entries are kept.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self.bodies = False
+        """Whether JSON bodies are noted too, redacted; off, since it costs time and memory."""
+        self._entries: deque[dict[str, Any]] = deque(maxlen=capacity)
+        self._seq = count(1)
+
+    def note(self, entry: dict[str, Any]) -> None:
+        """Append an entry (it becomes the journal's own)."""
+        entry["seq"] = next(self._seq)
+        self._entries.append(entry)
+
+    def entries(
+        self, *, kind: str | None = None, endpoint: str | None = None, since: int = 0, limit: int = 1_000
+    ) -> list[dict[str, Any]]:
+        """Return at most `limit` of the newest matching entries, oldest first.
+
+        Args:
+            kind: `call` or `push`; None for both.
+            endpoint: Route as in `PUT /path/{deviceId}`, or its path template alone.
+            since: Only entries whose `seq` is greater.
+            limit: At most so many.
+        """
+        found: deque[dict[str, Any]] = deque(maxlen=limit)
+        for entry in self._entries:
+            if entry["seq"] <= since or (kind is not None and entry["kind"] != kind):
+                continue
+            if endpoint is not None and endpoint not in (entry.get("endpoint"), _path(entry.get("endpoint"))):
+                continue
+            found.append(entry)
+        return list(found)
+
+    def clear(self) -> None:
+        """Forget all entries; the numbering goes on."""
+        self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(list(self._entries))
+
+
+def _path(endpoint: str | None) -> str | None:
+    return endpoint.partition(" ")[2] if endpoint else None

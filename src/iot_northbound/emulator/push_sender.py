@@ -1,0 +1,169 @@
+"""Drains the durable queue of pushes: what is due goes out, how it went is noted, a dead receiver holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from iot_northbound.emulator.faults import Fault, FaultPlan
+from iot_northbound.emulator.journal import Journal, redacted
+from iot_northbound.emulator.push_client import PushClient, PushFailure
+from iot_northbound.emulator.state import notifications
+
+if TYPE_CHECKING:
+    from iot_northbound.emulator.state.kernel import Platform
+
+log = logging.getLogger("iot_northbound.emulator")
+
+ANSWER_SECONDS = 15.0
+"""How long a receiver has to answer 200 (1.6, push rules)."""
+PER_DESTINATION = 8
+"""Pushes under way to one receiver."""
+IN_ALL = 512
+"""Pushes under way to all receivers together."""
+BREATH = 0.001
+"""Seconds between two looks at the queue: many completions are then served by one look, and API calls come first."""
+
+
+class PushSender:
+    """Sends what the platform queued.
+
+    Args:
+        platform: Holds the queue.
+        client: Posts.
+        journal: Hears of each attempt.
+        faults: May strike a push.
+        settled: Returns once everything the platform did so far is durable.
+        noted: Called after the queue was changed here.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        client: PushClient,
+        journal: Journal,
+        faults: FaultPlan,
+        settled: Callable[[], Awaitable[None]],
+        noted: Callable[[], None],
+    ) -> None:
+        self.answer_seconds = ANSWER_SECONDS
+        self.client = client
+        self._platform, self._journal, self._faults = platform, journal, faults
+        self._settled, self._noted = settled, noted
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sent: Counter[str] = Counter()
+        self._wake = asyncio.Event()
+        self._passed = asyncio.Event()
+
+    @property
+    def under_way(self) -> int:
+        """How many pushes are being sent right now."""
+        return len(self._busy)
+
+    def wake(self) -> None:
+        """Look at the queue soon: it, or the clock, has changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send for as long as the task lives."""
+        while True:
+            self._wake.clear()
+            now = self._platform.clock.now()
+            rows = notifications.due(self._platform, now, IN_ALL - len(self._busy), PER_DESTINATION, self._busy)
+            if rows:
+                await self._settled()  # no receiver hears of what a crash could still undo
+                for row in rows:
+                    self._busy.add(row["pushId"])
+                    task = asyncio.get_running_loop().create_task(self._send(row))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+                await asyncio.sleep(BREATH)
+            await self._pause()
+
+    async def aclose(self) -> None:
+        """Give up what is under way (it stays in the queue) and close all connections."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.client.aclose()
+
+    async def _pause(self) -> None:
+        """Sleep until something completes, is queued, or falls due."""
+        clock = self._platform.clock
+        due = notifications.next_due(self._platform)
+        wait = None if due is None or clock.frozen else due - clock.now()
+        if wait is not None and wait <= 0:
+            # Due, yet not begun: its receiver has its share under way, and a completion wakes.
+            wait = None if self._busy else BREATH
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+
+    async def _send(self, row: dict[str, Any]) -> None:
+        push_id, url = row["pushId"], row["url"]
+        fault = self._faults.for_push(row["notifyType"], url)
+        started = time.monotonic()
+        status: int | None = None
+        error: str | None = None
+        try:
+            if fault is not None:
+                await self._hold(fault, row["destination"])
+            if fault is not None and fault.kind == "push_lost":
+                status = 200
+            else:
+                body = json.dumps(row["body"], ensure_ascii=False, separators=(",", ":")).encode()
+                for _ in range(2 if fault is not None and fault.kind == "push_double" else 1):
+                    status = await self.client.post(url, body, self.answer_seconds)
+                if status != 200:
+                    error = f"answered {status} instead of 200"
+        except PushFailure as failure:
+            error = str(failure)
+        except asyncio.CancelledError:
+            self._busy.discard(push_id)
+            raise
+        except Exception as failure:
+            log.exception("a push could not be sent")
+            error = f"internal error: {failure!r}"
+        self._busy.discard(push_id)
+        self._sent[row["destination"]] += 1
+        self._passed.set()
+        self._passed.clear()
+        now = self._platform.clock.now()
+        ok = status == 200 and error is None
+        outcome = notifications.record_attempt(self._platform, push_id, ok=ok, status=status, error=error, now=now)
+        entry = {
+            "kind": "push",
+            "at": now,
+            "pushId": push_id,
+            "appId": row["appId"],
+            "notifyType": row["notifyType"],
+            "url": url,
+            "attempt": row["attempts"] + 1,
+            "status": status,
+            "error": error,
+            "outcome": outcome,
+            "durationMs": round((time.monotonic() - started) * 1000, 3),
+            "fault": None if fault is None else fault.kind,
+        }
+        if self._journal.bodies:
+            entry["body"] = redacted(row["body"])
+        self._journal.note(entry)
+        self._noted()
+        self.wake()
+
+    async def _hold(self, fault: Fault, destination: str) -> None:
+        if fault.kind == "push_delay":
+            await asyncio.sleep(fault.pause)
+        elif fault.kind == "push_reorder":
+            sent = self._sent[destination]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(fault.pause):
+                    while self._sent[destination] == sent:
+                        await self._passed.wait()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS, Fault, FaultPlan
+
+CALL = "GET /things/{id}"
+
+
+def test_a_fault_strikes_as_often_as_told_and_then_is_gone() -> None:
+    plan = FaultPlan()
+    plan.add(Fault("reset", count=2))
+    assert [plan.for_call(CALL) is not None for _ in range(4)] == [True, True, False, False]
+    assert plan.list_() == []
+
+
+@pytest.mark.parametrize("endpoint", ["*", CALL, "/things/{id}"])
+def test_a_call_is_named_by_route_or_path_or_star(endpoint: str) -> None:
+    plan = FaultPlan()
+    plan.add(Fault("reset", endpoint=endpoint))
+    assert plan.for_call(CALL) is not None
+    assert (plan.for_call("PUT /other") is not None) == (endpoint == "*")
+
+
+def test_probability_is_thrown_with_seeded_dice() -> None:
+    def run() -> list[bool]:
+        plan = FaultPlan(seed=7)
+        plan.add(Fault("reset", probability=0.3))
+        return [plan.for_call(CALL) is not None for _ in range(1000)]
+
+    assert run() == run()
+    assert 200 < sum(run()) < 400
+
+
+def test_call_faults_and_push_faults_do_not_mix() -> None:
+    plan = FaultPlan()
+    plan.add(Fault("push_lost", notify_type="deviceAdded", url="/here"))
+    assert plan.for_call(CALL) is None
+    assert plan.for_push("deviceDeleted", "https://x/here") is None
+    assert plan.for_push("deviceAdded", "https://x/there") is None
+    assert plan.for_push("deviceAdded", "https://x/here") is not None
+
+
+def test_the_first_fault_that_fits_strikes() -> None:
+    plan = FaultPlan()
+    plan.add(Fault("reset", count=1))
+    plan.add(Fault("stall"))
+    struck = [plan.for_call(CALL) for _ in range(2)]
+    assert [fault.kind for fault in struck if fault] == ["reset", "stall"]
+
+
+def test_a_fault_can_be_lifted() -> None:
+    plan = FaultPlan()
+    first, second = plan.add(Fault("reset")), plan.add(Fault("stall"))
+    assert plan.remove(first.id)
+    assert not plan.remove(first.id)
+    assert [one["id"] for one in plan.list_()] == [second.id]
+    plan.clear()
+    assert plan.for_call(CALL) is None
+
+
+@pytest.mark.parametrize("kind", [*CALL_KINDS, *PUSH_KINDS])
+def test_every_kind_can_be_told_as_json(kind: str) -> None:
+    assert Fault.parse({"kind": kind}).describe()["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ({}, "kind is missing"),
+        ({"kind": "earthquake"}, "kind is 'earthquake'"),
+        ({"kind": ["reset"]}, "kind is"),
+        ({"kind": "reset", "wen": "after"}, "unknown field 'wen'"),
+        ({"kind": "reset", "when": "later"}, "when is 'later'"),
+        ({"kind": "reset", "count": 0}, "count is 0"),
+        ({"kind": "reset", "count": True}, "count is True"),
+        ({"kind": "reset", "probability": 1.5}, "probability is 1.5"),
+        ({"kind": "latency", "seconds": -1}, "seconds is -1"),
+        ({"kind": "latency", "seconds": "1"}, "seconds is '1'"),
+        ({"kind": "answer", "status": 99}, "status is 99"),
+        ({"kind": "answer", "headers": {"a": "b\r\nc"}}, "headers is"),
+        ({"kind": "answer", "headers": {"a b": "c"}}, "headers is"),
+        ({"kind": "wrong_length", "delta": 0}, "delta is 0"),
+        ({"kind": "reset", "endpoint": 5}, "endpoint is 5"),
+    ],
+)
+def test_bad_faults_are_refused_by_the_name_of_the_field(told: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        Fault.parse(told)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from iot_northbound.emulator.journal import Journal, redacted
+
+
+def test_the_ring_keeps_the_newest_entries_and_goes_on_counting() -> None:
+    journal = Journal(capacity=3)
+    for number in range(5):
+        journal.note({"kind": "call", "n": number})
+    assert [(entry["seq"], entry["n"]) for entry in journal] == [(3, 2), (4, 3), (5, 4)]
+    journal.clear()
+    journal.note({"kind": "call", "n": 5})
+    assert [entry["seq"] for entry in journal] == [6]
+
+
+def test_entries_are_found_by_kind_endpoint_and_position() -> None:
+    journal = Journal()
+    journal.note({"kind": "call", "endpoint": "GET /a/{id}"})
+    journal.note({"kind": "push"})
+    journal.note({"kind": "call", "endpoint": "PUT /a/{id}"})
+    journal.note({"kind": "call", "endpoint": None})
+
+    def found(**wanted: object) -> list[int]:
+        return [entry["seq"] for entry in journal.entries(**wanted)]  # type: ignore[arg-type]
+
+    assert found(kind="push") == [2]
+    assert found(endpoint="GET /a/{id}") == [1]
+    assert found(endpoint="/a/{id}") == [1, 3]
+    assert found(since=2) == [3, 4]
+    assert found(limit=2) == [3, 4]
+
+
+def test_secrets_are_starred_at_any_depth_and_the_original_is_left_alone() -> None:
+    told = {
+        "secret": "a",
+        "psk": None,
+        "list": [{"verifyCode": "b", "accessToken": "c", "name": "d"}],
+        "deep": {"AUTHORIZATION": "e", "password": {"even": "objects"}},
+    }
+    assert redacted(told) == {
+        "secret": "***",
+        "psk": None,
+        "list": [{"verifyCode": "***", "accessToken": "***", "name": "d"}],
+        "deep": {"AUTHORIZATION": "***", "password": "***"},
+    }
+    assert told["secret"] == "a"
