@@ -129,15 +129,22 @@ def authorise(platform: Platform, call: Call) -> None:
     """Find the application a call acts for.
 
     Raises:
+        Refusal: As `permitted`.
+    """
+    call.app_id = permitted(platform, call.caller, call.request.query.get(call.route.app_field))
+
+
+def permitted(platform: Platform, caller: str, wanted: str | None) -> str:
+    """Return the application a caller acts for when it names one (None or "": its own).
+
+    Raises:
         Refusal: 403 100203 for an unknown one, 403 100217 for one that has not authorised the caller.
     """
-    wanted = call.request.query.get(call.route.app_field)
-    if not wanted or wanted == call.caller:
-        call.app_id = call.caller
-        return
+    if not wanted or wanted == caller:
+        return caller
     owner = platform.table(APPLICATIONS).get(wanted)
     if owner is None:
         raise Refusal(403, "100203")
-    if call.caller not in owner["authorised"]:
+    if caller not in owner["authorised"]:
         raise Refusal(403, "100217")
-    call.app_id = wanted
+    return wanted

@@ -118,6 +118,19 @@ class Settings:
     license_limit: int | None = None
     history_days: int = 90
     history_rows_a_device: int = 1000
+    pending_commands_a_device: int = 20
+    command_ack_timeout: float = 60.0
+    """Until a sent command without acknowledgement is sent again, or ends as TIMEOUT."""
+    command_answer_timeout: float = 300.0
+    """Until an acknowledged command without an answer ends as TIMEOUT."""
+    zombie_after: float = 7 * 86400
+    """Since when a device has been silent that takes no commands any more (100612)."""
+    group_limit: int = 1000
+    unfinished_batch_tasks: int = 10
+    upgrade_timeout: float = 3600.0
+    """Until a device's upgrade without progress fails."""
+    upgrade_retry_delay: float = 60.0
+    push_retention: float = 86400.0
     transitions: str = "immediate"
     """How devices' states move on by themselves: immediate, timed (after transition_delay), manual."""
     transition_delay: float = 1.0
