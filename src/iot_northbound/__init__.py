@@ -94,7 +94,7 @@ _WHERE = {
     "SSLConfig": "ssl_config",
 }
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

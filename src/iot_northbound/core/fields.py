@@ -13,12 +13,10 @@ own name in camelCase unless a `Wire` marker says otherwise. DTO modules must no
 ``from __future__ import annotations``: the markers are read from the live annotations.
 """
 
-import contextlib
 import functools
-import threading
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
@@ -150,6 +148,11 @@ def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
         return annotation, markers, optional
 
 
+def bare_type(annotation: Any) -> Any:
+    """Return an annotation's type without markers and None."""
+    return _strip(annotation)[0]
+
+
 _SPECS: dict[type, Mapping[str, FieldSpec]] = {}
 
 
@@ -229,19 +232,6 @@ def _check(spec: FieldSpec, cls: type, value: Any) -> None:
         raise InvalidArgumentError.of(where, "''", "it is mandatory and must not be empty")
 
 
-_mode = threading.local()
-
-
-@contextlib.contextmanager
-def reading() -> Iterator[None]:
-    """Suspend the rules in this thread: what the platform answers is read leniently, in classes both sides use."""
-    _mode.reading = True
-    try:
-        yield
-    finally:
-        _mode.reading = False
-
-
 def recheck(dto: Any) -> None:
     """Hold the rules once more, since a list may have changed after the DTO was made.
 
@@ -253,8 +243,6 @@ def recheck(dto: Any) -> None:
 
 
 def _validator(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    if getattr(_mode, "reading", False):
-        return
     cls = type(instance)
     _check(specs(cls)[attribute.name], cls, value)
 
@@ -316,9 +304,9 @@ __all__ = [
     "TimeIn",
     "Timestamp",
     "Wire",
+    "bare_type",
     "camel",
     "check_id",
-    "reading",
     "recheck",
     "request",
     "response",
