@@ -53,6 +53,11 @@ def explain_handshake(error: BaseException, *, shows_certificate: bool | None = 
             return _OURS + _verification(each)
         if isinstance(each, ssl.SSLError):
             return _protocol(each, shows_certificate)
+    if any(isinstance(each, TimeoutError) and "handshake" in str(each) for each in chain):
+        return (
+            "The server took the connection and never answered the TLS handshake: it is overloaded, or another "
+            "service listens there. Check platform_ip and platform_port (8743 by default)."
+        )
     if any(isinstance(each, ConnectionResetError | BrokenPipeError | ConnectionAbortedError) for each in chain):
         if shows_certificate is False:
             return (
@@ -101,7 +106,7 @@ def _verification(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _protocol(error: ssl.SSLError, shows_certificate: bool | None) -> str:
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""  # unset where Python code raised it
     if "ALERT" in reason:
         return _alert(reason, shows_certificate)
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):

@@ -148,7 +148,7 @@ def _validity_fault(certificate: x509.Certificate, now: datetime | None) -> str 
 
 
 def _words(error: ssl.SSLError) -> str:
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""  # unset where Python code raised it
     if "KEY_TOO_SMALL" in reason:
         return "its key is too short for today's rules; have a new one made with RSA 2048 or P-256"
     if "MD_TOO_WEAK" in reason:
