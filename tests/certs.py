@@ -219,8 +219,10 @@ class TlsServer:
         connection.settimeout(20)
         try:
             if self._context is not None:
-                connection = self._context.wrap_socket(connection, server_side=True)
+                # In two steps: wrap_socket closes at once where the handshake fails, and a reset eats our alert.
+                connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 self._sockets.append(connection)
+                connection.do_handshake()
                 self.peers.append(connection.getpeercert())
             elif not connection.recv(1, socket.MSG_PEEK).isalpha():  # as HTTP servers do with a ClientHello
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -232,9 +234,10 @@ class TlsServer:
             self.refusals.append(error)
             self.refused.set()
             # What the client has sent meanwhile must be read, or closing resets and our alert is lost.
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(4096):
+            with contextlib.suppress(OSError), socket.socket(fileno=connection.detach()) as bare:
+                bare.settimeout(5)
+                bare.shutdown(socket.SHUT_WR)
+                while bare.recv(4096):
                     pass
         finally:
             connection.close()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from iot_northbound.errors import InvalidArgumentError, SdkCode
+from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.ssl_config import SSLConfig
 
 log = logging.getLogger("iot_northbound.config")
@@ -188,8 +188,11 @@ class Settings(NamedTuple):
     http: HttpConfig
 
 
-# What an environment or a profile may set, by the attributes' names. A host-name rule of one's own and the switch
-# that turns verification off are code, to be seen where the client is made: neither can come from outside.
+# A host-name rule of one's own and the switch that turns verification off are to be seen where the client is made:
+# neither can come from outside.
+_CODE_ONLY = ("insecure_skip_verification", "hostname_verifier")
+
+# What an environment or a profile may set, by the attributes' names.
 _INFO = {"platform_ip": str, "platform_port": int, "app_id": str, "secret": str}
 _SSL = {
     "self_cert_path": Path,
@@ -251,7 +254,7 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
         name = variable.removeprefix(PREFIX).lower()
         if not variable.startswith(PREFIX) or not text:
             continue
-        if name in _KINDS:
+        if name in _KINDS or name in _CODE_ONLY:
             values[name] = _from_text(origin, name, text)
         elif not name.startswith("emulator_"):  # the embedded platform's own, beside ours
             log.warning("%s is no setting of the SDK and is ignored", variable)
@@ -295,7 +298,7 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
 
 
 def _from_text(origin: _Origin, name: str, text: str) -> Any:
-    kind = _KINDS[name]
+    kind = _KINDS.get(name)
     if kind not in (int, float):
         return _from_toml(origin, name, text)
     try:
@@ -316,11 +319,11 @@ _WORDS: Mapping[type, str] = {
 def _from_toml(origin: _Origin, name: str, value: Any) -> Any:
     kind = _KINDS.get(name)
     if kind is None:
-        if name in ("insecure_skip_verification", "hostname_verifier"):
+        if name in _CODE_ONLY:
             raise origin.error(name, "this can be given as an argument of SSLConfig only")
         raise origin.error(name, f"no such key; known are {', '.join(sorted(_KINDS))}")
     if kind is ssl.TLSVersion:
-        if value not in _VERSIONS:
+        if not isinstance(value, str) or value not in _VERSIONS:
             raise origin.error(name, f"it must be {_WORDS[kind]}")
         return _VERSIONS[value]
     if name == "platform_port" and isinstance(value, str):
@@ -345,10 +348,15 @@ def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
         if not values.get(name):
             also = f" (or {name}_file)" if name in _SECRETS else ""
             raise origin.error(name, f"it is missing{also}: give {whence}", SdkCode.CLIENT_INFO)
-    info = ClientInfo(**{key: value for key, value in values.items() if key in _INFO})
-    tls = {key: value for key, value in values.items() if key in _SSL}
-    http = HttpConfig(**{key: value for key, value in values.items() if key in _HTTP})
-    return Settings(info, SSLConfig(**tls) if tls else None, http)
+
+    def only(names: Mapping[str, type]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if key in names}
+
+    try:
+        tls = only(_SSL)
+        return Settings(ClientInfo(**only(_INFO)), SSLConfig(**tls) if tls else None, HttpConfig(**only(_HTTP)))
+    except NorthApiException as error:
+        raise type(error)(error.error_code, f"{origin.place}: {error.error_desc}") from None
 
 
 def _secret_from(origin: _Origin, key: str, file: Path) -> str:

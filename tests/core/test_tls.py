@@ -1,9 +1,11 @@
+import contextlib
 import logging
 import os
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +49,56 @@ class TestPinning:
             session.mount("https://", PinnedAdapter(policy))
             with pytest.raises(requests.exceptions.SSLError):
                 session.get(server.url, verify=False, timeout=10)
+
+
+class TestProxy:
+    def test_tunnel_ends_in_the_same_policy(self, tmp_path: Path, ca: Authority) -> None:
+        hosts: list[str] = []
+        config = SSLConfig(
+            trust_ca_path=file(tmp_path, ca.pem),
+            hostname_verifier=lambda host, certificate: hosts.append(host) is None,
+        )
+        policy = build_policy(config)
+        context = server_context(ca.issue("server", ["platform.example"]), None, tmp_path)
+        with TlsServer(context) as server, connect_proxy() as (proxy, asked), requests.Session() as session:
+            session.trust_env = False
+            session.mount("https://", PinnedAdapter(policy))
+            url = f"https://localhost:{server.port}"
+            assert session.get(url, proxies={"https": proxy}, timeout=10).status_code == 200
+        assert asked == [f"CONNECT localhost:{server.port}"]
+        assert hosts == ["localhost"]
+        assert policy.context.cert_store_stats()["x509"] == 1
+
+
+@contextlib.contextmanager
+def connect_proxy() -> Iterator[tuple[str, list[str]]]:
+    """Run an HTTP proxy for one tunnel; yield its URL and what it was asked for."""
+    asked: list[str] = []
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        near, _ = listener.accept()
+        with near:
+            method, target, _ = near.recv(65536).decode().split("\r\n")[0].split(" ")
+            asked.append(f"{method} {target}")
+            with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2])), timeout=10) as far:
+                near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                back = threading.Thread(target=pump, args=(far, near), daemon=True)
+                back.start()
+                pump(near, far)
+                back.join(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
