@@ -1,0 +1,90 @@
+"""The receiver of what the platform pushes; each name is loaded when it is first asked for."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iot_northbound.push.access import ROUTE, Access, Peer
+    from iot_northbound.push.duplicates import Duplicates
+    from iot_northbound.push.events import Event
+    from iot_northbound.push.inbox import (
+        DeadLetter,
+        Inbox,
+        InboxError,
+        InboxFullError,
+        InboxInUseError,
+        InboxLimits,
+        InboxStats,
+    )
+    from iot_northbound.push.memory_inbox import MemoryInbox
+    from iot_northbound.push.metrics import Metrics
+    from iot_northbound.push.parse import COMMAND_STATUS, Message
+    from iot_northbound.push.receiver import PushMessageReceiver
+    from iot_northbound.push.reply import Reply
+    from iot_northbound.push.retry import HandlerRetry
+    from iot_northbound.push.server import ReceiverServer, server_context
+    from iot_northbound.push.sqlite_inbox import SqliteInbox
+
+_ROOMS = {
+    "COMMAND_STATUS": "parse",
+    "ROUTE": "access",
+    "Access": "access",
+    "DeadLetter": "inbox",
+    "Duplicates": "duplicates",
+    "Event": "events",
+    "HandlerRetry": "retry",
+    "Inbox": "inbox",
+    "InboxError": "inbox",
+    "InboxFullError": "inbox",
+    "InboxInUseError": "inbox",
+    "InboxLimits": "inbox",
+    "InboxStats": "inbox",
+    "MemoryInbox": "memory_inbox",
+    "Message": "parse",
+    "Metrics": "metrics",
+    "Peer": "access",
+    "PushMessageReceiver": "receiver",
+    "ReceiverServer": "server",
+    "Reply": "reply",
+    "SqliteInbox": "sqlite_inbox",
+    "server_context": "server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS})
+
+
+__all__ = [
+    "COMMAND_STATUS",
+    "ROUTE",
+    "Access",
+    "DeadLetter",
+    "Duplicates",
+    "Event",
+    "HandlerRetry",
+    "Inbox",
+    "InboxError",
+    "InboxFullError",
+    "InboxInUseError",
+    "InboxLimits",
+    "InboxStats",
+    "MemoryInbox",
+    "Message",
+    "Metrics",
+    "Peer",
+    "PushMessageReceiver",
+    "ReceiverServer",
+    "Reply",
+    "SqliteInbox",
+    "server_context",
+]

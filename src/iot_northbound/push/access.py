@@ -1,0 +1,148 @@
+"""Who may post, and where: checked before a byte of the body is read."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import attrs
+
+from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.push import reply
+from iot_northbound.push.reply import Reply
+
+ROUTE = "/v1.0.0/messageReceiver"
+"""Where the vendor's SDKs are posted to; command status changes go to ``/cmd`` below it."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@attrs.frozen
+class Peer:
+    """Who is posting, as far as the server knows.
+
+    Attributes:
+        address: the other end's IP address.
+        certificate_names: the names in the client certificate that the TLS layer has verified.
+    """
+
+    address: str | None = None
+    certificate_names: tuple[str, ...] = ()
+
+    @classmethod
+    def of_certificate(cls, address: str | None, certificate: Mapping[str, Any] | None) -> Peer:
+        """Return the peer of a certificate as `ssl.SSLSocket.getpeercert()` gives it: common names and DNS names."""
+        if not certificate:
+            return cls(address)
+        names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+        names += [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
+        return cls(address, tuple(names))
+
+
+def _networks(given: Iterable[str]) -> tuple[Network, ...]:
+    if isinstance(given, str):
+        raise InvalidArgumentError.of("Access.networks", repr(given), "it must be a list of networks")
+    found = []
+    for text in given:
+        try:
+            found.append(ipaddress.ip_network(text))
+        except ValueError as error:
+            raise InvalidArgumentError.of(
+                "Access.networks", repr(text), f"it must be like 192.0.2.0/24 ({error})"
+            ) from None
+    return tuple(found)
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise InvalidArgumentError.of("Access.client_names", repr(given), "it must be a list of names")
+    return tuple(name.lower() for name in given)
+
+
+@attrs.frozen
+class Access:
+    """Who may post; each check is off unless given, and all that are given have to pass.
+
+    Attributes:
+        client_names: names of which the sender's client certificate must carry one; ``*.iot.example`` stands for all
+            names below. Needs a TLS layer that verifies client certificates and hands them on.
+        path_secret: a path segment in front of the route that only the platform is told:
+            ``https://host/<path_secret>/v1.0.0/messageReceiver``. At least 16 letters, digits, ``-`` or ``_``.
+        networks: networks the sender's address must be in. Behind a proxy this is the proxy's address, unless the
+            server is set up to pass on the sender's.
+
+    Raises:
+        InvalidArgumentError: one of them cannot be checked against (1007).
+    """
+
+    client_names: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    path_secret: str | None = attrs.field(default=None, repr=lambda _: "***")
+    networks: tuple[Network, ...] = attrs.field(default=(), converter=_networks)
+
+    def __attrs_post_init__(self) -> None:
+        if self.path_secret is not None and not re.fullmatch(r"[\w-]{16,}", self.path_secret, re.ASCII):
+            rule = "it must be 16 or more letters, digits, - or _ (secrets.token_urlsafe(24) makes one)"
+            raise InvalidArgumentError.of("Access.path_secret", "***", rule)
+
+    def admits(self, peer: Peer) -> bool:
+        """Tell whether certificate and address are as they should be."""
+        return self._named(peer) and self._near(peer)
+
+    def _named(self, peer: Peer) -> bool:
+        if not self.client_names:
+            return True
+        return any(fnmatchcase(name.lower(), wanted) for name in peer.certificate_names for wanted in self.client_names)
+
+    def _near(self, peer: Peer) -> bool:
+        if not self.networks:
+            return True
+        try:
+            address = ipaddress.ip_address(peer.address or "")
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self.networks)
+
+
+class Gate:
+    """Holds a request's line and sender against what is wanted."""
+
+    def __init__(self, access: Access, route: str, body_limit: int) -> None:
+        if not re.fullmatch(r"(/[^/?#\s]+)+", route):
+            raise InvalidArgumentError.of("route", repr(route), f"it must be a path such as {ROUTE}")
+        self.route, self.body_limit = route, body_limit
+        self._access = access
+        self._routes = (route, f"{route}/cmd")
+
+    def owns(self, path: str, mounted_at: str = "") -> bool:
+        """Tell whether a path is the receiver's: below where it is mounted, or as a whole."""
+        return any(self._is_ours(each.rstrip("/")) for each in {path, mounted_at + path, path.removeprefix(mounted_at)})
+
+    def _is_ours(self, path: str) -> bool:
+        secret = self._access.path_secret
+        if secret is None:
+            return path in self._routes
+        _, segment, rest = path.split("/", 2) if path.count("/") >= 2 else ("", "", "")
+        # Compared in constant time: how long a refusal takes must not tell how much was right.
+        return hmac.compare_digest(segment.encode("utf-8", "replace"), secret.encode()) and f"/{rest}" in self._routes
+
+    def refuses(self, method: str, path: str | None, mounted_at: str, length: int | None, peer: Peer) -> Reply | None:
+        """Return why a request is refused before its body is read; None when it may pass.
+
+        A path of None says that the application has routed the request by itself; where a path secret is set, that
+        is not believed.
+        """
+        if not (self.owns(path, mounted_at) if path is not None else self._access.path_secret is None):
+            return reply.NOT_HERE
+        if not self._access.admits(peer):
+            return reply.NOT_ALLOWED
+        if method != "POST":
+            return reply.ONLY_POST
+        if length is not None and length > self.body_limit:
+            return reply.too_large(self.body_limit)
+        return None

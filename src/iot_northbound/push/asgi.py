@@ -1,0 +1,108 @@
+"""The receiver as an ASGI application: FastAPI, Starlette, uvicorn, hypercorn, and its own server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from iot_northbound.push import reply
+from iot_northbound.push.access import Peer
+from iot_northbound.push.reply import Reply
+
+if TYPE_CHECKING:
+    from iot_northbound.push.receiver import PushMessageReceiver
+
+Scope = Any
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class AsgiAdapter:
+    """An ASGI application. Served by itself, it starts and stops the receiver with the server.
+
+    Args:
+        receiver: whose application it is.
+        lifespan: whether to follow the server's life; False where somebody else starts and stops the receiver.
+    """
+
+    def __init__(self, receiver: PushMessageReceiver, *, lifespan: bool = True) -> None:
+        self._receiver, self._lifespan = receiver, lifespan
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or follow the server's life."""
+        if scope["type"] == "lifespan":
+            if self._lifespan:
+                await self._live(receive, send)
+        elif scope["type"] == "http":
+            answer = await self._answer(scope, receive)
+            if answer is None:
+                return
+            headers = [(name.encode(), value.encode()) for name, value in answer.all_headers]
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": answer.body})
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await asyncio.to_thread(self._receiver.start)
+                except Exception as error:  # noqa: BLE001  # told to the server, which ends over it
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self._receiver.stop)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
+        """Return the answer; None when the sender is gone."""
+        length: int | None = None
+        content_type = ""
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                if not value.isdigit():
+                    return self._receiver.refuse(reply.not_a_message("Content-Length is no number"))
+                length = int(value[:20])
+            elif name == b"content-type":
+                content_type = value.decode("latin-1")
+        root, path = scope.get("root_path", ""), scope["path"]
+        # Servers and frameworks differ in whether the path repeats where this is mounted: the gate takes both.
+        refusal = self._receiver.refuses(scope["method"], path, root, length, _peer(scope))
+        if refusal is not None:
+            return refusal
+        body = await self._read(receive)
+        if body is None or isinstance(body, Reply):
+            return body
+        return await self._receiver.accept_async(body, content_type)
+
+    async def _read(self, receive: Receive) -> bytes | Reply | None:
+        limit = self._receiver.gate.body_limit
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                return self._receiver.refuse(reply.too_large(limit))
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _peer(scope: Scope) -> Peer:
+    client = scope.get("client")
+    address = client[0] if client else None
+    facts = scope.get("extensions", {}).get("tls") or {}
+    if facts.get("client_cert"):
+        return Peer.of_certificate(address, facts["client_cert"])
+    name = facts.get("client_cert_name") or ""
+    return Peer(address, tuple(part[3:] for part in name.split(",") if part.upper().startswith("CN=")))

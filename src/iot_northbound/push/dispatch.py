@@ -1,0 +1,93 @@
+"""Event -> handlers: which functions a message goes to."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.push.events import KIND_OF, KINDS, Event
+from iot_northbound.push.handlers import Handlers, method_for
+from iot_northbound.push.workers import Delivery
+
+log = logging.getLogger("iot_northbound.push")
+
+Handler = Callable[[Any], object]
+
+EVENT: ContextVar[Event] = ContextVar("iot_northbound_event")
+
+BODY, UNFIT = object(), object()
+"""What a function is registered for beside a kind: every message, and those that no kind fits."""
+
+
+class Dispatcher:
+    """The functions of each kind: the receiver's own method first, then the registered ones as they were added."""
+
+    def __init__(self, owner: Handlers) -> None:
+        self._table: dict[object, list[Handler]] = {
+            kind: [getattr(owner, method_for(cls))] for kind, cls in KINDS.items()
+        }
+        self._table[BODY] = [owner.handle_body]
+        self._table[UNFIT] = [owner.handle_unknown]
+        for handlers in self._table.values():
+            _refuse_coroutine(handlers[0])
+
+    def add(self, kinds: tuple[type[Any], ...], handler: Handler) -> None:
+        """Register a function for the kinds of some DTO classes."""
+        for cls in kinds:
+            if cls not in KIND_OF:
+                known = ", ".join(sorted(each.__name__ for each in KIND_OF))
+                raise InvalidArgumentError.of("on", getattr(cls, "__name__", repr(cls)), f"it must be one of {known}")
+            self.append(KIND_OF[cls], handler)
+
+    def append(self, key: object, handler: Handler) -> None:
+        """Register a function."""
+        _refuse_coroutine(handler)
+        self._table[key].append(handler)
+
+    def __call__(self, delivery: Delivery) -> BaseException | None:
+        """Call the handlers that are not done with a message yet; return the last error, None where all are done.
+
+        One handler's error keeps no other from its message.
+        """
+        event = Event.of(delivery.message, delivery.id, delivery.attempt)
+        token = EVENT.set(event)
+        failure: BaseException | None = None
+        position = 0
+        try:
+            fitting = self._table[event.kind if event.problem is None else UNFIT]
+            value = event.body if event.problem is None else event.raw
+            for handlers, argument in ((self._table[BODY], event.text), (fitting, value)):
+                for handler in handlers:
+                    position += 1
+                    if position in delivery.finished:
+                        continue
+                    try:
+                        handler(argument)
+                    except BaseException as error:  # a SystemExit in a handler must not end a worker
+                        failure = error
+                        where = getattr(handler, "__qualname__", repr(handler))
+                        log.warning(
+                            "%s failed on %s %d, attempt %d",
+                            where,
+                            event.kind or "a message",
+                            event.id,
+                            delivery.attempt,
+                            exc_info=error,
+                        )
+                    else:
+                        delivery.finished.add(position)
+        finally:
+            EVENT.reset(token)
+        return failure
+
+
+def _refuse_coroutine(handler: Handler) -> None:
+    if inspect.iscoroutinefunction(handler):
+        name = getattr(handler, "__qualname__", repr(handler))
+        raise InvalidArgumentError.of(
+            "handler", name, "it must be a plain function; handlers run on threads, not in a loop"
+        )

@@ -1,0 +1,105 @@
+"""Message -> the DTO its handlers get, and the event around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, get_args, get_origin
+
+import attrs
+
+from iot_northbound.core import wire
+from iot_northbound.core.fields import JsonObject, specs
+from iot_northbound.dto import NOTIFICATIONS, NotifyNBCCommandStatusChangedDTO
+from iot_northbound.push.parse import COMMAND_STATUS, UNKNOWN, Message
+
+KINDS: Mapping[str, type[Any]] = {**NOTIFICATIONS, COMMAND_STATUS: NotifyNBCCommandStatusChangedDTO}
+"""The class of each kind: the ``notifyType``, and `COMMAND_STATUS`."""
+
+KIND_OF = {cls: kind for kind, cls in KINDS.items()}
+
+
+@attrs.frozen(eq=False)
+class Event:
+    """The message that a handler is called for.
+
+    Attributes:
+        id: the inbox's number for it; a repetition after a crash has the same one.
+        kind: its ``notifyType``, or ``commandStatusChanged``; empty where it names none.
+        body: its DTO; None where no kind fits.
+        raw: its parsed JSON, with the fields no DTO knows.
+        text: its body as it came.
+        device: what it keeps its order by: mostly the device's id.
+        received_at: when it came, UTC.
+        attempt: 1 for the first call of the handlers, 2 for the second …
+        problem: why no kind fits; None where one does.
+    """
+
+    id: int
+    kind: str
+    body: Any
+    raw: JsonObject = attrs.field(repr=False)
+    text: str = attrs.field(repr=False)
+    device: str
+    received_at: datetime
+    attempt: int
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, message: Message, message_id: int, attempt: int) -> Event:
+        """Return the event of a message; it never fails: what cannot be read has a `problem`."""
+        body, problem = _read(message)
+        received_at = datetime.fromtimestamp(message.received_at, UTC)
+        return cls(
+            message_id,
+            message.kind,
+            body,
+            message.raw,
+            message.text,
+            message.device,
+            received_at,
+            attempt,
+            problem,
+        )
+
+
+def _read(message: Message) -> tuple[Any, str | None]:
+    cls = KINDS.get(message.kind)
+    if cls is None:
+        if message.kind == UNKNOWN:
+            return None, "it has neither a notifyType nor a commandId"
+        return None, f"its notifyType {message.kind!r} is none the reference knows"
+    try:
+        return wire.structure(message.raw, cls), None
+    except wire.ShapeError:
+        pass
+    try:
+        return wire.structure(soften(message.raw, cls), cls), None
+    except wire.ShapeError as error:
+        return None, f"it is no {cls.__name__}: {error}"
+
+
+def soften(value: Any, cls: type[Any]) -> Any:
+    """Return a JSON object with the slips mended that the reference's own samples make.
+
+    Those are: blanks around a key, a number where a text is described, a single value where a list is.
+    """
+    if not isinstance(value, dict):
+        return value
+    mended = {key.strip(): each for key, each in value.items()}
+    for spec in specs(cls).values():
+        for name in (spec.wire, *spec.also):
+            if mended.get(name) is not None:
+                mended[name] = _soften(mended[name], spec.type)
+    return mended
+
+
+def _soften(value: Any, wanted: Any) -> Any:
+    if get_origin(wanted) is list:
+        items = value if isinstance(value, list) else [value]
+        return [_soften(each, get_args(wanted)[0]) for each in items]
+    if isinstance(wanted, type) and issubclass(wanted, str) and isinstance(value, int | float):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(wanted, type) and attrs.has(wanted):
+        return soften(value, wanted)
+    return value

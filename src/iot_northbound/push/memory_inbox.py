@@ -1,0 +1,128 @@
+"""An inbox in memory: for trying, and for tests. What waits in it is lost with the process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+
+from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.push.duplicates import Duplicates, Seen
+from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
+from iot_northbound.push.parse import Message
+
+
+class MemoryInbox:
+    """Keeps messages in memory; answered 200 means nothing more than "in this process".
+
+    Args:
+        limits: when it is full.
+        duplicates: how far back repetitions are recognised; None switches that off.
+        clock: where "now" comes from.
+    """
+
+    durable = False
+
+    def __init__(
+        self,
+        *,
+        limits: InboxLimits | None = None,
+        duplicates: Duplicates | None = Duplicates(),  # noqa: B008  # frozen
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._ledger = Ledger(limits or InboxLimits(), Seen(duplicates))
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._messages: dict[int, Message] = {}
+        self._dead: dict[int, DeadLetter] = {}
+        self._last_id = 0
+        self._deliver: Deliver | None = None
+
+    def start(self, deliver: Deliver) -> None:
+        """Tell of what waits, then of each new message."""
+        with self._lock:
+            self._deliver = deliver
+            for message_id in self._ledger.waiting:
+                deliver(message_id, self._messages[message_id].device)
+
+    def put(self, message: Message) -> Future[bool]:
+        """Take a message; the future is done at once.
+
+        Raises:
+            InboxFullError: a limit is reached.
+            InboxError: it is not started, or stopped.
+        """
+        answer: Future[bool] = Future()
+        with self._lock:
+            if self._deliver is None:
+                raise InboxError("the inbox is closed")
+            new = not self._ledger.seen.knows(message)
+            if new:
+                self._ledger.check(len(message.text), message.received_at)
+                if message.slot is not None:
+                    self._ledger.seen.remember(message.slot, message.identity, message.received_at)
+                self._add(message, message.received_at)
+        answer.set_result(new)
+        return answer
+
+    def _add(self, message: Message, since: float) -> None:
+        self._last_id += 1
+        self._messages[self._last_id] = message
+        self._ledger.add(self._last_id, since, len(message.text))
+        if self._deliver is not None:
+            self._deliver(self._last_id, message.device)
+
+    def get(self, message_id: int) -> Message:
+        """Return a waiting message."""
+        return self._messages[message_id]
+
+    def done(self, message_id: int) -> None:
+        """Let go of a message that was handled."""
+        with self._lock:
+            del self._messages[message_id]
+            self._ledger.remove(message_id)
+
+    def bury(self, message_id: int, attempts: int, error: str) -> None:
+        """Set a waiting message aside as a dead letter."""
+        with self._lock:
+            message = self._messages[message_id]
+            received = datetime.fromtimestamp(message.received_at, UTC)
+            self._dead[message_id] = DeadLetter(
+                message_id, message.kind, message.device, received, attempts, error, message.text
+            )
+            self._ledger.bury(message_id)
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Return the oldest dead letters."""
+        with self._lock:
+            return list(self._dead.values())[:limit]
+
+    def replay(self, ids: Iterable[int] | None = None) -> int:
+        """Make dead letters wait again, all or those named, behind what waits already; return how many."""
+        with self._lock:
+            chosen = [i for i in (list(self._dead) if ids is None else ids) if self._dead.pop(i, None) is not None]
+            for message_id in chosen:
+                message = self._messages.pop(message_id)
+                self._ledger.discard(message_id)
+                self._add(message, self._clock.now())
+            return len(chosen)
+
+    def discard(self, ids: Iterable[int]) -> int:
+        """Delete dead letters for good; return how many."""
+        with self._lock:
+            chosen = [message_id for message_id in ids if self._dead.pop(message_id, None) is not None]
+            for message_id in chosen:
+                del self._messages[message_id]
+                self._ledger.discard(message_id)
+            return len(chosen)
+
+    def stats(self) -> InboxStats:
+        """Return how full it is."""
+        with self._lock:
+            return self._ledger.stats()
+
+    def stop(self) -> None:
+        """Take nothing more; what waits stays, until the process ends."""
+        with self._lock:
+            self._deliver = None

@@ -1,0 +1,59 @@
+"""What the platform is answered."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import attrs
+
+
+@attrs.frozen
+class Reply:
+    """An answer, ready for any web framework.
+
+    Attributes:
+        status: HTTP status; 200 alone means that the message is safe.
+        text: a word or a sentence for the person who reads the other side's log.
+        headers: further headers; content type and length are the adapter's to add.
+    """
+
+    status: int
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def body(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode()
+
+    @property
+    def reason(self) -> str:
+        """The phrase that goes with the status."""
+        return HTTPStatus(self.status).phrase
+
+    @property
+    def all_headers(self) -> list[tuple[str, str]]:
+        """Every header of the answer, content type and length among them."""
+        length = str(len(self.body))
+        return [("content-type", "text/plain; charset=utf-8"), ("content-length", length), *self.headers]
+
+
+OK = Reply(200, "ok")
+NOT_HERE = Reply(404, "nothing is received at this path")
+NOT_ALLOWED = Reply(403, "this sender may not post here")
+ONLY_POST = Reply(405, "messages are posted", (("allow", "POST"),))
+
+
+def not_a_message(why: str) -> Reply:
+    """Return the refusal of a body that is no message."""
+    return Reply(400, why.encode("utf-8", "backslashreplace").decode())
+
+
+def too_large(limit: int) -> Reply:
+    """Return the refusal of a body beyond the limit."""
+    return Reply(413, f"a message may have {limit} bytes at most")
+
+
+def not_now(why: str) -> Reply:
+    """Return the answer that makes the platform keep the message and come back."""
+    return Reply(503, why, (("retry-after", "30"),))

@@ -1,0 +1,120 @@
+"""The receiver's own server: TLS, deadlines and caps of `serving.GuardedServer` around the ASGI application."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from iot_northbound.core.clock import SYSTEM_CLOCK
+from iot_northbound.errors import SdkCode, TlsError
+from iot_northbound.push.asgi import AsgiAdapter
+from iot_northbound.serving import GuardedServer, Limits
+
+if TYPE_CHECKING:
+    from iot_northbound.push.receiver import PushMessageReceiver
+
+log = logging.getLogger("iot_northbound.push")
+
+
+def server_context(
+    certificate: str | os.PathLike[str],
+    key: str | os.PathLike[str] | None = None,
+    *,
+    password: str | None = None,
+    client_ca: str | os.PathLike[str] | None = None,
+    require_client_certificate: bool = True,
+) -> ssl.SSLContext:
+    """Return the server's side of TLS 1.2 and up, from PEM files.
+
+    Args:
+        certificate: the server's certificate, those of its issuers behind it.
+        key: its key; None where it stands in the same file.
+        password: the key's password.
+        client_ca: who issues the platform's client certificate; given, the client's certificate is verified.
+        require_client_certificate: whether a client without one is turned away; counts with `client_ca` alone.
+
+    Raises:
+        TlsError: a file is missing, or holds something else (1006).
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A callable, so that an encrypted key without a password fails instead of asking on the terminal.
+        context.load_cert_chain(certificate, key, password=lambda: password or "")
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED if require_client_certificate else ssl.CERT_OPTIONAL
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = ", ".join(str(each) for each in (certificate, key, client_ca) if each is not None)
+        raise TlsError(SdkCode.TLS, f"the server's TLS files ({files}) cannot be used: {error}") from error
+    return context
+
+
+class ReceiverServer:
+    """Serves a receiver; made by `PushMessageReceiver.server`."""
+
+    def __init__(
+        self,
+        receiver: PushMessageReceiver,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None,
+        *,
+        limits: Limits | None = None,
+        drain: float = 30.0,
+    ) -> None:
+        self._receiver, self._drain = receiver, drain
+        bounded = replace(limits or Limits(), body_limit=receiver.gate.body_limit)
+        app = AsgiAdapter(receiver, lifespan=False)
+        self._server = GuardedServer(app, host, port, ssl_context=context, limits=bounded)
+        self._scheme = "https" if context is not None else "http"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port; the real port once it runs."""
+        return self._server.address
+
+    @property
+    def url(self) -> str:
+        """Where the platform posts to, as far as this machine knows its own name; without a path secret."""
+        host, port = self.address
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}{self._receiver.gate.route}"
+
+    def start(self) -> Self:
+        """Open the inbox, listen, and serve on a thread.
+
+        Raises:
+            BindError: the address cannot be had.
+            InboxError: the inbox cannot be opened.
+        """
+        self._server.bind()
+        self._receiver.start()
+        self._server.start()
+        return self
+
+    def stop(self) -> bool:
+        """Answer what is under way, listen no more, handle what was taken; return whether all of it was handled."""
+        self._server.stop()
+        return self._receiver.stop(self._drain)
+
+    def serve_forever(self, ready: Callable[[], None] | None = None) -> None:
+        """Serve in the foreground until SIGTERM or SIGINT; call `ready` once messages are answered."""
+        self._server.bind()
+        self._receiver.start()
+        started = SYSTEM_CLOCK.monotonic()
+        try:
+            self._server.serve_forever(ready)
+        finally:
+            finished = self._receiver.stop(self._drain)
+            served = SYSTEM_CLOCK.monotonic() - started
+            log.info("served %.0f s; %s", served, "all handled" if finished else "the rest waits in the inbox")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,352 @@
+"""The durable inbox: one SQLite file, one thread that writes.
+
+Answered means committed and synced (write-ahead log, ``synchronous=FULL``), so neither kill -9 nor a power cut loses
+what was answered. A sync costs milliseconds; therefore one thread writes, and what arrives while it syncs goes into
+the next transaction as a whole (group commit).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.push import sqlite_file
+from iot_northbound.push.duplicates import Duplicates, Seen
+from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
+from iot_northbound.push.parse import Message, parse
+
+log = logging.getLogger("iot_northbound.push")
+
+_FRESH_MESSAGES = 5_000
+_FRESH_CHARACTERS = 16 * 1024 * 1024
+"""What is handled soon after it came is kept in memory up to here, so that it need not be read back."""
+
+
+@attrs.frozen(eq=False)
+class _Put:
+    id: int
+    message: Message
+    body: bytes
+    future: Future[bool]
+    remembered: bool
+
+
+@attrs.frozen(eq=False)
+class _Repetition:
+    """Waits for the transaction that holds the original, or for a later one."""
+
+    future: Future[bool]
+
+
+@attrs.frozen(eq=False)
+class _Done:
+    id: int
+
+
+@attrs.frozen(eq=False)
+class _Bury:
+    id: int
+    attempts: int
+    error: str
+
+
+@attrs.frozen(eq=False)
+class _Revive:
+    """Makes dead letters wait again, or deletes them; `ids` None stands for all."""
+
+    ids: list[int] | None
+    delete: bool
+    future: Future[int]
+    moved: list[tuple[int, int, str]] = attrs.field(factory=list)
+    """Filled by the transaction: old id, new id, device."""
+
+
+_Work = _Put | _Repetition | _Done | _Bury | _Revive
+
+
+class SqliteInbox:
+    """Keeps messages in a SQLite file that one receiver at a time works on.
+
+    The file is made readable by its owner alone, since messages are the devices' data. Nothing is opened before
+    `start`, so a receiver may be built before a server forks its workers; each process needs a file of its own.
+
+    Args:
+        path: the file; made where there is none. Its folder has to exist, on a local disk.
+        limits: when it is full.
+        duplicates: how far back repetitions are recognised, restarts included; None switches that off.
+        clock: where "now" comes from.
+    """
+
+    durable = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        limits: InboxLimits | None = None,
+        duplicates: Duplicates | None = Duplicates(),  # noqa: B008  # frozen
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.path = Path(path)
+        self._limits, self._duplicates, self._clock = limits or InboxLimits(), duplicates, clock
+        self._ledger = Ledger(self._limits, Seen(duplicates))
+        self._changed = threading.Condition()
+        self._work: list[_Work] = []
+        self._fresh: dict[int, Message] = {}
+        self._fresh_characters = 0
+        self._last_id = 0
+        self._closing = False
+        self._file: sqlite_file.InboxFile | None = None
+        self._writer: threading.Thread | None = None
+        self._deliver: Deliver = lambda _id, _device: None
+
+    def start(self, deliver: Deliver) -> None:
+        """Open the file, tell of every waiting message in order of arrival, then of each new one once it is safe.
+
+        Raises:
+            InboxInUseError: another receiver works on the file.
+            InboxError: the file cannot be opened, or is something else.
+        """
+        if self._file is not None:
+            return
+        file = sqlite_file.InboxFile(self.path)
+        ledger = Ledger(self._limits, Seen(self._duplicates))
+        try:
+            for slot, identity, at in file.seen():
+                ledger.seen.remember(slot, identity, at)
+            for message_id, device, received_at, size, dead in file.messages():
+                ledger.add(message_id, received_at, size)
+                if dead:
+                    ledger.bury(message_id)
+                else:
+                    deliver(message_id, device)
+            self._last_id = file.last_id()
+        except BaseException:
+            file.close()
+            raise
+        self._file, self._ledger, self._deliver, self._closing = file, ledger, deliver, False
+        self._writer = threading.Thread(target=self._write_on, name="iot-northbound-inbox", daemon=True)
+        self._writer.start()
+
+    def put(self, message: Message) -> Future[bool]:
+        """Take a message; the future is done once it is committed and synced.
+
+        Raises:
+            InboxFullError: a limit is reached.
+            InboxError: it is not started, or stopping.
+        """
+        future: Future[bool] = Future()
+        future.set_running_or_notify_cancel()  # from here on it is written, whoever stops waiting
+        body = message.text.encode()
+        with self._changed:
+            if self._file is None or self._closing:
+                raise InboxError("the inbox is closed")
+            if self._ledger.seen.knows(message):
+                self._work.append(_Repetition(future))
+            else:
+                self._ledger.check(len(body), message.received_at)
+                remembered = message.slot is not None and self._ledger.seen.remember(
+                    message.slot, message.identity, message.received_at
+                )
+                self._last_id += 1
+                self._ledger.add(self._last_id, message.received_at, len(body))
+                self._work.append(_Put(self._last_id, message, body, future, remembered))
+            self._changed.notify()
+        return future
+
+    def get(self, message_id: int) -> Message:
+        """Return a waiting message, from memory where it came lately."""
+        with self._changed:
+            message = self._fresh.pop(message_id, None)
+            if message is not None:
+                self._fresh_characters -= len(message.text)
+                return message
+            file = self._opened()
+        body, received_at = file.body(message_id)
+        return parse(body, received_at)
+
+    def done(self, message_id: int) -> None:
+        """Let go of a message that was handled, with the next transaction."""
+        with self._changed:
+            self._ledger.remove(message_id)
+        self._add(_Done(message_id))
+
+    def bury(self, message_id: int, attempts: int, error: str) -> None:
+        """Set a waiting message aside as a dead letter, with the next transaction."""
+        with self._changed:
+            self._ledger.bury(message_id)
+        self._add(_Bury(message_id, attempts, error.encode("utf-8", "backslashreplace").decode()))
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Return the oldest dead letters."""
+        self._revive([], delete=False)  # behind every burial asked for so far
+        with self._changed:
+            file = self._opened()
+        return [
+            DeadLetter(message_id, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, parse(body, at).text)
+            for message_id, kind, device, at, attempts, error, body in file.dead_letters(limit)
+        ]
+
+    def replay(self, ids: Iterable[int] | None = None) -> int:
+        """Make dead letters wait again, all or those named, behind what waits already; return how many."""
+        return self._revive(None if ids is None else list(ids), delete=False)
+
+    def discard(self, ids: Iterable[int]) -> int:
+        """Delete dead letters for good; return how many."""
+        return self._revive(list(ids), delete=True)
+
+    def stats(self) -> InboxStats:
+        """Return how full it is."""
+        with self._changed:
+            return self._ledger.stats()
+
+    def stop(self) -> None:
+        """Write what is asked for, and close the file."""
+        writer = self._writer
+        if writer is None:
+            return
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        writer.join()
+        self._opened().close()
+        self._file = self._writer = None
+        self._fresh.clear()
+        self._fresh_characters = 0
+
+    def _opened(self) -> sqlite_file.InboxFile:
+        if self._file is None:
+            raise InboxError("the inbox is closed; start the receiver first")
+        return self._file
+
+    def _add(self, work: _Work) -> None:
+        with self._changed:
+            self._work.append(work)
+            self._changed.notify()
+
+    def _revive(self, ids: list[int] | None, *, delete: bool) -> int:
+        with self._changed:
+            self._opened()
+            if self._closing:
+                raise InboxError("the inbox is closing")
+            work = _Revive(ids, delete, Future())
+            self._work.append(work)
+            self._changed.notify()
+        return work.future.result()
+
+    # The writing thread
+
+    def _write_on(self) -> None:
+        while True:
+            with self._changed:
+                while not self._work and not self._closing:
+                    self._changed.wait()
+                batch, self._work = self._work, []
+            if not batch:
+                return
+            try:
+                self._commit(batch)
+            except Exception as error:  # noqa: BLE001  # disk full, disk gone: nothing of the batch is kept
+                log.error("the inbox %s cannot be written: %s", self.path, error)
+                self._undo(batch, error)
+            else:
+                self._announce(batch)
+
+    def _commit(self, batch: list[_Work]) -> None:
+        puts = [work for work in batch if isinstance(work, _Put)]
+        with self._opened().transaction() as write:
+            write.insert(
+                [
+                    (work.id, work.message.kind, work.message.device, work.message.received_at, work.body)
+                    for work in puts
+                ]
+            )
+            write.remember(
+                [
+                    (work.message.slot, work.message.identity, work.message.received_at)
+                    for work in puts
+                    if work.remembered
+                ]
+            )
+            write.delete([(work.id,) for work in batch if isinstance(work, _Done)])
+            write.bury([(work.attempts, work.error, work.id) for work in batch if isinstance(work, _Bury)])
+            for work in batch:
+                if isinstance(work, _Revive):
+                    self._move(write, work)
+            if self._duplicates is not None:
+                write.forget_old(self._clock.now() - self._duplicates.window, self._duplicates.remembered)
+
+    def _move(self, write: sqlite_file.Transaction, work: _Revive) -> None:
+        work.moved.clear()
+        for old, device in write.dead(work.ids):
+            if work.delete:
+                write.delete([(old,)])
+                work.moved.append((old, 0, device))
+            else:
+                with self._changed:
+                    self._last_id += 1
+                    new = self._last_id
+                write.revive(old, new)
+                work.moved.append((old, new, device))
+
+    def _announce(self, batch: list[_Work]) -> None:
+        """Tell the workers first, then those who wait for their answer."""
+        now = self._clock.now()
+        with self._changed:
+            for work in batch:
+                if isinstance(work, _Put):
+                    size = len(work.message.text)
+                    if len(self._fresh) < _FRESH_MESSAGES and self._fresh_characters + size < _FRESH_CHARACTERS:
+                        self._fresh[work.id] = work.message
+                        self._fresh_characters += size
+                elif isinstance(work, _Revive):
+                    for old, new, _ in work.moved:
+                        if work.delete:
+                            self._ledger.discard(old)
+                        else:
+                            self._ledger.revive(old, new, now)
+        for work in batch:
+            if isinstance(work, _Put):
+                self._deliver(work.id, work.message.device)
+                work.future.set_result(True)
+            elif isinstance(work, _Repetition):
+                work.future.set_result(False)
+            elif isinstance(work, _Revive):
+                if not work.delete:
+                    for _, new, device in work.moved:
+                        self._deliver(new, device)
+                work.future.set_result(len(work.moved))
+
+    def _undo(self, batch: list[_Work], error: Exception) -> None:
+        failure = InboxError(f"the inbox cannot be written: {error}")
+        later: list[_Work] = []
+        failed: list[Future[Any]] = []
+        with self._changed:
+            for work in batch:
+                if isinstance(work, _Put):
+                    self._ledger.remove(work.id)
+                    if work.remembered and work.message.slot is not None:
+                        self._ledger.seen.forget(work.message.slot, work.message.identity)
+                    failed.append(work.future)
+                elif isinstance(work, _Repetition | _Revive):
+                    failed.append(work.future)
+                else:
+                    later.append(work)
+        for future in failed:
+            future.set_exception(failure)
+        with self._changed:
+            if later and not self._closing:
+                # What was handled is let go of when the disk works again; until then the file keeps it.
+                self._work[:0] = later
+                self._changed.wait(0.5)
+            elif later:
+                log.error("%d handled messages are still in the inbox and will be handled again", len(later))

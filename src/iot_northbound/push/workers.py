@@ -1,0 +1,207 @@
+"""From the inbox to the handlers: in order for each device, devices side by side on a pool of threads."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from iot_northbound.core.clock import Clock
+from iot_northbound.push.inbox import Inbox, InboxError
+from iot_northbound.push.metrics import Counters
+from iot_northbound.push.parse import Message, NotAMessageError
+from iot_northbound.push.retry import HandlerRetry
+
+log = logging.getLogger("iot_northbound.push")
+
+_PAUSE_AFTER_READ_ERROR = 1.0
+
+
+@attrs.define(eq=False)
+class Delivery:
+    """A message on its way through the handlers."""
+
+    id: int
+    message: Message
+    attempt: int = 0
+    finished: set[int] = attrs.field(factory=set)
+    """Handlers that are done with it, by position: an attempt repeats only those that are not."""
+
+
+Handle = Callable[[Delivery], BaseException | None]
+"""Calls the handlers; returns the error of one that failed."""
+
+
+class Workers:
+    """A pool of threads over queues, one queue a device.
+
+    A device is in one of three places: ready (something waits, nobody works on it), in a worker's hands, or parked
+    until its first message may be tried again. That alone keeps a device's messages in order.
+    """
+
+    def __init__(
+        self, inbox: Inbox, handle: Handle, *, threads: int, retry: HandlerRetry, clock: Clock, counters: Counters
+    ) -> None:
+        self._inbox, self._handle, self._retry, self._clock, self._counters = inbox, handle, retry, clock, counters
+        self._count = threads
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._queues: dict[str, deque[int]] = {}
+        self._ready: deque[str] = deque()
+        self._parked: list[tuple[float, int, str]] = []
+        self._order = itertools.count()
+        self._retried: dict[int, Delivery] = {}
+        self._working = self._waiting = 0
+        self._draining = self._abandoned = False
+
+    def add(self, message_id: int, device: str) -> None:
+        """Queue a message behind those of its device."""
+        with self._changed:
+            queue = self._queues.get(device)
+            if queue is not None:
+                queue.append(message_id)
+                return
+            self._queues[device] = deque((message_id,))
+            self._make_ready(device)
+
+    def start(self) -> None:
+        """Start the threads; daemons, since a durable inbox keeps what they leave."""
+        self._draining = self._abandoned = False
+        for number in range(self._count):
+            thread = threading.Thread(target=self._work_on, name=f"iot-northbound-push-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, timeout: float) -> bool:
+        """Handle what waits, at most `timeout` seconds long, and end the threads; return whether nothing is left.
+
+        What is parked between two attempts is left in the inbox, in order with what follows it.
+        """
+        with self._changed:
+            self._draining = True
+            self._changed.notify_all()
+        deadline = self._clock.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(deadline - self._clock.monotonic(), 0))
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+        # Those still in a handler are left to it: a thread cannot be stopped from outside.
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        for thread in self._threads:
+            thread.join(0.1)
+        with self._changed:
+            left = sum(map(len, self._queues.values()))
+            busy = self._working
+            self._queues.clear()
+            self._ready.clear()
+            self._parked.clear()
+            self._retried.clear()
+        if busy:
+            log.warning("%d handlers had not returned after %.0f s", busy, timeout)
+        self._threads.clear()
+        return left == 0
+
+    def wake(self) -> None:
+        """Look at the clock again (for clocks that are moved by hand)."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _make_ready(self, device: str) -> None:
+        self._ready.append(device)
+        if self._waiting:
+            self._changed.notify()
+
+    def _work_on(self) -> None:
+        while (device := self._take()) is not None:
+            pause: float | None = 0.0
+            try:
+                pause = self._one(self._queues[device][0])
+            except Exception:
+                # The inbox failed, not the handler; the message is kept there.
+                log.exception("a message cannot be taken from the inbox or let go; trying again")
+                pause = _PAUSE_AFTER_READ_ERROR
+            finally:
+                self._give_back(device, pause)
+
+    def _take(self) -> str | None:
+        with self._changed:
+            while not self._abandoned:
+                now = self._clock.monotonic()
+                while self._parked and self._parked[0][0] <= now and not self._draining:
+                    self._ready.append(heapq.heappop(self._parked)[2])
+                if self._ready:
+                    self._working += 1
+                    return self._ready.popleft()
+                if self._draining and not self._working:
+                    self._changed.notify_all()
+                    return None
+                self._waiting += 1
+                self._changed.wait(self._parked[0][0] - now if self._parked and not self._draining else None)
+                self._waiting -= 1
+            return None
+
+    def _give_back(self, device: str, pause: float | None) -> None:
+        with self._changed:
+            self._working -= 1
+            queue = self._queues.get(device)
+            if queue is None:  # the pool was stopped meanwhile
+                return
+            if pause is None:
+                queue.popleft()
+                if queue:
+                    self._make_ready(device)
+                else:
+                    del self._queues[device]
+            else:
+                heapq.heappush(self._parked, (self._clock.monotonic() + pause, next(self._order), device))
+                self._changed.notify()
+            if self._draining:
+                self._changed.notify_all()
+
+    def _one(self, message_id: int) -> float | None:
+        """Handle one message; return the pause before it is tried again, None when it is off the queue."""
+        delivery = self._retried.get(message_id)
+        if delivery is None:
+            try:
+                delivery = Delivery(message_id, self._inbox.get(message_id))
+            except NotAMessageError as error:  # written by another version, or by hand
+                self._inbox.bury(message_id, 0, str(error))
+                return None
+        delivery.attempt += 1
+        failure = self._handle(delivery)
+        if self._abandoned:
+            # Stopped while the handler ran. A durable inbox may be closed by now, and will bring the message again.
+            if failure is None:
+                self._let_go(message_id)
+            return None
+        if failure is None:
+            self._inbox.done(message_id)
+            self._counters.handled()
+        else:
+            self._counters.failed()
+            pause = self._retry.pause(delivery.attempt)
+            if pause is not None:
+                self._retried[message_id] = delivery
+                return pause
+            # Types and messages of errors are told, never the body: it is the devices' data.
+            log.error(
+                "message %d (%s) failed %d times: now a dead letter",
+                message_id,
+                delivery.message.kind,
+                delivery.attempt,
+            )
+            self._inbox.bury(message_id, delivery.attempt, f"{type(failure).__name__}: {failure}"[:2000])
+        self._retried.pop(message_id, None)
+        return None
+
+    def _let_go(self, message_id: int) -> None:
+        try:
+            self._inbox.done(message_id)
+        except (InboxError, KeyError):
+            log.warning("message %d was handled after the inbox had closed, and will come again", message_id)
