@@ -6,20 +6,10 @@ import attrs
 import pytest
 
 from iot_northbound.core.tls import build_policy
+from iot_northbound.emulator import certificates
 from iot_northbound.errors import TlsError
 from iot_northbound.ssl_config import SSLConfig
-from tests.certs import Authority
-
-PROFILE = """
-[default]
-platform_ip = "127.0.0.1"
-platform_port = 8743
-app_id = "app-of-the-emulator"
-secret = "invented"
-self_cert_path = "client.p12"
-self_cert_pwd = "one-two-three"
-trust_ca_path = "ca.pem"
-"""
+from tests.certs import TlsServer, get
 
 
 def test_passwords_stay_out_of_its_repr() -> None:
@@ -63,16 +53,12 @@ def test_settings_that_do_not_fit(settings: dict[str, Any], message: str) -> Non
     assert caught.value.error_code == "1006"
 
 
-def test_emulator_takes_what_the_platform_left(tmp_path: Path) -> None:
-    ca = Authority()
-    (tmp_path / "profile.toml").write_text(PROFILE)
-    (tmp_path / "profile.toml").chmod(0o600)
-    (tmp_path / "ca.pem").write_bytes(ca.pem)
-    (tmp_path / "client.p12").write_bytes(ca.issue("client", client=True).p12("one-two-three"))
-    config = SSLConfig.emulator(tmp_path)
-    assert config.self_cert_path == tmp_path / "client.p12"
-    assert config.trust_ca_path == tmp_path / "ca.pem"
-    assert build_policy(config).shows_certificate
+def test_emulator_pair_reaches_the_emulator(tmp_path: Path) -> None:
+    home = certificates.prepare(tmp_path / "emulator")
+    policy = build_policy(SSLConfig.emulator(home.folder))
+    with TlsServer(home.server_context()) as server:
+        assert get(policy, server.url).json() == {"ok": True}
+        assert get(policy, f"https://localhost:{server.port}").json() == {"ok": True}
 
 
 def test_emulator_that_never_ran(tmp_path: Path) -> None:
@@ -83,6 +69,13 @@ def test_emulator_that_never_ran(tmp_path: Path) -> None:
 def test_emulator_without_a_folder_looks_in_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.delenv("IOT_NORTHBOUND_EMULATOR_HOME", raising=False)
     with pytest.raises(TlsError) as caught:
         SSLConfig.emulator()
     assert str(tmp_path / ".iot-northbound" / "emulator") in str(caught.value)
+
+
+def test_emulator_moved_by_its_own_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificates.prepare(tmp_path)
+    monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path))
+    assert SSLConfig.emulator().trust_ca_path == tmp_path / "ca.pem"

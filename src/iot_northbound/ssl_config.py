@@ -1,5 +1,6 @@
 """SSLConfig: which certificate we show, whom we trust, and how strict we are about names."""
 
+import os
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -11,8 +12,8 @@ import attrs
 
 from iot_northbound.errors import SdkCode, TlsError
 
-EMULATOR_FOLDER = Path("~/.iot-northbound/emulator")
-"""Where the embedded platform keeps its certificates unless told otherwise."""
+EMULATOR_FOLDER = "~/.iot-northbound/emulator"
+"""Where the embedded platform keeps its certificates unless `IOT_NORTHBOUND_EMULATOR_HOME` tells otherwise."""
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +113,8 @@ class SSLConfig:
     def emulator(cls, folder: str | PathLike[str] | None = None) -> "SSLConfig":
         """Return the embedded platform's own pair; the twin of the Java SDK's built-in test certificates.
 
-        `folder` is the one the platform was started with; by default `~/.iot-northbound/emulator`.
+        `folder` is the one the platform was started with; by default, as for the platform itself, that of
+        `IOT_NORTHBOUND_EMULATOR_HOME` or `~/.iot-northbound/emulator`.
 
         Raises:
             TlsError: no platform was ever started there (1006).
@@ -120,7 +122,7 @@ class SSLConfig:
         # Here, not above: config.py stands on this module.
         from iot_northbound.config import load_profile
 
-        home = Path(folder if folder is not None else EMULATOR_FOLDER).expanduser()
+        home = Path(folder or os.environ.get("IOT_NORTHBOUND_EMULATOR_HOME") or EMULATOR_FOLDER).expanduser()
         profile = home / "profile.toml"
         if not profile.is_file():
             raise tls_error(
