@@ -271,6 +271,14 @@ class NorthApiClient:
         """End the background renewal and forget the token."""
         self._pipeline.tokens.stop()
 
+    def probe(self) -> str:
+        """Return in words that TLS stands, after a request to the platform's root whose answer does not matter.
+
+        Raises:
+            NorthApiException: no answer came; `TlsError` says which side refused, and why.
+        """
+        return self._pipeline.probe(self._options)
+
     def close(self) -> None:
         """End the background renewal, forget the token, close the connections. May be called twice."""
         self._pipeline.close()
