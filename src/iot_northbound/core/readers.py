@@ -96,7 +96,9 @@ def _field_lines(field: str, spec: FieldSpec, names: dict[str, Any]) -> list[str
             f"    {field} = {field}_known.get({field}) or {field}_enum({field})",
         ]
     if _is_list(kind):
-        names[f"{field}_read"] = converter.get_structure_hook(typing.get_args(kind)[0])
+        item = typing.get_args(kind)[0]
+        # Not by cattrs' dispatch for plain items: it knows str, int … itself, and would call the type to convert.
+        names[f"{field}_read"] = converter.get_structure_hook(item) if _is_class(item) else _plain_item(item)
         return [
             f"  if {field} is not None:",
             f"    if {field}.__class__ is not list: mismatch()",
@@ -129,7 +131,6 @@ def _plain_item(annotation: Any) -> Reader:
 
 
 converter = cattrs.Converter()
-converter.register_structure_hook_factory(lambda annotation: not _is_class(annotation), _plain_item)
 converter.register_structure_hook_factory(_is_class, _make_reader)
 
 

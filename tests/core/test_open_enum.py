@@ -1,0 +1,50 @@
+import copy
+import json
+import pickle
+
+import pytest
+
+from iot_northbound.core.open_enum import OpenEnum
+
+
+class Colour(OpenEnum):
+    RED = "RED"
+    GREEN = "GREEN"
+
+
+def test_known_values_are_the_members() -> None:
+    assert Colour("RED") is Colour.RED
+    assert Colour.RED.is_known
+    assert Colour.RED == "RED"
+    assert list(Colour) == [Colour.RED, Colour.GREEN]
+
+
+def test_unknown_values_survive_without_becoming_members() -> None:
+    blue = Colour("BLUE")
+    assert isinstance(blue, Colour)
+    assert blue == "BLUE"
+    assert blue.value == blue.name == str(blue) == "BLUE"
+    assert not blue.is_known
+    assert list(Colour) == [Colour.RED, Colour.GREEN]
+    assert "BLUE" not in Colour.__members__
+
+
+def test_equal_unknown_values_are_one_key() -> None:
+    assert Colour("BLUE") == Colour("BLUE")
+    assert {Colour("BLUE"): 1, "RED": 2} == {"BLUE": 1, Colour.RED: 2}
+
+
+@pytest.mark.parametrize("value", [Colour.RED, Colour("BLUE")])
+def test_values_travel(value: Colour) -> None:
+    assert json.loads(json.dumps({"c": value})) == {"c": str(value)}
+    for copied in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value), copy.copy(value)):
+        assert copied == value
+        assert isinstance(copied, Colour)
+        assert copied.is_known is value.is_known
+    assert pickle.loads(pickle.dumps(Colour.RED)) is Colour.RED
+
+
+@pytest.mark.parametrize("value", [None, 3, ["RED"]])
+def test_other_types_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="not a valid Colour"):
+        Colour(value)
