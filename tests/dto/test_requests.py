@@ -1,5 +1,6 @@
 """Request DTOs: what the reference fixes is held, and no more."""
 
+import json
 import typing
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from tests.facts import ENDPOINTS
 
 from iot_northbound import dto
 from iot_northbound.core.fields import FieldSpec, Items, Range, Text, specs
+from iot_northbound.core.wire import encode_body
 from iot_northbound.dto import (
     BatchTaskCreateInDTO2,
     CommandDTO,
@@ -239,3 +241,26 @@ def test_annotations_use_no_enumeration_in_requests() -> None:
         for spec in specs(cls).values():
             inner = typing.get_args(spec.type) or (spec.type,)
             assert not any(isinstance(each, type) and hasattr(each, "is_known") for each in inner), (name, spec.name)
+
+
+@pytest.mark.parametrize("everything", [True, False])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_is_set_is_sent_under_its_wire_name_and_nothing_else(name: str, everything: bool) -> None:
+    cls = REQUESTS[name]
+    sent = json.loads(encode_body(example(cls, everything=everything)))
+    assert list(sent) == [spec.wire for spec in specs(cls).values() if everything or spec.mandatory]
+
+
+def test_typed_batch_parameters_are_sent_as_the_free_ones_are() -> None:
+    free = {
+        "type": "DeviceList",
+        "deviceList": ["d1"],
+        "command": {"serviceId": "s", "method": "m", "paras": {"on": None}},
+    }
+    command = CommandDTO(service_id="s", method="m", paras={"on": None})
+    typed = DeviceCmdParam(type="DeviceList", device_list=["d1"], command=command)
+    bodies = [
+        encode_body(BatchTaskCreateInDTO2(app_id="a", timeout=10, task_name="t", task_type="DeviceCmd", param=param))
+        for param in (free, typed)
+    ]
+    assert bodies[0] == bodies[1]
