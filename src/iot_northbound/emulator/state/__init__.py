@@ -4,7 +4,7 @@ A guide for whoever writes a rule module:
 
 - **State** stands in the store's tables and nowhere else: that is what makes restarts, snapshots and rollback work. A
   module declares its tables, `COMMANDS = table("commands", "created", "seq")` (the fields that order them; default
-  seq, from `platform.sequence()`), and gets one by `platform.table(COMMANDS)`. Rows are JSON values: read them
+  seq, from `platform.next_seq()`), and gets one by `platform.table(COMMANDS)`. Rows are JSON values: read them
   freely, never alter one; replace it (`put(key, row)`, `change(key, **fields)`) or `delete(key)`.
 - **Queries**: `table.where(appId=…, status=…)` gives a Selection over an index that is built at first use:
   `len(selection)`, `.between(low, high)` over the first order field, `.slice(start, count, descending=True)`,
@@ -28,5 +28,22 @@ A guide for whoever writes a rule module:
 - **Joining**: add the module's name to RULE_MODULES.
 """
 
-RULE_MODULES: tuple[str, ...] = ("auth", "flow")
+RULE_MODULES: tuple[str, ...] = (
+    "auth",
+    "flow",
+    "models",
+    "devices",
+    "device_rules",
+    "device_queries",
+    "shadow",
+    "history",
+    "notifications",
+    "subscriptions",
+    "groups",
+    "transitions",
+    "command_flow",
+    "commands",
+    "cancel_tasks",
+    "scripted",
+)
 """The modules whose declarations make a Platform, in the order they are imported."""

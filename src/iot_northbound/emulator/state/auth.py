@@ -5,18 +5,18 @@ from __future__ import annotations
 import hmac
 
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
-from iot_northbound.emulator.state.routing import route, table
+from iot_northbound.emulator.state.routing import codes, route, table
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Shape, must, text
+from iot_northbound.emulator.state.values import Shape, must, refuse, text
 
 APPLICATIONS = table("applications")
 TOKENS = table("tokens")
 REFRESH_TOKENS = table("refresh_tokens")
 
-CREDENTIALS = (must("appId", text(1)), must("secret", text(1)))
+CREDENTIALS = (must("appId", text()), must("secret", text()))
 LOGIN = Shape(*CREDENTIALS, invalid=(401, "100208"), missing=(400, "102202"), malformed=(400, "102202"))
 REFRESH = Shape(
-    *CREDENTIALS, must("refreshToken", text(1)), invalid=(400, "50400"), missing=(400, "102202")
+    *CREDENTIALS, must("refreshToken", text()), invalid=(400, "50400"), missing=(400, "102202")
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def add_application(platform: Platform, app_id: str | None = None, secret: str |
     """Add an application, or give an existing one another secret, and return its row (appId, secret, …)."""
     app_id = app_id or platform.ids.hex(28)
     known = platform.table(APPLICATIONS).get(app_id)
-    row = known or {"appId": app_id, "seq": platform.sequence(), "authorised": [], "frozen": False}
+    row = known or {"appId": app_id, "seq": platform.next_seq(), "authorised": [], "frozen": False}
     return platform.table(APPLICATIONS).put(app_id, {**row, "secret": secret or platform.ids.hex(28)})
 
 
@@ -74,6 +74,8 @@ def refresh(platform: Platform, call: Call) -> Answer:
 
 
 def _application(platform: Platform, given: Row) -> Row:
+    if empty := [name for name, value in given.items() if not value]:
+        raise refuse((400, "102202"), f"{empty[0]} is empty")
     application = platform.table(APPLICATIONS).get(given["appId"])
     # Compared as bytes: compare_digest refuses text beyond ASCII.
     if application is None or not hmac.compare_digest(application["secret"].encode(), given["secret"].encode()):
@@ -93,7 +95,7 @@ def _grant(platform: Platform, application: Row) -> Answer:
             refresh_tokens.delete(row["token"])
     access, renewal = platform.ids.token(), platform.ids.token()
     lifetime = platform.settings.token_lifetime
-    seq = platform.sequence()
+    seq = platform.next_seq()
     tokens.put(access, {"token": access, "appId": app_id, "expires": now + lifetime, "seq": seq})
     expires = now + platform.settings.refresh_token_lifetime
     refresh_tokens.put(renewal, {"token": renewal, "appId": app_id, "expires": expires, "seq": seq})
@@ -148,3 +150,15 @@ def permitted(platform: Platform, caller: str, wanted: str | None) -> str:
     if caller not in owner["authorised"]:
         raise Refusal(403, "100217")
     return wanted
+
+
+_BOTH = {
+    "100208": "a secret that is not the application's, or no such application",
+    "100449": "the application is frozen by the control plane",
+    "102202": "appId or secret is missing or empty",
+    "50252": "fault: the answer to an unexpected failure inside; no input is known to cause one",
+}
+CODES = {
+    **codes("1.3.1", _BOTH, guarded=False),
+    **codes("1.3.2", {**_BOTH, "50400": "a field is no string, or too long"}, guarded=False),
+}

@@ -174,7 +174,7 @@ class Platform:
         """Run the timer rule of this kind with these JSON arguments at a time; return an id for `cancel`."""
         if kind not in TIMERS:
             raise ValueError(f"no rule for timers of kind {kind!r}")
-        seq = self.sequence()
+        seq = self.next_seq()
         self.timers.put(str(seq), {"due": due, "seq": seq, "kind": kind, "args": args})
         return str(seq)
 
@@ -244,7 +244,7 @@ class Platform:
         """Return a declared table."""
         return self.store[name]
 
-    def sequence(self) -> int:
+    def next_seq(self) -> int:
         """Return the next of a growing row of numbers; it orders rows that are made at the same moment."""
         value: int = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"] + 1
         self.meta.put("sequence", {"value": value})
@@ -255,7 +255,12 @@ class Platform:
         self.ids.seed, self.ids.counter = seed, 0
 
     def work(self, action: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        """Run an action that either is kept whole or, when it raises, leaves no trace."""
+        """Run an action that either is kept whole or, when it raises, leaves no trace.
+
+        Inside another piece of work it is part of that one.
+        """
+        if self.store.working:
+            return action(*args, **named)
         self.store.begin()
         try:
             result = action(*args, **named)

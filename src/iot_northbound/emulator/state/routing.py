@@ -22,8 +22,8 @@ Hook = Callable[..., None]
 class Route:
     """One endpoint: its section in the reference, its path template, its rule, and how the kernel guards it.
 
-    `guarded` asks for a token; `app_field` is the query field that may name another application; `removed_app` and
-    `throttled` are what this endpoint documents for a caller whose application is gone, and for flow control.
+    `guarded` asks for a token; `app_field` is the query field that may name another application; `removed_app` is
+    what this endpoint documents for a caller whose application is gone.
     """
 
     section: str
@@ -33,7 +33,6 @@ class Route:
     guarded: bool = True
     app_field: str = "appId"
     removed_app: tuple[int, str] = (500, "100203")
-    throttled: str = "1010009"
 
 
 class RouteTable:
@@ -115,3 +114,17 @@ def table(name: str, *order: str) -> str:
     """Declare a table and the row fields that order it (default: seq); return its name."""
     TABLES[name] = order or ("seq",)
     return name
+
+
+GUARDS = {
+    "1010005": "a missing, unknown, ended or expired token, or an app_key that is not the token's application",
+    "1010009": "flow control switched on and its calls a minute used up",
+    "100203": "appId names no application (403); the caller's own application was removed after its login (500)",
+    "100217": "appId names an application that has not authorised the caller",
+    "50252": "fault: the answer to an unexpected failure inside; no input is known to cause one",
+}
+
+
+def codes(section: str, reached: dict[str, str], *, guarded: bool = True) -> dict[tuple[str, str], str]:
+    """Return how the codes of an endpoint are reached: its own, and those of the guard before it."""
+    return {(section, code): how for code, how in {**(GUARDS if guarded else {}), **reached}.items()}

@@ -216,6 +216,11 @@ class Store:
         if self._undo is not None:
             self._undo.append((table, key, old))
 
+    @property
+    def working(self) -> bool:
+        """Whether a piece of work is under way."""
+        return self._undo is not None
+
     def begin(self) -> None:
         """Start a piece of work that is kept whole (`commit`) or leaves no trace (`rollback`)."""
         self._undo = []

@@ -1,0 +1,297 @@
+"""Registration, keys, changes, deletion, activation status (reference 1.4.1 to 1.4.5 and 1.4.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iot_northbound.emulator.state import devices, models
+from iot_northbound.emulator.state.devices import DEVICES
+from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
+from iot_northbound.emulator.state.routing import codes, route
+from iot_northbound.emulator.state.store import Row
+from iot_northbound.emulator.state.values import (
+    Shape,
+    anything,
+    array,
+    boolean,
+    boolean_text,
+    integer,
+    may,
+    must,
+    one_of,
+    refuse,
+    structure,
+    text,
+)
+
+REMOVED = (401, "100025")
+INVALID = (400, "50400")
+MALFORMED = (400, "100007")
+BAD_CODE = (400, "100003")
+TIMEOUT = integer(0, 2147483647)
+# A code that a device has to present cannot be empty or hold a blank.
+VERIFY_CODE = text(1, 256, r"\S+")
+PSK = text(8, 32, "[0-9A-Fa-f]+")
+
+_IDENTITY = [may(name, text()) for name in models.IDENTITY]
+_NAME = may("name", text())
+REGISTER = Shape(
+    may("deviceInfo", structure(*_IDENTITY, _NAME)),
+    may("endUserId", text()),
+    may("imsi", text(1, 64)),
+    may("isSecure", boolean),
+    must("nodeId", text(1)),
+    may("psk", PSK),
+    may("timeout", TIMEOUT),
+    may("verifyCode", VERIFY_CODE, BAD_CODE),
+    may("productId", text()),
+    invalid=INVALID,
+    missing=MALFORMED,
+    malformed=MALFORMED,
+)
+REGISTER_WITH_SECRET = Shape(
+    must("deviceInfo", structure(must("nodeId", text(1)), *_IDENTITY, _NAME)),
+    may("endUserId", text()),
+    may("organization", text()),
+    may("region", text()),
+    may("timezone", text()),
+    may("mqttConnect", boolean),
+    may("productId", text()),
+    may("secret", text(1)),
+    invalid=INVALID,
+    missing=MALFORMED,
+    malformed=MALFORMED,
+)
+REFRESH_KEY = Shape(
+    may("nodeId", text(1)),
+    may("timeout", TIMEOUT),
+    may("verifyCode", VERIFY_CODE, BAD_CODE),
+    invalid=INVALID,
+    malformed=MALFORMED,
+)
+_TAG = structure(must("tagName", text(1, 128)), must("tagValue", text(1, 1024)), may("tagType", integer()))
+_CUSTOM = structure(may("fieldName", text()), may("fieldType", text()), may("fieldValue", anything))
+MODIFY = Shape(
+    may("customFields", array(_CUSTOM)),
+    may("deviceConfig", structure(may("dataConfig", structure(may("dataAgingTime", integer(0, 90)))))),
+    *[may(name, text(1)) for name in ("deviceType", "manufacturerId", "manufacturerName", "model", "protocolType")],
+    *[may(name, text(1)) for name in ("endUser", "name", "organization", "region", "timezone")],
+    may("location", text(1, 1024)),
+    may("productId", text()),
+    may("mute", one_of("TRUE", "FALSE", fold=True)),
+    may("imsi", text(0, 64)),
+    may("ip", text(0, 128)),
+    may("isSecure", boolean, (400, "100440")),
+    may("psk", PSK),
+    may("tags", array(_TAG)),
+    invalid=(400, "100022"),
+    malformed=INVALID,
+)
+DELETE = Shape(may("cascade", boolean_text), invalid=INVALID)
+
+REGISTRATION = "/iocm/app/reg/v1.1.0/deviceCredentials"
+DEVICE = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
+
+
+@route("1.4.1", "POST", REGISTRATION, removed_app=REMOVED)
+def register(platform: Platform, call: Call) -> Answer:
+    """Register a device that will present a verification code."""
+    given = REGISTER.read(call.body)
+    info, product = _identified(platform, call, given)
+    if (known := devices.same_node(platform, given["nodeId"])) is not None:
+        raise Refusal(400, "100416" if known["activated"] else "100426")
+    _room_for(platform, call.app_id, secure=given.get("isSecure", False), used_up=(200, "103028"))
+    row = devices.create(
+        platform,
+        call.app_id,
+        given["nodeId"],
+        **info,
+        productId=product,
+        endUser=given.get("endUserId"),
+        imsi=given.get("imsi"),
+        isSecure=given.get("isSecure", False),
+        psk=given.get("psk") or platform.ids.hex(32),
+        verifyCode=given.get("verifyCode") or platform.ids.hex(16),
+    )
+    row = devices.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
+    return Answer(200, {name: row[name] for name in ("deviceId", "psk", "timeout", "verifyCode")})
+
+
+@route("1.4.2", "POST", "/iocm/app/reg/v2.0.0/deviceCredentials")
+def register_with_secret(platform: Platform, call: Call) -> Answer:
+    """Register a device that will present a secret (MQTT)."""
+    given = REGISTER_WITH_SECRET.read(call.body)
+    node_id = given["deviceInfo"].pop("nodeId")
+    info, product = _identified(platform, call, given)
+    if devices.same_node(platform, node_id) is not None:
+        raise Refusal(400, "100426")
+    _room_for(platform, call.app_id, secure=True, used_up=(500, "100412"))
+    kept = {name: given.get(name) for name in ("organization", "region", "timezone", "mqttConnect")}
+    row = devices.create(
+        platform,
+        call.app_id,
+        node_id,
+        **info,
+        **kept,
+        productId=product,
+        endUser=given.get("endUserId"),
+        psk=platform.ids.hex(32),
+        secret=given.get("secret") or platform.ids.hex(20),
+    )
+    return Answer(200, {name: row[name] for name in ("deviceId", "psk", "secret")})
+
+
+def _identified(platform: Platform, call: Call, given: Row) -> tuple[Row, str | None]:
+    info, product = given.get("deviceInfo", {}), given.get("productId")
+    if product is not None:
+        if models.by_id(platform, call.app_id, product) is None:
+            raise Refusal(403, "600002")
+    elif "deviceInfo" in given and call.route.section == "1.4.1" and "model" not in info:
+        raise refuse(INVALID, "deviceInfo needs model where no productId is given")
+    return info, product
+
+
+def _room_for(platform: Platform, app_id: str, *, secure: bool, used_up: tuple[int, str]) -> None:
+    settings, table = platform.settings, platform.table(DEVICES)
+    if settings.license_limit is not None and len(table) >= settings.license_limit:
+        raise Refusal(*((500, "103026") if settings.license_limit == 0 else used_up))
+    if settings.device_limit is not None and len(table.where(appId=app_id)) >= settings.device_limit:
+        raise Refusal(500, "100412")
+    if not secure:
+        _room_for_nonsecure(platform, app_id)
+
+
+def _room_for_nonsecure(platform: Platform, app_id: str) -> None:
+    limit = platform.settings.nonsecure_device_limit
+    if limit is not None and len(platform.table(DEVICES).where(appId=app_id, isSecure=False)) >= limit:
+        raise Refusal(500, "100441")
+
+
+def _room_for_frozen(platform: Platform, app_id: str) -> None:
+    limit = platform.settings.frozen_device_limit
+    if limit is not None and len(platform.table(DEVICES).where(appId=app_id, mute="TRUE")) >= limit:
+        raise Refusal(403, "500004")
+
+
+@route("1.4.3", "PUT", REGISTRATION + "/{deviceId}", removed_app=REMOVED)
+def refresh_key(platform: Platform, call: Call) -> Answer:
+    """Give a device a new code, perhaps a new node id too; it has to be bound anew."""
+    given = REFRESH_KEY.read(call.body)
+    row = devices.of_call(platform, call)
+    if not row["activated"]:
+        raise Refusal(400, "100610")
+    if devices.is_online(row):
+        raise Refusal(400, "100611")
+    node_id: str = given.get("nodeId") or row["nodeId"]
+    other = devices.same_node(platform, node_id)
+    if other is not None and other["deviceId"] != row["deviceId"]:
+        raise Refusal(400, "100426")
+    row = platform.table(DEVICES).change(
+        row["deviceId"],
+        nodeId=node_id,
+        verifyCode=given.get("verifyCode") or platform.ids.hex(16),
+        activated=False,
+        status="INACTIVE",
+        statusDetail="NOT_ACTIVE",
+        modified=platform.now(),
+    )
+    row = devices.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
+    return Answer(200, {"verifyCode": row["verifyCode"], "timeout": row["timeout"]})
+
+
+@route("1.4.4", "PUT", DEVICE)
+def modify(platform: Platform, call: Call) -> Answer:
+    """Change what is known about a device."""
+    given: dict[str, Any] = MODIFY.read(call.body)
+    row = devices.of_call(platform, call)
+    if (product := given.get("productId")) is not None and models.by_id(platform, call.app_id, product) is None:
+        raise refuse((400, "100022"), "there is no product of this productId")
+    if row["isSecure"] and given.get("isSecure") is False:
+        _room_for_nonsecure(platform, call.app_id)
+    if given.get("mute") == "TRUE" and row.get("mute") != "TRUE":
+        _room_for_frozen(platform, call.app_id)
+    aging = given.pop("deviceConfig", {}).get("dataConfig", {}).get("dataAgingTime")
+    if aging is not None:
+        given["dataAgingTime"] = aging
+    if product is None and any(name in given for name in models.IDENTITY):
+        # Told anew what it is, the device leaves its former product.
+        given["productId"] = None
+    joined = devices.with_model(platform, {**row, **given})
+    fields = {name: value for name, value in joined.items() if row.get(name) != value}
+    devices.changed(platform, row["deviceId"], **fields)
+    return Answer(204)
+
+
+@route("1.4.5", "DELETE", DEVICE)
+def delete(platform: Platform, call: Call) -> Answer:
+    """Delete a device; those behind it go too, or with cascade=false become directly connected."""
+    cascade = DELETE.read(call.query).get("cascade", True)
+    row = devices.of_call(platform, call)
+    for child in devices.sub_devices(platform, row["deviceId"]):
+        if cascade:
+            devices.delete(platform, child)
+        else:
+            devices.changed(platform, child["deviceId"], parent=None, gatewayId=child["deviceId"])
+    devices.delete(platform, row)
+    return Answer(204)
+
+
+@route("1.4.7", "GET", REGISTRATION + "/{deviceId}")
+def activation_status(platform: Platform, call: Call) -> Answer:
+    """Tell whether a device has ever connected."""
+    row = devices.of_call(platform, call, foreign="100403")
+    return Answer(200, {"deviceId": row["deviceId"], "activated": row["activated"], "name": row.get("name")})
+
+
+_UNKNOWN = {"100403": "deviceId names no device", "100418": "deviceId names a device of another application"}
+_REMOVED = {"100025": "the caller's own application was removed after its login"}
+_REGISTER = {
+    "100007": "the body is no JSON object, or nodeId is missing",
+    "100426": "nodeId is that of another device",
+    "50400": "a field breaks its length, range or form",
+    "600002": "productId names no product",
+    "100001": "fault: the platform has one internal error, 50252",
+    "100203": "appId names no application (403); the 500 by fault",
+    "100412": "the application has device_limit devices",
+    "103026": "the license_limit is 0",
+}
+CODES = {
+    **codes(
+        "1.4.1",
+        {
+            **_REGISTER,
+            **_REMOVED,
+            "100003": "verifyCode is empty, too long or holds a blank",
+            "100416": "nodeId is that of a device that is already bound",
+            "100441": "the application has nonsecure_device_limit devices that are not secure",
+            "103028": "the license_limit is used up",
+        },
+    ),
+    **codes("1.4.2", _REGISTER),
+    **codes(
+        "1.4.3",
+        {
+            **_REMOVED,
+            **_UNKNOWN,
+            "100003": "verifyCode is empty, too long or holds a blank",
+            "100007": "the body is no JSON object",
+            "100426": "nodeId is that of another device",
+            "100610": "the device has not been activated",
+            "100611": "the device is online",
+            "50400": "a field breaks its length, range or form",
+        },
+    ),
+    **codes(
+        "1.4.4",
+        {
+            **_UNKNOWN,
+            "100022": "a field breaks its length, range or form, or productId names no product",
+            "50400": "the body is no JSON object",
+            "100440": "isSecure is no boolean",
+            "100441": "isSecure turns false and the application has nonsecure_device_limit such devices",
+            "500004": "mute turns TRUE and the application has frozen_device_limit such devices",
+        },
+    ),
+    **codes("1.4.5", _UNKNOWN),
+    **codes("1.4.7", {"100403": "deviceId names no device of the application"}),
+}
