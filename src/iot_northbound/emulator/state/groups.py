@@ -1,0 +1,255 @@
+"""Device groups and their members (reference 1.9.1 to 1.9.8)."""
+
+from __future__ import annotations
+
+from iot_northbound.emulator.state import auth
+from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
+from iot_northbound.emulator.state.routing import on, route, table
+from iot_northbound.emulator.state.store import Row
+from iot_northbound.emulator.state.values import Shape, array, integer, integer_text, may, must, refuse, text
+
+GROUPS = table("groups")
+MEMBERS = table("group_members")
+
+INPUT = (400, "50400")
+PARAMETER = (400, "100604")
+LIST_MAXIMUM = 1000
+
+_ACTING = {
+    "100203": "accessAppId (1.9.1: appId) names an application that does not exist",
+    "100217": "accessAppId (1.9.1: appId) names an application that has not authorised the caller",
+    "1010005": "no token, an expired one, one ended by a newer login, or a foreign app_key",
+    "1010009": "flow control switched on and its calls a minute used up",
+    "50252": "fault: an internal failure",
+}
+_NO_GROUP = "no such group in this application"
+_SHADOW = "unreachable: this query carries no serviceId and no properties the code could be about"
+CODES: dict[tuple[str, str], str] = {
+    **{(f"1.9.{number}", code): how for number in range(1, 9) for code, how in _ACTING.items()},
+    **{(f"1.9.{number}", "100603"): _NO_GROUP for number in (2, 3, 5, 7, 8)},
+    **{("1.9.6", code): _SHADOW for code in ("107001", "107002", "107003")},
+    ("1.9.1", "100602"): "the application has a group of this name",
+    ("1.9.1", "100607"): "the application has as many groups as the setting group_limit allows",
+    ("1.9.1", "100609"): "more deviceIds than maxDevNum",
+    ("1.9.1", "50400"): "a value breaks its rule, or a device does not exist",
+    ("1.9.3", "100601"): "maxDevNum below the number of members",
+    ("1.9.3", "100602"): "another group of the application has this name",
+    ("1.9.3", "50400"): "a value breaks its rule",
+    ("1.9.7", "100601"): "the new members would exceed maxDevNum",
+    ("1.9.7", "100604"): "a device does not exist, or the list is empty or too long",
+    ("1.9.7", "50400"): "devGroupId or deviceIds missing or of another type",
+    ("1.9.8", "100601"): "unreachable: taking members away cannot reach a maximum",
+    ("1.9.8", "100604"): "a device is no member, or the list is empty or too long",
+    ("1.9.8", "50400"): "devGroupId or deviceIds missing or of another type",
+}
+
+_DESCRIBED = (
+    must("name", text(1, 50, "[A-Za-z0-9]+")),
+    may("description", text(0, 1024)),
+    may("maxDevNum", integer(0)),
+)
+CREATE = Shape(*_DESCRIBED, may("appId", text(1, 50)), may("deviceIds", array(text(1, 256))), invalid=INPUT)
+MODIFY = Shape(*_DESCRIBED, invalid=INPUT)
+LIST = Shape(
+    may("pageNo", integer_text(0)), may("pageSize", integer_text(1)), may("name", text(0, 50)), invalid=INPUT
+)  # fmt: skip
+MEMBER_PAGE = Shape(
+    must("devGroupId", text(1, 256)),
+    may("pageNo", integer_text(0)),
+    may("pageSize", integer_text(1, LIST_MAXIMUM)),
+    invalid=INPUT,
+)
+MEMBERSHIP = Shape(must("devGroupId", text(1, 50)), must("deviceIds", array(text(1, 256))), invalid=INPUT)
+
+
+def of_device(platform: Platform, device_id: str) -> list[str]:
+    """Return the ids of the groups a device is in, in the order it joined them."""
+    return [row["groupId"] for row in platform.table(MEMBERS).where(deviceId=device_id)]
+
+
+def members(platform: Platform, group_id: str) -> list[str]:
+    """Return the ids of a group's devices, in the order they joined."""
+    return [row["deviceId"] for row in platform.table(MEMBERS).where(groupId=group_id)]
+
+
+def by_name(platform: Platform, app_id: str, name: str) -> Row | None:
+    """Return an application's group of this name."""
+    return platform.table(GROUPS).where(appId=app_id, name=name).first()
+
+
+def by_id(platform: Platform, app_id: str, group_id: str) -> Row | None:
+    """Return an application's group of this id."""
+    row = platform.table(GROUPS).get(group_id)
+    return row if row is not None and row["appId"] == app_id else None
+
+
+@route("1.9.1", "POST", "/iocm/app/devgroup/v1.3.0/devGroups", app_field="accessAppId")
+def create(platform: Platform, call: Call) -> Answer:
+    """Create a group, with its first members if any are given."""
+    given = CREATE.read(call.body)
+    app_id = auth.permitted(platform, call.caller, given.get("appId") or call.app_id)
+    if by_name(platform, app_id, given["name"]) is not None:
+        raise Refusal(200, "100602")
+    if len(platform.table(GROUPS).where(appId=app_id)) >= platform.settings.group_limit:
+        raise Refusal(200, "100607")
+    device_ids = list(dict.fromkeys(given.get("deviceIds", [])))
+    maximum = given.get("maxDevNum", 0)
+    if maximum and len(device_ids) > maximum:
+        raise Refusal(400, "100609")
+    for device_id in device_ids:
+        if not _is_device(platform, app_id, device_id):
+            raise refuse(INPUT, f"there is no device {device_id!r}")
+    group_id = platform.ids.hex(32)
+    row: Row = {
+        "id": group_id,
+        "name": given["name"],
+        "description": given.get("description"),
+        "appId": app_id,
+        "maxDevNum": maximum,
+        "creator": call.caller,
+        "seq": platform.next_seq(),
+    }
+    platform.table(GROUPS).put(group_id, row)
+    for device_id in device_ids:
+        _join(platform, group_id, device_id)
+    return Answer(200, {**_public(platform, row), "deviceIds": device_ids})
+
+
+@route("1.9.2", "DELETE", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", app_field="accessAppId")
+def delete(platform: Platform, call: Call) -> Answer:
+    """Delete a group; its devices stay."""
+    row = _group(platform, call.app_id, call.ids[0])
+    for device_id in members(platform, row["id"]):
+        _leave(platform, row["id"], device_id)
+    platform.table(GROUPS).delete(row["id"])
+    return Answer(200)
+
+
+@route("1.9.3", "PUT", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", app_field="accessAppId")
+def modify(platform: Platform, call: Call) -> Answer:
+    """Change a group's name, description and maximum; what is not given stays."""
+    given = MODIFY.read(call.body)
+    row = _group(platform, call.app_id, call.ids[0])
+    namesake = by_name(platform, call.app_id, given["name"])
+    if namesake is not None and namesake["id"] != row["id"]:
+        raise Refusal(200, "100602")
+    maximum = given.get("maxDevNum", row["maxDevNum"])
+    if maximum and _size(platform, row["id"]) > maximum:
+        raise Refusal(200, "100601")
+    return Answer(200, _public(platform, platform.table(GROUPS).change(row["id"], **given)))
+
+
+@route("1.9.4", "GET", "/iocm/app/devgroup/v1.3.0/devGroups", app_field="accessAppId")
+def query_all(platform: Platform, call: Call) -> Answer:
+    """Return an application's groups, all of them or a page, oldest first."""
+    given = LIST.read(call.query)
+    equal = {"name": given["name"]} if given.get("name") else {}
+    found = platform.table(GROUPS).where(appId=call.app_id, **equal)
+    page_no, page_size = given.get("pageNo"), given.get("pageSize", 1)
+    if page_no is None:
+        page_no, page_size = 0, len(found)
+    listed = [_with_creator(platform, row) for row in found.slice(page_no * page_size, page_size)]
+    return Answer(200, {"totalCount": len(found), "pageNo": page_no, "pageSize": page_size, "list": listed})
+
+
+@route("1.9.5", "GET", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", app_field="accessAppId")
+def query_one(platform: Platform, call: Call) -> Answer:
+    """Return one group."""
+    return Answer(200, _with_creator(platform, _group(platform, call.app_id, call.ids[0])))
+
+
+@route("1.9.6", "GET", "/iocm/app/dm/v1.2.0/devices/ids", app_field="accessAppId")
+def query_members(platform: Platform, call: Call) -> Answer:
+    """Return a page of a group's devices, in the order they joined."""
+    given = MEMBER_PAGE.read(call.query)
+    row = _group(platform, call.app_id, given["devGroupId"])
+    page_no, page_size = given.get("pageNo", 0), given.get("pageSize", 10)
+    found = platform.table(MEMBERS).where(groupId=row["id"])
+    ids = [member["deviceId"] for member in found.slice(page_no * page_size, page_size)]
+    return Answer(200, {"totalCount": len(found), "pageNo": page_no, "pageSize": page_size, "deviceIds": ids})
+
+
+@route("1.9.7", "POST", "/iocm/app/dm/v1.1.0/devices/addDevGroupTagToDevices", app_field="accessAppId")
+def add_members(platform: Platform, call: Call) -> Answer:
+    """Add devices to a group, all or none; one that is a member already stays one."""
+    row, device_ids = _membership(platform, call)
+    for device_id in device_ids:
+        if not _is_device(platform, call.app_id, device_id):
+            raise refuse(PARAMETER, f"there is no device {device_id!r}")
+    joining = [device_id for device_id in device_ids if _key(row["id"], device_id) not in platform.table(MEMBERS)]
+    if row["maxDevNum"] and _size(platform, row["id"]) + len(joining) > row["maxDevNum"]:
+        raise Refusal(200, "100601")
+    for device_id in joining:
+        _join(platform, row["id"], device_id)
+    return Answer(200, {"devGroupId": row["id"], "deviceIds": device_ids})
+
+
+@route("1.9.8", "POST", "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices", app_field="accessAppId")
+def remove_members(platform: Platform, call: Call) -> Answer:
+    """Take devices out of a group, all or none."""
+    row, device_ids = _membership(platform, call)
+    for device_id in device_ids:
+        if _key(row["id"], device_id) not in platform.table(MEMBERS):
+            raise refuse(PARAMETER, f"device {device_id!r} is no member of the group")
+    for device_id in device_ids:
+        _leave(platform, row["id"], device_id)
+    return Answer(200)
+
+
+@on("device_deleted")
+def forget_device(platform: Platform, device: Row) -> None:
+    """Take a deleted device out of its groups."""
+    for group_id in of_device(platform, device["deviceId"]):
+        _leave(platform, group_id, device["deviceId"])
+
+
+def _membership(platform: Platform, call: Call) -> tuple[Row, list[str]]:
+    given = MEMBERSHIP.read(call.body)
+    row = _group(platform, call.app_id, given["devGroupId"])
+    if not 1 <= len(given["deviceIds"]) <= LIST_MAXIMUM:
+        raise refuse(PARAMETER, f"deviceIds must have 1 to {LIST_MAXIMUM} entries")
+    return row, list(dict.fromkeys(given["deviceIds"]))
+
+
+def _group(platform: Platform, app_id: str, group_id: str) -> Row:
+    row = by_id(platform, app_id, group_id)
+    if row is None:
+        raise Refusal(200, "100603")
+    return row
+
+
+def _is_device(platform: Platform, app_id: str, device_id: str) -> bool:
+    device = platform.table("devices").get(device_id)
+    return device is not None and device["appId"] == app_id
+
+
+def _size(platform: Platform, group_id: str) -> int:
+    return len(platform.table(MEMBERS).where(groupId=group_id))
+
+
+def _key(group_id: str, device_id: str) -> str:
+    return f"{group_id}/{device_id}"
+
+
+def _join(platform: Platform, group_id: str, device_id: str) -> None:
+    row = {"groupId": group_id, "deviceId": device_id, "seq": platform.next_seq()}
+    platform.table(MEMBERS).put(_key(group_id, device_id), row)
+
+
+def _leave(platform: Platform, group_id: str, device_id: str) -> None:
+    platform.table(MEMBERS).delete(_key(group_id, device_id))
+
+
+def _public(platform: Platform, row: Row) -> Row:
+    return {
+        "name": row["name"],
+        "description": row["description"],
+        "id": row["id"],
+        "appId": row["appId"],
+        "maxDevNum": row["maxDevNum"],
+        "curDevNum": _size(platform, row["id"]),
+    }
+
+
+def _with_creator(platform: Platform, row: Row) -> Row:
+    return {**_public(platform, row), "creator": row["creator"]}

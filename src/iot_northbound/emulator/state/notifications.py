@@ -1,0 +1,192 @@
+"""Who hears of what: each state change becomes one durable push row for every subscription that wants it.
+
+A push sender drains the queue:
+
+- `due` names the pushes to send now, in order, at most so many for a destination at once;
+- `record_attempt` says how one went: delivered ones leave the queue, the others wait for growing intervals, and after
+  ten failures in a row their destination rests;
+- `next_due` tells when to look again.
+
+A destination is scheme, host and port of the callback URL, so that one dead receiver holds up no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from iot_northbound.emulator.state.notification_bodies import Body, command_status
+from iot_northbound.emulator.state.routing import on, table
+
+if TYPE_CHECKING:
+    from iot_northbound.emulator.state.kernel import Platform
+    from iot_northbound.emulator.state.store import Row
+
+SUBSCRIPTIONS = table("subscriptions")
+PUSHES = table("pushes", "nextDue", "seq")
+DESTINATIONS = table("push_destinations", "destination")
+TOTALS = table("push_totals", "name")
+FAILURES_BEFORE_REST = 10
+REST_SECONDS = 180.0
+RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+"""Pauses after the first, second, … failure of a push; the last one repeats."""
+_JOURNAL_LENGTH = 12
+
+
+@on("notify")
+def notify(platform: Platform, app_id: str, notify_type: str, body: Body) -> None:
+    """Queue a notification about an application's devices for all who subscribed to it."""
+    for subscription in platform.table(SUBSCRIPTIONS).where(appId=app_id, notifyType=notify_type):
+        # An MQTT subscriber reads from the platform's broker; nothing is posted to it.
+        if subscription["channel"] == "HTTP":
+            push(platform, subscription["owner"], subscription["callbackUrl"], body)
+
+
+def notify_command(platform: Platform, command: Row) -> None:
+    """Queue a command's new status for the command's own URL, where it has one (1.6.7.12)."""
+    if command["callbackUrl"]:
+        result = command["result"] or {}
+        body = command_status(command["deviceId"], command["commandId"], command["status"], result.get("resultDetail"))
+        push(platform, command["appId"], command["callbackUrl"], body)
+
+
+def push(platform: Platform, app_id: str, url: str, body: Body) -> Row:
+    """Queue one push of an application to a URL."""
+    now = platform.now()
+    parts = urlsplit(url)
+    destination = f"{parts.scheme}://{parts.netloc}".lower()
+    destinations = platform.table(DESTINATIONS)
+    if destination not in destinations:
+        destinations.put(destination, {"destination": destination, "failures": 0, "restingUntil": 0.0})
+    seq = platform.next_seq()
+    _count(platform, "queued")
+    return platform.table(PUSHES).put(
+        f"{seq:016d}",
+        {
+            "pushId": f"{seq:016d}",
+            "seq": seq,
+            "appId": app_id,
+            "notifyType": body.get("notifyType"),
+            "url": url,
+            "destination": destination,
+            "body": body,
+            "created": now,
+            "nextDue": now,
+            "attempts": 0,
+            "journal": [],
+        },
+    )
+
+
+def due(
+    platform: Platform, now: float, limit: int, per_destination: int, busy: Collection[str] = frozenset()
+) -> list[Row]:
+    """Return the pushes to send now, oldest first within a destination.
+
+    Args:
+        platform: the platform.
+        now: the time, in epoch seconds.
+        limit: the most to return.
+        per_destination: the most under way for one destination, those in `busy` included.
+        busy: ids of pushes being sent right now; they are not returned again.
+    """
+    found: list[Row] = []
+    pushes = platform.table(PUSHES)
+    for destination in list(platform.table(DESTINATIONS).rows.values()):
+        if destination["restingUntil"] > now:
+            continue
+        waiting = pushes.where(destination=destination["destination"]).between(high=now)
+        found += [row for row in waiting.slice(0, per_destination) if row["pushId"] not in busy]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def next_due(platform: Platform) -> float | None:
+    """Return the epoch second at which `due` will next have something, or None when the queue is empty."""
+    times = []
+    for destination in platform.table(DESTINATIONS).rows.values():
+        first = platform.table(PUSHES).where(destination=destination["destination"]).first()
+        if first is not None:
+            times.append(max(first["nextDue"], destination["restingUntil"]))
+    return min(times, default=None)
+
+
+def record_attempt(
+    platform: Platform, push_id: str, *, ok: bool, status: int | None, error: str | None, now: float
+) -> str:
+    """Note how an attempt went and decide what follows: "delivered", "waiting", "dropped", or "gone".
+
+    Args:
+        platform: the platform.
+        push_id: the push.
+        ok: whether the receiver answered 200 in time.
+        status: the answer's status, where one came.
+        error: what went wrong, in words.
+        now: the time, in epoch seconds.
+
+    Returns:
+        What became of the push; "gone" where it had left the queue before (a reset, say).
+    """
+    pushes = platform.table(PUSHES)
+    row = pushes.get(push_id)
+    if row is None:
+        return "gone"
+    if ok:
+        pushes.delete(push_id)
+        _count(platform, "delivered")
+        _note_success(platform, row["destination"])
+        return "delivered"
+    _note_failure(platform, row["destination"], now)
+    pause = RETRY_SECONDS[min(row["attempts"], len(RETRY_SECONDS) - 1)]
+    if now + pause - row["created"] > platform.settings.push_retention:
+        pushes.delete(push_id)
+        _count(platform, "dropped")
+        _forget_if_idle(platform, row["destination"])
+        return "dropped"
+    entry = {"at": now, "status": status, "error": error}
+    pushes.change(
+        push_id,
+        attempts=row["attempts"] + 1,
+        nextDue=now + pause,
+        journal=[*row["journal"], entry][-_JOURNAL_LENGTH:],
+    )
+    return "waiting"
+
+
+def totals(platform: Platform) -> dict[str, int]:
+    """Return how many pushes were queued, delivered and dropped since the last reset, and how many wait."""
+    rows = platform.table(TOTALS).rows
+    kept = {name: int(rows[name]["count"]) if name in rows else 0 for name in ("queued", "delivered", "dropped")}
+    return {**kept, "waiting": len(platform.table(PUSHES))}
+
+
+def _note_success(platform: Platform, destination: str) -> None:
+    row = platform.table(DESTINATIONS).get(destination)
+    if row is not None and (row["failures"] or row["restingUntil"]):
+        platform.table(DESTINATIONS).change(destination, failures=0, restingUntil=0.0)
+    _forget_if_idle(platform, destination)
+
+
+def _note_failure(platform: Platform, destination: str, now: float) -> None:
+    row = platform.table(DESTINATIONS)[destination]
+    if row["restingUntil"] > now:
+        return  # the end of a push that was under way when the rest began
+    failures = row["failures"] + 1
+    if failures >= FAILURES_BEFORE_REST:
+        # After its rest a destination gets ten new chances, not one.
+        platform.table(DESTINATIONS).change(destination, failures=0, restingUntil=now + REST_SECONDS)
+    else:
+        platform.table(DESTINATIONS).change(destination, failures=failures)
+
+
+def _forget_if_idle(platform: Platform, destination: str) -> None:
+    if not platform.table(PUSHES).where(destination=destination):
+        platform.table(DESTINATIONS).delete(destination)
+
+
+def _count(platform: Platform, name: str) -> None:
+    totals_table = platform.table(TOTALS)
+    row = totals_table.get(name)
+    totals_table.put(name, {"name": name, "count": 1 if row is None else row["count"] + 1})

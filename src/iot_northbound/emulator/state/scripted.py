@@ -1,0 +1,165 @@
+"""Scripted devices: they stand for real ones, and meet the same rules.
+
+A script says how a device behaves: whether it answers, how late, whether it sleeps between its reports and how often it
+reports. Scripts are rows, so they survive a restart. Each step of a scripted device goes through `transitions.later`,
+so the platform's setting decides whether it happens at once, in its time, or by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from iot_northbound.emulator.state import command_flow, devices, transitions
+from iot_northbound.emulator.state.routing import on, table, timer
+
+if TYPE_CHECKING:
+    from iot_northbound.emulator.state.kernel import Platform
+    from iot_northbound.emulator.state.store import Row, Table
+
+SCRIPTS = table("scripts", "deviceId")
+ANSWERS: Final = ("success", "fail", "never")
+AWAKE_SECONDS: Final = 10.0
+"""How long a sleeping device listens after it has said something."""
+
+
+def scripts(platform: Platform) -> Table:
+    """Return the table of scripts, by device id."""
+    return platform.table(SCRIPTS)
+
+
+def attach(
+    platform: Platform,
+    device_id: str,
+    *,
+    answer: str = "success",
+    after: float = 0.0,
+    acknowledge: bool = True,
+    acknowledge_after: float = 0.0,
+    asleep: bool = False,
+    result: Mapping[str, Any] | None = None,
+    report_every: float | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> Row:
+    """Give a device a script and bring it online; a former script is replaced.
+
+    Args:
+        platform: the platform.
+        device_id: a registered device.
+        answer: "success", "fail" or "never": what becomes of commands and upgrades.
+        after: seconds between acknowledgement and answer, and between the steps of an upgrade.
+        acknowledge: False for a device that takes commands without a sign.
+        acknowledge_after: seconds until the acknowledgement.
+        asleep: whether it listens only for ten seconds after each report.
+        result: what its answers carry.
+        report_every: seconds between its reports; None for none.
+        report: what it reports: serviceId, data, and optionally increments (added to data's numbers each time).
+
+    Raises:
+        LookupError: There is no such device.
+        ValueError: A value is out of range.
+    """
+    devices.need(platform, device_id)
+    if answer not in ANSWERS:
+        raise ValueError(f"answer {answer!r}: must be one of {', '.join(ANSWERS)}")
+    if after < 0 or acknowledge_after < 0:
+        raise ValueError("after and acknowledge_after must not be negative")
+    if report_every is not None:
+        if report_every <= 0:
+            raise ValueError("report_every must be above 0 seconds")
+        if report is None or not isinstance(report.get("serviceId"), str) or not isinstance(report.get("data"), dict):
+            raise ValueError("report needs serviceId (text) and data (an object)")
+    detach(platform, device_id)
+    row: Row = {
+        "deviceId": device_id,
+        "answer": answer,
+        "after": float(after),
+        "acknowledge": acknowledge,
+        "acknowledgeAfter": float(acknowledge_after),
+        "asleep": asleep,
+        "result": None if result is None else dict(result),
+        "reportEvery": report_every,
+        "report": None if report is None else dict(report),
+        "timer": None,
+    }
+    scripts(platform).put(device_id, row)
+    devices.set_online(platform, device_id)
+    if report_every is not None:
+        _plan_report(platform, device_id, report_every)
+    return scripts(platform)[device_id]
+
+
+def detach(platform: Platform, device_id: str) -> None:
+    """Take a device's script away; without one this does nothing."""
+    row = scripts(platform).delete(device_id)
+    if row is not None and row["timer"] is not None:
+        platform.cancel(row["timer"])
+
+
+def listens(platform: Platform, device_id: str) -> bool:
+    """Tell whether a scripted device hears what is sent to it now."""
+    row = scripts(platform).get(device_id)
+    device = devices.find(platform, device_id)
+    if row is None or device is None or not devices.is_online(device):
+        return False
+    return not row["asleep"] or platform.now() - device["heard"] <= AWAKE_SECONDS
+
+
+@on("command_issued")
+def take_command(platform: Platform, command: Row) -> None:
+    """Let a command's device react, when it is scripted and listens."""
+    device_id = command["deviceId"]
+    row = scripts(platform).get(device_id)
+    if row is not None and row["acknowledge"] and listens(platform, device_id):
+        transitions.later(
+            platform,
+            row["acknowledgeAfter"],
+            "script.acknowledge",
+            command_id=command["commandId"],
+            device_id=device_id,
+        )
+
+
+@timer("script.acknowledge")
+def _acknowledge(platform: Platform, command_id: str, device_id: str) -> None:
+    row = scripts(platform).get(device_id)
+    if row is None or devices.find(platform, device_id) is None:
+        return
+    devices.set_online(platform, device_id)
+    command_flow.delivered(platform, command_id)
+    if row["answer"] != "never":
+        transitions.later(platform, row["after"], "script.answer", command_id=command_id, device_id=device_id)
+
+
+@timer("script.answer")
+def _answer(platform: Platform, command_id: str, device_id: str) -> None:
+    row = scripts(platform).get(device_id)
+    if row is not None:
+        command_flow.answered(platform, command_id, ok=row["answer"] == "success", detail=row["result"])
+
+
+@timer("script.report")
+def _report(platform: Platform, device_id: str) -> None:
+    row = scripts(platform).get(device_id)
+    if row is None or devices.find(platform, device_id) is None:
+        return
+    report = row["report"]
+    _plan_report(platform, device_id, row["reportEvery"])
+    data = dict(report["data"])
+    devices.report(platform, device_id, report["serviceId"], data)
+    for name, step in report.get("increments", {}).items():
+        data[name] = data.get(name, 0) + step
+    scripts(platform).change(device_id, report={**report, "data": data})
+
+
+def _plan_report(platform: Platform, device_id: str, every: float) -> None:
+    scripts(platform).change(device_id, timer=platform.after(every, "script.report", device_id=device_id))
+
+
+@on("device_deleted")
+def forget_device(platform: Platform, device: Row) -> None:
+    """Take a deleted device's script away."""
+    detach(platform, device["deviceId"])
+
+
+command_flow.REACHABLE.append(listens)
