@@ -52,6 +52,10 @@ class TestWeRefuse:
         assert text.startswith("We refused the server's certificate")
         assert "trust_ca_path" in text
 
+    def test_ca_made_anew_under_its_old_name(self, tmp_path: Path, ca: Authority) -> None:
+        with self.serve(tmp_path, Authority(), "127.0.0.1") as server:
+            assert "the CA was made anew" in explained(policy_for(tmp_path, ca), server)
+
     def test_self_signed(self, tmp_path: Path, ca: Authority) -> None:
         with TlsServer(server_context(Authority("127.0.0.1"), None, tmp_path)) as server:
             assert "does not come from a CA we trust" in explained(policy_for(tmp_path, ca), server)
@@ -107,6 +111,15 @@ class TestServerRefuses:
         with self.serve(tmp_path, ca, version) as server:
             text = explained(policy_for(tmp_path, ca, stranger), server)
         assert text.startswith("The server refused us: our client certificate comes from a CA it does not know")
+
+    def test_client_ca_made_anew_under_its_old_name(
+        self, tmp_path: Path, ca: Authority, version: ssl.TLSVersion
+    ) -> None:
+        client = Authority().issue("client", client=True)
+        with self.serve(tmp_path, ca, version) as server:
+            text = explained(policy_for(tmp_path, ca, client), server)
+        assert text.startswith("The server refused us")
+        assert "the CA was made anew" in text
 
     def test_expired_client_certificate(self, tmp_path: Path, ca: Authority, version: ssl.TLSVersion) -> None:
         past = datetime.now(UTC) - timedelta(days=2)

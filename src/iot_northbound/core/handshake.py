@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from iot_northbound.core.tls import HostNameRefused
 
 # OpenSSL's numbers for what was wrong with a chain (X509_V_ERR_…).
-_NOT_YET_VALID, _EXPIRED = 9, 10
+_BAD_SIGNATURE, _NOT_YET_VALID, _EXPIRED = 7, 9, 10
 _UNTRUSTED = {2, 18, 19, 20, 21, 27}
 _WRONG_NAME = {62, 64}
 _TOO_WEAK = {66, 67, 68}
@@ -26,7 +26,8 @@ _ALERTS: dict[str, str] = {
     "such as a server's (alert: unsupported certificate)",
     "CERTIFICATE_UNKNOWN": "something about our client certificate displeased it (alert: certificate unknown)",
     "ACCESS_DENIED": "our client certificate is sound, but not admitted (alert: access denied)",
-    "DECRYPT_ERROR": "the proof of our private key did not fit our certificate (alert: decrypt error)",
+    "DECRYPT_ERROR": "a signature on our client certificate does not hold, most often since the CA was made anew "
+    "under its old name (alert: decrypt error)",
     "UNRECOGNIZED_NAME": "it has no certificate for the host name we asked for (alert: unrecognized name)",
     "PROTOCOL_VERSION": "it speaks none of our TLS versions (alert: protocol version); the SDK speaks TLS 1.2 and up",
     "INSUFFICIENT_SECURITY": "it wants stronger ciphers than we offer (alert: insufficient security)",
@@ -90,6 +91,11 @@ def _verification(error: ssl.SSLCertVerificationError) -> str:
         return "it has expired. Have the platform's operator renew it, and check this machine's clock."
     if code == _NOT_YET_VALID:
         return "it is not valid yet. Check this machine's clock."
+    if code == _BAD_SIGNATURE:
+        return (
+            "it names a CA that we trust, but another CA of that name has signed it: probably the CA was made anew. "
+            "Fetch the platform's present CA for SSLConfig.trust_ca_path."
+        )
     if code in _WRONG_NAME:
         return (
             f"it is made out to another name ({words.rstrip('.')}). Use the name in the certificate as platform_ip, "
