@@ -27,7 +27,7 @@ def alternate(
 def device(number: int) -> dict[str, Any]:
     """Return a device as the platform sends it: most optional fields null."""
     info = dict.fromkeys(
-        "description mac hwVersion bridgeId mute supportedSecurity isSecurity sigVersion serialNumber".split()
+        ("description", "mac", "hwVersion", "bridgeId", "mute", "supportedSecurity", "isSecurity", "sigVersion")
     )
     return {
         "deviceId": f"d0000000-0000-4000-8000-{number:012d}",

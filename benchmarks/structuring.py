@@ -10,17 +10,17 @@ from iot_northbound.dto.data_collection import QueryBatchDevicesInfoOutDTO
 
 
 class _Device(msgspec.Struct):
-    deviceId: str | None = None  # noqa: N815
-    gatewayId: str | None = None  # noqa: N815
-    nodeType: str | None = None  # noqa: N815
-    createTime: str | None = None  # noqa: N815
-    lastModifiedTime: str | None = None  # noqa: N815
-    deviceInfo: dict | None = None  # noqa: N815
+    deviceId: str | None = None
+    gatewayId: str | None = None
+    nodeType: str | None = None
+    createTime: str | None = None
+    lastModifiedTime: str | None = None
+    deviceInfo: dict | None = None
     services: list[dict] | None = None
 
 
 class _Page(msgspec.Struct):
-    totalCount: int  # noqa: N815
+    totalCount: int
     devices: list[_Device]
 
 
