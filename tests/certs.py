@@ -194,7 +194,7 @@ class TlsServer:
         self._listener.close()
         for each in self._sockets:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # SSLSocket's own pulls its state from under a reader
         for thread in self._threads:
             thread.join(5)
         for each in self._sockets:
