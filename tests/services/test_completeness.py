@@ -1,0 +1,72 @@
+"""Nothing public goes without words, and nothing without a test."""
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iot_northbound import services
+
+HERE = Path(__file__).parent
+
+
+def methods() -> Iterator[tuple[str, str]]:
+    for service in services.__all__:
+        for name, value in vars(getattr(services, service)).items():
+            if inspect.isfunction(value) and not name.startswith("_"):
+                yield service, name
+
+
+@pytest.mark.parametrize(("service", "name"), list(methods()))
+def test_a_method_says_its_outcome_its_errors_and_its_section(service: str, name: str) -> None:
+    words = inspect.getdoc(getattr(getattr(services, service), name))
+    assert words, f"{service}.{name} has no docstring"
+    first = words.split("\n\n")[0]
+    assert "\n" not in first, "the first line is the outcome, whole"
+    assert first.endswith(".")
+    assert re.search(r"^Reference: (Java )?sections? \d\.\d+\.\d+", words, re.M), f"{service}.{name}"
+    assert "TODO" not in words
+
+
+def named_in_tests() -> set[str]:
+    """Return every attribute the tests of this folder call, and the methods test_calls.py drives from the facts."""
+    from tests.services.test_calls import ENDPOINTS, method_name
+
+    called = {method_name(fact) for fact in ENDPOINTS.values()}
+    for file in HERE.glob("test_*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        called |= {
+            node.func.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+    return called
+
+
+def test_every_public_method_is_called_by_a_test() -> None:
+    assert {name for _, name in methods()} <= named_in_tests()
+
+
+def test_services_are_loaded_on_first_use() -> None:
+    code = (
+        "import sys, iot_northbound.services as s\n"
+        "loaded = lambda: {m.rsplit('.', 1)[1] for m in sys.modules if m.startswith('iot_northbound.services.')}\n"
+        "assert not loaded(), loaded()\n"
+        "s.BatchProcess\n"
+        "assert loaded() == {'base', 'batch_process'}, loaded()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_package_lists_the_eight_services_and_no_more() -> None:
+    modules = {file.stem for file in Path(services.__path__[0]).glob("*.py")} - {"__init__", "base"}
+    assert len(modules) == 8
+    assert {inspect.getmodule(getattr(services, name)).__name__.rsplit(".", 1)[1] for name in dir(services)} == modules
+    with pytest.raises(AttributeError, match="Nothing"):
+        importlib.import_module("iot_northbound.services").__getattr__("Nothing")
