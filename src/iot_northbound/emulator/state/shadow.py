@@ -13,7 +13,7 @@ from iot_northbound.emulator.state.values import Shape, array, json_object, must
 
 PATH = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
 MODIFY = Shape(
-    must("serviceDesires", array(structure(must("serviceId", text(1)), must("desired", json_object)), 1)),
+    must("serviceDesireds", array(structure(must("serviceId", text(1)), must("desired", json_object)), 1)),
     invalid=(400, "50400"),
 )
 
@@ -21,7 +21,11 @@ MODIFY = Shape(
 @route("1.4.8", "PUT", PATH)
 def modify(platform: Platform, call: Call) -> Answer:
     """Keep wishes for a device's properties, and deliver them at once if it is online."""
-    wishes = MODIFY.read(call.body)["serviceDesires"]
+    body = call.body
+    if isinstance(body, dict) and "serviceDesires" in body:
+        # The table's spelling; its own sample and the Java SDK say serviceDesireds.
+        body = {**body, "serviceDesireds": body["serviceDesires"]}
+    wishes = MODIFY.read(body)["serviceDesireds"]
     row = devices.of_call(platform, call)
     model = models.of_device(platform, row)
     if model is None:
