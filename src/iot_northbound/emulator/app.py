@@ -1,0 +1,267 @@
+"""The northbound side as an ASGI application: bytes in, a kernel request, an answer, bytes out; faults in between."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import json
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from iot_northbound.emulator.durable import DataDirError
+from iot_northbound.emulator.faults import Fault
+from iot_northbound.emulator.journal import redacted
+from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.state.kernel import MALFORMED, Answer, Refusal, Request
+from iot_northbound.emulator.state.routing import ROUTES
+from iot_northbound.serving import CONNECTION, Connection
+
+log = logging.getLogger("iot_northbound.emulator")
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+DEPTH = 100
+"""How deep a JSON body may nest; deeper ones count as malformed."""
+_JSON = b"application/json;charset=UTF-8"
+_GARBAGE = b"\x15\x03\x01\x00\x02\x02\x46 this is not the answer you are looking for \xff\xfe\x00\r\n\r\n"
+
+
+def server_refusal(status: int, message: str) -> bytes:
+    """Return the body of an answer that the server gives before any endpoint is reached, in the platform's shape."""
+    return encode(Refusal(status, "50400", f"The request could not be read: {message}.").answer().body)
+
+
+def encode(value: Any) -> bytes:
+    """Return JSON text in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(body: bytes) -> Any:
+    """Return the JSON value of a body; None for an empty one, MALFORMED for anything that is no sound JSON."""
+    if not body:
+        return None
+    try:
+        value = _DECODER.decode(body.decode("utf-8-sig"))
+        if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
+            return MALFORMED
+        if b"\\u" in body:
+            encode(value)  # half a surrogate pair is valid JSON, yet can be neither stored nor sent on
+    except (ValueError, RecursionError):
+        return MALFORMED
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("beyond the range of numbers")
+    return number
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        depth += 1
+    return depth
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """Return the whole body, or None when the peer has gone."""
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    body: bytes = message["body"]
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message["body"]
+    return body
+
+
+def read_request(scope: dict[str, Any], body: bytes) -> Request:
+    """Return the kernel's request of an ASGI one."""
+    content_type, authorization, app_key = b"", b"", None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value
+        elif name == b"app_key":
+            app_key = value.decode("latin-1")
+        elif name == b"content-type":
+            content_type = value.lower()
+    query = scope["query_string"]
+    is_form = content_type.startswith(b"application/x-www-form-urlencoded")
+    scheme, _, token = authorization.partition(b" ")
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=_pairs(query) if query else {},
+        body=None if is_form else decode(body),
+        form=_pairs(body) if is_form else None,
+        token=token.strip().decode("latin-1") if scheme.lower() == b"bearer" else None,
+        app_key=app_key,
+    )
+
+
+def _pairs(text: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True))
+    except ValueError:  # more fields than parse_qsl will take
+        return {}
+
+
+class NorthboundApp:
+    """Answers the platform's calls."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        body = await read_body(receive)
+        if body is None:
+            return
+        runtime, started = self._runtime, time.perf_counter()
+        request = read_request(scope, body)
+        found = ROUTES.find(request.path)
+        route = found[0].get(request.method) if found else None
+        endpoint = f"{route.method} {route.template}" if route else None
+        fault = runtime.faults.for_call(endpoint or f"{request.method} {request.path}")
+        answer: Answer | None = None
+        sent: bytes | None = b""
+        try:
+            if fault is not None and fault.when == "before" and await self._strike(fault, scope, receive, send):
+                return
+            try:
+                answer = runtime.handle(request)
+                await runtime.settled()
+            except DataDirError as error:
+                log.error("%s", error)
+                answer = Refusal(500, "50252").answer()
+            sent = b"" if answer.body is None else encode(answer.body)
+            if fault is not None and fault.when == "after":
+                await self._strike(fault, scope, receive, send, (answer.status, sent))
+                return
+            await _respond(send, answer.status, sent, _JSON if sent else None)
+        finally:
+            entry = {
+                "kind": "call",
+                "at": runtime.platform.clock.now(),
+                "endpoint": endpoint,
+                "method": request.method,
+                "path": request.path,
+                "status": answer.status if answer is not None else None,
+                "errorCode": _error_code(answer),
+                "requestBytes": len(body),
+                "answerBytes": len(sent or b""),
+                "durationMs": round((time.perf_counter() - started) * 1000, 3),
+                "fault": fault.kind if fault is not None else None,
+            }
+            if runtime.journal.bodies:
+                told = request.body if request.form is None else dict(request.form)
+                entry["request"] = "malformed" if told is MALFORMED else redacted(told)
+                entry["query"] = redacted(dict(request.query))
+                entry["answer"] = redacted(answer.body) if answer is not None else None
+            runtime.journal.note(entry)
+
+    async def _strike(
+        self, fault: Fault, scope: dict[str, Any], receive: Receive, send: Send, whole: tuple[int, bytes] = (200, b"")
+    ) -> bool:
+        """Let a fault do its harm; return whether the call ends with it."""
+        connection: Connection = scope["extensions"][CONNECTION]
+        status, body = whole
+        match fault.kind:
+            case "latency":
+                await self._runtime.pause(fault.pause)
+                return False
+            case "stall":
+                await self._stall(fault.pause, receive)
+                connection.hijack().close()
+            case "reset":
+                connection.reset()
+            case "garbage":
+                _write_and_close(connection, _GARBAGE)
+            case "truncate":
+                _write_and_close(connection, _head(status, len(body)) + body[: len(body) // 2])
+            case "wrong_length":
+                _write_and_close(connection, _head(status, max(0, len(body) + fault.delta)) + body)
+            case "drip":
+                transport = connection.hijack()
+                for byte in _head(status, len(body)) + body:
+                    if transport.is_closing():
+                        break
+                    transport.write(bytes([byte]))
+                    await self._runtime.pause(fault.pause)
+                transport.close()
+            case "answer":
+                is_text = isinstance(fault.body, str)
+                content = b"" if fault.body is None else fault.body.encode() if is_text else encode(fault.body)
+                kind = None if not content else b"text/plain; charset=utf-8" if is_text else _JSON
+                await _respond(send, fault.status, content, kind, fault.headers)
+            case other:
+                raise ValueError(f"a call cannot meet {other!r}")
+        return True
+
+    async def _stall(self, seconds: float, receive: Receive) -> None:
+        gone = asyncio.ensure_future(receive())
+        over = asyncio.ensure_future(self._runtime.pause(seconds))
+        _, pending = await asyncio.wait({gone, over}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+
+
+def _error_code(answer: Answer | None) -> str | None:
+    if answer is None or answer.status < 400 or not isinstance(answer.body, dict):
+        return None
+    return answer.body.get("error_code") or answer.body.get("resultcode")
+
+
+def _head(status: int, length: int) -> bytes:
+    phrase = http.HTTPStatus(status).phrase
+    return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (
+        status,
+        phrase.encode(),
+        _JSON,
+        length,
+    )
+
+
+def _write_and_close(connection: Connection, content: bytes) -> None:
+    transport = connection.hijack()
+    transport.write(content)
+    transport.close()
+
+
+async def _respond(
+    send: Send, status: int, body: bytes, content_type: bytes | None, extra: dict[str, str] | None = None
+) -> None:
+    headers = {b"content-length": str(len(body)).encode()}
+    if content_type is not None:
+        headers[b"content-type"] = content_type
+    if status in (204, 304):
+        del headers[b"content-length"]
+        body = b""
+    for name, value in (extra or {}).items():
+        headers[name.lower().encode("ascii")] = value.encode("ascii")
+    await send({"type": "http.response.start", "status": status, "headers": list(headers.items())})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,182 @@
+"""The control plane over HTTP: a table of operations, and the OpenAPI description made from the same table."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from iot_northbound.emulator.app import Receive, Send, decode, encode, read_body
+from iot_northbound.emulator.control import SEED_AT_ONCE, Control
+from iot_northbound.emulator.control_operations import OPERATIONS, Operation
+from iot_northbound.emulator.control_schema import Invalid, check
+from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.state.kernel import MALFORMED, Refusal
+
+log = logging.getLogger("iot_northbound.emulator")
+
+_LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class ControlApp:
+    """Serves `Control` as JSON over HTTP, with its own description at /openapi.json."""
+
+    def __init__(self, control: Control, runtime: Runtime) -> None:
+        self._control, self._runtime = control, runtime
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        body = await read_body(receive)
+        if body is None:
+            return
+        try:
+            status, answer = await self._serve(scope, body)
+        except Exception:
+            log.exception("the control plane failed at %s %s", scope["method"], scope["path"])
+            status, answer = 500, {"error": "internal error; the emulator's log says more"}
+        content = b"" if answer is None else encode(answer)
+        headers = [(b"content-length", str(len(content)).encode())] if status != 204 else []
+        if content:
+            headers.append((b"content-type", b"application/json"))
+        if status == 405:
+            headers.append((b"allow", ", ".join(sorted(_methods(scope["raw_path"].decode("latin-1")))).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _serve(self, scope: dict[str, Any], body: bytes) -> tuple[int, Any]:
+        # A web page could make a browser on this machine call here by a name of its own; it cannot choose the Host.
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
+        if host.rpartition(":")[0] not in _LOCAL and host not in _LOCAL:
+            return 403, {"error": f"call the control plane as localhost or 127.0.0.1, not as {host!r}"}
+        path = scope["raw_path"].decode("latin-1")
+        if path == "/openapi.json" and scope["method"] == "GET":
+            return 200, description()
+        methods = _methods(path)
+        if not methods:
+            return 404, {"error": f"no operation at {path}; /openapi.json lists them"}
+        if scope["method"] not in methods:
+            return 405, {"error": f"{path} takes {', '.join(sorted(methods))}"}
+        operation, ids = methods[scope["method"]]
+        try:
+            arguments = {**ids, **_query(operation, scope["query_string"]), **_body(operation, body)}
+            return operation.status, await self._act(operation, arguments)
+        except LookupError as error:
+            return 404, {"error": str(error.args[0]) if error.args else "not found"}
+        except Refusal as error:
+            return 400, {"error": error.desc}
+        except ValueError as error:
+            return 400, {"error": str(error)}
+
+    async def _act(self, operation: Operation, arguments: dict[str, Any]) -> Any:
+        method = getattr(Control, operation.name)
+        if operation.name == "seed":
+            return {"devices": await self._seed(**arguments)}
+        action = partial(method.__wrapped__, self._control, **arguments)
+        result = await self._runtime.execute(action, whole=method.whole)
+        return None if operation.status == 204 else result
+
+    async def _seed(self, count: int, **more: Any) -> int:
+        some = Control.seed_some.__wrapped__  # type: ignore[attr-defined]
+        for first in range(0, count, SEED_AT_ONCE):
+            await self._runtime.execute(partial(some, self._control, first, min(SEED_AT_ONCE, count - first), **more))
+            await asyncio.sleep(0)
+        return count
+
+
+def _methods(path: str) -> dict[str, tuple[Operation, dict[str, str]]]:
+    found = {}
+    parts = path.split("/")
+    for one in OPERATIONS:
+        names = one.path.split("/")
+        if len(names) != len(parts):
+            continue
+        ids: dict[str, str] = {}
+        for name, part in zip(names, parts, strict=True):
+            if name.startswith("{") and part:
+                ids[name[1:-1]] = unquote(part)
+            elif name != part:
+                break
+        else:
+            found[one.method] = (one, ids)
+    return found
+
+
+def _query(operation: Operation, text: bytes) -> dict[str, Any]:
+    given = dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True))
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        schema = operation.query.get(name)
+        if schema is None:
+            raise Invalid(f"query.{name} is not known; known: {', '.join(operation.query) or 'none'}")
+        read[name] = value
+        if schema["type"] == "integer":
+            if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 15:
+                raise Invalid(f"query.{name} must be an integer")
+            read[name] = int(value)
+        check(read[name], schema, f"query.{name}")
+    return read
+
+
+def _body(operation: Operation, body: bytes) -> dict[str, Any]:
+    value = decode(body)
+    if value is MALFORMED:
+        raise Invalid("the body is not valid JSON")
+    if operation.body is None:
+        if value is not None:
+            raise Invalid("this operation takes no body")
+        return {}
+    value = {} if value is None else value
+    check(value, operation.body)
+    return dict(value)
+
+
+def description() -> dict[str, Any]:
+    """Return the OpenAPI description of the control plane."""
+    error = {"$ref": "#/components/schemas/Error"}
+    paths: dict[str, dict[str, Any]] = {}
+    for one in OPERATIONS:
+        answers: dict[str, Any] = {str(one.status): {"description": "Done."}}
+        if one.status != 204:
+            answers[str(one.status)]["content"] = {"application/json": {"schema": one.answer}}
+        answers["400"] = _error_answer("Something given is wrong; the text says what.", error)
+        if "{" in one.path or one.may_miss:
+            answers["404"] = _error_answer("What is named is not there.", error)
+        names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
+        told: dict[str, Any] = {
+            "operationId": one.name,
+            "summary": (getattr(Control, one.name).__doc__ or "").partition("\n")[0],
+            "parameters": [
+                *[
+                    {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+                    for name in names
+                ],
+                *[{"name": name, "in": "query", "schema": schema} for name, schema in one.query.items()],
+            ],
+            "responses": answers,
+        }
+        if one.body is not None:
+            told["requestBody"] = {
+                "required": bool(one.body.get("required")),
+                "content": {"application/json": {"schema": one.body}},
+            }
+        paths.setdefault(one.path, {})[one.method.lower()] = told
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "iot-northbound emulator: control plane", "version": "1"},
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
+        },
+    }
+
+
+def _error_answer(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+__all__ = ["ControlApp", "description"]

@@ -1,0 +1,155 @@
+"""What the control plane offers over HTTP: an operation is a method of `Control`, a path, and schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from iot_northbound.emulator.control_schema import (
+    ANY_OBJECT,
+    BOOLEAN,
+    Schema,
+    nullable,
+    number,
+    one_of,
+    record,
+    text,
+)
+from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
+from iot_northbound.emulator.state.scripted import ANSWERS
+from iot_northbound.emulator.state.transitions import MODES
+
+_ROWS: Schema = {"type": "array", "items": ANY_OBJECT}
+_SECONDS = number(0, 10 * 365 * 86_400)
+_WHOLE = number(1, 1_000_000_000, whole=True)
+_EPOCH = number(0, 4_000_000_000)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation; `name` is the method of `Control`, whose docstring tells what it does."""
+
+    method: str
+    path: str
+    name: str
+    body: Schema | None = None
+    query: Mapping[str, Schema] = field(default_factory=dict)
+    status: int = 200
+    answer: Schema = field(default_factory=lambda: ANY_OBJECT)
+    may_miss: bool = False
+
+
+_FAULT = record(
+    {"kind": one_of(*CALL_KINDS, *PUSH_KINDS)},
+    endpoint=text(0),
+    notify_type=text(0),
+    url=text(0),
+    count=nullable(number(1, 1_000_000_000, whole=True)),
+    probability=number(0, 1),
+    when=one_of("before", "after"),
+    seconds=nullable(number(0, 86_400)),
+    status=number(200, 599, whole=True),
+    body={"description": "Any JSON; text goes out as it is."},
+    headers=ANY_OBJECT,
+    delta=number(-1_000_000, 1_000_000, whole=True),
+)
+_SETTINGS = record(
+    token_lifetime=_WHOLE,
+    refresh_token_lifetime=_WHOLE,
+    flow_control=BOOLEAN,
+    calls_a_minute=_WHOLE,
+    verify_timeout=_WHOLE,
+    abnormal_after=nullable(_SECONDS),
+    offline_after=nullable(_SECONDS),
+    device_limit=nullable(_WHOLE),
+    nonsecure_device_limit=nullable(_WHOLE),
+    frozen_device_limit=nullable(_WHOLE),
+    license_limit=nullable(_WHOLE),
+    history_days=number(1, 10_000, whole=True),
+    history_rows_a_device=_WHOLE,
+    transitions=one_of(*MODES),
+    transition_delay=_SECONDS,
+)
+_SCRIPT = record(
+    answer=one_of(*ANSWERS),
+    after=_SECONDS,
+    acknowledge=BOOLEAN,
+    acknowledge_after=_SECONDS,
+    asleep=BOOLEAN,
+    result=nullable(ANY_OBJECT),
+    report_every=nullable(number(0.001, 10 * 365 * 86_400)),
+    report=nullable(ANY_OBJECT),
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/health", "health"),
+    Operation("POST", "/reset", "reset", status=204),
+    Operation("GET", "/settings", "settings"),
+    Operation("PATCH", "/settings", "change_settings", _SETTINGS),
+    Operation("PUT", "/ids", "seed_ids", record({"seed": nullable(text())}), status=204),
+    Operation(
+        "POST", "/seed", "seed",
+        record({"count": number(1, 1_000_000, whole=True)}, app_id=text(), prefix=text(1, 40), product_id=text()),
+        may_miss=True,
+    ),
+    Operation("GET", "/snapshots", "snapshots", answer={"type": "array", "items": text()}),
+    Operation("PUT", "/snapshots/{name}", "snapshot", status=204),
+    Operation("POST", "/snapshots/{name}/restore", "restore", status=204),
+    Operation("GET", "/clock", "clock"),
+    Operation("POST", "/clock/freeze", "freeze", record(at=nullable(_EPOCH)), status=204),
+    Operation("POST", "/clock/advance", "advance", record({"seconds": _SECONDS}), status=204),
+    Operation("POST", "/clock/thaw", "thaw", status=204),
+    Operation("GET", "/steps", "held_steps", answer=_ROWS),
+    Operation(
+        "POST", "/steps/release", "release",
+        record(count=nullable(_WHOLE), kind=nullable(text())), answer=_ROWS,
+    ),
+    Operation("GET", "/faults", "faults", answer=_ROWS),
+    Operation("POST", "/faults", "add_fault", _FAULT, status=201),
+    Operation("DELETE", "/faults", "clear_faults", status=204),
+    Operation(
+        "PUT", "/faults/dice", "seed_faults",
+        record({"seed": number(0, 2**53, whole=True)}), status=204,
+    ),
+    Operation("DELETE", "/faults/{fault_id}", "remove_fault", status=204),
+    Operation(
+        "GET", "/journal", "journal", answer=_ROWS,
+        query={
+            "kind": one_of("call", "push"),
+            "endpoint": text(),
+            "since": number(0, 10**15, whole=True),
+            "limit": number(1, 10_000, whole=True),
+        },
+    ),
+    Operation("DELETE", "/journal", "clear_journal", record(bodies=BOOLEAN), status=204),
+    Operation("GET", "/pushes", "pushes"),
+    Operation("POST", "/applications", "add_application", record(app_id=text(), secret=text()), status=201),
+    Operation("DELETE", "/applications/{app_id}", "remove_application", status=204),
+    Operation(
+        "PUT", "/applications/{owner}/guests/{guest}", "authorise",
+        record(allowed=BOOLEAN), status=204,
+    ),
+    Operation(
+        "PUT", "/applications/{app_id}/frozen", "freeze_application",
+        record(frozen=BOOLEAN), status=204,
+    ),
+    Operation(
+        "POST", "/models", "add_model", record({"model": ANY_OBJECT}, app_id=text()),
+        status=201, may_miss=True,
+    ),
+    Operation(
+        "POST", "/packages", "add_package", record({"package": ANY_OBJECT}, app_id=text()),
+        status=201, may_miss=True,
+    ),
+    Operation(
+        "POST", "/devices/{device_id}/reports", "report",
+        record({"service_id": text(), "data": ANY_OBJECT}, event_time=nullable(text(16, 19))), status=204,
+    ),
+    Operation("POST", "/devices/{device_id}/activate", "activate", status=204),
+    Operation("PUT", "/devices/{device_id}/online", "set_online", record(online=BOOLEAN), status=204),
+    Operation("PUT", "/devices/{device_id}/script", "script", _SCRIPT),
+    Operation("DELETE", "/devices/{device_id}/script", "unscript", status=204),
+    Operation(
+        "POST", "/devices/{gateway_id}/devices", "add_sub_device", record({"node_id": text()}, name=text()), status=201
+    ),
+)  # fmt: skip

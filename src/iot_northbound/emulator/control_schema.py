@@ -1,0 +1,104 @@
+"""The control plane's bodies: JSON Schema for its description, and the check of what comes in, from the same value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+_TYPES: Mapping[str, Any] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "null": lambda value: value is None,
+}
+
+
+class Invalid(ValueError):
+    """A value does not fit its schema; the text names the place and the rule."""
+
+
+def text(low: int = 1, high: int = 256, **more: Any) -> Schema:
+    """Return the schema of a string."""
+    return {"type": "string", "minLength": low, "maxLength": high, **more}
+
+
+def one_of(*values: str) -> Schema:
+    """Return the schema of one of these strings."""
+    return {"type": "string", "enum": list(values)}
+
+
+def number(low: float, high: float, *, whole: bool = False) -> Schema:
+    """Return the schema of a number."""
+    return {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
+
+
+def nullable(schema: Schema) -> Schema:
+    """Return the schema that allows null as well."""
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*kinds, "null"]}
+
+
+def record(required: Mapping[str, Schema] | None = None, **optional: Schema) -> Schema:
+    """Return the schema of an object with these fields and no others."""
+    required = required or {}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {**required, **optional},
+        "additionalProperties": False,
+    }
+    if required:
+        schema["required"] = list(required)
+    return schema
+
+
+ANY_OBJECT: Schema = {"type": "object"}
+BOOLEAN: Schema = {"type": "boolean"}
+
+
+def check(value: Any, schema: Schema, where: str = "body") -> None:
+    """Hold a JSON value against a schema made with the functions above.
+
+    Raises:
+        Invalid: It does not fit.
+    """
+    kinds = schema.get("type")
+    if kinds is not None:
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        if not any(_TYPES[kind](value) for kind in kinds):
+            raise Invalid(f"{where} must be {' or '.join(kinds)}")
+    if "enum" in schema and value is not None and value not in schema["enum"]:
+        raise Invalid(f"{where} must be one of {', '.join(map(str, schema['enum']))}")
+    if isinstance(value, str):
+        _check_text(value, schema, where)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+            raise Invalid(f"{where} must be from {schema['minimum']} to {schema['maximum']}")
+    elif isinstance(value, dict):
+        _check_object(value, schema, where)
+    elif isinstance(value, list) and "items" in schema:
+        for position, item in enumerate(value):
+            check(item, schema["items"], f"{where}[{position}]")
+
+
+def _check_text(value: str, schema: Schema, where: str) -> None:
+    low, high = schema.get("minLength", 0), schema.get("maxLength", len(value))
+    if not low <= len(value) <= high:
+        raise Invalid(f"{where} must have {low} to {high} characters")
+
+
+def _check_object(value: dict[str, Any], schema: Schema, where: str) -> None:
+    for name in schema.get("required", ()):
+        if name not in value:
+            raise Invalid(f"{where}.{name} is missing")
+    properties = schema.get("properties", {})
+    for name, inner in value.items():
+        if name in properties:
+            check(inner, properties[name], f"{where}.{name}")
+        elif schema.get("additionalProperties") is False:
+            known = ", ".join(properties) or "none"
+            raise Invalid(f"{where}.{name} is not known; known fields: {known}")

@@ -1,0 +1,175 @@
+"""What the listeners, the timers, the pushes and the control plane of one emulator share, on one event loop.
+
+The platform's rules are synchronous: whoever wants something of them does it on the loop, in one go, and then waits in
+`settled` until it is durable before telling anyone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from iot_northbound.emulator.durable import DataDirError, Durable
+from iot_northbound.emulator.faults import FaultPlan
+from iot_northbound.emulator.journal import Journal
+from iot_northbound.emulator.push_client import PushClient
+from iot_northbound.emulator.push_sender import PushSender
+from iot_northbound.emulator.state.kernel import Answer, Platform, Refusal, Request, Settings
+
+log = logging.getLogger("iot_northbound.emulator")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SETTINGS = "settings"
+"""The row of the platform's own table in which settings that were changed while running are kept."""
+
+
+class Runtime:
+    """One running platform.
+
+    Args:
+        settings: The platform's settings; what was changed while it ran with this data directory goes before them.
+        callback_context: Checks the receivers' certificates, and may hold the platform's own.
+        data_dir: Where the state is kept; None keeps it in memory.
+
+    Raises:
+        DataDirError: The data directory cannot be used.
+    """
+
+    def __init__(self, settings: Settings, callback_context: ssl.SSLContext, data_dir: Path | None = None) -> None:
+        self.platform = Platform(settings)
+        self.durable = None if data_dir is None else Durable(data_dir)
+        if self.durable is not None:
+            self._go_on(self.durable)
+        self.journal = Journal()
+        self.faults = FaultPlan()
+        self.pushes = PushSender(
+            self.platform, PushClient(callback_context), self.journal, self.faults, self.settled, self.noted
+        )
+        self.closing = asyncio.Event()
+        self._timers_changed = asyncio.Event()
+        self._timer_due: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._tasks = [self._loop.create_task(work) for work in (self._run_timers(), self.pushes.run())]
+
+    def _go_on(self, durable: Durable) -> None:
+        rows = list(durable.rows())
+        if rows:
+            # What the platform ships stands in the stored state already, as it was changed since.
+            self.platform.restore({})
+            self.platform.take_changes()
+            self.platform.load(rows)
+        for name, value in (self.platform.meta.get(SETTINGS) or {}).items():
+            setattr(self.platform.settings, name, value)
+
+    # --- doing something ---
+
+    def handle(self, request: Request) -> Answer:
+        """Let the platform answer a call; `settled` before the answer goes out."""
+        answer = self.platform.handle(request)
+        self.noted()
+        return answer
+
+    def noted(self) -> None:
+        """Hand what changed to durability, to the timers and to the pushes."""
+        changes = self.platform.take_changes()
+        if not changes:
+            return
+        if self.durable is not None:
+            self.durable.take(changes)
+        due = self.platform.next_due()
+        if due is not None and (self._timer_due is None or due < self._timer_due):
+            self._timers_changed.set()
+        if any(change[0] in ("pushes", "push_destinations") for change in changes):
+            self.pushes.wake()
+
+    async def settled(self) -> None:
+        """Return once everything done so far would survive a crash.
+
+        Raises:
+            DataDirError: The disk failed.
+        """
+        if self.durable is not None:
+            await self.durable.settled()
+
+    async def execute(self, action: Callable[[], R], *, whole: bool = True) -> R:
+        """Run an action on the state and return when what it did is durable.
+
+        Args:
+            action: Synchronous.
+            whole: Undo all of it when it raises; False for one that consists of pieces of work of its own.
+        """
+        try:
+            result: R = self.platform.work(action) if whole else action()
+        finally:
+            self.noted()
+            self.clock_changed()
+        await self.settled()
+        return result
+
+    def from_any_thread(self, action: Callable[[], R], *, whole: bool = True) -> R:
+        """`execute` for callers on other threads.
+
+        Raises:
+            RuntimeError: Called on the loop's own thread, or after the end.
+        """
+        if threading.get_ident() == self._thread:
+            raise RuntimeError("this would wait for itself: on the emulator's own loop await Runtime.execute instead")
+        if self.closing.is_set():
+            raise RuntimeError("the emulator is not running")
+        return asyncio.run_coroutine_threadsafe(self.execute(action, whole=whole), self._loop).result()
+
+    def clock_changed(self) -> None:
+        """Look at what is due anew: the clock may have been frozen, moved or set free."""
+        self._timers_changed.set()
+        self.pushes.wake()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, but not beyond the emulator's end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()
+
+    # --- time and end ---
+
+    async def _run_timers(self) -> None:
+        while True:
+            self._timers_changed.clear()
+            self.platform.run_due()
+            self.noted()
+            self._timer_due = self.platform.next_due()
+            clock = self.platform.clock
+            wait = None if self._timer_due is None or clock.frozen else self._timer_due - clock.now()
+            if wait is not None and wait <= 0:
+                await asyncio.sleep(0)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._timers_changed.wait()
+
+    async def aclose(self) -> None:
+        """Stop timers and pushes, write what is pending; the listeners are closed before."""
+        self.closing.set()
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("the emulator's background work had failed", exc_info=result)
+        await self.pushes.aclose()
+        if self.durable is not None:
+            self.noted()
+            await asyncio.to_thread(self.durable.close)
+
+
+def internal_error(error: DataDirError) -> Answer:
+    """Return the answer for a call whose work could not be made durable."""
+    log.error("%s", error)
+    return Refusal(500, "50252").answer()

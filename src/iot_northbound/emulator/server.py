@@ -1,0 +1,186 @@
+"""`Emulator`: the whole platform in this process or as a command, with its listeners, its home and its control."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+from iot_northbound.emulator import certificates
+from iot_northbound.emulator.app import NorthboundApp, server_refusal
+from iot_northbound.emulator.control import Control
+from iot_northbound.emulator.control_api import ControlApp
+from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.state import auth
+from iot_northbound.emulator.state.kernel import Settings
+from iot_northbound.serving import GuardedServer, Limits, LoopService
+
+
+class Emulator(LoopService):
+    """A platform to test against: `with Emulator(port=0, folder=tmp) as platform: …`.
+
+    It runs on a thread of its own (`start`/`stop` or the context manager) or in the foreground (`serve_forever`).
+    Several may run side by side; those that share a folder share the application and the certificates, and the
+    profile there names the one started last.
+
+    Args:
+        host: Address of the northbound side. For one beyond this machine the certificate's names do not fit.
+        port: Port of the northbound side; 0 takes a free one.
+        control_port: Port of the control plane, on 127.0.0.1 only; 0 takes a free one, None goes without.
+        folder: Where certificates, application and profile stand; see `certificates.default_folder`.
+        data_dir: Where the state is kept; None keeps it in memory.
+        callback_ca: CA file (PEM) that receivers' certificates are checked against; None takes the emulator's own.
+        callback_certificate: Certificate and key file (PEM) shown to receivers; None shows the emulator's own.
+        limits: What one peer may take.
+        settings: The platform's settings by name, as in `state.kernel.Settings`: `token_lifetime`, `flow_control`,
+            `calls_a_minute`, `transitions`, …
+
+    Raises:
+        TypeError: A setting is unknown.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        control_port: int | None = 0,
+        folder: Path | str | None = None,
+        data_dir: Path | str | None = None,
+        callback_ca: Path | str | None = None,
+        callback_certificate: tuple[Path | str, Path | str] | None = None,
+        limits: Limits | None = None,
+        **settings: Any,
+    ) -> None:
+        known = {one.name for one in fields(Settings)}
+        if unknown := sorted(set(settings) - known):
+            raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        self._given = settings
+        self._host, self._port, self._control_port = host, port, control_port
+        self._folder = Path(folder) if folder is not None else certificates.default_folder()
+        self._data_dir = Path(data_dir) if data_dir is not None else None
+        self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
+        self._limits = limits or Limits(stop_grace=3.0)
+        self._runtime: Runtime | None = None
+        self._servers: list[GuardedServer] = []
+        self.home: certificates.Home
+        """The folder with the certificates and the profile; there once the emulator has started."""
+
+    # --- what a test or an application wants to know ---
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the northbound side."""
+        return self._host, self._port
+
+    @property
+    def base_url(self) -> str:
+        """Address of the northbound side as a URL without a path."""
+        return f"https://{_in_url(self._host)}:{self._port}"
+
+    @property
+    def control_url(self) -> str | None:
+        """Address of the control plane, or None without one."""
+        return None if self._control_port is None else f"http://127.0.0.1:{self._control_port}"
+
+    @property
+    def profile_path(self) -> Path:
+        """The TOML profile a client can be made from."""
+        return self.home.profile
+
+    @property
+    def app_id(self) -> str:
+        """Id of the application that was made at the first start."""
+        return self.home.app_id
+
+    @property
+    def secret(self) -> str:
+        """Secret of that application."""
+        return self.home.secret
+
+    @property
+    def control(self) -> Control:
+        """The control plane as an object, for any thread but the emulator's own."""
+        if self._runtime is None:
+            raise RuntimeError("the emulator is not running")
+        return self._control
+
+    def __repr__(self) -> str:
+        return f"<Emulator {self.base_url} {'running' if self._runtime else 'stopped'}>"
+
+    # --- coming up and going down ---
+
+    def start(self) -> Self:
+        """Run on a background thread; return when calls are answered.
+
+        Raises:
+            BindError: A port cannot be had.
+            DataDirError: The data directory cannot be used.
+        """
+        return super().start()
+
+    async def open(self) -> None:
+        """Come up on the running loop; return when calls are answered."""
+        self.home = certificates.prepare(self._folder)
+        northbound = GuardedServer(
+            self._serve_northbound,
+            self._host,
+            self._port,
+            ssl_context=self.home.server_context(),
+            limits=self._limits,
+            refusal=server_refusal,
+        )
+        self._servers = [northbound]
+        _, self._port = northbound.bind()  # before any state is touched: a taken port is the likeliest mistake
+        if self._control_port is not None:
+            control = GuardedServer(self._serve_control, "127.0.0.1", self._control_port, limits=self._limits)
+            self._servers.append(control)
+            _, self._control_port = control.bind()
+        runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
+        self._runtime = runtime
+        await runtime.execute(lambda: auth.add_application(runtime.platform, self.home.app_id, self.home.secret))
+        self._control = Control(runtime, self._facts)
+        self._northbound_app = NorthboundApp(runtime)
+        self._control_app = ControlApp(self._control, runtime)
+        self.home.write_profile("127.0.0.1" if self._host in ("0.0.0.0", "") else self._host, self._port)  # noqa: S104
+        for server in self._servers:
+            await server.open()
+
+    async def aclose(self) -> None:
+        """Answer what was taken, write what is pending, close everything."""
+        if self._runtime is not None:
+            self._runtime.closing.set()
+        for server in self._servers:
+            await server.aclose()
+        self._servers = []
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            await runtime.aclose()
+
+    async def _serve_northbound(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await self._northbound_app(scope, receive, send)
+
+    async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await self._control_app(scope, receive, send)
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {"base_url": self.base_url, "control_url": self.control_url, "app_id": self.app_id}
+
+    def _callback_context(self) -> ssl.SSLContext:
+        ca = Path(self._callback_ca) if self._callback_ca is not None else self.home.ca
+        own = (self.home.folder / "client.pem", self.home.folder / "client.key")
+        certificate, key = self._callback_certificate or own
+        try:
+            context = ssl.create_default_context(cafile=str(ca))
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ValueError(
+                f"the callbacks' TLS cannot be set up from {ca}, {certificate} and {key}: {error}"
+            ) from error
+        return context
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
