@@ -83,7 +83,8 @@ class Connection(HttpToolsProtocol):
     @property
     def busy(self) -> bool:
         """Whether a request is being received or answered."""
-        return self._phase != "idle" or (self.cycle is not None and not self.cycle.response_complete)
+        cycle = self.cycle
+        return self._phase != "idle" or not (cycle is None or cycle.response_complete or cycle.disconnected)
 
     # What an application may do with it
 

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from iot_northbound.emulator.durable import DataDirError
+from iot_northbound.emulator.server import Emulator
+from iot_northbound.serving import BindError
+
+from .conftest import Wire
+
+
+def test_a_call_is_answered_within_300_ms_of_the_start(home_folder: Path) -> None:
+    Emulator(folder=home_folder).start().stop()  # what is imported once is not measured
+    spans = []
+    for _ in range(5):
+        started = time.perf_counter()
+        with Emulator(folder=home_folder) as emulator:
+            Wire(emulator).login()
+            spans.append(time.perf_counter() - started)
+    assert min(spans) < 0.3
+
+
+def test_login_and_calls_work_over_mutual_tls(wire: Wire) -> None:
+    device_id = wire.register("node-1")
+    assert wire.devices() == [device_id]
+
+
+def test_a_client_without_a_certificate_is_turned_away(emulator: Emulator) -> None:
+    context = ssl.create_default_context(cafile=str(emulator.home.ca))
+    answer = b""
+    with (
+        contextlib.suppress(OSError),  # TLS 1.3 tells the client only at its first read
+        socket.create_connection(emulator.address, timeout=5) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as peer,
+    ):
+        peer.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = peer.recv(10)
+    assert answer == b""
+
+
+def test_several_emulators_run_side_by_side_apart_from_one_another(home_folder: Path) -> None:
+    with Emulator(folder=home_folder) as one, Emulator(folder=home_folder) as other:
+        Wire(one).login().register("node-1")
+        assert len(Wire(one).login().devices()) == 1
+        assert Wire(other).login().devices() == []
+
+
+def test_a_taken_port_is_told_at_once_and_leaves_nothing_running(emulator: Emulator, home_folder: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(BindError, match="another program listens"):
+        Emulator(port=emulator.address[1], folder=home_folder).start()
+    with pytest.raises(BindError, match="another program listens"):
+        Emulator(control_port=int((emulator.control_url or "").rpartition(":")[2]), folder=home_folder).start()
+    assert threading.active_count() == before
+
+
+def test_an_unknown_setting_is_refused(home_folder: Path) -> None:
+    with pytest.raises(TypeError, match="unknown setting 'token_life'"):
+        Emulator(folder=home_folder, token_life=5)
+
+
+def test_callback_files_that_cannot_be_used_are_told_at_the_start(home_folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"callbacks' TLS.*missing\.pem"):
+        Emulator(folder=home_folder, callback_ca="missing.pem").start()
+
+
+def test_the_secret_stands_in_no_repr(emulator: Emulator) -> None:
+    assert emulator.secret not in repr(emulator)
+    assert emulator.secret not in repr(emulator.home)
+
+
+def test_stopped_it_says_so_and_can_start_again(home_folder: Path) -> None:
+    emulator = Emulator(folder=home_folder)
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = emulator.control
+    with emulator:
+        first = emulator.address
+        control = emulator.control
+    with pytest.raises(RuntimeError, match="not running"):
+        control.health()
+    with emulator:
+        assert emulator.address == first
+        Wire(emulator).login()
+
+
+def test_without_a_control_port_there_is_none(home_folder: Path) -> None:
+    with Emulator(folder=home_folder, control_port=None) as emulator:
+        assert emulator.control_url is None
+        assert emulator.control.health()["status"] == "ok"
+
+
+def test_the_control_plane_is_not_on_the_northbound_side(wire: Wire) -> None:
+    status, answer = wire.call("GET", "/health")
+    assert status == 404
+    assert set(answer) == {"error_code", "error_desc"}
+
+
+def test_a_second_emulator_on_one_data_directory_is_refused(home_folder: Path, tmp_path: Path) -> None:
+    with (
+        Emulator(folder=home_folder, data_dir=tmp_path),
+        pytest.raises(DataDirError, match="in use by another emulator"),
+    ):
+        Emulator(folder=home_folder, data_dir=tmp_path).start()
+    with Emulator(folder=home_folder, data_dir=tmp_path) as again:
+        Wire(again).login()
+
+
+def test_a_restart_goes_on_where_it_stood(home_folder: Path, tmp_path: Path) -> None:
+    with Emulator(folder=home_folder, data_dir=tmp_path) as first:
+        wire = Wire(first).login()
+        kept, gone = wire.register("kept"), wire.register("gone")
+        assert wire.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{gone}")[0] == 204
+        status, answer = wire.call(
+            "POST", "/iocm/app/reg/v1.1.0/deviceCredentials", {"nodeId": "pending", "timeout": 100}
+        )
+        assert status == 200, answer
+        first.control.freeze()
+        first.control.advance(50)
+        first.control.change_settings(transitions="manual")
+        now = first.control.clock()["now"]
+    with Emulator(folder=home_folder, data_dir=tmp_path) as second:
+        assert second.control.clock() == {**second.control.clock(), "now": now, "frozen": True}
+        assert second.control.settings()["transitions"] == "manual"
+        again = Wire(second)
+        again.headers = wire.headers  # the token is still good
+        assert set(again.devices()) == {kept, answer["deviceId"]}
+        second.control.advance(51)  # the registration's timer was kept too
+        assert again.devices() == [kept]
