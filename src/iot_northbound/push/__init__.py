@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         InboxInUseError,
         InboxLimits,
         InboxStats,
+        MessageGoneError,
     )
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
@@ -39,6 +40,7 @@ _ROOMS = {
     "InboxInUseError": "inbox",
     "InboxLimits": "inbox",
     "InboxStats": "inbox",
+    "MessageGoneError": "inbox",
     "MemoryInbox": "memory_inbox",
     "Message": "parse",
     "Metrics": "metrics",
@@ -80,6 +82,7 @@ __all__ = [
     "InboxStats",
     "MemoryInbox",
     "Message",
+    "MessageGoneError",
     "Metrics",
     "Peer",
     "PushMessageReceiver",

@@ -70,7 +70,8 @@ def _read(message: Message) -> tuple[Any, str | None]:
             return None, "it has neither a notifyType nor a commandId"
         return None, f"its notifyType {message.kind!r} is none the reference knows"
     try:
-        return wire.structure(message.raw, cls), None
+        if "notifyType" in message.raw or message.kind == COMMAND_STATUS:
+            return wire.structure(message.raw, cls), None
     except wire.ShapeError:
         pass
     try:

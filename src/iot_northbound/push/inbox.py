@@ -29,6 +29,10 @@ class InboxInUseError(InboxError):
     """Another process, or another receiver of this one, works on the same inbox."""
 
 
+class MessageGoneError(InboxError):
+    """A message is no longer there: a handler of an earlier start finished it meanwhile."""
+
+
 @attrs.frozen
 class InboxLimits:
     """When an inbox is full; a full one refuses (503), so that the platform keeps the message.
@@ -100,15 +104,19 @@ class Inbox(Protocol):
         ...
 
     def get(self, message_id: int) -> Message:
-        """Return a waiting message."""
+        """Return a waiting message.
+
+        Raises:
+            MessageGoneError: it is not there any more.
+        """
         ...
 
     def done(self, message_id: int) -> None:
-        """Let go of a message that was handled. May be carried out a moment later."""
+        """Let go of a message that was handled, if it is there. May be carried out a moment later."""
         ...
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
-        """Set a waiting message aside as a dead letter."""
+        """Set a waiting message aside as a dead letter, if it is there."""
         ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
@@ -159,13 +167,19 @@ class Ledger:
         self.waiting[message_id] = (received_at, size)
         self.size += size
 
-    def remove(self, message_id: int) -> None:
-        """Count a waiting message out."""
-        self.size -= self.waiting.pop(message_id)[1]
+    def remove(self, message_id: int) -> bool:
+        """Count a waiting message out; return whether it was there."""
+        found = self.waiting.pop(message_id, None)
+        if found is not None:
+            self.size -= found[1]
+        return found is not None
 
-    def bury(self, message_id: int) -> None:
-        """Count a waiting message as a dead letter."""
-        self.dead[message_id] = self.waiting.pop(message_id)[1]
+    def bury(self, message_id: int) -> bool:
+        """Count a waiting message as a dead letter; return whether it was there."""
+        found = self.waiting.pop(message_id, None)
+        if found is not None:
+            self.dead[message_id] = found[1]
+        return found is not None
 
     def revive(self, message_id: int, new_id: int, now: float) -> None:
         """Count a dead letter as waiting from now on, under a new id at the end."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.push.duplicates import Duplicates, Seen
-from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
+from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger, MessageGoneError
 from iot_northbound.push.parse import Message
 
 
@@ -74,24 +74,32 @@ class MemoryInbox:
             self._deliver(self._last_id, message.device)
 
     def get(self, message_id: int) -> Message:
-        """Return a waiting message."""
-        return self._messages[message_id]
+        """Return a waiting message.
+
+        Raises:
+            MessageGoneError: it is not there any more.
+        """
+        try:
+            return self._messages[message_id]
+        except KeyError:
+            raise MessageGoneError(f"message {message_id} is no longer in the inbox") from None
 
     def done(self, message_id: int) -> None:
-        """Let go of a message that was handled."""
+        """Let go of a message that was handled, if it is there."""
         with self._lock:
-            del self._messages[message_id]
-            self._ledger.remove(message_id)
+            if self._ledger.remove(message_id):
+                del self._messages[message_id]
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
-        """Set a waiting message aside as a dead letter."""
+        """Set a waiting message aside as a dead letter, if it is there."""
         with self._lock:
+            if not self._ledger.bury(message_id):
+                return
             message = self._messages[message_id]
             received = datetime.fromtimestamp(message.received_at, UTC)
             self._dead[message_id] = DeadLetter(
                 message_id, message.kind, message.device, received, attempts, error, message.text
             )
-            self._ledger.bury(message_id)
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from iot_northbound.push.inbox import InboxError, InboxInUseError
+from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
 
 _VERSION = 1
 _TABLES = """
@@ -98,8 +98,6 @@ class InboxFile:
         self._reading = threading.Lock()
         self._open: list[sqlite3.Connection] = []
         try:
-            # Only its owner may read the devices' data; SQLite gives the log beside it the same rights.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._own(Path(f"{path}-owner"))
             self._write = self._connect(path)
             self._prepare()
@@ -111,17 +109,17 @@ class InboxFile:
             self.close()
             raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
 
-    def _connect(self, path: Path) -> sqlite3.Connection:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    def _connect(self, path: Path, timeout: float = 10.0) -> sqlite3.Connection:
+        # Only its owner may read the devices' data; SQLite gives the log beside a file the same rights.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=timeout)
         self._open.append(connection)
         return connection
 
     def _own(self, path: Path) -> None:
         """Hold a lock that ends with this process, however it ends: an open transaction on a file of its own."""
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-        self._open.append(connection)
         try:
-            connection.execute("BEGIN EXCLUSIVE")
+            self._connect(path, timeout=0).execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             raise InboxInUseError(
                 f"{path.with_name(path.name.removesuffix('-owner'))} is in use by another receiver ({error}): "
@@ -165,11 +163,15 @@ class InboxFile:
         return int(row[0]) if row else 0
 
     def body(self, message_id: int) -> tuple[bytes, float]:
-        """Return body and time of arrival of a message."""
+        """Return body and time of arrival of a message.
+
+        Raises:
+            MessageGoneError: there is no such message.
+        """
         with self._reading:
             row = self._read.execute("SELECT body, received_at FROM messages WHERE id = ?", (message_id,)).fetchone()
         if row is None:
-            raise InboxError(f"message {message_id} is no longer in the inbox")
+            raise MessageGoneError(f"message {message_id} is no longer in the inbox")
         return row[0], row[1]
 
     def dead_letters(self, limit: int) -> list[tuple[int, str, str, float, int, str, bytes]]:

@@ -164,7 +164,11 @@ class SqliteInbox:
         return future
 
     def get(self, message_id: int) -> Message:
-        """Return a waiting message, from memory where it came lately."""
+        """Return a waiting message, from memory where it came lately.
+
+        Raises:
+            MessageGoneError: it is not there any more.
+        """
         with self._changed:
             message = self._fresh.pop(message_id, None)
             if message is not None:
@@ -175,16 +179,19 @@ class SqliteInbox:
         return parse(body, received_at)
 
     def done(self, message_id: int) -> None:
-        """Let go of a message that was handled, with the next transaction."""
+        """Let go of a message that was handled, if it is there, with the next transaction."""
         with self._changed:
-            self._ledger.remove(message_id)
-        self._add(_Done(message_id))
+            if self._file is not None and self._ledger.remove(message_id):
+                self._work.append(_Done(message_id))
+                self._changed.notify()
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
-        """Set a waiting message aside as a dead letter, with the next transaction."""
+        """Set a waiting message aside as a dead letter, if it is there, with the next transaction."""
+        told = error.encode("utf-8", "backslashreplace").decode()
         with self._changed:
-            self._ledger.bury(message_id)
-        self._add(_Bury(message_id, attempts, error.encode("utf-8", "backslashreplace").decode()))
+            if self._file is not None and self._ledger.bury(message_id):
+                self._work.append(_Bury(message_id, attempts, told))
+                self._changed.notify()
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""
@@ -219,7 +226,9 @@ class SqliteInbox:
             self._changed.notify()
         writer.join()
         self._opened().close()
-        self._file = self._writer = None
+        with self._changed:
+            self._file = self._writer = None
+            self._work.clear()
         self._fresh.clear()
         self._fresh_characters = 0
 
@@ -227,11 +236,6 @@ class SqliteInbox:
         if self._file is None:
             raise InboxError("the inbox is closed; start the receiver first")
         return self._file
-
-    def _add(self, work: _Work) -> None:
-        with self._changed:
-            self._work.append(work)
-            self._changed.notify()
 
     def _revive(self, ids: list[int] | None, *, delete: bool) -> int:
         with self._changed:

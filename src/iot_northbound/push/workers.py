@@ -12,7 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.push.inbox import Inbox, InboxError
+from iot_northbound.push.inbox import Inbox, MessageGoneError
 from iot_northbound.push.metrics import Counters
 from iot_northbound.push.parse import Message, NotAMessageError
 from iot_northbound.push.retry import HandlerRetry
@@ -170,15 +170,17 @@ class Workers:
         if delivery is None:
             try:
                 delivery = Delivery(message_id, self._inbox.get(message_id))
+            except MessageGoneError:
+                return None
             except NotAMessageError as error:  # written by another version, or by hand
                 self._inbox.bury(message_id, 0, str(error))
                 return None
         delivery.attempt += 1
         failure = self._handle(delivery)
         if self._abandoned:
-            # Stopped while the handler ran. A durable inbox may be closed by now, and will bring the message again.
+            # Stopped while the handler ran: a durable inbox may be closed by now, and then brings the message again.
             if failure is None:
-                self._let_go(message_id)
+                self._inbox.done(message_id)
             return None
         if failure is None:
             self._inbox.done(message_id)
@@ -199,9 +201,3 @@ class Workers:
             self._inbox.bury(message_id, delivery.attempt, f"{type(failure).__name__}: {failure}"[:2000])
         self._retried.pop(message_id, None)
         return None
-
-    def _let_go(self, message_id: int) -> None:
-        try:
-            self._inbox.done(message_id)
-        except (InboxError, KeyError):
-            log.warning("message %d was handled after the inbox had closed, and will come again", message_id)

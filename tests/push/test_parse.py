@@ -1,0 +1,142 @@
+import json
+
+import pytest
+
+from iot_northbound.push.parse import COMMAND_STATUS, UNKNOWN, NotAMessageError, parse
+from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
+
+
+def read(**fields):
+    return parse(json.dumps(fields).encode(), 1.0)
+
+
+@pytest.mark.parametrize("kind", PUSH_KINDS)
+def test_each_kind_is_told_from_its_json(kind):
+    assert parse(push_body(kind), 1.0).kind == kind
+
+
+def test_the_kind_goes_by_json_not_by_text():
+    spaced = b'{ "notifyType" : "deviceAdded", "x": "\\"notifyType\\":\\"deviceDeleted\\"" }'
+    assert parse(spaced, 1.0).kind == "deviceAdded"
+
+
+def test_blanks_around_the_key_and_the_kind_are_forgiven():
+    assert read(**{"notifyType ": " deviceAdded"}).kind == "deviceAdded"
+
+
+def test_a_command_status_change_is_known_without_a_type():
+    assert read(deviceId="d", commandId="c", result=None).kind == COMMAND_STATUS
+
+
+@pytest.mark.parametrize("fields", [{}, {"notifyType": 7}, {"notifyType": None}, {"notifyType": ""}, {"deviceId": "d"}])
+def test_what_names_no_kind_is_unknown(fields):
+    assert read(**fields).kind == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty"),
+        (b"   ", "not JSON"),
+        (b"ok", "not JSON"),
+        (b"{", "not JSON"),
+        (b'{"a":NaN}', "NaN is no JSON value"),
+        (b'{"a":-Infinity}', "no JSON value"),
+        (b'{"a":' + b"9" * 5000 + b"}", "not JSON"),
+        (b"[1]", "a list where a push is an object"),
+        (b'"text"', "a text"),
+        (b"null", "null"),
+        (b"true", "a true or false"),
+        (b"12", "a number"),
+        (b'{"a":"\xff\xfe"}', "not UTF-8"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "nests deeper"),
+        (b"[" * 500_000, "nests deeper"),
+    ],
+)
+def test_what_is_no_object_is_refused_with_the_reason(body, reason):
+    with pytest.raises(NotAMessageError, match=reason):
+        parse(body, 1.0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_every_encoding_of_json_is_read(encoding):
+    assert parse('{"deviceId":"Zähler-水"}'.encode(encoding), 1.0).device == "Zähler-水"
+
+
+def test_a_wrong_charset_does_not_spoil_utf_8_and_a_right_one_is_used():
+    text = '{"deviceId":"Zähler"}'
+    assert parse(text.encode(), 1.0, "application/json;charset=ISO-8859-1").device == "Zähler"
+    assert parse(text.encode("latin-1"), 1.0, 'application/json; Charset="iso-8859-1"').device == "Zähler"
+    assert parse('{"deviceId":"中国"}'.encode("gbk"), 1.0, "application/json;charset=GBK").device == "中国"
+    for charset in ("no-such-thing", "hex", "utf-7"):
+        with pytest.raises(NotAMessageError):
+            parse(b'{"a":"\xff"}', 1.0, f"text/plain; charset={charset}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "device"),
+    [
+        ({"deviceId": "d"}, "d"),
+        ({"header": {"deviceId": "d"}}, "d"),
+        ({"header": {"from": "/devices/d/services/s"}}, "d"),
+        ({"ruleId": "r"}, "ruleId:r"),
+        ({"appId": "a", "model": "m"}, "appId:a"),
+        ({"deviceId": 5}, ""),
+        ({"header": []}, ""),
+        ({}, ""),
+    ],
+)
+def test_order_is_kept_by_device_rule_or_application(fields, device):
+    assert read(**fields).device == device
+
+
+def test_keys_are_storable_whatever_json_smuggles_in():
+    strange = parse(b'{"notifyType":"\\ud800x","deviceId":"\\udfff\\u0000"}', 1.0)
+    strange.kind.encode()
+    strange.device.encode()
+    assert len(read(deviceId="d" * 100_000).device) < 200
+
+
+def same(one, other):
+    return one.slot is not None and (one.slot, one.identity) == (other.slot, other.identity)
+
+
+def data(**changes):
+    return parse(push_body("deviceDataChanged", **changes), 1.0)
+
+
+def test_data_with_an_id_is_recognised_by_it():
+    assert same(data(requestId="r", extra=1), data(extra=2, requestId="r"))
+    assert not same(data(requestId="r"), data(requestId="s"))
+    assert not same(data(requestId="r"), data(requestId="r", deviceId="other"))
+
+
+def test_one_request_pushed_service_by_service_is_not_one_message():
+    service = push_message("deviceDataChanged")["service"]
+    assert not same(data(), data(service={**service, "serviceId": "Battery"}))
+    assert not same(data(), data(service={**service, "eventTime": "20260301T101501Z"}))
+
+
+@pytest.mark.parametrize("without", [None, ""])
+def test_data_without_an_id_is_recognised_by_being_identical(without):
+    assert same(data(requestId=without), data(requestId=without))
+    assert not same(data(requestId=without), data(requestId=without, extra=1))
+
+
+def test_data_without_id_and_time_is_never_taken_for_a_repetition():
+    service = push_message("deviceDataChanged")["service"] | {"eventTime": None}
+    assert data(requestId=None, service=service).slot is None
+    assert read(notifyType="deviceDatasChanged", deviceId="d").slot is None
+
+
+def test_a_state_shares_its_slot_with_the_states_before_it():
+    online = parse(push_body("deviceInfoChanged", deviceInfo={"status": "ONLINE"}), 1.0)
+    offline = parse(push_body("deviceInfoChanged", deviceInfo={"status": "OFFLINE"}), 1.0)
+    assert online.slot == offline.slot
+    assert online.identity != offline.identity
+
+
+@pytest.mark.parametrize("kind", ["commandRsp", "deviceEvent", "messageConfirm", "ruleEvent", COMMAND_STATUS])
+def test_what_carries_an_id_or_a_time_has_a_slot_of_its_own(kind):
+    message, other = (parse(push_body(kind, extra=number), 1.0) for number in (1, 2))
+    assert message.slot == message.identity != other.slot

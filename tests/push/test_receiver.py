@@ -1,0 +1,240 @@
+import logging
+
+import pytest
+
+import iot_northbound.push
+from iot_northbound.dto import (
+    NotifyDeviceAddedDTO,
+    NotifyDeviceDataChangedDTO,
+    NotifyNBCCommandStatusChangedDTO,
+    QueryDeviceStatusOutDTO,
+)
+from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.push import InboxError, InboxLimits, MemoryInbox, PushMessageReceiver
+from iot_northbound.push.events import KINDS
+from iot_northbound.push.handlers import METHODS, Handlers
+from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
+from tests.push.helpers import Log, ManualClock, Recorder, data_body, until
+
+
+@pytest.fixture
+def receiver():
+    with Recorder(MemoryInbox()) as running:
+        yield running
+
+
+def test_every_kind_has_its_method():
+    assert set(METHODS) == {cls.__name__ for cls in KINDS.values()}
+    assert all(callable(getattr(Handlers, name)) for name in METHODS.values())
+
+
+@pytest.mark.parametrize("kind", PUSH_KINDS)
+def test_an_overridden_method_gets_the_dto_of_its_kind(kind):
+    cls, got = KINDS[kind], Log()
+    name = METHODS[cls.__name__]
+    subclass = type("Application", (PushMessageReceiver,), {name: lambda self, body: got.add(body)})
+    with subclass(MemoryInbox()) as receiver:
+        for other in PUSH_KINDS:
+            assert receiver.receive(push_body(other)).status == 200
+        (body,) = got.wait_for(1)
+        until(lambda: receiver.metrics().depth == 0)
+    assert type(body) is cls
+    assert len(got.items) == 1
+
+
+@pytest.mark.parametrize("kind", PUSH_KINDS)
+@pytest.mark.parametrize("path", ["/v1.0.0/messageReceiver", "/v1.0.0/messageReceiver/cmd"])
+def test_each_kind_is_taken_on_either_route(receiver, kind, path):
+    assert receiver.receive(push_body(kind), path=path).status == 200
+    until(lambda: receiver.metrics().handled == 1)
+
+
+def test_registered_functions_do_the_same_and_a_kind_may_have_several(receiver):
+    got = Log()
+
+    @receiver.on(NotifyDeviceDataChangedDTO, NotifyDeviceAddedDTO)
+    def first(body):
+        got.add(("first", body.device_id))
+
+    @receiver.on(NotifyDeviceDataChangedDTO)
+    def second(body):
+        got.add(("second", body.device_id))
+
+    receiver.receive(data_body("d1"))
+    assert got.wait_for(2) == [("first", "d1"), ("second", "d1")]
+    receiver.receive(push_body("deviceAdded", deviceId="d2"))
+    assert got.wait_for(3)[2] == ("first", "d2")
+
+
+def test_the_whole_body_is_seen_first():
+    seen = Log()
+
+    class Application(PushMessageReceiver):
+        def handle_body(self, body):
+            seen.add(("body", body))
+
+        def handle_device_added(self, body):
+            seen.add(("device_added", body.device_id))
+
+    body = push_body("deviceAdded", name="ü")
+    with Application(MemoryInbox()) as receiver:
+        receiver.receive(body)
+        assert seen.wait_for(2) == [("body", body.decode()), ("device_added", "device-1")]
+
+
+@pytest.mark.parametrize(
+    "raw", [{"notifyType": "brandNew", "x": [1.0, None]}, {"x": 1}, push_message("deviceAdded", deviceInfo="text")]
+)
+def test_what_fits_no_kind_goes_whole_to_handle_unknown(raw):
+    import json
+
+    seen = Log()
+
+    class Application(PushMessageReceiver):
+        def handle_unknown(self, body):
+            seen.add((body, self.event.problem))
+
+        def handle_device_added(self, body):
+            seen.add(body)
+
+    with Application(MemoryInbox()) as receiver:
+        receiver.on_unknown(lambda body: seen.add(body))
+        assert receiver.receive(json.dumps(raw).encode()).status == 200
+        (first, problem), second = seen.wait_for(2)
+    assert first == second == raw
+    assert problem
+
+
+def test_the_event_is_there_within_a_handler_only(receiver):
+    seen = Log()
+    receiver.on(NotifyNBCCommandStatusChangedDTO)(lambda body: seen.add(receiver.event))
+    receiver.receive(push_body("commandStatusChanged", extra=1))
+    (event,) = seen.wait_for(1)
+    assert (event.kind, event.raw["extra"], event.attempt) == ("commandStatusChanged", 1, 1)
+    with pytest.raises(RuntimeError, match="within a handler only"):
+        _ = receiver.event
+
+
+def test_what_cannot_be_registered_is_refused(receiver):
+    async def coroutine(body):
+        pass
+
+    with pytest.raises(InvalidArgumentError, match="plain function"):
+        receiver.on(NotifyDeviceAddedDTO)(coroutine)
+    with pytest.raises(InvalidArgumentError, match=r"QueryDeviceStatusOutDTO.*NotifyDeviceAddedDTO"):
+        receiver.on(QueryDeviceStatusOutDTO)(print)
+
+    class Application(PushMessageReceiver):
+        async def handle_device_added(self, body):
+            pass
+
+    with pytest.raises(InvalidArgumentError, match="plain function"):
+        Application()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"body": b"[]"}, 400),
+        ({"body": b"nothing"}, 400),
+        ({"body": b" " * (1 << 20) + b"{}"}, 413),
+        ({"body": b"{}", "path": "/"}, 404),
+        ({"body": b"{}", "path": "/v1.0.0/messageReceiver/cmd/more"}, 404),
+        ({"body": b"{}", "path": "/v1.0.0/messageReceiver", "method": "GET"}, 405),
+        ({"body": b"{}", "path": "/v1.0.0/messageReceiver/"}, 200),
+    ],
+)
+def test_answers(receiver, request_, status):
+    answer = receiver.receive(**request_)
+    assert answer.status == status
+    assert answer.text
+    assert receiver.metrics().refused == ({} if status == 200 else {status: 1})
+
+
+def test_a_full_inbox_makes_the_platform_come_back():
+    receiver = Recorder(MemoryInbox(limits=InboxLimits(messages=0)))
+    answer = receiver.receive(data_body())
+    assert (answer.status, answer.headers) == (503, (("retry-after", "30"),))
+    assert "its limit" in answer.text
+    receiver.stop()
+
+
+def test_a_failing_inbox_makes_the_platform_come_back(receiver, caplog):
+    class Broken(MemoryInbox):
+        def put(self, message):
+            raise OSError("disk gone")
+
+    with Recorder(Broken()) as broken, caplog.at_level(logging.CRITICAL):
+        assert broken.receive(data_body()).status == 503
+
+
+def test_an_inbox_that_does_not_answer_in_time_is_not_waited_for(monkeypatch):
+    from concurrent.futures import Future
+
+    class Stuck(MemoryInbox):
+        def put(self, message):
+            return Future()
+
+    monkeypatch.setattr("iot_northbound.push.receiver.ANSWER_WITHIN", 0.01)
+    with Recorder(Stuck()) as stuck:
+        assert stuck.receive(data_body()).status == 503
+
+
+def test_the_first_message_starts_it_and_says_when_nothing_is_kept(caplog):
+    receiver = Recorder()
+    with caplog.at_level(logging.WARNING):
+        assert receiver.receive(data_body()).status == 200
+    assert "kept in memory" in caplog.text
+    receiver.log.wait_for(1)
+    receiver.stop()
+    assert receiver.receive(data_body()).status == 503
+
+
+def test_bodies_stay_out_of_the_log(receiver, caplog):
+    def fail(body):
+        raise ValueError("boom")
+
+    receiver.on(NotifyDeviceDataChangedDTO)(fail)
+    with caplog.at_level(logging.DEBUG, "iot_northbound"):
+        receiver.receive(data_body("d1", 1, token="sesame"))
+        until(lambda: receiver.metrics().failures == 1)
+    assert "boom" in caplog.text
+    assert "sesame" not in caplog.text
+
+
+def test_metrics_tell_depth_age_rate_and_failures():
+    clock = ManualClock()
+    blocked = Recorder(MemoryInbox(clock=clock), clock=clock, threads=1)
+    import threading
+
+    release = threading.Event()
+    blocked.on_body(lambda _: release.wait(10))
+    with blocked as receiver:
+        for number in range(6):
+            receiver.receive(data_body("d", number))
+        receiver.receive(data_body("d", 5))
+        receiver.receive(b"no")
+        clock.time += 30
+        metrics = receiver.metrics()
+        assert (metrics.depth, metrics.age, metrics.rate) == (6, 30.0, 6 / 30)
+        assert (metrics.accepted, metrics.duplicates, metrics.refused) == (6, 1, {400: 1})
+        clock.time += 31
+        assert receiver.metrics().rate == 0
+        release.set()
+        until(lambda: receiver.metrics().handled == 6)
+        assert (receiver.metrics().depth, receiver.metrics().age) == (0, 0.0)
+    assert receiver.metrics().depth == 0
+
+
+def test_looking_after_it_needs_it_to_run():
+    for call in ("dead_letters", "replay"):
+        with pytest.raises(InboxError, match="start"):
+            getattr(Recorder(MemoryInbox()), call)()
+
+
+def test_the_package_loads_lazily_and_knows_its_names():
+    for name in iot_northbound.push.__all__:
+        assert getattr(iot_northbound.push, name) is not None
+        assert name in dir(iot_northbound.push)
+    with pytest.raises(AttributeError):
+        _ = iot_northbound.push.nothing

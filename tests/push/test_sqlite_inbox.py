@@ -1,0 +1,178 @@
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from iot_northbound.push import Duplicates, InboxError, InboxInUseError, SqliteInbox
+from iot_northbound.push.sqlite_file import InboxFile
+from tests.push.helpers import PATIENCE, ManualClock, data_message, taken
+
+
+def nothing(_id, _device):
+    pass
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "inbox.sqlite3"
+
+
+def opened(path, tell=nothing, **options):
+    inbox = SqliteInbox(path, **options)
+    inbox.start(tell)
+    return inbox
+
+
+def test_a_second_receiver_on_the_same_file_is_refused(path):
+    inbox = opened(path)
+    with pytest.raises(InboxInUseError, match="in use by another receiver"):
+        opened(path)
+    inbox.stop()
+    opened(path).stop()
+
+
+def test_nothing_is_opened_before_the_start(path):
+    SqliteInbox(path)
+    assert not path.exists()
+
+
+def test_the_file_is_its_owners_alone(path):
+    inbox = opened(path)
+    taken(inbox.put(data_message()))
+    assert {stat.S_IMODE(each.stat().st_mode) & 0o077 for each in path.parent.glob("inbox.sqlite3*")} == {0}
+    inbox.stop()
+
+
+def test_every_commit_is_synced(path):
+    file = InboxFile(path)
+    assert file._write.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert file._write.execute("PRAGMA synchronous").fetchone() == (2,)
+    file.close()
+
+
+def test_what_was_answered_is_committed(path):
+    inbox = opened(path)
+    assert taken(inbox.put(data_message("d1", 1)))
+    other = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    assert other.execute("SELECT device, dead FROM messages").fetchall() == [("d1", 0)]
+    other.close()
+    inbox.stop()
+
+
+def test_something_else_than_an_inbox_is_left_alone(path):
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(InboxError, match="cannot be opened"):
+        opened(path)
+    path.unlink()
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE customers (name)")
+    other.close()
+    with pytest.raises(InboxError, match="not an inbox"):
+        opened(path)
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(InboxError, match="cannot be opened"):
+        opened(tmp_path / "nowhere" / "inbox.sqlite3")
+
+
+def test_repetitions_are_recognised_across_a_restart(path):
+    clock = ManualClock()
+    inbox = opened(path, clock=clock)
+    taken(inbox.put(data_message("d1", 1)))
+    inbox.stop()
+    inbox = opened(path, clock=clock)
+    assert not taken(inbox.put(data_message("d1", 1)))
+    inbox.stop()
+
+
+def test_what_is_remembered_does_not_grow_without_end(path):
+    clock = ManualClock(1_000.0)
+    inbox = opened(path, clock=clock, duplicates=Duplicates(window=60, remembered=5))
+    for number in range(20):
+        taken(inbox.put(data_message("d1", number, at=clock.time)))
+    count = "SELECT count(*) FROM seen"
+    other = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    assert other.execute(count).fetchone() == (5,)
+    clock.time += 61
+    taken(inbox.put(data_message("d1", 99, at=clock.time)))
+    taken(inbox.put(data_message("d1", 98, at=clock.time)))
+    assert other.execute(count).fetchone() == (2,)
+    other.close()
+    inbox.stop()
+
+
+def test_ids_are_not_given_twice(path):
+    told = []
+    for _ in range(2):
+        inbox = opened(path, lambda message_id, _device: told.append(message_id), duplicates=None)
+        taken(inbox.put(data_message("d1", 1)))
+        inbox.done(told[-1])
+        inbox.stop()
+    assert told[1] > told[0]
+
+
+def test_messages_beyond_the_cache_are_read_from_the_file(path, monkeypatch):
+    monkeypatch.setattr("iot_northbound.push.sqlite_inbox._FRESH_MESSAGES", 1)
+    told = []
+    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    for number in range(3):
+        taken(inbox.put(data_message("d1", number)))
+    assert [inbox.get(message_id).raw["n"] for message_id in told] == [0, 1, 2]
+    inbox.stop()
+
+
+def test_concurrent_messages_share_a_commit(path, monkeypatch):
+    inbox = opened(path)
+    commits = []
+    original = SqliteInbox._commit
+    held, go = threading.Event(), threading.Event()
+
+    def slow(self, batch):
+        commits.append(len(batch))
+        held.set()
+        assert go.wait(PATIENCE)
+        original(self, batch)
+
+    monkeypatch.setattr(SqliteInbox, "_commit", slow)
+    first = inbox.put(data_message("d1", 0))
+    assert held.wait(PATIENCE)
+    rest = [inbox.put(data_message("d1", number)) for number in range(1, 100)]
+    assert not any(future.done() for future in (first, *rest))
+    go.set()
+    assert all(taken(future) for future in (first, *rest))
+    assert commits == [1, 99]
+    inbox.stop()
+
+
+class Broken:
+    def __init__(self, file):
+        self._file = file
+        self.broken = True
+
+    def transaction(self):
+        if self.broken:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._file.transaction()
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+def test_a_full_disk_refuses_and_loses_nothing(path):
+    told = []
+    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    taken(inbox.put(data_message("d1", 1)))
+    inbox._file = disk = Broken(inbox._file)
+    with pytest.raises(InboxError, match="disk is full"):
+        taken(inbox.put(data_message("d1", 2)))
+    inbox.done(told[0])
+    disk.broken = False
+    assert taken(inbox.put(data_message("d1", 2)))  # refused is not remembered as seen
+    assert inbox.stats().waiting == 1
+    inbox.stop()
+    again = []
+    inbox = opened(path, lambda message_id, _device: again.append(message_id))
+    assert again == told[1:]
+    inbox.stop()

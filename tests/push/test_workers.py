@@ -1,0 +1,254 @@
+import threading
+from collections import defaultdict
+
+import pytest
+
+from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.push import HandlerRetry, MemoryInbox, SqliteInbox
+from tests.push.helpers import PATIENCE, Log, ManualClock, Recorder, data_body, until
+
+AT_ONCE = HandlerRetry(attempts=3, first=0)
+
+
+class Numbers(Recorder):
+    """Records device and number; `act` may block or raise."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.act = lambda device, number: None
+        self.tried = Log()
+
+    def handle_body(self, body):
+        pass
+
+    def handle_device_data_changed(self, body):
+        pair = body.device_id, self.event.raw["n"]
+        self.tried.add(pair)
+        self.act(*pair)
+        self.log.add(pair)
+
+
+@pytest.fixture
+def run(tmp_path):
+    running = []
+
+    def build(inbox=None, **options):
+        receiver = Numbers(inbox or MemoryInbox(), **options).start()
+        running.append(receiver)
+        return receiver
+
+    yield build
+    for receiver in running:
+        receiver.stop(0)
+
+
+def post(receiver, device, number):
+    assert receiver.receive(data_body(device, number)).status == 200
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_each_devices_messages_are_handled_in_order(run, tmp_path, durable):
+    receiver = run(SqliteInbox(tmp_path / "i") if durable else None, threads=8)
+    senders = [
+        threading.Thread(target=lambda name=f"d{each}": [post(receiver, name, number) for number in range(100)])
+        for each in range(6)
+    ]
+    for sender in senders:
+        sender.start()
+    handled = receiver.log.wait_for(600)
+    by_device = defaultdict(list)
+    for device, number in handled:
+        by_device[device].append(number)
+    assert by_device == {f"d{each}": list(range(100)) for each in range(6)}
+
+
+def test_a_slow_handler_holds_up_its_own_device_only(run):
+    receiver = run(threads=2)
+    release = threading.Event()
+    receiver.act = lambda device, _: device == "slow" and release.wait(PATIENCE)
+    for number in range(50):
+        post(receiver, "slow", number)
+    for number in range(50):
+        post(receiver, "quick", number)
+    assert receiver.log.wait_for(50) == [("quick", number) for number in range(50)]
+    release.set()
+    assert receiver.log.wait_for(100)[50:] == [("slow", number) for number in range(50)]
+
+
+def test_a_failed_handler_is_called_again_and_its_device_waits(run):
+    receiver = run(retry=AT_ONCE)
+    failures = [ValueError("once"), ValueError("twice")]
+
+    def act(_, number):
+        if number == 0 and failures:
+            raise failures.pop()
+
+    receiver.act = act
+    post(receiver, "d", 0)
+    post(receiver, "d", 1)
+    assert receiver.log.wait_for(2) == [("d", 0), ("d", 1)]
+    assert receiver.tried.items == [("d", 0)] * 3 + [("d", 1)]
+    assert receiver.metrics().failures == 2
+
+
+def test_pauses_grow_and_are_waited_for(run):
+    clock = ManualClock()
+    receiver = run(clock=clock, retry=HandlerRetry(attempts=4, first=2.0, longest=5.0))
+
+    def act(_device, _number):
+        raise ValueError("always")
+
+    receiver.act = act
+    post(receiver, "d", 0)
+    for attempt, pause in enumerate((2.0, 4.0, 5.0), start=1):
+        receiver.tried.wait_for(attempt)
+        until(lambda: bool(receiver._workers._parked))
+        clock.time += pause - 0.01
+        receiver._workers.wake()
+        assert len(receiver.tried.items) == attempt
+        clock.time += 0.02
+        receiver._workers.wake()
+    receiver.tried.wait_for(4)
+    until(lambda: receiver.metrics().dead == 1)
+
+
+def test_other_devices_go_on_while_one_waits_for_its_next_attempt(run):
+    receiver = run(threads=1, retry=HandlerRetry(first=1000.0, longest=1000.0))
+
+    def act(device, _):
+        if device == "bad":
+            raise ValueError
+
+    receiver.act = act
+    post(receiver, "bad", 0)
+    receiver.tried.wait_for(1)
+    post(receiver, "good", 0)
+    assert receiver.log.wait_for(1) == [("good", 0)]
+
+
+def test_what_fails_too_often_is_set_aside_and_the_device_goes_on(run):
+    receiver = run(retry=AT_ONCE)
+
+    def act(_, number):
+        if number == 0:
+            raise ValueError("never mind")
+
+    receiver.act = act
+    post(receiver, "d", 0)
+    post(receiver, "d", 1)
+    assert receiver.log.wait_for(1) == [("d", 1)]
+    (letter,) = receiver.dead_letters()
+    assert (letter.device, letter.attempts, letter.error) == ("d", 3, "ValueError: never mind")
+    receiver.act = lambda device, number: None
+    assert receiver.replay([letter.id]) == 1
+    assert receiver.log.wait_for(2) == [("d", 1), ("d", 0)]
+    assert receiver.dead_letters() == []
+
+
+def test_only_handlers_that_failed_are_called_again(run):
+    receiver = run(retry=AT_ONCE)
+    second = Log()
+
+    @receiver.on_body
+    def flaky(text):
+        second.add(text)
+        if len(second.items) < 3:
+            raise RuntimeError("not yet")
+
+    post(receiver, "d", 0)
+    second.wait_for(3)
+    until(lambda: receiver.metrics().handled == 1)
+    assert receiver.tried.items == [("d", 0)]
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), RecursionError(), MemoryError()])
+def test_no_handlers_error_ends_a_worker(run, error):
+    receiver = run(threads=1, retry=HandlerRetry(attempts=1))
+
+    def act(_, number):
+        if number == 0:
+            raise error
+
+    receiver.act = act
+    post(receiver, "d", 0)
+    post(receiver, "d", 1)
+    assert receiver.log.wait_for(1) == [("d", 1)]
+
+
+def test_a_stop_handles_what_waits(run):
+    receiver = run(threads=1)
+    entered, release = threading.Event(), threading.Event()
+
+    def act(_device, number):
+        if number == 0:
+            entered.set()
+            assert release.wait(PATIENCE)
+
+    receiver.act = act
+    for number in range(20):
+        post(receiver, f"d{number % 4}", number)
+    assert entered.wait(PATIENCE)
+    finished = []
+    stopper = threading.Thread(target=lambda: finished.append(receiver.stop(PATIENCE)))
+    stopper.start()
+    release.set()
+    stopper.join(PATIENCE)
+    assert finished == [True]
+    assert len(receiver.log.items) == 20
+    assert receiver.receive(data_body("d", 99)).status == 503
+
+
+def test_a_stop_does_not_wait_beyond_its_time_and_a_durable_inbox_keeps_the_rest(run, tmp_path):
+    receiver = run(SqliteInbox(tmp_path / "i"), threads=1)
+    release = threading.Event()
+    receiver.act = lambda _device, _number: release.wait(PATIENCE)
+    for number in range(3):
+        post(receiver, "d", number)
+    receiver.tried.wait_for(1)
+    assert receiver.stop(0.05) is False
+    release.set()
+    receiver.act = lambda _device, _number: None
+    receiver.start()
+    until(lambda: len({number for _, number in receiver.log.items}) == 3)
+    assert receiver.log.items[-2:] == [("d", 1), ("d", 2)]
+
+
+def test_a_stop_leaves_what_is_between_two_attempts_in_the_inbox(run, tmp_path):
+    receiver = run(SqliteInbox(tmp_path / "i"), retry=HandlerRetry(first=1000.0, longest=1000.0))
+
+    def act(_device, _number):
+        raise ValueError
+
+    receiver.act = act
+    post(receiver, "d", 0)
+    post(receiver, "d", 1)
+    until(lambda: bool(receiver._workers._parked))
+    assert receiver.stop(PATIENCE) is False
+    receiver.act = lambda _device, _number: None
+    receiver.start()
+    assert receiver.log.wait_for(2) == [("d", 0), ("d", 1)]
+
+
+def test_a_failing_inbox_delays_and_loses_nothing(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("iot_northbound.push.workers._PAUSE_AFTER_READ_ERROR", 0.0)
+    inbox = SqliteInbox(tmp_path / "i")
+    receiver = run(inbox)
+    original, errors = inbox.get, [OSError("disk"), OSError("disk")]
+
+    def get(message_id):
+        if errors:
+            raise errors.pop()
+        return original(message_id)
+
+    inbox.get = get
+    post(receiver, "d", 0)
+    assert receiver.log.wait_for(1) == [("d", 0)]
+    assert receiver.metrics().failures == 0
+
+
+def test_a_rule_for_attempts_has_to_make_sense():
+    assert [HandlerRetry(attempts=5, first=1, longest=3).pause(each) for each in range(1, 6)] == [1, 2, 3, 3, None]
+    assert HandlerRetry(attempts=10_000).pause(9_000) == 60.0
+    for wrong in ({"attempts": 0}, {"first": -1}):
+        with pytest.raises(InvalidArgumentError):
+            HandlerRetry(**wrong)
