@@ -246,6 +246,10 @@ def set_offline(platform: Platform, device_id: str, detail: str = "NONE", status
 
 def _heard(platform: Platform, row: Row, **fields: Any) -> Row:
     """Note that a device was heard. One timer watches its silence, and looks only when it is due."""
+    if row["status"] != "ONLINE":
+        # The timer may be set for a later step of silence than the first.
+        platform.cancel(row.get("watchTimer"))
+        row = {**row, "watchTimer": None}
     if row.get("watchTimer") is None and (silence := _silence(platform)) is not None:
         fields["watchTimer"] = platform.after(silence[0], "device_silent", device_id=row["deviceId"])
     return platform.table(DEVICES).change(row["deviceId"], heard=platform.now(), **fields)
@@ -272,10 +276,14 @@ def device_silent(platform: Platform, device_id: str) -> None:
         if silent < first[0]:
             due = first[0]
         elif last is not None and silent < last:
-            set_offline(platform, device_id, status=first[1])
+            # Who said goodbye is OFFLINE already, and stays so.
+            if is_online(row):
+                set_offline(platform, device_id, status=first[1])
             due = last
-        else:
-            set_offline(platform, device_id, *(("TIME_OUT",) if last is not None else ("NONE", first[1])))
+        elif last is not None:
+            set_offline(platform, device_id, "TIME_OUT")
+        elif is_online(row):
+            set_offline(platform, device_id, status=first[1])
     timer_id = None if due is None else platform.at(row["heard"] + due, "device_silent", device_id=device_id)
     platform.table(DEVICES).change(device_id, watchTimer=timer_id)
 

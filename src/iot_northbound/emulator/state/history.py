@@ -9,7 +9,7 @@ from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import codes, on, route, table
 from iot_northbound.emulator.state.store import Row, Selection
-from iot_northbound.emulator.state.values import Shape, integer_text, may, text, time_of
+from iot_northbound.emulator.state.values import Shape, end_of, integer_text, may, text, time_of
 
 REPORTED = table("reported", "time", "seq")
 DESIRED = table("desired", "time", "seq")
@@ -17,7 +17,7 @@ DAY = 86400.0
 
 INVALID = (400, "100216")
 _PAGE_NUMBER = may("pageNo", integer_text(0))
-_COMMON = (may("deviceId", text()), may("gatewayId", text()), may("startTime", time_of), may("endTime", time_of))
+_COMMON = (may("deviceId", text()), may("gatewayId", text()), may("startTime", time_of), may("endTime", end_of))
 REPORTED_PAGE = Shape(*_COMMON, _PAGE_NUMBER, may("pageSize", integer_text(1, 2000)), invalid=INVALID)
 DESIRED_PAGE = Shape(
     *_COMMON,

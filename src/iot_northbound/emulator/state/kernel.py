@@ -253,6 +253,7 @@ class Platform:
     def seed_ids(self, seed: str | None) -> None:
         """Take ids from a seed from now on, or from chance again with None."""
         self.ids.seed, self.ids.counter = seed, 0
+        self.meta.delete("ids")
 
     def work(self, action: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Run an action that either is kept whole or, when it raises, leaves no trace.
@@ -287,10 +288,12 @@ class Platform:
         self._resume()
 
     def reset(self) -> None:
-        """Forget all state but the applications and what was shipped, as after the first start."""
+        """Forget all state but the applications, the clock and the ids' seed, as after the first start."""
         keep = self.store.dump().get("applications", {})
         self.store.restore({"applications": keep})
         self.recent_calls.clear()
+        self._keep_clock()
+        self._keep_ids()
         self.emit("start")
 
     def take_changes(self) -> list[tuple[str, str, Row | None]]:

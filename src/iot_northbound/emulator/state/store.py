@@ -5,7 +5,7 @@ Everything the platform knows stands in one Store, so that a snapshot, a restart
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,6 +14,10 @@ from sortedcontainers import SortedList
 Row = dict[str, Any]
 Change = tuple[str, str, Row | None]
 Entry = tuple[Any, ...]
+Entries = Any
+"""Sorted entries: a list while they are few, a SortedList once they are many."""
+
+FEW = 64
 
 
 class Index:
@@ -24,7 +28,7 @@ class Index:
     def __init__(self, fields: tuple[str, ...], order: tuple[str, ...]) -> None:
         self.fields = fields
         self.order = order
-        self.groups: dict[tuple[Any, ...], SortedList] = {}
+        self.groups: dict[tuple[Any, ...], Entries] = {}
 
     def group_of(self, row: Row) -> tuple[Any, ...]:
         """Return the values that say which group a row is in."""
@@ -39,23 +43,47 @@ class Index:
         """Follow a row that is inserted, replaced or deleted."""
         old_group = None if old is None else self.group_of(old)
         new_group = None if new is None else self.group_of(new)
-        old_entry = None if old is None else self.entry_of(key, old)
-        new_entry = None if new is None else self.entry_of(key, new)
+        old_entry = () if old is None else self.entry_of(key, old)
+        new_entry = () if new is None else self.entry_of(key, new)
         if old_group == new_group and old_entry == new_entry:
             return
         if old_group is not None:
             entries = self.groups[old_group]
-            entries.remove(old_entry)
+            if type(entries) is list:
+                del entries[bisect_left(entries, old_entry)]
+            else:
+                entries.remove(old_entry)
             if not entries:
                 del self.groups[old_group]
         if new_group is not None:
-            group = self.groups.get(new_group)
-            if group is None:
-                group = self.groups[new_group] = SortedList()
-            group.add(new_entry)
+            self._add(new_group, new_entry)
+
+    def _add(self, group: tuple[Any, ...], entry: Entry) -> None:
+        entries = self.groups.get(group)
+        if entries is None:
+            self.groups[group] = [entry]
+        elif type(entries) is not list:
+            entries.add(entry)
+        elif len(entries) < FEW:
+            insort(entries, entry)
+        else:
+            self.groups[group] = SortedList([*entries, entry])
 
 
-_NOTHING = SortedList()
+_NOTHING: Entries = []
+
+
+class _Top:
+    """Sorts after everything, whatever its type."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __gt__(self, other: object) -> bool:
+        return True
+
+
+_TOP = _Top()
 
 
 class Selection:
@@ -63,7 +91,7 @@ class Selection:
 
     __slots__ = ("_entries", "_high", "_low", "_rows")
 
-    def __init__(self, rows: dict[str, Row], entries: SortedList, low: int, high: int) -> None:
+    def __init__(self, rows: dict[str, Row], entries: Entries, low: int, high: int) -> None:
         self._rows = rows
         self._entries = entries
         self._low = low
@@ -74,9 +102,14 @@ class Selection:
 
     def between(self, low: Any = None, high: Any = None) -> Selection:
         """Return the part whose first order field lies in low..high, both ends included; None leaves an end open."""
-        start = self._low if low is None else max(self._low, self._entries.bisect_left((low,)))
-        stop = self._high if high is None else min(self._high, self._entries.bisect_right((high, math.inf)))
-        return Selection(self._rows, self._entries, start, stop)
+        entries, start, stop = self._entries, self._low, self._high
+        few = type(entries) is list
+        if low is not None:
+            start = max(start, bisect_left(entries, (low,)) if few else entries.bisect_left((low,)))
+        if high is not None:
+            last = (high, _TOP)
+            stop = min(stop, bisect_right(entries, last) if few else entries.bisect_right(last))
+        return Selection(self._rows, entries, start, stop)
 
     def slice(self, start: int, count: int, *, descending: bool = False) -> list[Row]:
         """Return at most count rows from position start; the cost grows with count, not with the selection."""
@@ -88,7 +121,15 @@ class Selection:
         else:
             low, high = self._low + first, self._low + last
         rows = self._rows
-        return [rows[entry[-1]] for entry in self._entries.islice(low, high, reverse=descending)]
+        found = [rows[entry[-1]] for entry in self._between(low, high)]
+        if descending:
+            found.reverse()
+        return found
+
+    def _between(self, low: int, high: int) -> Iterable[Entry]:
+        entries = self._entries
+        part: Iterable[Entry] = entries[low:high] if type(entries) is list else entries.islice(low, high)
+        return part
 
     def first(self) -> Row | None:
         """Return the first row, or None."""
@@ -96,7 +137,7 @@ class Selection:
 
     def keys(self) -> list[str]:
         """Return all keys, in order."""
-        return [entry[-1] for entry in self._entries.islice(self._low, self._high)]
+        return [entry[-1] for entry in self._between(self._low, self._high)]
 
     def __iter__(self) -> Iterator[Row]:
         # Over a copy of the keys, so that a rule may change or delete what it walks over.
@@ -157,7 +198,7 @@ class Table:
         index = self._indexes.get(fields)
         if index is None:
             index = self._build(fields)
-        entries = index.groups.get(tuple([equal[name] for name in fields]), _NOTHING)
+        entries: Entries = index.groups.get(tuple([equal[name] for name in fields]), _NOTHING)
         return Selection(self.rows, entries, 0, len(entries))
 
     def forget_indexes(self) -> None:
@@ -174,7 +215,9 @@ class Table:
         groups: dict[tuple[Any, ...], list[Entry]] = {}
         for key, row in self.rows.items():
             groups.setdefault(index.group_of(row), []).append(index.entry_of(key, row))
-        index.groups = {group: SortedList(entries) for group, entries in groups.items()}
+        index.groups = {
+            group: sorted(entries) if len(entries) <= FEW else SortedList(entries) for group, entries in groups.items()
+        }
         self._indexes[fields] = index
         return index
 

@@ -177,6 +177,12 @@ def time_of(value: Any) -> float:
         raise Bad(str(error)) from None
 
 
+def end_of(value: Any) -> float:
+    """Check a time text and return the last moment it covers: answers show whole seconds, so a window holds them."""
+    when = time_of(value)
+    return when + (0.999999 if len(value) == len("20151212T121212Z") else 0.000999)
+
+
 def anything(value: Any) -> Any:
     """Take any JSON value."""
     return value
