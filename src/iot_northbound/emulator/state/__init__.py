@@ -45,5 +45,10 @@ RULE_MODULES: tuple[str, ...] = (
     "commands",
     "cancel_tasks",
     "scripted",
+    "invoke",
+    "batch",
+    "packages",
+    "upgrade_flow",
+    "upgrades",
 )
 """The modules whose declarations make a Platform, in the order they are imported."""
