@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEFAULT_LIFETIME = 3600.0
 """Seconds a token lives where the platform does not say."""
+LONGEST_LIFETIME = 366 * 86400
+"""Seconds a token is taken to live at most; timers cannot wait for just any number."""
 
 _pipelines: "weakref.WeakSet[Pipeline]" = weakref.WeakSet()
 
@@ -137,9 +139,11 @@ class NorthApiClient:
         """
         now = self._options
         pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        if len(pair) != 2:
+            raise InvalidArgumentError.of("timeout", repr(timeout), "it must be a number or a pair (connect, read)")
         checked = HttpConfig(
             connect_timeout=now.timeouts.connect if pair[0] is None else pair[0],
-            read_timeout=now.timeouts.read if pair[-1] is None else pair[-1],
+            read_timeout=now.timeouts.read if pair[1] is None else pair[1],
             deadline=now.deadline if deadline is None else deadline,
             max_attempts=now.max_attempts if max_attempts is None else max_attempts,
         )
@@ -295,21 +299,23 @@ class NorthApiClient:
     def __repr__(self) -> str:
         return f"<NorthApiClient {self.client_info.app_id} at {self.client_info.base_url}>"
 
-    def _login(self) -> Grant:
+    def _login(self, until: float | None) -> Grant:
         from iot_northbound.services.authentication import LOGIN
 
-        started = self.clock.now()
         app_id, secret = self.credentials()
-        granted = self.call(LOGIN, {}, body={"appId": app_id, "secret": secret})
+        started = self.clock.now()
+        granted = self._pipeline.call(
+            LOGIN, {}, body={"appId": app_id, "secret": secret}, options=self._options, until=until
+        )
         return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
 
-    def _refresh(self, refresh_token: str) -> Grant:
+    def _refresh(self, refresh_token: str, until: float | None) -> Grant:
         from iot_northbound.services.authentication import REFRESH
 
-        started = self.clock.now()
         app_id, secret = self.credentials()
+        started = self.clock.now()
         body = {"appId": app_id, "secret": secret, "refreshToken": refresh_token}
-        granted = self.call(REFRESH, {}, body=body)
+        granted = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
         return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
 
     def _grant(
@@ -319,8 +325,13 @@ class NorthApiClient:
             raise UnreadableAnswerError(
                 SdkCode.UNREADABLE, "the platform granted a token without saying it: accessToken is missing"
             )
-        lifetime = DEFAULT_LIFETIME if expires_in is None else float(expires_in)
-        return Grant(access_token, refresh_token, started, lifetime)
+        if not (access_token.isascii() and access_token.isprintable()):
+            raise UnreadableAnswerError(
+                SdkCode.UNREADABLE, "the platform granted a token that no HTTP header can carry"
+            )
+        # A token that is dead on arrival makes no sense; the platform will say when it has ended.
+        lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
+        return Grant(access_token, refresh_token, started, float(lifetime))
 
 
 def _must_be(name: str, value: Any, *kinds: type | None) -> None:

@@ -61,6 +61,12 @@ def _parse(body: bytes) -> Any:
         return _NOT_JSON
 
 
+def shown(answer: Answer, secrets: tuple[str, ...], length: int = _SHOWN) -> str | None:
+    """Return the beginning of an answer's body as an exception may show it; None where it is empty."""
+    # Cleared before it is cut: half a secret would not be found.
+    return redact(answer.text()[: 2 * length], secrets)[:length] or None
+
+
 def _code_of(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
@@ -103,7 +109,7 @@ def _details(answer: Answer, now: float, secrets: tuple[str, ...]) -> dict[str, 
     return {
         "http_status_code": answer.status,
         "http_reason_phrase": answer.reason,
-        "http_message": redact(answer.text()[:_SHOWN], secrets) or None,
+        "http_message": shown(answer, secrets),
         "retry_after": answer.retry_after(now),
     }
 

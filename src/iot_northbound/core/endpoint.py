@@ -9,6 +9,7 @@ from urllib.parse import quote
 import attrs
 
 from iot_northbound.core.fields import check_id
+from iot_northbound.errors import InvalidArgumentError
 
 T = TypeVar("T")
 
@@ -57,4 +58,11 @@ class Endpoint(Generic[T]):
         """
         if not values:
             return self.path
-        return self.path.format_map({name: quote(check_id(name, value), safe="") for name, value in values.items()})
+        return self.path.format_map({name: _in_path(name, value) for name, value in values.items()})
+
+
+def _in_path(name: str, value: Any) -> str:
+    try:
+        return quote(check_id(name, value), safe="")
+    except UnicodeEncodeError:
+        raise InvalidArgumentError.of(name, ascii(value), "it is not valid Unicode text") from None

@@ -285,11 +285,14 @@ def response(cls: type[T]) -> type[T]:
 
 
 def check_id(name: str, value: Any) -> str:
-    """Return `value` when it can stand in a path; refuse empty ids, which would address another resource."""
+    """Return `value` when it can stand in a path; refuse ids that would address another resource."""
     if not isinstance(value, str):
         raise InvalidArgumentError.of(name, repr(value), f"it must be text, not {type(value).__name__}")
     if not value.strip():
         raise InvalidArgumentError.of(name, repr(value), "an id must not be empty")
+    if value in (".", ".."):
+        # Percent-encoding leaves dots alone, and what stands in between takes them for steps up the path.
+        raise InvalidArgumentError.of(name, repr(value), "an id must not be a step in a path")
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 
 from iot_northbound.core import wire
-from iot_northbound.core.answers import Answer, is_bad_token, read_answer
+from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
@@ -20,6 +20,8 @@ from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
 
 T = TypeVar("T")
+REFUSAL_KEPT = 60.0
+"""Seconds in which an endpoint that refused a new token causes no further login."""
 log = logging.getLogger("iot_northbound")
 
 
@@ -35,19 +37,34 @@ class CallOptions:
 class _Prepared:
     """A request ready to be sent, and what its attempts added up to."""
 
-    __slots__ = ("attempts", "body", "content_type", "endpoint", "options", "started", "target", "until")
+    __slots__ = (
+        "attempts",
+        "body",
+        "content_type",
+        "dto",
+        "endpoint",
+        "options",
+        "started",
+        "target",
+        "unknown",
+        "until",
+    )
 
-    def __init__(
-        self, endpoint: Endpoint[Any], target: str, body: bytes | None, content_type: str | None, options: CallOptions
-    ) -> None:
+    def __init__(self, endpoint: Endpoint[Any], target: str, dto: Any, options: CallOptions, started: float) -> None:
         self.endpoint = endpoint
         self.target = target
-        self.body = body
-        self.content_type = content_type
+        self.dto = dto
         self.options = options
+        self.started = started
+        self.until = started + options.deadline if options.deadline is not None else None
         self.attempts = 0
-        self.started = 0.0
-        self.until: float | None = None
+        self.unknown = False
+        self.body: bytes | None = None
+        self.content_type = ""
+        if dto is not None and endpoint.form:
+            self.body, self.content_type = wire.encode_pairs(dto).encode(), "application/x-www-form-urlencoded"
+        elif dto is not None:
+            self.body, self.content_type = wire.encode_body(dto), "application/json"
 
 
 class Pipeline:
@@ -89,7 +106,7 @@ class Pipeline:
         self._rate_limit = rate_limit
         self._backoff = backoff
         self._quota = RetryQuota()
-        self._refused_fresh: dict[str, str] = {}
+        self._refused_fresh: dict[str, tuple[str, float]] = {}
 
     def after_fork(self) -> None:
         """Make what a forked child must not share with its parent."""
@@ -108,15 +125,28 @@ class Pipeline:
         if self._closed:
             raise NorthApiException(SdkCode.CLIENT_INTERNAL, "the client is closed: make a new one")
 
+    def probe(self, options: CallOptions) -> str:
+        """Return in words what the platform's root answered, once, whatever it is.
+
+        Raises:
+            NorthApiException: no answer came.
+        """
+        until = self._clock.monotonic() + options.deadline if options.deadline is not None else None
+        try:
+            answer = self.transport.send("GET", "/", self._headers.copy(), None, options.timeouts, until)
+        except AttemptFailed as failed:
+            raise failed.error from failed.__cause__
+        return f"both sides agreed; the root answered HTTP {answer.status}"
+
     def close(self) -> None:
         """Stop the timer, forget the token, close the connections."""
         self._closed = True
         self.tokens.stop()
         self.transport.close()
 
-    def _secrets(self, token: str | None) -> tuple[str, ...]:
+    def _secrets(self, prepared: _Prepared, token: str | None) -> tuple[str, ...]:
         given = (token,) if token else ()
-        return (*self._own_secrets, *self.tokens.held, *given)
+        return (*self._own_secrets, *self.tokens.held, *given, *wire.secrets_in(prepared.dto))
 
     def call(
         self,
@@ -127,8 +157,12 @@ class Pipeline:
         body: Any = None,
         access_token: str | None = None,
         options: CallOptions,
+        until: float | None = None,
     ) -> T:
         """Return the endpoint's result for this request.
+
+        `until` is a deadline beside the options' own, in seconds of the clock's monotonic time: that of a call which
+        needs this one.
 
         Raises:
             NorthApiException: anything that kept the result away, in its subclass.
@@ -138,22 +172,20 @@ class Pipeline:
         if query is not None:
             pairs = wire.encode_pairs(query)
             target = f"{target}?{pairs}" if pairs else target
-        if body is None:
-            prepared = _Prepared(endpoint, target, None, None, options)
-        elif endpoint.form:
-            form = wire.encode_pairs(body).encode()
-            prepared = _Prepared(endpoint, target, form, "application/x-www-form-urlencoded", options)
-        else:
-            prepared = _Prepared(endpoint, target, wire.encode_body(body), "application/json", options)
-        prepared.started = self._clock.monotonic()
-        prepared.until = prepared.started + options.deadline if options.deadline is not None else None
+        prepared = _Prepared(endpoint, target, body, options, self._clock.monotonic())
+        if until is not None:
+            prepared.until = until if prepared.until is None else min(until, prepared.until)
         try:
-            return self._decode(endpoint, *self._authorized(prepared, access_token))
+            value, answer = self._authorized(prepared, access_token)
+            return self._decode(prepared, endpoint, value, answer)
         except NorthApiException as error:
+            # An endpoint that is named already is the login's or refresh's: this call itself was not sent then,
+            # unless an attempt before was.
             if error.endpoint is None:
                 error.endpoint = endpoint.name
                 error.attempts = prepared.attempts
                 error.elapsed = self._clock.monotonic() - prepared.started
+            error.outcome_unknown = prepared.unknown and endpoint.method != "GET"
             raise
 
     # -- the token ---------------------------------------------------------------------------------------------------
@@ -163,21 +195,28 @@ class Pipeline:
             return self._attempts(prepared, None)
         if access_token is not None:
             return self._attempts(prepared, _checked(access_token))
-        token = self.tokens.current()
+        token = self.tokens.current(prepared.until)
         try:
             return self._attempts(prepared, token)
         except NorthApiException as refusal:
-            name = prepared.endpoint.name
-            if not is_bad_token(refusal) or self._refused_fresh.get(name) == token:
-                # A token that was new when this endpoint refused it is good: the application may not use this API.
+            if not is_bad_token(refusal) or self._is_forbidden(prepared.endpoint.name, token):
                 raise
-            token = self.tokens.replace(token)
-            try:
-                return self._attempts(prepared, token)
-            except NorthApiException as error:
-                if is_bad_token(error):
-                    self._refused_fresh[name] = token
-                raise
+        token = self.tokens.replace(token, prepared.until)
+        try:
+            return self._attempts(prepared, token)
+        except NorthApiException as error:
+            if is_bad_token(error):
+                self._refused_fresh[prepared.endpoint.name] = token, self._clock.monotonic()
+            raise
+
+    def _is_forbidden(self, endpoint: str, token: str) -> bool:
+        """Tell whether a refusal means that the application may not use this API, whatever its token.
+
+        So it is where the endpoint refused this very token when it was new; and, since several such endpoints would
+        log in for each other in turn, where it refused a new one a moment ago.
+        """
+        refused, at = self._refused_fresh.get(endpoint, ("", 0.0))
+        return bool(refused) and (refused == token or self._clock.monotonic() - at < REFUSAL_KEPT)
 
     # -- attempts ----------------------------------------------------------------------------------------------------
 
@@ -187,6 +226,7 @@ class Pipeline:
         while True:
             if self._rate_limit is not None:
                 self._rate_limit.wait(prepared.until)
+            self.check_open()
             try:
                 result = self._attempt(prepared, token)
                 self._quota.give_back()
@@ -194,8 +234,8 @@ class Pipeline:
             except AttemptFailed as failed:
                 failures += 1
                 error = failed.error
+                prepared.unknown = prepared.unknown or failed.outcome is Outcome.UNKNOWN
                 if not self._may_repeat(prepared, failed, failures):
-                    error.outcome_unknown = failed.outcome is Outcome.UNKNOWN and prepared.endpoint.method != "GET"
                     raise error from failed.__cause__
                 if failed.reused and not fresh_tried:
                     fresh_tried, delay = True, 0.0
@@ -227,7 +267,7 @@ class Pipeline:
             headers["app_key"] = self._app_id
             headers["Authorization"] = f"Bearer {token}"
         if prepared.body is not None:
-            headers["Content-Type"] = prepared.content_type or ""
+            headers["Content-Type"] = prepared.content_type
             headers["Content-Length"] = str(len(prepared.body))
         elif endpoint.method != "GET":
             headers["Content-Length"] = "0"
@@ -242,8 +282,8 @@ class Pipeline:
             )
             status = answer.status
             if log.isEnabledFor(logging.DEBUG):
-                self._log_bodies(prepared, answer, self._secrets(token))
-            return read_answer(answer, self._clock.now, lambda: self._secrets(token)), answer
+                self._log_bodies(prepared, answer, self._secrets(prepared, token))
+            return read_answer(answer, self._clock.now, lambda: self._secrets(prepared, token)), answer
         except AttemptFailed as failed:
             status, code = failed.error.http_status_code, failed.error.error_code
             raise
@@ -269,26 +309,26 @@ class Pipeline:
 
     # -- the answer --------------------------------------------------------------------------------------------------
 
-    def _decode(self, endpoint: Endpoint[T], value: Any, answer: Answer) -> T:
+    def _decode(self, prepared: _Prepared, endpoint: Endpoint[T], value: Any, answer: Answer) -> T:
         if endpoint.result is type(None):
             return None
         if value is None:
             if endpoint.may_be_empty:
                 return endpoint.result()
-            self._unreadable(endpoint, answer, f"a success came without the {endpoint.result.__name__} it should carry")
+            self._unreadable(prepared, answer, f"a success came without the {endpoint.result.__name__} it should carry")
         try:
             return wire.structure(value, endpoint.result)
         except wire.ShapeError as error:
-            self._unreadable(endpoint, answer, f"in the answer, {error}")
+            self._unreadable(prepared, answer, f"in the answer, {error}")
 
-    def _unreadable(self, endpoint: Endpoint[Any], answer: Answer, desc: str) -> NoReturn:
+    def _unreadable(self, prepared: _Prepared, answer: Answer, desc: str) -> NoReturn:
+        prepared.unknown = True
         raise UnreadableAnswerError(
             SdkCode.UNREADABLE,
             desc,
             http_status_code=answer.status,
             http_reason_phrase=answer.reason,
-            http_message=redact(answer.text()[:2000], self._secrets(None)) or None,
-            outcome_unknown=endpoint.method != "GET",
+            http_message=shown(answer, self._secrets(prepared, None)),
         )
 
     def _log_bodies(self, prepared: _Prepared, answer: Answer, secrets: tuple[str, ...]) -> None:

@@ -81,8 +81,8 @@ class RetryQuota:
 class Backoff:
     """Full-jitter exponential delays: anywhere between nothing and `base` x 2^n seconds, `cap` at most."""
 
-    base: float = 0.2
-    cap: float = 10.0
+    base: float
+    cap: float
     chance: Callable[[], float] = random.random
 
     def delay(self, failures: int, retry_after: float | None) -> float:

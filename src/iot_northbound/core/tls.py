@@ -17,10 +17,19 @@ class HostNameRefused(ssl.SSLError):
     """The client's own host-name verifier did not accept the server's certificate; nothing was sent."""
 
 
-class VerifyingConnection(HTTPSConnection):
-    """An HTTPS connection that asks a host-name verifier after the handshake, before anything is sent."""
+class PlatformConnection(HTTPSConnection):
+    """An HTTPS connection that asks a host-name verifier, where there is one, before anything is sent.
+
+    Kept, it is used again only where nothing of the answer before is left in it.
+    """
 
     verifier: HostnameVerifier | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can carry another call: open, and silent on both sides of the decryption."""
+        socket: Any = self.sock
+        return super().is_connected and not (hasattr(socket, "pending") and socket.pending())
 
     def connect(self) -> None:
         """Connect, and close again what the verifier refuses.
@@ -49,18 +58,18 @@ class VerifyingConnection(HTTPSConnection):
             raise HostNameRefused(f"the hostname_verifier refused the certificate of {host!r}")
 
 
-class VerifyingPool(HTTPSConnectionPool):
+class PlatformPool(HTTPSConnectionPool):
     """A pool of such connections."""
 
-    ConnectionCls = VerifyingConnection
+    ConnectionCls = PlatformConnection
 
-    def __init__(self, *args: Any, verifier: HostnameVerifier, **rest: Any) -> None:
+    def __init__(self, *args: Any, verifier: HostnameVerifier | None = None, **rest: Any) -> None:
         super().__init__(*args, **rest)
         self._verifier = verifier
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()
-        if isinstance(connection, VerifyingConnection):
+        if isinstance(connection, PlatformConnection):
             connection.verifier = self._verifier
         return connection
 
@@ -93,8 +102,7 @@ class TlsPolicy:
 
     def pool_classes(self) -> dict[str, Any]:
         """Return the value for a PoolManager's `pool_classes_by_scheme`."""
-        https = HTTPSConnectionPool if self.verifier is None else partial(VerifyingPool, verifier=self.verifier)
-        return {"http": HTTPConnectionPool, "https": https}
+        return {"http": HTTPConnectionPool, "https": partial(PlatformPool, verifier=self.verifier)}
 
 
 class PinnedAdapter(HTTPAdapter):

@@ -7,108 +7,27 @@ whoever meets a used-up token meanwhile waits for that one and shares its outcom
 import logging
 import threading
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Protocol
-
-import attrs
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.errors import NorthApiException, SdkCode
+from iot_northbound.core.grants import Grant as Grant
+from iot_northbound.core.grants import MemoryTokenStore as MemoryTokenStore
+from iot_northbound.core.grants import TokenState as TokenState
+from iot_northbound.core.grants import TokenStatus as TokenStatus
+from iot_northbound.core.grants import TokenStore as TokenStore
+from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCode
 
 log = logging.getLogger("iot_northbound.tokens")
 
-RENEW_AT = 0.8
-"""The part of a token's life after which it is renewed ahead of its end."""
 RETRY_FIRST, RETRY_CAP = 1.0, 60.0
 """Seconds before the first repeat of a failed renewal in the background, and between later ones at most."""
 COOL_DOWN = 1.0
 """Seconds for which callers share a failed renewal instead of trying one each."""
-
-
-def _hide(value: object) -> str:
-    return "None" if value is None else "'***'"
-
-
-@attrs.frozen
-class Grant:
-    """A token with its age, in seconds of the epoch."""
-
-    access_token: str = attrs.field(repr=_hide)
-    refresh_token: str | None = attrs.field(repr=_hide)
-    granted_at: float
-    expires_in: float
-
-    @property
-    def expires_at(self) -> float:
-        """When the platform stops taking the token."""
-        return self.granted_at + self.expires_in
-
-    @property
-    def renew_at(self) -> float:
-        """When a background renewal is due."""
-        return self.granted_at + max(RENEW_AT * self.expires_in, RETRY_FIRST)
-
-
-class TokenStore(Protocol):
-    """Where the token lives between calls. Several threads call it at once."""
-
-    def load(self) -> Grant | None:
-        """Return the token held, or None."""
-        ...
-
-    def save(self, grant: Grant) -> None:
-        """Hold this token in place of the one before."""
-        ...
-
-    def clear(self) -> None:
-        """Forget the token."""
-        ...
-
-
-class MemoryTokenStore:
-    """A token store of this process alone."""
-
-    def __init__(self) -> None:
-        self._grant: Grant | None = None
-
-    def load(self) -> Grant | None:
-        """Return the token held, or None."""
-        return self._grant
-
-    def save(self, grant: Grant) -> None:
-        """Hold this token in place of the one before."""
-        self._grant = grant
-
-    def clear(self) -> None:
-        """Forget the token."""
-        self._grant = None
-
-
-class TokenState(StrEnum):
-    """How usable the held token is."""
-
-    NONE = "none"
-    FRESH = "fresh"
-    STALE = "stale"
-    EXPIRED = "expired"
-
-
-@attrs.frozen
-class TokenStatus:
-    """What `client.token_status` tells; no secret in it."""
-
-    state: TokenState
-    timer_running: bool
-    expires_at: float | None
-    """Seconds since the epoch."""
-    renewals: int
-    """Renewals that succeeded since the client was made, the first login included."""
-    failures_in_a_row: int
-    last_error: NorthApiException | None
+_NO_TIME = 0.05
+"""Seconds before a call's deadline that are too few for a renewal."""
 
 
 class _Renewal:
-    """One renewal under way; those who meet it wait for its outcome."""
+    """One renewal under way; those who meet it wait for its outcome. None at all: its caller ran out of time."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -120,23 +39,28 @@ class Tokens:
     """Holds the token while the timer is on, and renews it: ahead of time in the background, at once when refused.
 
     Args:
-        login: returns a new token by app id and secret.
-        refresh: returns a new token for a refresh token.
+        login: returns a new token by app id and secret, until the monotonic second given, if one is.
+        refresh: returns a new token for a refresh token, likewise.
         store: where the token lives.
         clock: time.
     """
 
     def __init__(
-        self, login: Callable[[], Grant], refresh: Callable[[str], Grant], store: TokenStore, clock: Clock
+        self,
+        login: Callable[[float | None], Grant],
+        refresh: Callable[[str, float | None], Grant],
+        store: TokenStore,
+        clock: Clock,
     ) -> None:
         self._login = login
         self._refresh = refresh
         self._store = store
         self._clock = clock
         self._running = False
-        self._thread: threading.Thread | None = None
         self._renewals = 0
+        self._renewed_at: float | None = None
         self._failures = 0
+        self._failed_at = 0.0
         self._last_error: NorthApiException | None = None
         self.reset_locks()
 
@@ -146,43 +70,44 @@ class Tokens:
         self._wake = threading.Event()
         self._renewal: _Renewal | None = None
         self._failed: tuple[float, NorthApiException] | None = None
-        self._thread = None
+        self._thread: threading.Thread | None = None
 
     # -- for callers -------------------------------------------------------------------------------------------------
 
-    def current(self) -> str:
-        """Return a usable token, renewing an expired one first.
+    def current(self, until: float | None = None) -> str:
+        """Return a usable token, renewing an expired one first; `until` is the caller's deadline.
 
         Raises:
-            NorthApiException: no token is held and no timer runs (1009), or the renewal failed.
+            NorthApiException: no timer runs (1009), the renewal failed, or the store did (1001).
+            RequestTimeoutError: the renewal did not end before the deadline (1003).
         """
         if not self._running:
-            raise NorthApiException(
-                SdkCode.NO_TOKEN, "the call carries no access token and the token timer is not running"
-            )
+            raise _no_token()
         if self._thread is None:
             self._start_thread()
-        grant = self._store.load()
-        if grant is not None and self._clock.now() < grant.expires_at:
-            return grant.access_token
-        return self._renew(grant).access_token
+        return self._usable(until).access_token
 
-    def replace(self, refused: str) -> str:
+    def replace(self, refused: str, until: float | None = None) -> str:
         """Return a token that is not the refused one: the one somebody else got meanwhile, or a new one.
 
         Raises:
-            NorthApiException: the renewal failed.
+            NorthApiException: as `current` does.
         """
-        grant = self._store.load()
+        if not self._running:
+            raise _no_token()
+        grant = self._load()
         if grant is not None and grant.access_token != refused:
-            return grant.access_token
-        return self._renew(grant, by_login=True).access_token
+            return self._usable(until).access_token
+        return self._renew(grant, until, by_login=True).access_token
 
     def adopt(self, grant: Grant) -> None:
         """Hold a token the application fetched itself, since its login ended the one held before."""
-        if self._running:
+        with self._lock:
+            if not self._running:
+                return
             self._store.save(grant)
-            self._wake.set()
+            self._note_success()
+        self._wake.set()
 
     # -- the timer ---------------------------------------------------------------------------------------------------
 
@@ -197,16 +122,17 @@ class Tokens:
                 return
             self._running = True
         try:
-            self.current()
+            self._usable(None)
         except BaseException:
-            self._running = False
             self.stop()
             raise
+        self._start_thread()
 
     def stop(self) -> None:
-        """End the background thread and forget the token."""
+        """End the background thread and forget the token. A renewal under way in the thread is waited for."""
         with self._lock:
             self._running = False
+            self._failed = None
             thread, self._thread = self._thread, None
             self._wake.set()
         if thread is not None and thread is not threading.current_thread():
@@ -215,7 +141,7 @@ class Tokens:
 
     def status(self) -> TokenStatus:
         """Return what can be said of the token without showing it."""
-        grant = self._store.load()
+        grant = self._load()
         now = self._clock.now()
         if grant is None:
             state = TokenState.NONE
@@ -235,10 +161,24 @@ class Tokens:
     @property
     def held(self) -> tuple[str, ...]:
         """The values no log may show."""
-        grant = self._store.load()
+        try:
+            grant = self._store.load()
+        except Exception:
+            log.exception("the token store failed while a text was cleared of secrets")
+            return ()
         if grant is None:
             return ()
         return (grant.access_token, grant.refresh_token) if grant.refresh_token else (grant.access_token,)
+
+    def _load(self) -> Grant | None:
+        try:
+            return self._store.load()
+        except NorthApiException:
+            raise
+        except Exception as error:
+            raise NorthApiException(
+                SdkCode.CLIENT_INTERNAL, f"the token store failed to load: {type(error).__name__}"
+            ) from error
 
     def _start_thread(self) -> None:
         with self._lock:
@@ -250,99 +190,131 @@ class Tokens:
                 self._thread.start()
 
     def _run(self, wake: threading.Event) -> None:
-        while self._running and threading.current_thread() is self._thread:
-            self._clock.wait(wake, self._until_next())
-            wake.clear()
-            if not self._running or threading.current_thread() is not self._thread:
-                return
-            if self._until_next() > 0:
-                continue
+        mine = threading.current_thread()
+        while self._running and mine is self._thread:
+            failures = self._failures
             try:
-                self._renew(self._store.load())
-            except NorthApiException as error:
-                log.warning("renewing the token failed (%d in a row), will go on trying: %s", self._failures, error)
-            except Exception:
-                # A store or a login of the application's own; the timer must outlive it all the same.
-                self._failures += 1
-                self._failed_at = self._clock.now()
-                log.exception("renewing the token failed unexpectedly, will go on trying")
-
-    _failed_at = 0.0
+                pause = self._until_next()
+                if pause > 0:
+                    self._clock.wait(wake, pause)
+                    wake.clear()
+                    continue
+                self._renew(self._load())
+            except Exception as error:
+                # Beside refusals: a store of the application's own. The timer outlives it all the same.
+                if self._failures == failures:
+                    self._note_failure(error)
+                log.warning(
+                    "renewing the token failed (%d in a row), will go on trying: %s",
+                    self._failures,
+                    error,
+                    exc_info=None if isinstance(error, NorthApiException) else error,
+                )
 
     def _until_next(self) -> float:
         """Return the seconds until a renewal in the background is due."""
         now = self._clock.now()
         if self._failures:
             pause = min(RETRY_CAP, RETRY_FIRST * 2.0 ** min(self._failures - 1, 16))
-            return self._failed_at + pause - now
-        grant = self._store.load()
-        return grant.renew_at - now if grant is not None else 0.0
+            return self._failed_at + pause - self._clock.monotonic()
+        grant = self._load()
+        due = grant.renew_at - now if grant is not None else 0.0
+        if self._renewed_at is not None:
+            # A store that forgets, or a clock that jumps, must not make a storm of logins.
+            due = max(due, self._renewed_at + RETRY_FIRST - self._clock.monotonic())
+        return due
 
     # -- renewal -----------------------------------------------------------------------------------------------------
 
-    def _renew(self, seen: Grant | None, *, by_login: bool = False) -> Grant:
+    def _usable(self, until: float | None) -> Grant:
+        grant = self._load()
+        if grant is not None and self._clock.now() < grant.expires_at:
+            return grant
+        return self._renew(grant, until)
+
+    def _renew(self, seen: Grant | None, until: float | None = None, *, by_login: bool = False) -> Grant:
         """Return a newer token than the one seen; one thread fetches it, the others wait for that outcome."""
-        with self._lock:
-            grant = self._store.load()
-            if grant is not None and grant != seen:
-                return grant
-            if self._failed is not None and self._clock.monotonic() - self._failed[0] < COOL_DOWN:
-                raise _again(self._failed[1])
-            mine = self._renewal is None
-            renewal = self._renewal = self._renewal or _Renewal()
-        if not mine:
-            renewal.done.wait()
+        while True:
+            with self._lock:
+                grant = self._load()
+                if grant is not None and grant != seen:
+                    return grant
+                if self._failed is not None and self._clock.monotonic() - self._failed[0] < COOL_DOWN:
+                    raise copy_of(self._failed[1])
+                mine = self._renewal is None
+                renewal = self._renewal = self._renewal or _Renewal()
+            if mine:
+                return self._lead(renewal, seen, until, by_login)
+            self._await(renewal, until)
             if renewal.grant is not None:
                 return renewal.grant
-            raise _again(renewal.error or NorthApiException(SdkCode.CLIENT_INTERNAL, "a renewal ended without outcome"))
+            if renewal.error is not None:
+                raise copy_of(renewal.error)
+            # Whoever led it had less time than is left here: try again, perhaps as the one who leads.
+
+    def _lead(self, renewal: _Renewal, seen: Grant | None, until: float | None, by_login: bool) -> Grant:
         try:
-            fetched = self._fetch(seen, by_login)
+            fetched = self._fetch(seen, by_login, until)
+            with self._lock:
+                if self._running:
+                    self._store.save(fetched)
+                self._renewals += 1
+                self._renewed_at = self._clock.monotonic()
+                self._note_success()
+                self._renewal = None
+                renewal.grant = fetched
         except BaseException as error:
-            self._note_failure(renewal, error)
+            with self._lock:
+                self._renewal = None
+                if until is None or self._clock.monotonic() < until - _NO_TIME:
+                    renewal.error = self._note_failure(error)
+                    self._failed = (self._clock.monotonic(), renewal.error)
             raise
-        with self._lock:
-            if self._running:
-                self._store.save(fetched)
-            self._renewals += 1
-            self._failures = 0
-            self._last_error = None
-            self._failed = None
-            self._renewal = None
-            renewal.grant = fetched
-        renewal.done.set()
+        finally:
+            renewal.done.set()
         self._wake.set()
         return fetched
 
-    def _note_failure(self, renewal: _Renewal, error: BaseException) -> None:
-        shared = (
-            error
-            if isinstance(error, NorthApiException)
-            else NorthApiException(
-                SdkCode.CLIENT_INTERNAL, f"renewing the token was broken off by {type(error).__name__}"
-            )
-        )
-        with self._lock:
-            self._failures += 1
-            self._failed_at = self._clock.now()
-            self._last_error = shared
-            self._failed = (self._clock.monotonic(), shared)
-            self._renewal = None
-            renewal.error = shared
-        renewal.done.set()
+    def _await(self, renewal: _Renewal, until: float | None) -> None:
+        if until is None:
+            renewal.done.wait()
+        elif not self._clock.wait(renewal.done, until - _NO_TIME - self._clock.monotonic()):
+            raise RequestTimeoutError(SdkCode.NO_ANSWER, "the token's renewal did not end before the call's deadline")
 
-    def _fetch(self, seen: Grant | None, by_login: bool) -> Grant:
+    def _note_success(self) -> None:
+        self._failures = 0
+        self._failed = None
+        self._last_error = None
+
+    def _note_failure(self, error: BaseException) -> NorthApiException:
+        """Count a failure and return it as an exception to share: a copy, which holds no frames with secrets."""
+        if isinstance(error, NorthApiException):
+            shared = copy_of(error)
+        else:
+            told = f"renewing the token was broken off by {type(error).__name__}"
+            shared = NorthApiException(SdkCode.CLIENT_INTERNAL, told)
+        self._failures += 1
+        self._failed_at = self._clock.monotonic()
+        self._last_error = shared
+        return shared
+
+    def _fetch(self, seen: Grant | None, by_login: bool, until: float | None) -> Grant:
         if seen is not None and seen.refresh_token and not by_login:
             try:
-                return self._refresh(seen.refresh_token)
+                return self._refresh(seen.refresh_token, until)
             except NorthApiException as error:
                 if error.http_status_code is None:
                     raise
                 log.info("the refresh token was refused (%s), logging in", error.error_code)
-        return self._login()
+        return self._login(until)
 
 
-def _again(error: NorthApiException) -> NorthApiException:
-    """Return a copy of a shared failure, so that no two threads raise one object."""
+def _no_token() -> NorthApiException:
+    return NorthApiException(SdkCode.NO_TOKEN, "the call carries no access token and the token timer is not running")
+
+
+def copy_of(error: NorthApiException) -> NorthApiException:
+    """Return a copy of a shared failure, so that no two threads raise one object; without its traceback."""
     function, arguments, state = error.__reduce__()
     copy: NorthApiException = function(*arguments)
     copy.__dict__.update(state)

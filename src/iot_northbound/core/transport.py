@@ -5,9 +5,11 @@ is what remains. Everything that can go wrong comes out as `AttemptFailed`, with
 """
 
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 
 import attrs
@@ -37,8 +39,11 @@ class _CallState(threading.local):
     """What the socket has to know, and tells, of the call its thread is making."""
 
     until: float | None = None
+    patience: float | None = None
     sent = False
     fresh = False
+    outer: BaseException | None = None
+    """What the application was handling when it made the call: Python chains it to our errors, it is none of them."""
 
 
 _call = _CallState()
@@ -50,15 +55,27 @@ class DeadlineSocket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands, and note that this call opened its connection itself."""
         _call.fresh = True
+        self._hurry()
         super().do_handshake(block)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send, and note that from here on the platform may have the request."""
         _call.sent = True
+        # What the call before left of its own deadline is none of this one's.
+        self.settimeout(_call.patience)
         super().sendall(data, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send a piece, no longer than the call's deadline allows."""
+        self._hurry()
+        return super().send(data, flags)
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Receive, no longer than the call's deadline allows."""
+        self._hurry()
+        return super().recv_into(buffer, nbytes, flags)
+
+    def _hurry(self) -> None:
         until = _call.until
         if until is not None:
             left = until - time.monotonic()
@@ -67,7 +84,6 @@ class DeadlineSocket(ssl.SSLSocket):
             timeout = self.gettimeout()
             if timeout is None or left < timeout:
                 self.settimeout(left)
-        return super().recv_into(buffer, nbytes, flags)
 
 
 class _Request(PreparedRequest):
@@ -190,7 +206,8 @@ class Transport:
         request.target = target
         request.headers = headers  # type: ignore[assignment]  # a dict serves; the copy would be made per call
         request.body = body
-        _call.until, _call.sent, _call.fresh = until, False, False
+        _call.until, _call.patience, _call.sent, _call.fresh = until, timeouts.read, False, False
+        _call.outer = sys.exc_info()[1]
         try:
             response = self._adapter.send(
                 request,
@@ -199,38 +216,52 @@ class Transport:
                 proxies=self._proxies,
             )
         except Exception as error:
-            raise self._failed(error) from error
+            _call.until = None
+            failed = self._failed(error)
+            _forget_request(error)
+            if isinstance(failed.error, InvalidArgumentError):
+                raise failed from None  # the refused header stands in the error's own text
+            raise failed from error
         try:
             return Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
         except Exception as error:
             raise self._broken_off(error, response) from error
         finally:
-            _call.until = None
+            _call.until = _call.outer = None
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
 
     def _failed(self, error: Exception) -> AttemptFailed:
-        outcome = Outcome.UNKNOWN if _call.sent else Outcome.NOT_SENT
-        reused = _call.sent and not _call.fresh
-        if isinstance(error, requests_errors.SSLError) or _find(error, ssl.SSLError, ssl.CertificateError):
+        sent = _call.sent
+        outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
+        chain = _chain(error)
+        tls = _first(chain, ssl.SSLError, ssl.CertificateError)
+        hung_up = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        if (isinstance(error, requests_errors.SSLError) or tls) and not (hung_up and sent):
             told = TlsError(SdkCode.NO_ANSWER, f"the TLS connection failed: {self._explain(error)}")
-            return AttemptFailed(told, Outcome.FINAL)
+            # With TLS 1.3 a server's refusal of our certificate comes when the request is on its way: it is not read.
+            refused = not sent or (_call.fresh and "ALERT" in str(getattr(tls, "reason", "")))
+            return AttemptFailed(told, outcome if hung_up or not refused else Outcome.FINAL)
         if isinstance(error, requests_errors.ConnectTimeout):
             told_timeout = RequestTimeoutError(SdkCode.NO_ANSWER, f"no connection to {self._base_url} in time")
             return AttemptFailed(told_timeout, Outcome.NOT_SENT)
-        if isinstance(error, requests_errors.Timeout | TimeoutError) or _find(error, TimeoutError):
-            what = "no answer came in time" if _call.sent else f"no TLS connection to {self._base_url} in time"
+        if isinstance(error, requests_errors.Timeout) or _first(chain, TimeoutError):
+            what = "no answer came in time" if sent else f"no TLS connection to {self._base_url} in time"
             return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what), outcome)
-        if isinstance(error, requests_errors.ConnectionError | OSError | urllib3_errors.HTTPError):
-            what = "the connection broke before an answer came" if _call.sent else f"no connection to {self._base_url}"
-            told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(error)}")
-            return AttemptFailed(told_connection, outcome, reused=reused)
+        alien = _first(chain, HTTPException)
+        if alien and not isinstance(alien, RemoteDisconnected | IncompleteRead):
+            what = "what came is no HTTP answer" if isinstance(alien, BadStatusLine) else "its head cannot be read"
+            return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, f"{what}: {type(alien).__name__}"), outcome)
+        if isinstance(error, OSError | urllib3_errors.HTTPError):  # requests' exceptions are OSErrors
+            what = "the connection broke before an answer came" if sent else f"no connection to {self._base_url}"
+            told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}")
+            return AttemptFailed(told_connection, outcome, reused=sent and not _call.fresh)
         if isinstance(error, ValueError):
             # http.client's check of header values; the value itself may be a secret.
-            refused = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")
-            return AttemptFailed(refused, Outcome.FINAL)
+            rejected = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")
+            return AttemptFailed(rejected, Outcome.FINAL)
         unexpected = NorthApiException(SdkCode.CLIENT_INTERNAL, f"sending failed unexpectedly: {type(error).__name__}")
-        return AttemptFailed(unexpected, Outcome.FINAL)
+        return AttemptFailed(unexpected, Outcome.UNKNOWN if sent else Outcome.FINAL)
 
     def _broken_off(self, error: Exception, response: Response) -> AttemptFailed:
         details: Mapping[str, Any] = {
@@ -239,11 +270,12 @@ class Transport:
         }
         response.raw.close()
         told: NorthApiException
-        if _find(error, TimeoutError, urllib3_errors.ReadTimeoutError):
+        chain = _chain(error)
+        if _first(chain, TimeoutError, urllib3_errors.ReadTimeoutError):
             told = RequestTimeoutError(SdkCode.UNREADABLE, "the answer's body did not come in time", **details)
         else:
             told = UnreadableAnswerError(
-                SdkCode.UNREADABLE, f"the answer's body broke off or cannot be decoded: {_root(error)}", **details
+                SdkCode.UNREADABLE, f"the answer's body broke off or cannot be decoded: {_root(chain)}", **details
             )
         return AttemptFailed(told, Outcome.UNKNOWN)
 
@@ -266,28 +298,39 @@ def _read(raw: Any) -> bytes:
     return b"".join(pieces)
 
 
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """Return an exception and what caused it, however the libraries wrapped it."""
+def _forget_request(error: BaseException) -> None:
+    """Take the request off requests' exceptions: its headers hold the token."""
+    for each in _chain(error):
+        if isinstance(each, requests_errors.RequestException):
+            each.request = None
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an exception and what caused it, however the libraries wrapped it, the outermost first."""
     found: list[BaseException] = []
-    todo = [error]
+    todo: list[Any] = [error]
     while todo:
-        each = todo.pop()
-        if each is None or any(each is one for one in found):
+        each = todo.pop(0)
+        if not isinstance(each, BaseException) or each is _call.outer or any(each is one for one in found):
             continue
         found.append(each)
-        todo += [each.__cause__, each.__context__, getattr(each, "reason", None)]
-        todo += [arg for arg in each.args if isinstance(arg, BaseException)]
-    return [each for each in found if isinstance(each, BaseException)]
+        todo += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+    return found
 
 
-def _find(error: BaseException, *kinds: type[BaseException]) -> bool:
-    return any(isinstance(each, kinds) for each in _chain(error))
+def _first(chain: list[BaseException], *kinds: type[BaseException]) -> BaseException | None:
+    return next((each for each in chain if isinstance(each, kinds)), None)
 
 
-def _root(error: BaseException) -> str:
-    """Return the operating system's word for it, where there is one."""
-    for each in _chain(error):
+def _root(chain: list[BaseException]) -> str:
+    """Return the operating system's word for it, where there is one; never what a server sent."""
+    for each in chain:
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
-    last = _chain(error)[-1]
-    return str(last) or type(last).__name__
+        if isinstance(each, RemoteDisconnected):
+            return "the server closed it without a word"
+        if isinstance(each, IncompleteRead | urllib3_errors.IncompleteRead):
+            return f"{len(each.partial) if isinstance(each.partial, bytes) else each.partial} bytes came"
+        if isinstance(each, _TooLarge):
+            return str(each)
+    return type(chain[-1]).__name__

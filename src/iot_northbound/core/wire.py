@@ -59,6 +59,8 @@ def to_json(dto: Any) -> Any:
     """
     if isinstance(dto, Mapping):
         return {key: value for key, value in dto.items() if value is not None}
+    if not attrs.has(type(dto)):
+        raise InvalidArgumentError.of("the request", type(dto).__name__, "it must be a request DTO")
     recheck(dto)
     body = {}
     for spec in specs(type(dto)).values():
@@ -67,6 +69,22 @@ def to_json(dto: Any) -> Any:
             continue
         body[spec.wire] = value if _free(spec) else _dump(value)
     return body
+
+
+def secrets_in(dto: Any) -> tuple[str, ...]:
+    """Return the values of a request DTO's secret fields, those of nested DTOs too."""
+    if isinstance(dto, list | tuple):
+        return tuple(secret for each in dto for secret in secrets_in(each))
+    if not attrs.has(type(dto)):
+        return ()
+    found: list[str] = []
+    for spec in specs(type(dto)).values():
+        value = getattr(dto, spec.name)
+        if spec.secret and isinstance(value, str):
+            found.append(value)
+        else:
+            found += secrets_in(value)
+    return tuple(found)
 
 
 def _free(spec: FieldSpec) -> bool:
@@ -109,5 +127,5 @@ def encode_pairs(dto: Any) -> str:
         try:
             pairs.append(f"{name}={quote(text, safe='')}")
         except UnicodeEncodeError:
-            raise InvalidArgumentError.of(name, ascii(text), "it is not valid Unicode text") from None
+            raise InvalidArgumentError.of(name, "***", "it is not valid Unicode text") from None
     return "&".join(pairs)
