@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from iot_northbound import (
     Hooks,
@@ -43,10 +43,10 @@ LAMP = DeviceInfoDTO(
 console = Console()
 
 
-def register(client: NorthApiClient, count: int) -> list[str]:
+def register(client: NorthApiClient, count: int, progress: Progress) -> list[str]:
     run = uuid.uuid4().hex[:8]
     devices = []
-    for number in track(range(count), description="registering", console=console):
+    for number in progress.track(range(count), description="registering"):
         lamp = RegDirectDeviceInDTO2(node_id=f"lamp-{run}-{number:04d}", device_info=LAMP, timeout=0)
         devices.append(client.device_management.reg_direct_device(lamp).device_id or "")
     return devices
@@ -78,13 +78,13 @@ def show_errors(client: NorthApiClient) -> None:
     except InvalidArgumentError as error:
         console.print(f"  [yellow]InvalidArgumentError[/] {error}", highlight=False)
     try:
-        client.device_management.query_device_status("any", access_token="not-a-token")  # noqa: S106  # meant to be refused
+        client.device_management.query_device_status("any", access_token="not-a-token")
     except NorthApiException as error:
         console.print(f"  [yellow]{type(error).__name__}[/] {error}", highlight=False)
 
 
-def delete(client: NorthApiClient, devices: list[str]) -> None:
-    for device_id in track(devices, description="deleting   ", console=console):
+def delete(client: NorthApiClient, devices: list[str], progress: Progress) -> None:
+    for device_id in progress.track(devices, description="deleting"):
         client.device_management.delete_direct_device(device_id)
 
 
@@ -101,13 +101,15 @@ def main() -> None:
 
     info, tls, _ = load_profile(arguments.profile)
     with NorthApiClient(info, tls, HttpConfig(deadline=30), hooks=Hooks(after_response=measure)) as client:
-        devices = register(client, arguments.devices)
+        with Progress(console=console) as progress:
+            devices = register(client, arguments.devices, progress)
         try:
             list_them(client, set(devices))
             dim(client, devices[0])
             show_errors(client)
         finally:
-            delete(client, devices)
+            with Progress(console=console) as progress:
+                delete(client, devices, progress)
         cuts = statistics.quantiles(times, n=100)
         console.print(
             f"{len(times)} calls over {client.connections_opened} connection(s), "

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from iot_northbound.errors import NorthApiException, SdkCode, UnreadableAnswerError
+from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
 
 Query = TypeVar("Query")
 Answer = TypeVar("Answer")
@@ -154,7 +154,10 @@ class _Progress:
 
 
 def _field(query: Any, name: str) -> Any:
-    return getattr(query, name)
+    try:
+        return getattr(query, name)
+    except AttributeError:
+        raise InvalidArgumentError.of("the query", type(query).__name__, "it must be the method's query DTO") from None
 
 
 def _page_of(query: Query, number: int, size: int) -> Query:

@@ -1,6 +1,6 @@
 """Tell the platform what to push, and where to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import overload
 
 from iot_northbound.core.endpoint import Endpoint
@@ -15,6 +15,7 @@ from iot_northbound.dto.subscription_management import (
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
+from iot_northbound.subscribing import SubscriptionChanges, ensure
 
 SUBSCRIBE = Endpoint("POST", "/iocm/app/sub/v1.2.0/subscriptions", SubscriptionDTO, section="1.6.1", success=201)
 SUBSCRIBE_MANAGEMENT = Endpoint("POST", "/iodm/app/sub/v1.1.0/subscribe", type(None), section="1.6.2")
@@ -149,3 +150,24 @@ class SubscriptionManagement(Service):
         Reference: section 1.6.6.
         """
         self._call(DELETE_BATCH, query=dbs_in_dto or DeleteBatchSubInDTO(), access_token=access_token)
+
+    def ensure(
+        self, receiver_url: str, kinds: Iterable[str], *, access_token: str | None = None
+    ) -> SubscriptionChanges:
+        """Make the subscriptions that lead to one receiver exactly the wanted ones, and return what changed.
+
+        Right ones are kept untouched; a wanted type that is pushed elsewhere is moved here, since the platform takes
+        one URL a type; unwanted ones of this receiver are deleted; those of other receivers stay. Calling it twice
+        changes nothing the second time, so an application can call it at each start.
+
+        Args:
+            receiver_url: the callback URL, http or https.
+            kinds: notification types, as text or `NotifyType`; none ends all subscriptions of this receiver.
+            access_token: overrides the token the client manages.
+
+        Raises:
+            InvalidArgumentError: the URL is none (1007), or the platform refuses it (100222).
+
+        Reference: sections 1.6.1 to 1.6.6.
+        """
+        return ensure(self, receiver_url, kinds, access_token)

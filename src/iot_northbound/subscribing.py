@@ -1,0 +1,86 @@
+"""Making the subscriptions match a wanted set, keeping those that are right."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from iot_northbound.dto.common import NotifyType
+from iot_northbound.dto.subscription_management import (
+    DeleteBatchSubInDTO,
+    SubDeviceDataInDTO,
+    SubDeviceManagementDataInDTO,
+)
+from iot_northbound.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+
+if TYPE_CHECKING:
+    from iot_northbound.services.subscription_management import SubscriptionManagement
+
+MANAGEMENT_KINDS = frozenset(
+    {
+        NotifyType.SW_UPGRADE_STATE_CHANGE_NOTIFY,
+        NotifyType.SW_UPGRADE_RESULT_NOTIFY,
+        NotifyType.FW_UPGRADE_STATE_CHANGE_NOTIFY,
+        NotifyType.FW_UPGRADE_RESULT_NOTIFY,
+    }
+)
+"""Kinds that are subscribed to as management data (section 1.6.2)."""
+
+
+@attrs.frozen
+class SubscriptionChanges:
+    """What `ensure` found and did, by notification type."""
+
+    kept: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    """Types of this receiver nobody wants any more."""
+    moved: tuple[str, ...]
+    """Types that were pushed to another URL before; they stand under `added` too."""
+
+
+def ensure(
+    service: "SubscriptionManagement", receiver_url: str, kinds: Iterable[str], access_token: str | None
+) -> SubscriptionChanges:
+    """Subscribe to what is wanted and missing, end what leads to this receiver and is not wanted."""
+    wanted = _wanted(receiver_url, kinds)
+    kept, removed, moved = set[str](), [], []
+    for subscription in list(service.iter_subscriptions(access_token=access_token)):
+        kind, mine = str(subscription.notify_type), subscription.callback_url == receiver_url
+        if kind in wanted and mine and kind not in kept:
+            kept.add(kind)
+        elif mine or kind in wanted:
+            # A type has one URL an application: the old subscription has to go before the new one can come.
+            try:
+                service.delete_single_subscription(subscription.subscription_id or "", access_token=access_token)
+            except NotFoundError:
+                continue  # somebody else deleted it just now
+            (moved if kind in wanted and not mine else removed).append(kind)
+    added = [kind for kind in wanted if kind not in kept]
+    for kind in added:
+        _subscribe(service, kind, receiver_url, access_token)
+    return SubscriptionChanges(tuple(k for k in wanted if k in kept), tuple(added), tuple(removed), tuple(moved))
+
+
+def _wanted(receiver_url: str, kinds: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(kinds, str):
+        raise InvalidArgumentError.of("kinds", repr(kinds), "it must be a list of notification types, not one text")
+    wanted = tuple(dict.fromkeys(str(kind) for kind in kinds))
+    if not isinstance(receiver_url, str) or not receiver_url.startswith(("http://", "https://")):
+        raise InvalidArgumentError.of("receiver_url", repr(receiver_url), "it must be an http or https URL")
+    return wanted
+
+
+def _subscribe(service: "SubscriptionManagement", kind: str, receiver_url: str, access_token: str | None) -> None:
+    if kind not in MANAGEMENT_KINDS:
+        service.sub_device_data(
+            SubDeviceDataInDTO(notify_type=kind, callback_url=receiver_url), access_token=access_token
+        )
+        return
+    dto = SubDeviceManagementDataInDTO(notify_type=kind, callback_url=receiver_url)
+    try:
+        service.sub_device_data(dto, access_token=access_token)
+    except AlreadyExistsError:
+        # Some deployments do not list management subscriptions, so this one may lead elsewhere.
+        service.delete_batch_subscriptions(DeleteBatchSubInDTO(notify_type=kind), access_token=access_token)
+        service.sub_device_data(dto, access_token=access_token)

@@ -1,0 +1,63 @@
+import pytest
+
+from iot_northbound import InvalidArgumentError, NorthApiClient
+from iot_northbound.config import load_profile
+from iot_northbound.dto import NotifyType, SubDeviceDataInDTO
+from iot_northbound.emulator import Emulator
+
+HERE = "https://receiver.example:9443/v1.0.0/messageReceiver"
+ELSEWHERE = "https://other.example:9443/v1.0.0/messageReceiver"
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    with Emulator(port=0, control_port=None, folder=tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def subscriptions(emulator):
+    with NorthApiClient(*load_profile(emulator.profile_path)) as client:
+        yield client.subscription_management
+        for each in list(client.subscription_management.iter_subscriptions()):
+            client.subscription_management.delete_single_subscription(each.subscription_id)
+
+
+def held(subscriptions):
+    return {(str(each.notify_type), each.callback_url) for each in subscriptions.iter_subscriptions()}
+
+
+def test_adds_what_is_missing_and_changes_nothing_the_second_time(subscriptions):
+    kinds = [NotifyType.DEVICE_ADDED, "deviceDataChanged", NotifyType.FW_UPGRADE_RESULT_NOTIFY]
+    first = subscriptions.ensure(HERE, kinds)
+    assert first.added == ("deviceAdded", "deviceDataChanged", "fwUpgradeResultNotify")
+    assert held(subscriptions) == {(str(kind), HERE) for kind in kinds}
+    ids = {each.subscription_id for each in subscriptions.iter_subscriptions()}
+    second = subscriptions.ensure(HERE, kinds)
+    assert (second.added, second.removed, second.moved) == ((), (), ())
+    assert set(second.kept) == {str(kind) for kind in kinds}
+    assert {each.subscription_id for each in subscriptions.iter_subscriptions()} == ids
+
+
+def test_moves_a_wanted_kind_here_and_leaves_other_receivers_alone(subscriptions):
+    for kind in ("deviceAdded", "deviceDeleted"):
+        subscriptions.sub_device_data(SubDeviceDataInDTO(notify_type=kind, callback_url=ELSEWHERE))
+    changes = subscriptions.ensure(HERE, ["deviceAdded"])
+    assert changes.moved == ("deviceAdded",)
+    assert held(subscriptions) == {("deviceAdded", HERE), ("deviceDeleted", ELSEWHERE)}
+
+
+def test_ends_what_nobody_wants_any_more(subscriptions):
+    subscriptions.ensure(HERE, ["deviceAdded", "deviceDeleted"])
+    changes = subscriptions.ensure(HERE, [])
+    assert set(changes.removed) == {"deviceAdded", "deviceDeleted"}
+    assert held(subscriptions) == set()
+
+
+@pytest.mark.parametrize(("url", "kinds"), [("ftp://x", ["deviceAdded"]), (None, []), (HERE, "deviceAdded")])
+def test_refuses_what_cannot_be_meant_before_anything_is_sent(subscriptions, url, kinds):
+    before = held(subscriptions)
+    with pytest.raises(InvalidArgumentError) as caught:
+        subscriptions.ensure(url, kinds)
+    assert caught.value.error_code == "1007"
+    assert held(subscriptions) == before
