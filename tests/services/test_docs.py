@@ -1,0 +1,106 @@
+"""The guide from the Java SDK and the table of calls say all there is, and say it right."""
+
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import iot_northbound
+from iot_northbound import dto, services
+from tests.services.test_calls import ENDPOINTS, FACTS, endpoint_of, java_parameters, method_name, snake
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "from-java.md").read_text(encoding="utf-8")
+JAVA = [fact for fact in ENDPOINTS.values() if fact["java_method"]]
+HANDLERS = [fact for fact in FACTS["notifications"] if fact.get("handler")]
+# Names the Java chapter gives to free JSON, not to classes.
+NOT_CLASSES = {"ObjectNode", "param"}
+
+
+@pytest.mark.parametrize("fact", JAVA, ids=lambda fact: fact["java_section"])
+def test_the_guide_has_a_row_for_each_java_method(fact: dict[str, object]) -> None:
+    (row,) = [line for line in GUIDE.splitlines() if line.startswith(f"| {fact['java_section']} |")]
+    _, _, java, python, _ = row.split("|")
+    assert f" {fact['java_method']}(" in java
+    name, arguments = re.fullmatch(r" `(\w+)\((.*)\)` ", python).groups()
+    assert name == method_name(fact)
+    told = [argument.split("=")[0] for argument in arguments.split(", ") if argument not in ("", "*")]
+    assert told == [argument for argument in java_parameters(fact) if argument != "access_token"]
+
+
+def test_the_guide_names_each_method_that_the_java_chapter_describes_apart() -> None:
+    for name in [
+        "setClientInfo",
+        "setHttpConnection",
+        "initSSLConfig()",
+        "initSSLConfig(sslConfig)",
+        "setHostnameVerifier",
+        "getVersion",
+        "setPlatformIp",
+        "setPlatformPort",
+        "setAppId",
+        "setSecret",
+        "geterror_code",
+        "getError_desc",
+        "getHttpStatusCode",
+        "getHttpReasonPhrase",
+        "getHttpMessage",
+        "setSelfCertPath",
+        "setSelfCertPwd",
+        "setTrustCAPath",
+        "setTrustCAPwd",
+        "beginBasicTest",
+        "startRefreshTokenTimer",
+        "stopRefreshTokenTimer",
+    ]:
+        assert re.search(rf"\W{re.escape(name)}\W", GUIDE), name
+
+
+def test_the_guide_names_each_class_of_the_java_chapter_and_the_package_has_it() -> None:
+    named = {
+        name
+        for fact in JAVA
+        for side in ("java_request", "java_response")
+        for name in fact.get(side, {}).get("structures", {})
+    } | {name for fact in HANDLERS for name in fact.get("structures", {})}
+    assert len(named) > 100
+    for name in named - NOT_CLASSES:
+        assert attrs.has(getattr(dto, name)), name
+        assert re.search(rf"\b{name}\b", GUIDE), name
+
+
+@pytest.mark.parametrize("fact", HANDLERS, ids=lambda fact: fact["section"])
+def test_the_guide_has_a_row_for_each_handler(fact: dict[str, str]) -> None:
+    row = f"| {fact['section']} | `{fact['handler']}({fact['dto']} body)` | `{snake(fact['handler'])}(body)` |"
+    assert row in GUIDE.splitlines()
+
+
+def test_the_python_names_of_the_guides_configuration_exist() -> None:
+    told = re.findall(r"`(ClientInfo|SSLConfig|HttpConfig)\((\w+)=", GUIDE)
+    assert len(told) >= 9
+    for cls, field in told:
+        assert field in attrs.fields_dict(getattr(iot_northbound, cls)), (cls, field)
+    error = iot_northbound.NorthApiException("1003", "refused")
+    for attribute in re.findall(r"`error\.(\w+)`", GUIDE):
+        assert hasattr(error, attribute)
+
+
+@pytest.mark.parametrize("section", ENDPOINTS)
+def test_the_table_of_calls_has_a_row_for_each_endpoint(section: str) -> None:
+    fact, endpoint = ENDPOINTS[section], endpoint_of(section)
+    service = snake(fact["service"])
+    row = (
+        f"| {section} | `{endpoint.name}` | [`{service}.{method_name(fact)}`]({service.replace('_', '-')}.md) | "
+        f"{'yes' if endpoint.repeatable else 'no'} |"
+    )
+    assert row in (DOCS / "api" / "index.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_each_service_and_each_dto_module_has_its_page() -> None:
+    for name in services.__all__:
+        page = (DOCS / "api" / f"{snake(name).replace('_', '-')}.md").read_text(encoding="utf-8")
+        assert f"::: iot_northbound.services.{snake(name)}.{name}" in page
+    page = (DOCS / "api" / "dto.md").read_text(encoding="utf-8")
+    modules = {file.stem for file in Path(dto.__path__[0]).glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"^::: iot_northbound\.dto\.(\w+)$", page, re.M)) == modules
