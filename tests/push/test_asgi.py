@@ -1,0 +1,130 @@
+import asyncio
+
+import pytest
+
+from iot_northbound.push import Access, InboxError, MemoryInbox
+from tests.push.helpers import Recorder, data_body
+
+ROUTE = "/v1.0.0/messageReceiver"
+
+
+@pytest.fixture
+def receiver():
+    with Recorder(MemoryInbox()) as running:
+        yield running
+
+
+def call(app, *chunks, headers=(), gone=False, **scope):
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    if messages and not gone:
+        messages[-1].pop("more_body")
+    messages.append({"type": "http.disconnect"} if gone or messages else {"type": "http.request"})
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    whole = {"type": "http", "method": "POST", "path": ROUTE, "headers": list(headers), **scope}
+    asyncio.run(app(whole, receive, send))
+    if not sent:
+        return None
+    start, body = sent
+    assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+    return start["status"]
+
+
+def test_a_message_is_taken_in_as_many_pieces_as_it_comes(receiver):
+    body = data_body()
+    assert call(receiver.asgi, body[:10], b"", body[10:]) == 200
+    assert receiver.log.wait_for(1) == [body.decode()]
+
+
+def test_the_content_type_is_heeded(receiver):
+    body = '{"notifyType":"deviceDeleted","deviceId":"Zähler"}'
+    header = (b"content-type", b"application/json;charset=latin-1")
+    assert call(receiver.asgi, body.encode("latin-1"), headers=[header]) == 200
+    assert receiver.log.wait_for(1) == [body]
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        ({"path": "/elsewhere"}, 404),
+        ({"method": "GET"}, 405),
+        ({"headers": [(b"content-length", b"2000000")]}, 413),
+        ({"headers": [(b"content-length", b"many")]}, 400),
+        ({}, 400),
+    ],
+)
+def test_what_is_refused(receiver, scope, status):
+    assert call(receiver.asgi, b"not json", **scope) == status
+    assert receiver.metrics().refused == {status: 1}
+
+
+def test_too_large_is_noticed_without_a_length(receiver):
+    assert call(receiver.asgi, *[b" " * (1 << 19)] * 3) == 413
+
+
+def test_a_sender_who_leaves_gets_no_answer_and_leaves_nothing(receiver):
+    assert call(receiver.asgi, data_body()[:10], gone=True) is None
+    assert receiver.metrics().accepted == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        ({"extensions": {"tls": {"client_cert": {"subject": ((("commonName", "push"),),)}}}}, 200),
+        ({"extensions": {"tls": {"client_cert_name": "CN=push,O=Example"}}}, 200),
+        ({"extensions": {"tls": {"client_cert_name": "CN=other"}}}, 403),
+        ({"extensions": {"tls": {"client_cert_name": None}}}, 403),
+        ({"extensions": {}}, 403),
+        ({}, 403),
+    ],
+)
+def test_the_sender_is_judged_by_his_certificate(scope, status):
+    with Recorder(MemoryInbox(), access=Access(client_names=["push"])) as receiver:
+        assert call(receiver.asgi, data_body(), client=("192.0.2.1", 1), **scope) == status
+
+
+def lifespan(app):
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app({"type": "lifespan"}, receive, send))
+    return [message["type"].removeprefix("lifespan.") for message in sent]
+
+
+def test_it_starts_and_stops_with_the_server():
+    receiver = Recorder(MemoryInbox())
+    assert lifespan(receiver.asgi) == ["startup.complete", "shutdown.complete"]
+    assert receiver.receive(data_body()).status == 503  # stopped
+
+
+def test_a_start_that_fails_is_told_to_the_server():
+    class Broken(MemoryInbox):
+        def start(self, deliver):
+            raise InboxError("in use")
+
+    assert lifespan(Recorder(Broken()).asgi) == ["startup.failed"]
+
+
+def test_a_websocket_is_closed(receiver):
+    sent = []
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(receiver.asgi({"type": "websocket", "path": ROUTE}, receive, send))
+    assert sent == ["websocket.close"]

@@ -1,0 +1,10 @@
+from tests.push.crash import crash
+
+
+def test_what_was_answered_is_handled_however_often_the_receiver_is_killed(tmp_path):
+    outcome = crash(tmp_path, messages=4_000, every=700)
+    assert outcome.kills >= 3
+    assert outcome.lost == 0
+    assert outcome.out_of_order == 0
+    # A message is handled again only where its being done was not yet written at the kill: one batch at most.
+    assert outcome.handled_twice <= outcome.kills * 100

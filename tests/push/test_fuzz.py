@@ -1,0 +1,99 @@
+"""Any body, any headers: an answer, never an exception; what was taken is handled."""
+
+import json
+import tracemalloc
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iot_northbound.push import Duplicates, MemoryInbox, Reply
+from iot_northbound.push.events import Event
+from iot_northbound.push.parse import NotAMessageError, parse
+from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
+from tests.push.helpers import Recorder, until
+
+ANSWERS = {200, 400}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+fields = sorted({key for kind in PUSH_KINDS for key in push_message(kind)} | {"commandId", "header", "notifyType "})
+messages = st.builds(
+    lambda kind, changes: {**push_message(kind), **changes},
+    st.sampled_from(PUSH_KINDS),
+    st.dictionaries(st.sampled_from(fields), json_values, max_size=4),
+)
+
+
+@st.composite
+def damaged(draw):
+    """A right body, cut, doubled or with bytes changed."""
+    body = bytearray(push_body(draw(st.sampled_from(PUSH_KINDS))))
+    for _ in range(draw(st.integers(1, 4))):
+        body[draw(st.integers(0, len(body) - 1))] = draw(st.integers(0, 255))
+    return bytes(body[: draw(st.integers(0, len(body)))])
+
+
+bodies = (
+    st.binary(max_size=200)
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | messages.map(lambda value: json.dumps(value).encode())
+    | messages.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    | damaged()
+)
+headers = st.none() | st.dictionaries(
+    st.sampled_from(["content-type", "Content-Type", "x"]), st.text(max_size=40) | st.just("a/b; charset=utf-7")
+)
+
+
+def test_no_body_makes_receive_raise_and_what_is_taken_is_handled():
+    with Recorder(MemoryInbox(duplicates=None)) as receiver:
+
+        @settings(max_examples=1_500, deadline=None)
+        @given(bodies, headers)
+        def fuzz(body, head):
+            answer = receiver.receive(body, head)
+            assert isinstance(answer, Reply)
+            assert answer.status in ANSWERS
+            assert answer.body
+
+        fuzz()
+        until(lambda: receiver.metrics().depth == 0)
+        metrics = receiver.metrics()
+        assert metrics.failures == metrics.dead == 0
+        assert metrics.handled == metrics.accepted > 0
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(messages)
+def test_each_object_becomes_a_dto_or_has_a_problem(message):
+    try:
+        parsed = parse(json.dumps(message).encode(), 1.0)
+    except NotAMessageError:
+        return
+    event = Event.of(parsed, 1, 1)
+    assert (event.body is None) == (event.problem is not None)
+    assert event.kind.encode() is not None
+    assert event.device.encode() is not None
+
+
+def test_memory_stays_flat():
+    with Recorder(MemoryInbox(duplicates=Duplicates(remembered=100))) as receiver:
+        receiver.log.add = lambda item: None
+
+        def send(numbers):
+            for number in numbers:
+                receiver.receive(push_body("deviceDataChanged", requestId=f"r{number}"))
+                receiver.receive(b'{"a":' + str(number).encode())
+            until(lambda: receiver.metrics().depth == 0)
+
+        send(range(500))
+        tracemalloc.start()
+        send(range(500, 1_000))
+        before, _ = tracemalloc.get_traced_memory()
+        send(range(1_000, 4_000))
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert after - before < 200_000

@@ -1,0 +1,200 @@
+import http.client
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from iot_northbound.errors import TlsError
+from iot_northbound.push import Access, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
+from iot_northbound.serving import BindError, Limits
+from tests.certs import Authority
+from tests.push.helpers import PATIENCE, Recorder, data_body, until
+
+ROUTE = "/v1.0.0/messageReceiver"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """The certificates of a receiver and of a platform, each with its CA."""
+    folder = tmp_path_factory.mktemp("tls")
+    ours, theirs = Authority("our ca"), Authority("the platform's ca")
+    certificate, key = ours.issue("receiver", ["127.0.0.1"]).write(folder, "server")
+    theirs.issue("push.iot.example", client=True).write(folder, "platform")
+    theirs.issue("somebody", client=True).write(folder, "other")
+    ca, _ = theirs.write(folder, "platform-ca")
+    ours.write(folder, "our-ca")
+
+    def client(name=None):
+        context = ssl.create_default_context(cafile=folder / "our-ca.pem")
+        if name:
+            context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
+        return context
+
+    client.certificate, client.key, client.ca, client.folder = certificate, key, ca, folder
+    return client
+
+
+def post(server, body, context=None, path=ROUTE, connection=None):
+    host, port = server.address
+    if connection is None:
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=context)
+            if context
+            else http.client.HTTPConnection(host, port, timeout=PATIENCE)
+        )
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_it_serves_over_http_behind_a_proxy():
+    receiver = Recorder(MemoryInbox())
+    with receiver.server(port=0) as server:
+        assert server.url == f"http://127.0.0.1:{server.address[1]}{ROUTE}"
+        assert post(server, data_body()) == (200, b"ok")
+        assert post(server, b"no")[0] == 400
+        assert post(server, b"{}", path="/other")[0] == 404
+        assert post(server, b" " * (2 << 20))[0] == 413
+        receiver.log.wait_for(1)
+
+
+def test_it_serves_over_tls_and_keeps_the_connection(tls):
+    receiver = Recorder(MemoryInbox())
+    with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key)) as server:
+        connection = http.client.HTTPSConnection(*server.address, timeout=PATIENCE, context=tls())
+        connection.connect()
+        socket_ = connection.sock
+        for number in range(10):
+            assert post(server, data_body("d", number), connection=connection)[0] == 200
+        assert connection.sock is socket_
+        connection.close()
+    assert len(receiver.log.items) == 10
+
+
+def test_client_certificates_are_asked_for_and_their_names_checked(tls):
+    context = server_context(tls.certificate, tls.key, client_ca=tls.ca)
+    receiver = Recorder(MemoryInbox(), access=Access(client_names=["push.iot.example"]))
+    with receiver.server(port=0, ssl=context) as server:
+        assert post(server, data_body(), tls("platform"))[0] == 200
+        assert post(server, data_body(), tls("other"))[0] == 403
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            post(server, data_body(), tls())
+        assert receiver.metrics().accepted == 1
+
+
+def test_client_certificates_may_be_left_to_the_name_check(tls):
+    context = server_context(tls.certificate, tls.key, client_ca=tls.ca, require_client_certificate=False)
+    receiver = Recorder(MemoryInbox(), access=Access(client_names=["push.iot.example"]))
+    with receiver.server(port=0, ssl=context) as server:
+        assert post(server, data_body(), tls("platform"))[0] == 200
+        assert post(server, data_body(), tls())[0] == 403
+
+
+def test_tls_files_that_cannot_be_used_are_named(tls):
+    for files in (("missing.pem",), (tls.certificate, tls.folder / "other.key"), (tls.certificate,)):
+        with pytest.raises(TlsError, match=r"missing\.pem|server\.pem"):
+            server_context(*files)
+    with pytest.raises(TlsError, match="client"):
+        server_context(tls.certificate, tls.key, client_ca=tls.folder / "client-missing.pem")
+
+
+def test_a_peer_that_says_nothing_harms_nobody(tls):
+    receiver = Recorder(MemoryInbox())
+    limits = Limits(header_deadline=0.3)
+    with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key), limits=limits) as server:
+        silent = [socket.create_connection(server.address, timeout=PATIENCE) for _ in range(20)]
+        assert post(server, data_body(), tls())[0] == 200
+        for each in silent:
+            assert each.recv(1) == b""
+            each.close()
+
+
+def test_a_taken_port_is_told():
+    with Recorder(MemoryInbox()).server(port=0) as server, pytest.raises(BindError, match="listen"):
+        Recorder(MemoryInbox()).server(port=server.address[1]).start()
+
+
+def test_without_an_inbox_it_serves_from_a_durable_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with PushMessageReceiver().server(port=0) as server:
+        assert post(server, data_body())[0] == 200
+    assert (tmp_path / "iot-northbound-inbox.sqlite3").exists()
+
+
+def test_a_stop_finishes_what_was_taken():
+    receiver = Recorder(MemoryInbox(), threads=1)
+    entered, release = threading.Event(), threading.Event()
+
+    def slow(_):
+        entered.set()
+        assert release.wait(PATIENCE)
+
+    receiver.on_body(slow)
+    server = receiver.server(port=0).start()
+    for number in range(5):
+        post(server, data_body("d", number))
+    assert entered.wait(PATIENCE)
+    finished = []
+    stopper = threading.Thread(target=lambda: finished.append(server.stop()))
+    stopper.start()
+    release.set()
+    stopper.join(PATIENCE)
+    assert finished == [True]
+    assert receiver.metrics().handled == 5
+
+
+STAND_ALONE = """
+import sys
+from iot_northbound.push import PushMessageReceiver, SqliteInbox
+
+class Application(PushMessageReceiver):
+    def handle_device_data_changed(self, body):
+        print("handled", self.event.raw["n"], flush=True)
+
+server = Application(SqliteInbox(sys.argv[1])).server(port=0)
+server.serve_forever(lambda: print("port", server.address[1], flush=True))
+print("stopped", flush=True)
+"""
+
+
+def test_serving_in_the_foreground_ends_cleanly_on_sigterm(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", STAND_ALONE, str(tmp_path / "inbox")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        port = int(process.stdout.readline().split()[1])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        for number in range(20):
+            connection.request("POST", ROUTE, data_body(f"d{number}", number))
+            assert connection.getresponse().read() == b"ok"
+        os.kill(process.pid, signal.SIGTERM)
+        lines = process.stdout.read().split("\n")
+        assert process.wait(PATIENCE) == 0
+    assert sorted(lines[:20]) == sorted(f"handled {number}" for number in range(20))
+    assert lines[20] == "stopped"
+
+
+def test_many_connections_at_once_lose_nothing(tls, tmp_path):
+    receiver = Recorder(SqliteInbox(tmp_path / "inbox"))
+    failures = []
+
+    def send(server, name):
+        connection = http.client.HTTPSConnection(*server.address, timeout=PATIENCE, context=tls())
+        for number in range(25):
+            if post(server, data_body(name, number), connection=connection)[0] != 200:
+                failures.append(number)
+        connection.close()
+
+    with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key)) as server:
+        threads = [threading.Thread(target=send, args=(server, f"d{number}")) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE * 3)
+        until(lambda: receiver.metrics().handled == 400)
+    assert failures == []
+    assert len(set(receiver.log.items)) == 400

@@ -1,0 +1,97 @@
+import io
+
+import pytest
+
+from iot_northbound.push import Access, MemoryInbox
+from tests.push.helpers import Recorder, data_body
+
+ROUTE = "/v1.0.0/messageReceiver"
+
+
+@pytest.fixture
+def receiver():
+    with Recorder(MemoryInbox()) as running:
+        yield running
+
+
+def call(app, body=b"", **environ):
+    answers = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": ROUTE,
+        "SCRIPT_NAME": "",
+        "CONTENT_LENGTH": str(len(body)),
+        "REMOTE_ADDR": "192.0.2.1",
+        "wsgi.input": io.BytesIO(body),
+        **environ,
+    }
+    text = b"".join(app(environ, lambda status, headers: answers.append((status, dict(headers)))))
+    ((status, headers),) = answers
+    assert headers["content-length"] == str(len(text))
+    return int(status[:3]), text.decode(), headers
+
+
+def test_a_message_is_taken(receiver):
+    assert call(receiver.wsgi, data_body())[:2] == (200, "ok")
+    assert receiver.log.wait_for(1) == [data_body().decode()]
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"PATH_INFO": "/elsewhere"}, 404),
+        ({"REQUEST_METHOD": "GET"}, 405),
+        ({"CONTENT_LENGTH": str(2 << 20)}, 413),
+        ({"CONTENT_LENGTH": "many"}, 400),
+        ({"CONTENT_LENGTH": "-1"}, 400),
+        ({"CONTENT_LENGTH": "9" * 5000}, 413),
+        ({"CONTENT_LENGTH": "100000"}, 400),
+        ({"CONTENT_LENGTH": ""}, 400),
+    ],
+)
+def test_what_is_refused(receiver, environ, status):
+    assert call(receiver.wsgi, b'{"a":1}', **environ)[0] == status
+    assert receiver.metrics().refused == {status: 1}
+
+
+def test_405_tells_what_is_allowed(receiver):
+    assert call(receiver.wsgi, REQUEST_METHOD="PUT")[2]["allow"] == "POST"
+
+
+def test_a_chunked_body_is_read_where_the_server_ends_it(receiver):
+    chunked = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    assert call(receiver.wsgi, data_body(), **chunked)[0] == 200
+    assert call(receiver.wsgi, b" " * (2 << 20), **chunked)[0] == 413
+
+
+def test_nothing_behind_the_body_is_read(receiver):
+    body = data_body()
+    stream = io.BytesIO(body + b"the next request")
+    assert call(receiver.wsgi, body, **{"wsgi.input": stream})[0] == 200
+    assert stream.read() == b"the next request"
+
+
+def test_other_paths_go_to_the_application_behind(receiver):
+    def application(environ, start_response):
+        start_response("200 OK", [("content-length", "5")])
+        return [b"other"]
+
+    app = receiver.wsgi.in_front_of(application)
+    assert call(app, PATH_INFO="/orders")[1] == "other"
+    assert call(app, data_body())[1] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"SSL_CLIENT_VERIFY": "SUCCESS", "SSL_CLIENT_S_DN_CN": "push"}, 200),
+        ({"SSL_CLIENT_VERIFY": "FAILED", "SSL_CLIENT_S_DN_CN": "push"}, 403),
+        ({"SSL_CLIENT_S_DN_CN": "push"}, 403),
+        ({"peercert": {"subject": ((("commonName", "push"),),)}}, 200),
+        ({"REMOTE_ADDR": "192.0.3.1", "peercert": {"subject": ((("commonName", "push"),),)}}, 403),
+        ({}, 403),
+    ],
+)
+def test_the_sender_is_judged_by_what_the_server_says_of_him(environ, status):
+    with Recorder(MemoryInbox(), access=Access(client_names=["push"], networks=["192.0.2.0/24"])) as receiver:
+        assert call(receiver.wsgi, data_body(), **environ)[0] == status
