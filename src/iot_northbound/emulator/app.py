@@ -207,11 +207,12 @@ class NorthboundApp:
                 _write_and_close(connection, _head(status, max(0, len(body) + fault.delta)) + body)
             case "drip":
                 transport = connection.hijack()
-                for byte in _head(status, len(body)) + body:
+                for position, byte in enumerate(_head(status, len(body)) + body):
+                    if position:
+                        await self._runtime.pause(fault.pause)
                     if transport.is_closing():
                         break
                     transport.write(bytes([byte]))
-                    await self._runtime.pause(fault.pause)
                 transport.close()
             case "answer":
                 is_text = isinstance(fault.body, str)

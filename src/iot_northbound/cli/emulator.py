@@ -1,0 +1,110 @@
+"""`iot-northbound emulator`: the platform on this machine, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the subcommand to a command line and return its parser."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "emulator",
+        help="run a platform on this machine",
+        description="Run a platform on this machine: HTTPS with client certificates, and a control plane beside it.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=_port, default=8743, help="port to listen on, 0 for a free one (default: %(default)s)")
+    add("--control-port", type=_port, default=8744, help="port of the control plane, 0 for a free one (%(default)s)")
+    add("--no-control", action="store_true", help="do without the control plane")
+    add("--home", type=Path, help="folder of certificates and profile (default: ~/.iot-northbound/emulator)")
+    add("--data-dir", type=Path, help="folder to keep the state in; without it the state is gone at the end")
+    add("--callback-ca", type=Path, help="CA (PEM) to check receivers of pushes against (default: the emulator's own)")
+    add("--token-lifetime", type=_whole, metavar="SECONDS", help="lifetime of an access token (default: 3600)")
+    add("--flow-control", type=_whole, metavar="N", help="allow N calls a minute and application (default: no limit)")
+    add("--transitions", choices=("immediate", "timed", "manual"), help="how devices' states move on (immediate)")
+    add("--json", action="store_true", help="print one JSON object a line")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until a signal comes; return the exit status."""
+    # Here, so that the other commands do without the emulator's libraries.
+    from iot_northbound.emulator.durable import DataDirError
+    from iot_northbound.emulator.server import Emulator
+    from iot_northbound.serving import BindError
+
+    settings: dict[str, Any] = {}
+    if args.token_lifetime is not None:
+        settings["token_lifetime"] = args.token_lifetime
+    if args.flow_control is not None:
+        settings |= {"flow_control": True, "calls_a_minute": args.flow_control}
+    if args.transitions is not None:
+        settings["transitions"] = args.transitions
+    try:
+        emulator = Emulator(
+            args.host,
+            args.port,
+            control_port=None if args.no_control else args.control_port,
+            folder=args.home,
+            data_dir=args.data_dir,
+            callback_ca=args.callback_ca,
+            **settings,
+        )
+        emulator.serve_forever(lambda: _announce(args, emulator))
+    except (BindError, DataDirError, ValueError, OSError) as error:
+        return _fail(args, error.strerror if isinstance(error, BindError) and error.strerror else str(error))
+    return 0
+
+
+def _announce(args: argparse.Namespace, emulator: Any) -> None:
+    home = emulator.home
+    facts = {
+        "event": "ready",
+        "url": emulator.base_url,
+        "control": emulator.control_url,
+        "appId": emulator.app_id,
+        # Once, when it was made; from then on it stands in the profile, which its owner alone can read.
+        "secret": emulator.secret if home.is_new else None,
+        "profile": str(home.profile),
+        "ca": str(home.ca),
+        "clientCertificate": str(home.client_p12),
+        "dataDir": str(args.data_dir) if args.data_dir else None,
+    }
+    if args.json:
+        print(json.dumps(facts), flush=True)
+        return
+    lines = [
+        ("platform", facts["url"]),
+        ("control plane", facts["control"] or "none"),
+        ("application id", facts["appId"]),
+        ("secret", facts["secret"] or f"as before, in {home.profile}"),
+        ("profile", facts["profile"]),
+        ("CA", facts["ca"]),
+        ("client certificate", facts["clientCertificate"]),
+        ("state", facts["dataDir"] or "in memory"),
+    ]
+    for name, value in lines:
+        print(f"{name:<20}{value}")
+    print("ready", flush=True)
+
+
+def _fail(args: argparse.Namespace, message: str) -> int:
+    print(json.dumps({"event": "error", "error": message}) if args.json else f"error: {message}", file=sys.stderr)
+    return 1

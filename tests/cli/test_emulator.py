@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iot_northbound.cli import emulator
+
+MAIN = """
+import argparse, sys
+from iot_northbound.cli import emulator
+parser = argparse.ArgumentParser()
+emulator.add_parser(parser.add_subparsers())
+args = parser.parse_args()
+sys.exit(emulator.run(args))
+"""
+
+
+def spawn(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", MAIN, "emulator", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    process = spawn("--port", "0", "--control-port", "0", "--json", *arguments)
+    assert process.stdout is not None
+    with process:
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def test_it_prints_where_everything_is_and_that_it_is_ready(tmp_path: Path) -> None:
+    process = spawn("--port", "0", "--control-port", "0", "--home", str(tmp_path))
+    assert process.stdout is not None
+    with process:
+        told = []
+        while (line := process.stdout.readline().strip()) and line != "ready":
+            told.append(line)
+        assert line == "ready"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    text = "\n".join(told)
+    for part in ("https://127.0.0.1:", str(tmp_path / "profile.toml"), str(tmp_path / "client.p12"), "in memory"):
+        assert part in text
+
+
+def test_the_secret_is_printed_when_it_is_new_and_never_again(tmp_path: Path) -> None:
+    with running("--home", str(tmp_path)) as (_, first):
+        assert first["secret"]
+    with running("--home", str(tmp_path)) as (_, second):
+        assert second["secret"] is None
+        assert second["appId"] == first["appId"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with running("--home", str(tmp_path)) as (process, _):
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 0
+        assert errors == ""
+
+
+def test_a_taken_port_is_said_at_once_with_status_1(tmp_path: Path) -> None:
+    with running("--home", str(tmp_path)) as (_, facts):
+        port = facts["url"].rpartition(":")[2]
+        with spawn("--port", port, "--home", str(tmp_path)) as other:
+            _, errors = other.communicate(timeout=10)
+    assert other.returncode == 1
+    assert port in errors
+    assert "another program listens there" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_used_data_directory_is_said_at_once_with_status_1(tmp_path: Path) -> None:
+    arguments = ("--home", str(tmp_path), "--data-dir", str(tmp_path / "data"))
+    with running(*arguments), spawn("--port", "0", "--control-port", "0", *arguments) as other:
+        _, errors = other.communicate(timeout=10)
+    assert other.returncode == 1
+    assert "in use by another emulator" in errors
+
+
+def test_as_a_command_it_is_ready_within_one_and_a_half_seconds(tmp_path: Path) -> None:
+    with running("--home", str(tmp_path)):
+        pass
+    spans = []
+    for _ in range(3):
+        started = time.monotonic()
+        with running("--home", str(tmp_path)):
+            spans.append(time.monotonic() - started)
+    assert min(spans) < 1.5
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "70000"], ["--port", "x"], ["--token-lifetime", "0"], ["--flow-control", "-1"]]
+)
+def test_bad_arguments_are_refused_by_name(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    emulator.add_parser(parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["emulator", *arguments])
+    assert arguments[0] in capsys.readouterr().err

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from iot_northbound.emulator.server import Emulator
+from iot_northbound.emulator.state import notifications
+from iot_northbound.serving import GuardedServer, Limits
+
+from .conftest import Wire
+
+
+class Receiver:
+    """An application's receiver: notes what comes, answers with the next of `statuses`, 200 after them."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.bodies: list[dict[str, Any]] = []
+        self.changed = threading.Condition()
+        self.hold = threading.Event()
+        self.hold.set()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        while not self.hold.is_set():
+            await asyncio.sleep(0.005)
+        with self.changed:
+            self.bodies.append(json.loads(body))
+            status = self.statuses.pop(0) if self.statuses else 200
+            self.changed.notify_all()
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    def wait_for(self, count: int, timeout: float = 10.0) -> list[dict[str, Any]]:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.bodies) >= count, timeout), f"only {len(self.bodies)} came"
+            return list(self.bodies)
+
+    @contextmanager
+    def serving(self, **tls: Any) -> Iterator[str]:
+        with GuardedServer(self, limits=Limits(stop_grace=0.2), **tls) as server:
+            yield f"{'https' if tls else 'http'}://localhost:{server.port}/cb"
+            self.hold.set()
+
+
+def push(emulator: Emulator, url: str, count: int = 1) -> None:
+    """Queue pushes as the rules do, on the emulator's loop."""
+    runtime = emulator._runtime
+    assert runtime is not None
+
+    def queue() -> None:
+        for number in range(count):
+            body = {"notifyType": "deviceDeleted", "deviceId": f"d{number}", "gatewayId": f"d{number}"}
+            notifications.push(runtime.platform, emulator.app_id, url, body)
+
+    runtime.from_any_thread(queue)
+
+
+def wait_until(true: Callable[[], bool], timeout: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, "did not happen in time"
+        threading.Event().wait(0.005)
+
+
+def pushes(emulator: Emulator) -> list[dict[str, Any]]:
+    return emulator.control.journal(kind="push")
+
+
+def test_a_change_made_by_a_call_reaches_its_subscriber(emulator: Emulator, wire: Wire) -> None:
+    receiver = Receiver()
+    with receiver.serving() as url:
+        status, answer = wire.call(
+            "POST", "/iocm/app/sub/v1.2.0/subscriptions", {"notifyType": "deviceAdded", "callbackUrl": url}
+        )
+        assert status in (200, 201), answer
+        device_id = wire.register("node")
+        (body,) = receiver.wait_for(1)
+        assert (body["notifyType"], body["deviceId"]) == ("deviceAdded", device_id)
+        wait_until(lambda: emulator.control.pushes()["delivered"] == 1)
+    (entry,) = pushes(emulator)
+    assert (entry["notifyType"], entry["status"], entry["attempt"], entry["outcome"]) == (
+        "deviceAdded", 200, 1, "delivered",
+    )  # fmt: skip
+
+
+def test_ten_thousand_pushes_arrive_once_each(emulator: Emulator) -> None:
+    receiver = Receiver()
+    with receiver.serving() as url:
+        push(emulator, url, 10_000)
+        bodies = receiver.wait_for(10_000, timeout=60)
+        wait_until(lambda: emulator.control.pushes()["waiting"] == 0)
+    assert len(bodies) == 10_000
+    assert len({body["deviceId"] for body in bodies}) == 10_000
+
+
+def test_a_refused_push_comes_again_after_growing_pauses(emulator: Emulator) -> None:
+    receiver = Receiver(500, 301, 204)
+    emulator.control.freeze()
+    with receiver.serving() as url:
+        push(emulator, url)
+        for attempt in range(1, 5):
+            receiver.wait_for(attempt)
+            wait_until(lambda attempt=attempt: len(pushes(emulator)) == attempt)  # type: ignore[misc]
+            if attempt < 4:
+                emulator.control.advance(notifications.RETRY_SECONDS[attempt - 1] - 1)
+                assert len(pushes(emulator)) == attempt
+                emulator.control.advance(1)
+    assert [(one["attempt"], one["status"], one["outcome"]) for one in pushes(emulator)] == [
+        (1, 500, "waiting"), (2, 301, "waiting"), (3, 204, "waiting"), (4, 200, "delivered"),
+    ]  # fmt: skip
+
+
+def test_after_ten_failures_in_a_row_a_receiver_rests_and_then_gets_everything(emulator: Emulator) -> None:
+    receiver = Receiver(*[500] * notifications.FAILURES_BEFORE_REST)
+    emulator.control.freeze()
+    with receiver.serving() as url:
+        push(emulator, url, notifications.FAILURES_BEFORE_REST)
+        wait_until(lambda: len(pushes(emulator)) == notifications.FAILURES_BEFORE_REST)
+        push(emulator, url)
+        emulator.control.advance(notifications.REST_SECONDS - 1)
+        assert len(receiver.bodies) == notifications.FAILURES_BEFORE_REST
+        emulator.control.advance(1)
+        receiver.wait_for(2 * notifications.FAILURES_BEFORE_REST + 1)
+        wait_until(lambda: emulator.control.pushes()["waiting"] == 0)
+    assert emulator.control.pushes()["delivered"] == notifications.FAILURES_BEFORE_REST + 1
+
+
+def test_a_receiver_that_does_not_answer_fails_after_its_time(emulator: Emulator) -> None:
+    receiver = Receiver()
+    receiver.hold.clear()
+    assert emulator._runtime is not None
+    assert emulator._runtime.pushes.answer_seconds == 15
+    emulator._runtime.pushes.answer_seconds = 0.2
+    with receiver.serving() as url:
+        push(emulator, url)
+        wait_until(lambda: len(pushes(emulator)) == 1)
+    assert pushes(emulator)[0]["error"] == "no answer within 0.2 s"
+
+
+def test_dead_and_stuck_receivers_hold_up_no_other(emulator: Emulator, wire: Wire) -> None:
+    stuck, well = Receiver(), Receiver()
+    stuck.hold.clear()
+    with stuck.serving() as stuck_url, well.serving() as url, socket.socket() as dead:
+        dead.bind(("127.0.0.1", 0))  # bound, not listening: every connection is refused
+        push(emulator, f"http://127.0.0.1:{dead.getsockname()[1]}/", 200)
+        push(emulator, stuck_url, 200)
+        push(emulator, url, 200)
+        well.wait_for(200)
+        assert wire.register("meanwhile")
+        assert emulator.control.pushes()["waiting"] >= 399
+
+
+def test_the_receivers_certificate_is_checked_against_the_settable_ca(
+    home_folder: Path, tmp_path: Path, emulator: Emulator
+) -> None:
+    receiver = Receiver()
+    with receiver.serving(ssl_context=emulator.home.server_context()) as url:
+        push(emulator, url)
+        receiver.wait_for(1)
+        with Emulator(folder=tmp_path) as stranger:
+            push(stranger, url)
+            wait_until(lambda: len(pushes(stranger)) == 1)
+            assert "not trusted" in pushes(stranger)[0]["error"]
+        with Emulator(
+            folder=tmp_path,
+            callback_ca=emulator.home.ca,
+            callback_certificate=(home_folder / "client.pem", home_folder / "client.key"),
+        ) as friend:
+            push(friend, url)
+            receiver.wait_for(2)
+
+
+class TestFaults:
+    def test_a_lost_push_counts_as_delivered_and_never_comes(self, emulator: Emulator) -> None:
+        receiver = Receiver()
+        emulator.control.add_fault("push_lost", count=1)
+        with receiver.serving() as url:
+            push(emulator, url, 2)
+            wait_until(lambda: emulator.control.pushes()["delivered"] == 2)
+        assert len(receiver.bodies) == 1
+        assert {one["fault"] for one in pushes(emulator)} == {"push_lost", None}
+
+    def test_a_doubled_push_comes_twice(self, emulator: Emulator) -> None:
+        receiver = Receiver()
+        emulator.control.add_fault("push_double", notify_type="deviceDeleted")
+        with receiver.serving() as url:
+            push(emulator, url)
+            first, second = receiver.wait_for(2)
+        assert first == second
+
+    def test_a_reordered_push_comes_after_a_later_one(self, emulator: Emulator) -> None:
+        receiver = Receiver()
+        emulator.control.add_fault("push_reorder", count=1, seconds=20)
+        with receiver.serving() as url:
+            push(emulator, url, 2)
+            assert [body["deviceId"] for body in receiver.wait_for(2)] == ["d1", "d0"]
+
+    def test_a_delayed_push_comes_late(self, emulator: Emulator) -> None:
+        receiver = Receiver()
+        emulator.control.add_fault("push_delay", count=1, seconds=0.2)
+        started = time.monotonic()
+        with receiver.serving() as url:
+            push(emulator, url)
+            receiver.wait_for(1)
+        assert time.monotonic() - started >= 0.2
+
+
+def test_what_was_not_delivered_is_sent_after_a_restart(home_folder: Path, tmp_path: Path) -> None:
+    receiver = Receiver()
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        with Emulator(folder=home_folder, data_dir=tmp_path) as first:
+            push(first, f"http://localhost:{port}/cb", 3)
+            wait_until(lambda: len(pushes(first)) == 3)
+            assert first.control.pushes()["waiting"] == 3
+    with (
+        GuardedServer(receiver, port=port),
+        Emulator(folder=home_folder, data_dir=tmp_path) as second,
+    ):
+        second.control.advance(notifications.RETRY_SECONDS[0])
+        assert len(receiver.wait_for(3)) == 3
