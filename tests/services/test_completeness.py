@@ -13,7 +13,7 @@ import pytest
 
 from iot_northbound import services
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def methods() -> Iterator[tuple[str, str]]:
@@ -35,11 +35,11 @@ def test_a_method_says_its_outcome_its_errors_and_its_section(service: str, name
 
 
 def named_in_tests() -> set[str]:
-    """Return every attribute the tests of this folder call, and the methods test_calls.py drives from the facts."""
+    """Return every attribute the tests call, and the methods test_calls.py drives from the facts."""
     from tests.services.test_calls import ENDPOINTS, method_name
 
     called = {method_name(fact) for fact in ENDPOINTS.values()}
-    for file in HERE.glob("test_*.py"):
+    for file in TESTS.rglob("test_*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         called |= {
             node.func.attr
