@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from iot_northbound.emulator.state import models
+from iot_northbound.emulator.state.kernel import Platform
+from tests.emulator.state.calling import Caller, code_of
+
+OWN: dict[str, Any] = {
+    "productId": "door-1",
+    "manufacturerId": "M",
+    "manufacturerName": "Maker",
+    "deviceType": "Door",
+    "model": "D1",
+    "protocolType": "CoAP",
+    "services": [
+        {
+            "serviceId": "Lock",
+            "commands": [{"commandName": "OPEN", "paras": [{"paraName": "seconds", "dataType": "int", "max": 9}]}],
+            "properties": [{"propertyName": "open", "dataType": "boolean", "method": "R"}],
+        }
+    ],
+}
+
+
+def test_the_shipped_models_cover_the_usual_devices() -> None:
+    kinds = {model["deviceType"]: model.get("nodeType") for model in models.shipped()}
+    assert {"WaterMeter", "StreetLamp", "SmokeDetector", "Gateway"} <= set(kinds)
+    assert kinds["Gateway"] == "GATEWAY"
+    for model in models.shipped():
+        assert any(service.get("commands") for service in model["services"])
+        assert any(service.get("properties") for service in model["services"])
+
+
+def test_a_device_answers_its_models_capabilities_complete(app: Caller) -> None:
+    device_id = app.register("n", productId="street-lamp-nb")
+    answer = app.call("GET", "/iocm/app/data/v1.1.0/deviceCapabilities", deviceId=device_id)
+    [device] = answer.body["deviceCapabilities"]
+    assert device["deviceId"] == device_id
+    lamp = device["serviceCapabilities"][0]
+    assert set(lamp) == {"serviceId", "serviceType", "option", "description", "commands", "properties"}
+    brightness = next(each for each in lamp["properties"] if each["propertyName"] == "brightness")
+    assert brightness == {
+        "propertyName": "brightness", "dataType": "int", "required": True, "min": "0", "max": "100", "step": None,
+        "maxLength": None, "method": "RWE", "unit": "%", "enumList": None,
+    }  # fmt: skip
+    command = next(each for each in lamp["commands"] if each["commandName"] == "SET_BRIGHTNESS")
+    assert [para["paraName"] for para in command["paras"]] == ["value", "fadeSeconds"]
+    assert command["responses"][0]["paras"][0]["max"] == "255"
+
+
+def test_capabilities_are_asked_for_by_gateway_too_and_unknown_ids_have_none(app: Caller) -> None:
+    path = "/iocm/app/data/v1.1.0/deviceCapabilities"
+    bare = app.register("n")
+    assert app.call("GET", path, gatewayId=bare).body == {
+        "deviceCapabilities": [{"deviceId": bare, "serviceCapabilities": []}]
+    }
+    assert app.call("GET", path, deviceId="none").body == {"deviceCapabilities": []}
+    app.register("m")
+    assert len(app.call("GET", path).body["deviceCapabilities"]) == 2
+    assert code_of(app.call("GET", path, deviceId="x" * 257)) == (400, "100022")
+
+
+def test_an_applications_model_is_its_own(platform: Platform, app: Caller, other: Caller, told: list[Any]) -> None:
+    models.add_model(platform, "app-one", OWN)
+    assert [kind for _, kind, _ in told] == ["deviceCapabilitiesAdded", "deviceModelAdded"]
+    assert app.register("n", productId="door-1")
+    answer = other.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", {"nodeId": "m", "productId": "door-1"})
+    assert code_of(answer) == (403, "600002")
+    models.add_model(platform, "app-one", {**OWN, "deviceType": "Gate"})
+    assert told[-1][1] == "deviceCapabilitiesChanged"
+    models.delete_model(platform, "door-1")
+    assert [kind for _, kind, _ in told[-2:]] == ["deviceCapabilitiesDeleted", "deviceModelDeleted"]
+    with pytest.raises(KeyError):
+        models.delete_model(platform, "door-1")
+
+
+def test_the_five_fields_find_a_model_where_those_given_fit(platform: Platform) -> None:
+    meter = {"manufacturerId": "HYDRALIS", "model": "HM20"}
+    found = models.match(platform, "app-one", meter)
+    assert found is not None
+    assert found["productId"] == "water-meter-nb"
+    assert models.match(platform, "app-one", {**meter, "protocolType": "CoAP"}) == found
+    assert models.match(platform, "app-one", {**meter, "protocolType": "MQTT"}) is None
+    assert models.match(platform, "app-one", {"model": "HM20"}) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "detail"),
+    [
+        (["deviceType"], None, "deviceType is missing"),
+        (["services"], [], "services must have at least 1 items"),
+        (["services", 0, "serviceId"], 5, "serviceId must be a string"),
+        (["services", 0, "properties", 0, "method"], "XYZ", "method has characters"),
+        (["services", 0, "commands", 0, "paras", 0, "max"], [], "max must be a number"),
+        (["nodeType"], "ROUTER", "nodeType must be one of"),
+    ],
+)
+def test_a_broken_model_is_refused_with_the_place(
+    platform: Platform, where: list[Any], value: Any, detail: str
+) -> None:
+    model = copy.deepcopy(OWN)
+    at: Any = model
+    for step in where[:-1]:
+        at = at[step]
+    at[where[-1]] = value
+    with pytest.raises(ValueError, match=detail):
+        models.add_model(platform, "app-one", model)
+
+
+PARAS = [
+    {"paraName": "n", "dataType": "int", "required": True, "min": "1", "max": "5"},
+    {"paraName": "s", "dataType": "string", "maxLength": 3},
+    {"paraName": "e", "dataType": "enum", "enumList": ["A", "B"]},
+    {"paraName": "d", "dataType": "decimal", "max": "1.5"},
+    {"paraName": "odd", "dataType": "made-up"},
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"n": 1, "s": "abc", "e": "B", "d": 1, "odd": [None]}, None),
+        ({"n": 5, "s": None}, None),
+        ({}, "n is missing"),
+        ({"n": None}, "n is missing"),
+        ({"n": 0}, "n must be at least 1"),
+        ({"n": 6}, "n must be at most 5"),
+        ({"n": True}, "n must be of type int"),
+        ({"n": 1.5}, "n must be of type int"),
+        ({"n": 1, "s": "abcd"}, "s must have at most 3 characters"),
+        ({"n": 1, "e": "C"}, "e must be one of A, B"),
+        ({"n": 1, "d": 1.6}, "d must be at most 1.5"),
+        ({"n": 1, "x": 1}, "x is no parameter of this command"),
+    ],
+)
+def test_parameters_are_held_against_their_model(given: dict[str, Any], fault: str | None) -> None:
+    assert list(models.faults_in(PARAS, given)) == ([] if fault is None else [fault])
