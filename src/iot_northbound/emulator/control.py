@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from iot_northbound.emulator import seed as seeding
 from iot_northbound.emulator.faults import Fault
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
-from iot_northbound.emulator.state import auth, devices, models, notifications, scripted, transitions
+from iot_northbound.emulator.state import auth, devices, models, notifications, packages, scripted, transitions
 from iot_northbound.emulator.state.clock import time_text
 
 P = ParamSpec("P")
@@ -253,9 +253,7 @@ class Control:
     @operation()
     def add_package(self, package: Row, app_id: str | None = None) -> Row:
         """Add a version package (software or firmware) and return it with its fileId."""
-        from iot_northbound.emulator.state import packages
-
-        return packages.add_package(self._platform, self._application(app_id), package)
+        return packages.add(self._platform, self._application(app_id), package)
 
     # --- devices ---
 

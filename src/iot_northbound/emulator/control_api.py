@@ -115,7 +115,7 @@ def _query(operation: Operation, text: bytes) -> dict[str, Any]:
             raise Invalid(f"query.{name} is not known; known: {', '.join(operation.query) or 'none'}")
         read[name] = value
         if schema["type"] == "integer":
-            if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 15:
+            if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 17:
                 raise Invalid(f"query.{name} must be an integer")
             read[name] = int(value)
         check(read[name], schema, f"query.{name}")
@@ -123,16 +123,15 @@ def _query(operation: Operation, text: bytes) -> dict[str, Any]:
 
 
 def _body(operation: Operation, body: bytes) -> dict[str, Any]:
-    value = decode(body)
+    value = decode(body) if body else {}
     if value is MALFORMED:
         raise Invalid("the body is not valid JSON")
     if operation.body is None:
-        if value is not None:
+        if body:
             raise Invalid("this operation takes no body")
         return {}
-    value = {} if value is None else value
-    check(value, operation.body)
-    return dict(value)
+    fields: dict[str, Any] = check(value, operation.body)
+    return fields
 
 
 def description() -> dict[str, Any]:

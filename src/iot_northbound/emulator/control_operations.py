@@ -50,8 +50,12 @@ _FAULT = record(
     seconds=nullable(number(0, 86_400)),
     status=number(200, 599, whole=True),
     body={"description": "Any JSON; text goes out as it is."},
-    headers=ANY_OBJECT,
-    delta=number(-1_000_000, 1_000_000, whole=True),
+    headers={
+        "type": "object",
+        "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9-]*$"},
+        "additionalProperties": {"type": "string", "pattern": "^[ -~]*$"},
+    },
+    delta={**number(-1_000_000, 1_000_000, whole=True), "not": {"const": 0}},
 )
 _SETTINGS = record(
     token_lifetime=_WHOLE,
@@ -108,7 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", "/faults", "add_fault", _FAULT, status=201),
     Operation("DELETE", "/faults", "clear_faults", status=204),
     Operation(
-        "PUT", "/faults/dice", "seed_faults",
+        "PUT", "/dice", "seed_faults",
         record({"seed": number(0, 2**53, whole=True)}), status=204,
     ),
     Operation("DELETE", "/faults/{fault_id}", "remove_fault", status=204),

@@ -12,7 +12,12 @@ _TYPES: Mapping[str, Any] = {
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    # To JSON 1.0 is a whole number too.
+    "integer": lambda value: (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (isinstance(value, int) or value.is_integer())
+    ),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "null": lambda value: value is None,
 }
@@ -60,8 +65,8 @@ ANY_OBJECT: Schema = {"type": "object"}
 BOOLEAN: Schema = {"type": "boolean"}
 
 
-def check(value: Any, schema: Schema, where: str = "body") -> None:
-    """Hold a JSON value against a schema made with the functions above.
+def check(value: Any, schema: Schema, where: str = "body") -> Any:
+    """Hold a JSON value against a schema made with the functions above, and return it, whole numbers as int.
 
     Raises:
         Invalid: It does not fit.
@@ -71,6 +76,8 @@ def check(value: Any, schema: Schema, where: str = "body") -> None:
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if not any(_TYPES[kind](value) for kind in kinds):
             raise Invalid(f"{where} must be {' or '.join(kinds)}")
+        if isinstance(value, float) and "integer" in kinds:
+            value = int(value)
     if "enum" in schema and value is not None and value not in schema["enum"]:
         raise Invalid(f"{where} must be one of {', '.join(map(str, schema['enum']))}")
     if isinstance(value, str):
@@ -78,11 +85,13 @@ def check(value: Any, schema: Schema, where: str = "body") -> None:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
             raise Invalid(f"{where} must be from {schema['minimum']} to {schema['maximum']}")
+        if schema.get("not", {}).get("const") == value and "not" in schema:
+            raise Invalid(f"{where} must not be {value}")
     elif isinstance(value, dict):
-        _check_object(value, schema, where)
+        return _check_object(value, schema, where)
     elif isinstance(value, list) and "items" in schema:
-        for position, item in enumerate(value):
-            check(item, schema["items"], f"{where}[{position}]")
+        return [check(item, schema["items"], f"{where}[{position}]") for position, item in enumerate(value)]
+    return value
 
 
 def _check_text(value: str, schema: Schema, where: str) -> None:
@@ -91,14 +100,18 @@ def _check_text(value: str, schema: Schema, where: str) -> None:
         raise Invalid(f"{where} must have {low} to {high} characters")
 
 
-def _check_object(value: dict[str, Any], schema: Schema, where: str) -> None:
+def _check_object(value: dict[str, Any], schema: Schema, where: str) -> dict[str, Any]:
     for name in schema.get("required", ()):
         if name not in value:
             raise Invalid(f"{where}.{name} is missing")
     properties = schema.get("properties", {})
+    checked = {}
     for name, inner in value.items():
         if name in properties:
-            check(inner, properties[name], f"{where}.{name}")
+            checked[name] = check(inner, properties[name], f"{where}.{name}")
         elif schema.get("additionalProperties") is False:
             known = ", ".join(properties) or "none"
             raise Invalid(f"{where}.{name} is not known; known fields: {known}")
+        else:
+            checked[name] = inner
+    return checked
