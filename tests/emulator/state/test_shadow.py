@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iot_northbound.emulator.state import devices
+from iot_northbound.emulator.state.kernel import Platform
+from tests.emulator.state.calling import Caller, code_of
+
+KIND = "deviceDesiredPropertiesModifyStatusChanged"
+
+
+@pytest.fixture
+def lamp(app: Caller) -> str:
+    return app.register("lamp", timeout=0, productId="street-lamp-nb")
+
+
+def wish(app: Caller, device_id: str, service_id: str = "Lamp", key: str = "serviceDesireds", **desired: Any) -> Any:
+    body = {key: [{"serviceId": service_id, "desired": desired}]}
+    return code_of(app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{device_id}", body))
+
+
+def shadow(app: Caller, device_id: str, service_id: str = "Lamp") -> dict[str, Any]:
+    answer = app.call("GET", f"/iocm/app/shadow/v1.5.0/devices/{device_id}")
+    return next(each for each in answer.body["services"] if each["serviceId"] == service_id)
+
+
+@pytest.mark.parametrize("key", ["serviceDesireds", "serviceDesires"])
+def test_wishes_and_reports_stand_side_by_side(platform: Platform, app: Caller, lamp: str, key: str) -> None:
+    assert wish(app, lamp, key=key, brightness=40) == (200, None)
+    assert wish(app, lamp, key=key, switch="ON") == (200, None)
+    devices.report(platform, lamp, "Lamp", {"brightness": 10})
+    assert shadow(app, lamp) == {
+        "serviceId": "Lamp", "serviceType": "Lamp", "eventTime": "20231114T221320Z",
+        "reportedProps": {"brightness": 10}, "desiredProps": {"brightness": 40, "switch": "ON"},
+    }  # fmt: skip
+
+
+def test_a_model_service_that_said_nothing_is_there_with_nulls(app: Caller, lamp: str) -> None:
+    service = shadow(app, lamp, "Schedule")
+    assert (service["reportedProps"], service["desiredProps"], service["eventTime"]) == (None, None, None)
+
+
+def test_wishes_reach_a_device_when_it_comes_online(
+    platform: Platform, app: Caller, lamp: str, told: list[Any]
+) -> None:
+    wish(app, lamp, brightness=40)
+    wish(app, lamp, brightness=50)
+    assert KIND not in [kind for _, kind, _ in told]
+    devices.set_online(platform, lamp)
+    [body] = [body for _, kind, body in told if kind == KIND]
+    assert (body["properties"], body["status"]) == ({"brightness": 50}, "DELIVERED")
+    told.clear()
+    devices.set_offline(platform, lamp)
+    devices.set_online(platform, lamp)
+    assert KIND not in [kind for _, kind, _ in told]
+
+
+def test_wishes_reach_an_online_device_at_once(platform: Platform, app: Caller, lamp: str, told: list[Any]) -> None:
+    devices.set_online(platform, lamp)
+    wish(app, lamp, brightness=40)
+    assert told[-1][1] == KIND
+
+
+@pytest.mark.parametrize("body", [None, {}, {"serviceDesireds": []}, {"serviceDesireds": [{"serviceId": "Lamp"}]},
+                                  {"serviceDesireds": [{"serviceId": "Lamp", "desired": 5}]}, [1]])  # fmt: skip
+def test_a_broken_body_is_refused(app: Caller, lamp: str, body: Any) -> None:
+    assert code_of(app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{lamp}", body)) == (400, "50400")
+
+
+def test_a_refused_wish_leaves_the_others_undone(app: Caller, lamp: str) -> None:
+    wishes = [{"serviceId": "Lamp", "desired": {"brightness": value}} for value in (5, 101)]
+    answer = app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{lamp}", {"serviceDesireds": wishes})
+    assert code_of(answer) == (400, "50400")
+    assert "brightness must be at most 100" in answer.body["error_desc"]
+    assert shadow(app, lamp)["desiredProps"] is None
