@@ -1,0 +1,149 @@
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from iot_northbound.cli import main
+from iot_northbound.cli.listen import line, line_as_json, wanted
+from iot_northbound.client import NorthApiClient
+from iot_northbound.dto import RegDirectDeviceInDTO2
+from iot_northbound.emulator import Emulator
+from iot_northbound.push import Event
+from iot_northbound.push.parse import parse
+from iot_northbound.testing.messages import push_body
+
+ROUTE = "/v1.0.0/messageReceiver"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
+
+
+@contextmanager
+def listening(*arguments, cwd):
+    """Run the command until its first message can come; yield process and address."""
+    command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "TZ": "UTC"}
+    ) as process:
+        try:
+            told = []
+            while not (told and "listening on" in told[-1]):
+                told.append(process.stderr.readline())
+                assert told[-1], told
+            url = told[-1].split()[-1]
+            yield process, url.split("/")[2]
+        finally:
+            process.kill()
+
+
+def post(address, body, path=ROUTE):
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request("POST", path, body)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def event(body):
+    return Event.of(parse(body, NOON), 1, 1)
+
+
+def test_each_message_is_a_line_and_the_inbox_a_file(tmp_path):
+    with listening(cwd=tmp_path) as (process, address):
+        assert post(address, push_body("deviceDeleted", deviceId="meter-7")) == 200
+        assert process.stdout.readline().split()[1:3] == ["deviceDeleted", "meter-7"]
+        end(process)
+    assert (tmp_path / "iot-northbound-inbox.sqlite3").exists()
+
+
+def test_json_lines_are_whole_and_filtered(tmp_path):
+    filters = ("--json", "--memory", "--kind", "device*", "--device", "meter-*", "--device", "lamp")
+    with listening(*filters, cwd=tmp_path) as (process, address):
+        for kind, device in (("deviceDeleted", "x"), ("commandStatusChanged", "lamp"), ("deviceAdded", "meter-1")):
+            assert post(address, push_body(kind, deviceId=device, extra=[1.0, None])) == 200
+        shown = json.loads(process.stdout.readline())
+        assert (shown["kind"], shown["device"], shown["message"]["extra"]) == ("deviceAdded", "meter-1", [1.0, None])
+        end(process)
+        assert process.stdout.read() == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_secret_guards_it_and_is_not_printed(tmp_path):
+    (tmp_path / "secret").write_text("a-segment-nobody-guesses\n")
+    with listening("--memory", "--path-secret-file", "secret", cwd=tmp_path) as (process, address):
+        assert post(address, push_body("deviceAdded")) == 404
+        assert post(address, push_body("deviceAdded"), f"/a-segment-nobody-guesses{ROUTE}") == 200
+        end(process)
+        assert "nobody" not in process.stderr.read()
+
+
+def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path):
+    with listening(cwd=tmp_path) as (process, address):
+        process.stdout.close()
+        assert post(address, push_body("deviceAdded", deviceId="d1")) == 200
+        process.wait(20)
+    with listening(cwd=tmp_path) as (process, _):
+        assert process.stdout.readline().split()[1:3] == ["deviceAdded", "d1"]
+        end(process)
+
+
+def test_it_subscribes_and_unsubscribes(tmp_path):
+    with Emulator(folder=tmp_path / "home") as emulator:
+        home = emulator.home.folder
+        tls = ("--tls-cert", str(home / "server.pem"), "--tls-key", str(home / "server.key"))
+        with (
+            NorthApiClient.from_profile(emulator.profile_path) as client,
+            listening(
+                *("--subscribe", "--profile", str(emulator.profile_path), "--kind", "device*", "--host", "localhost"),
+                *tls,
+                cwd=tmp_path,
+            ) as (process, address),
+        ):
+            subscriptions = list(client.subscription_management.iter_subscriptions())
+            assert {each.callback_url for each in subscriptions} == {f"https://{address}{ROUTE}"}
+            assert "deviceAdded" in {each.notify_type for each in subscriptions}
+            assert "ruleEvent" not in {each.notify_type for each in subscriptions}
+            device = client.device_management.reg_direct_device(RegDirectDeviceInDTO2(node_id="n1", timeout=0))
+            assert process.stdout.readline().split()[1:3] == ["deviceAdded", device.device_id]
+            end(process)
+            client.authentication.get_auth_token()
+            assert list(client.subscription_management.iter_subscriptions()) == []
+
+
+def test_what_keeps_it_from_starting_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main(["listen", "--memory", "--port", "0", "--network", "here"]) == 1
+    assert "Access.networks" in capsys.readouterr().err
+    assert main(["listen", "--inbox", str(tmp_path / "no" / "inbox"), "--port", "0"]) == 1
+    assert "cannot be opened" in capsys.readouterr().err
+    assert main(["listen", "--memory", "--port", "0", "--tls-cert", "missing.pem"]) == 1
+    assert "missing.pem" in capsys.readouterr().err
+    assert main(["listen", "--memory", "--port", "0", "--path-secret-file", "nothing"]) == 1
+    assert "nothing cannot be read" in capsys.readouterr().err
+
+
+def test_lines_are_short_and_cannot_steer_the_terminal():
+    text = line(event(push_body("deviceAdded", deviceId="d\x1b[2J\n", extra="x" * 1000)))
+    assert text.isprintable()
+    assert len(text) < 220
+    assert "deviceAdded d\\x1b[2J\\n" in text
+    assert line(event(b'{"a":1}')).endswith(' unknown - {"a":1}')
+    assert "\n" not in line_as_json(event(push_body("deviceAdded", deviceId="a\nb")))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "devices", "fits"),
+    [(None, None, True), (["deviceA*"], None, True), (["rule*"], None, False), (None, ["x", "device-1"], True)],
+)
+def test_filters(kinds, devices, fits):
+    assert wanted(kinds, devices)(event(push_body("deviceAdded"))) is fits

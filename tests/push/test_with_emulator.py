@@ -1,0 +1,137 @@
+"""Against the emulator's real pushes, HTTPS with certificates on both sides."""
+
+import pytest
+
+from iot_northbound.client import NorthApiClient
+from iot_northbound.dto import RegDirectDeviceInDTO2
+from iot_northbound.emulator import Emulator
+from iot_northbound.emulator.state import notifications
+from iot_northbound.push import Access, InboxLimits, MemoryInbox, SqliteInbox
+from iot_northbound.testing.messages import PUSH_KINDS, ROUTE_OF, push_message
+from tests.push.helpers import Recorder, until
+
+SECRET = "segment-only-the-platform-knows"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def emulator(home):
+    with Emulator(folder=home) as running:
+        yield running
+
+
+@pytest.fixture
+def serve(emulator, tmp_path):
+    """Serve a receiver with the emulator's certificates, the platform's demanded; return the URL to push to."""
+    servers = []
+
+    def start(receiver, path=""):
+        server = receiver.server("localhost", 0, ssl=emulator.home.server_context(), drain=5).start()
+        servers.append(server)
+        return f"https://localhost:{server.address[1]}{path}"
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def push(emulator, url, *bodies):
+    """Have the platform push, as its rules do."""
+    platform = emulator._runtime.platform
+    emulator._runtime.from_any_thread(
+        lambda: [notifications.push(platform, emulator.app_id, url, body) for body in bodies]
+    )
+
+
+def kinds(receiver):
+    return sorted(event.kind for event in receiver.events)
+
+
+class Eventful(Recorder):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.events = []
+
+    def handle_body(self, body):
+        self.events.append(self.event)
+        super().handle_body(body)
+
+
+def test_every_kind_arrives_over_tls_on_both_sides(emulator, serve, tmp_path):
+    access = Access(path_secret=SECRET, networks=["127.0.0.0/8", "::1/128"])
+    receiver = Eventful(SqliteInbox(tmp_path / "inbox"), access=access)
+    url = serve(receiver, f"/{SECRET}")
+    for kind in PUSH_KINDS:
+        push(emulator, url + ROUTE_OF[kind], push_message(kind))
+    receiver.log.wait_for(len(PUSH_KINDS))
+    assert kinds(receiver) == sorted(PUSH_KINDS)
+    assert all(event.problem is None for event in receiver.events)
+    until(lambda: emulator.control.pushes()["delivered"] == len(PUSH_KINDS))
+
+
+def test_what_the_platform_tells_of_its_devices_is_understood(emulator, serve):
+    receiver = Eventful(MemoryInbox())
+    url = serve(receiver, "/v1.0.0/messageReceiver")
+    subscribed = ["deviceAdded", "deviceDataChanged", "deviceInfoChanged", "deviceDeleted"]
+    with NorthApiClient.from_profile(emulator.profile_path) as client:
+        client.subscription_management.ensure(url, subscribed)
+        device_id = client.device_management.reg_direct_device(
+            RegDirectDeviceInDTO2(node_id="meter", timeout=0)
+        ).device_id
+        client.device_management.delete_direct_device(device_id)
+        until(lambda: {"deviceAdded", "deviceDeleted"} <= set(kinds(receiver)))
+        assert {event.device for event in receiver.events} == {device_id}
+        assert all(event.problem is None for event in receiver.events)
+        client.subscription_management.ensure(url, [])
+
+
+def test_what_a_full_inbox_refuses_comes_again(emulator, serve):
+    receiver = Eventful(MemoryInbox(limits=InboxLimits(messages=0)))
+    url = serve(receiver, "/v1.0.0/messageReceiver")
+    emulator.control.freeze()
+    push(emulator, url, push_message("deviceAdded"))
+    until(lambda: len(emulator.control.journal(kind="push")) == 1)
+    assert emulator.control.journal(kind="push")[0]["status"] == 503
+    receiver._inbox._ledger.limits = InboxLimits()
+    emulator.control.advance(notifications.RETRY_SECONDS[0])
+    receiver.log.wait_for(1)
+    assert receiver.metrics().refused == {503: 1}
+
+
+def test_after_the_platforms_rest_everything_arrives(emulator, serve):
+    receiver = Eventful(MemoryInbox(limits=InboxLimits(messages=0)))
+    url = serve(receiver, "/v1.0.0/messageReceiver")
+    emulator.control.freeze()
+    count = notifications.FAILURES_BEFORE_REST
+    push(emulator, url, *[push_message("deviceAdded", deviceId=f"d{number}") for number in range(count)])
+    until(lambda: len(emulator.control.journal(kind="push")) == count)
+    receiver._inbox._ledger.limits = InboxLimits()
+    emulator.control.advance(notifications.REST_SECONDS)
+    receiver.log.wait_for(count)
+    assert {event.device for event in receiver.events} == {f"d{number}" for number in range(count)}
+
+
+def test_doubled_pushes_are_handled_once(emulator, serve):
+    receiver = Eventful(MemoryInbox())
+    url = serve(receiver, "/v1.0.0/messageReceiver")
+    emulator.control.add_fault("push_double", notify_type="deviceDataChanged")
+    push(emulator, url, *[push_message("deviceDataChanged", requestId=f"r{number}") for number in range(20)])
+    until(lambda: receiver.metrics().duplicates == 20)
+    until(lambda: receiver.metrics().handled == 20)
+    assert len({event.raw["requestId"] for event in receiver.events}) == len(receiver.events) == 20
+
+
+def test_delayed_and_shuffled_pushes_arrive_all(emulator, serve):
+    receiver = Eventful(MemoryInbox())
+    url = serve(receiver, "/v1.0.0/messageReceiver")
+    emulator.control.seed_faults(7)
+    emulator.control.add_fault("push_delay", probability=0.3, seconds=0.05)
+    emulator.control.add_fault("push_reorder", probability=0.3, seconds=0.1)
+    bodies = [push_message("deviceDataChanged", requestId=f"r{number}") for number in range(100)]
+    push(emulator, url, *bodies)
+    receiver.log.wait_for(100)
+    assert {event.raw["requestId"] for event in receiver.events} == {body["requestId"] for body in bodies}
