@@ -23,6 +23,10 @@ def test_set_fields_are_kept_nulls_and_unknown_ones_dropped() -> None:
     assert SHAPE.read(message) == {"id": "a", "inner": {"list": [True]}}
 
 
+def test_an_empty_query_field_counts_as_unset() -> None:
+    assert SHAPE.read_query({"id": "a", "count": ""}) == {"id": "a"}
+
+
 @pytest.mark.parametrize(
     ("message", "code", "detail"),
     [

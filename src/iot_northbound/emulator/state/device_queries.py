@@ -41,18 +41,17 @@ CAPABILITIES_AT_MOST = 1000
 @route("1.5.1", "GET", "/iocm/app/dm/v1.4.0/devices/{deviceId}")
 def query_one(platform: Platform, call: Call) -> Answer:
     """Return one device."""
-    given = ONE.read(call.query)
+    given = ONE.read_query(call.query)
     return Answer(200, device_view(devices.of_call(platform, call), imsi="select" in given))
 
 
 @route("1.5.2", "GET", "/iocm/app/dm/v1.4.0/devices")
 def query_page(platform: Platform, call: Call) -> Answer:
     """Return a page of the application's devices by registration time, the newest first unless sort is ASC."""
-    given = PAGE.read(call.query)
-    if not given.get("gatewayId") and "pageNo" not in given:
+    given = PAGE.read_query(call.query)
+    if "gatewayId" not in given and "pageNo" not in given:
         raise Refusal(400, "100218")
-    # An empty filter in a query means none.
-    wanted = {name: given[name] for name in FILTERS if given.get(name)}
+    wanted = {name: given[name] for name in FILTERS if name in given}
     found = platform.table(DEVICES).where(appId=call.app_id, **wanted)
     found = found.between(given.get("startTime"), given.get("endTime"))
     number, size = given.get("pageNo", 0), given.get("pageSize", 25)
@@ -95,9 +94,8 @@ def _service_view(service_id: str, service: Row) -> Row:
 @route("1.5.5", "GET", "/iocm/app/data/v1.1.0/deviceCapabilities")
 def query_capabilities(platform: Platform, call: Call) -> Answer:
     """Return what devices can do, as their product models say; devices without a model have no capabilities."""
-    given = CAPABILITIES.read(call.query)
-    wanted = {name: value for name, value in given.items() if value}
-    found = platform.table(DEVICES).where(appId=call.app_id, **wanted)
+    given = CAPABILITIES.read_query(call.query)
+    found = platform.table(DEVICES).where(appId=call.app_id, **given)
     capabilities = []
     for row in found.slice(0, CAPABILITIES_AT_MOST):
         model = models.of_device(platform, row)

@@ -225,7 +225,7 @@ def modify(platform: Platform, call: Call) -> Answer:
 @route("1.4.5", "DELETE", DEVICE)
 def delete(platform: Platform, call: Call) -> Answer:
     """Delete a device; those behind it go too, or with cascade=false become directly connected."""
-    cascade = DELETE.read(call.query).get("cascade", True)
+    cascade = DELETE.read_query(call.query).get("cascade", True)
     row = devices.of_call(platform, call)
     for child in devices.sub_devices(platform, row["deviceId"]):
         if cascade:

@@ -83,7 +83,7 @@ def forget(platform: Platform, device: Row) -> None:
 @route("1.5.3", "GET", "/iocm/app/data/v1.2.0/deviceDataHistory")
 def query_reported(platform: Platform, call: Call) -> Answer:
     """Return a page of what a device, or the devices of a gateway, reported; the newest first."""
-    given = REPORTED_PAGE.read(call.query)
+    given = REPORTED_PAGE.read_query(call.query)
     device = _device(platform, call, given)
     if device is None:
         raise Refusal(200, "100418")
@@ -96,7 +96,7 @@ def query_reported(platform: Platform, call: Call) -> Answer:
 @route("1.5.4", "GET", "/iocm/app/shadow/v1.5.0/deviceDesiredHistory")
 def query_desired(platform: Platform, call: Call) -> Answer:
     """Return a page of what was wished of a device, or of the devices of a gateway; the newest first."""
-    given = DESIRED_PAGE.read(call.query)
+    given = DESIRED_PAGE.read_query(call.query)
     device = _device(platform, call, given)
     rows: list[Row] = []
     if device is not None:
@@ -120,7 +120,7 @@ def _device(platform: Platform, call: Call, given: dict[str, Any]) -> Row | None
 
 
 def _select(platform: Platform, name: str, call: Call, given: dict[str, Any], device: Row) -> Selection:
-    which = {field: given[field] for field in ("deviceId", "gatewayId", "serviceId") if given.get(field)}
+    which = {field: given[field] for field in ("deviceId", "gatewayId", "serviceId") if field in given}
     oldest = platform.now() - _days(platform, device) * DAY
     found = platform.table(name).where(appId=call.app_id, **which)
     return found.between(max(oldest, given.get("startTime", oldest)), given.get("endTime"))

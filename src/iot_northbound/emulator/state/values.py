@@ -85,6 +85,14 @@ class Shape:
                 raise refuse(each.code or self.invalid, f"{each.name} {bad}") from None
         return kept
 
+    def read_query(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return the query's fields that are set, checked; an empty one counts as not set.
+
+        Raises:
+            Refusal: As `read`.
+        """
+        return self.read({name: value for name, value in query.items() if value})
+
 
 def refuse(code: CodeAt, detail: str) -> Refusal:
     """Return a refusal whose description names the code's meaning and what exactly is wrong."""
