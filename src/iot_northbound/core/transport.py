@@ -208,6 +208,7 @@ class Transport:
         request.body = body
         _call.until, _call.patience, _call.sent, _call.fresh = until, timeouts.read, False, False
         _call.outer = sys.exc_info()[1]
+        response: Response | None = None
         try:
             response = self._adapter.send(
                 request,
@@ -215,26 +216,20 @@ class Transport:
                 timeout=(timeouts.connect, timeouts.read),
                 proxies=self._proxies,
             )
-        except Exception as error:
-            _call.until = None
-            failed = self._failed(error)
-            _forget_request(error)
-            if isinstance(failed.error, InvalidArgumentError):
-                raise failed from None  # the refused header stands in the error's own text
-            raise failed from error
-        try:
             return Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
-        except Exception as error:
-            raise self._broken_off(error, response) from error
+        except Exception as error:  # noqa: BLE001  # raised below
+            chain = _chain(error)
+            failed = self._failed(error, chain) if response is None else self._broken_off(chain, response)
         finally:
             _call.until = _call.outer = None
+        # Out of the libraries' own chain of exceptions, which holds the request's headers and what the server sent.
+        raise failed from _cause(chain)
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
 
-    def _failed(self, error: Exception) -> AttemptFailed:
+    def _failed(self, error: Exception, chain: list[BaseException]) -> AttemptFailed:
         sent = _call.sent
         outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
-        chain = _chain(error)
         tls = _first(chain, ssl.SSLError, ssl.CertificateError)
         hung_up = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         if (isinstance(error, requests_errors.SSLError) or tls) and not (hung_up and sent):
@@ -263,14 +258,13 @@ class Transport:
         unexpected = NorthApiException(SdkCode.CLIENT_INTERNAL, f"sending failed unexpectedly: {type(error).__name__}")
         return AttemptFailed(unexpected, Outcome.UNKNOWN if sent else Outcome.FINAL)
 
-    def _broken_off(self, error: Exception, response: Response) -> AttemptFailed:
+    def _broken_off(self, chain: list[BaseException], response: Response) -> AttemptFailed:
         details: Mapping[str, Any] = {
             "http_status_code": response.status_code,
             "http_reason_phrase": response.reason,
         }
         response.raw.close()
         told: NorthApiException
-        chain = _chain(error)
         if _first(chain, TimeoutError, urllib3_errors.ReadTimeoutError):
             told = RequestTimeoutError(SdkCode.UNREADABLE, "the answer's body did not come in time", **details)
         else:
@@ -298,11 +292,9 @@ def _read(raw: Any) -> bytes:
     return b"".join(pieces)
 
 
-def _forget_request(error: BaseException) -> None:
-    """Take the request off requests' exceptions: its headers hold the token."""
-    for each in _chain(error):
-        if isinstance(each, requests_errors.RequestException):
-            each.request = None
+def _cause(chain: list[BaseException]) -> BaseException | None:
+    """Return the operating system's or OpenSSL's own error, where there is one."""
+    return next((each for each in chain if isinstance(each, OSError) and (each.strerror or each.errno)), None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

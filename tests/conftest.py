@@ -1,0 +1,64 @@
+"""What tests with a real server on loopback share: one CA a session, servers and clients under it."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from iot_northbound import ClientInfo, HttpConfig, NorthApiClient, SSLConfig
+from tests.certs import LOOPBACK_NAMES, Authority, server_context
+from tests.faulty_server import APP_ID, SECRET, FaultyServer, Handler
+
+
+@attrs.frozen
+class Pki:
+    """A CA with a server's context that requires a client certificate, and what a client needs for it."""
+
+    context: ssl.SSLContext
+    tls: SSLConfig
+    ca: Path
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    folder = tmp_path_factory.mktemp("pki")
+    ca = Authority()
+    context = server_context(ca.issue("server", LOOPBACK_NAMES), ca, folder)
+    certificate, key = ca.issue("client", client=True).write(folder, "client")
+    trusted = folder / "ca.pem"
+    trusted.write_bytes(ca.pem)
+    return Pki(context, SSLConfig(self_cert_path=certificate, self_key_path=key, trust_ca_path=trusted), trusted)
+
+
+@pytest.fixture
+def serve(pki: Pki) -> Iterator[Callable[..., FaultyServer]]:
+    """Start a server with a handler; it stops with the test."""
+    servers: list[FaultyServer] = []
+
+    def start(handler: Handler, **rest: Any) -> FaultyServer:
+        servers.append(FaultyServer(pki.context, handler, **rest).__enter__())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def connect(pki: Pki) -> Iterator[Callable[..., NorthApiClient]]:
+    """Make a client of a server; keywords are HttpConfig's, and the client's own. It is closed with the test."""
+    clients: list[NorthApiClient] = []
+    own = {"hooks", "token_store", "clock"}
+
+    def make(server: Any, **rest: Any) -> NorthApiClient:
+        info = ClientInfo(platform_ip=server.host, platform_port=server.port, app_id=APP_ID, secret=SECRET)
+        http = HttpConfig(**{"backoff_base": 0.0, **{k: v for k, v in rest.items() if k not in own}})
+        clients.append(NorthApiClient(info, pki.tls, http, **{k: v for k, v in rest.items() if k in own}))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
