@@ -145,6 +145,16 @@ def test_a_restart_goes_on_where_the_platform_stood(platform: Platform, app: Cal
     assert code_of(caller.device(device_id)) == (404, "100403")
 
 
+def test_a_first_start_keeps_what_the_platform_begins_with_and_a_restart_adds_nothing() -> None:
+    first = Platform()
+    first.load([])
+    rows = [(table, key, row) for table, key, row in first.take_changes() if row is not None]
+    assert "water-meter-nb" in [key for table, key, _ in rows if table == "models"]
+    again = Platform()
+    again.load(row for row in rows if row[1] != "water-meter-nb")
+    assert "water-meter-nb" not in again.table("models")
+
+
 def test_a_snapshot_restores_state_time_and_ids(platform: Platform, app: Caller) -> None:
     app.register("n1")
     snapshot = json.loads(json.dumps(platform.dump()))

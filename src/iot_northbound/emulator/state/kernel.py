@@ -272,9 +272,14 @@ class Platform:
         return result
 
     def load(self, rows: Any) -> None:
-        """Go on from rows that durability kept: state, timers, clock and id counter."""
-        self.store.load(rows)
-        self._resume()
+        """Go on from rows that durability kept: state, timers, clock and id counter.
+
+        No rows at all are a first start: what the platform begins with then counts as changed, to be kept.
+        """
+        kept = list(rows)
+        if kept:
+            self.store.load(kept)
+            self._resume()
 
     def dump(self) -> dict[str, dict[str, Row]]:
         """Return the whole state as JSON (a snapshot)."""

@@ -292,7 +292,9 @@ class Store:
         return [(name, key, self._tables[name].rows.get(key)) for name, key in dirty]
 
     def load(self, rows: Iterable[tuple[str, str, Row]]) -> None:
-        """Fill the store with rows that durability kept; they count as unchanged."""
+        """Replace all rows by those that durability kept; they count as unchanged."""
+        for table in self._tables.values():
+            table.clear()
         for name, key, row in rows:
             self.table(name).put(key, row)
         self._dirty.clear()
