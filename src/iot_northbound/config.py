@@ -5,7 +5,6 @@ import logging
 import math
 import os
 import ssl
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -222,8 +221,7 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 PREFIX = "IOT_NORTHBOUND_"
 
 
-@attrs.frozen
-class _Origin:
+class _Origin(NamedTuple):
     """Where values come from: how a key is called there, and what relative paths are relative to."""
 
     place: str
@@ -272,6 +270,8 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
             type or range (1007, 1008, 1010).
         TlsError: the TLS settings do not fit together (1006).
     """
+    import tomllib  # here, since most clients are configured without it
+
     file = Path(path).expanduser()
     where = _Origin(f"profile {file}", file.parent)
     try:
@@ -290,7 +290,7 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
         raise InvalidArgumentError(
             SdkCode.INVALID_ARGUMENT, f"{where.place} has no table [{name}]; there: {known}. Keys belong in a table"
         )
-    origin = attrs.evolve(where, place=f"{where.place} [{name}]")
+    origin = where._replace(place=f"{where.place} [{name}]")
     values = {key: _from_toml(origin, key, value) for key, value in table.items()}
     if any(key in _SECRETS for key in values):
         _warn_if_open(file)

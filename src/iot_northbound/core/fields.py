@@ -9,7 +9,8 @@ A DTO is an ordinary attrs class whose annotations carry the rules::
 
 `request` turns the rules into validators that raise `InvalidArgumentError` (code 1007) naming field, value and
 rule; `response` only hides secrets, since what the platform sends is read leniently. A field's wire name is its
-own name in camelCase unless a `Wire` marker says otherwise. DTO modules must not use
+own name in camelCase unless a `Wire` marker says otherwise. The markers are named tuples because an attrs class takes
+five times as long to make, and every program that imports the SDK would wait for it. DTO modules must not use
 ``from __future__ import annotations``: the markers are read from the live annotations.
 """
 
@@ -18,7 +19,7 @@ import types
 import typing
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, NamedTuple, TypeVar, dataclass_transform
 
 import attrs
 
@@ -30,8 +31,7 @@ JsonObject = dict[str, Any]
 """A free-form JSON object (the reference's ObjectNode); its values pass through exactly as they are."""
 
 
-@attrs.frozen
-class Text:
+class Text(NamedTuple):
     """Length limits of a text, in characters, both included."""
 
     low: int = 0
@@ -51,8 +51,7 @@ class Text:
         return f"{self.low} to {self.high} characters" if self.low else f"at most {self.high} characters"
 
 
-@attrs.frozen
-class Range:
+class Range(NamedTuple):
     """Limits of a number, both included."""
 
     low: int | None = None
@@ -67,8 +66,7 @@ class Range:
         return f"{self.low} to {self.high}" if self.low is not None else f"{self.high} or less"
 
 
-@attrs.frozen
-class Items:
+class Items(NamedTuple):
     """Limits of the number of entries in a list, both included."""
 
     low: int = 0
@@ -81,7 +79,6 @@ class Items:
         return f"at least {self.low} entries" if self.high is None else f"{self.low} to {self.high} entries"
 
 
-@attrs.frozen
 class _Time:
     def broken_by(self, value: Any) -> str | None:
         if isinstance(value, datetime):
@@ -89,8 +86,7 @@ class _Time:
         return None if is_platform_time(value) else "UTC as yyyyMMddTHHmmssZ, with or without milliseconds"
 
 
-@attrs.frozen
-class Wire:
+class Wire(NamedTuple):
     """A wire name that is not the field's own name in camelCase, and further spellings read in answers."""
 
     name: str
@@ -109,8 +105,7 @@ TimeIn = Annotated[datetime | str, TIME]
 _RULES = (Text, Range, Items, _Time)
 
 
-@attrs.frozen
-class FieldSpec:
+class FieldSpec(NamedTuple):
     """A field as the wire and the validators see it."""
 
     name: str

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-
-import attrs
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -22,8 +21,7 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-@attrs.frozen
-class ErrorCode:
+class ErrorCode(NamedTuple):
     """One error code: what it says, why it comes, what to do, and under which statuses it is documented."""
 
     code: str
