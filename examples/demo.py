@@ -72,7 +72,7 @@ class Listener(PushMessageReceiver):
 
 
 def dim_all(client: NorthApiClient, progress: Progress, bar: TaskID) -> QueryOneTaskOutDTO:
-    command = {"serviceId": "Lamp", "method": "SET_BRIGHTNESS", "paras": {"brightness": 30}}
+    command = {"serviceId": "Lamp", "method": "SET_BRIGHTNESS", "paras": {"value": 30}}
     made = client.batch_process.create_batch_task(
         BatchTaskCreateInDTO2(
             app_id=client.client_info.app_id,
@@ -89,12 +89,17 @@ def dim_all(client: NorthApiClient, progress: Progress, bar: TaskID) -> QueryOne
     return client.batch_process.wait_for_batch_task(made.task_id or "", timeout=20, on_progress=show, polling=QUICK)
 
 
-def upgrade_all(
-    client: NorthApiClient, file_id: str, group: str, progress: Progress, bar: TaskID
-) -> QueryUpgradeTaskOutDTO:
+def upgrade_all(client: NorthApiClient, file_id: str, progress: Progress, bar: TaskID) -> QueryUpgradeTaskOutDTO:
     made = client.device_upgrade.create_firmware_upgrade_task(
         CreateUpgradeTaskInDTO(
-            file_id=file_id, targets=OperateDevices(device_groups=[group]), policy=OperatePolicy(execute_type="now")
+            file_id=file_id,
+            targets=OperateDevices(
+                device_groups=["town"],
+                device_type="StreetLamp",
+                model="LF-LED60",
+                manufacturer_name="Lumenfeld Lighting",
+            ),
+            policy=OperatePolicy(execute_type="now"),
         )
     )
 
@@ -142,6 +147,8 @@ def evening_in_town(platform: Emulator) -> None:
             platform.control.report(lamp, "Lamp", {"brightness": 100, "power": 58.5})
         dimmed = dim_all(client, progress, progress.add_task("batch command", total=LAMPS))
         console.print(f"batch command: {dimmed.success_cnt} of {dimmed.total_cnt} succeeded")
+        if dimmed.success_cnt != LAMPS:
+            raise SystemExit("not every lamp was dimmed")
 
         package = platform.control.add_package(
             {
@@ -153,10 +160,10 @@ def evening_in_town(platform: Emulator) -> None:
                 "manufacturerName": "Lumenfeld Lighting",
             }
         )
-        upgraded = upgrade_all(
-            client, package["fileId"], group, progress, progress.add_task("firmware upgrade", total=LAMPS)
-        )
+        upgraded = upgrade_all(client, package["fileId"], progress, progress.add_task("firmware upgrade", total=LAMPS))
         console.print(f"firmware upgrade: {upgraded.status}")
+        if upgraded.status != "success":
+            raise SystemExit("the upgrade failed")
 
         listener.wait_for("fwUpgradeResultNotify", LAMPS)
         delete(client, lamps, progress=progress)
