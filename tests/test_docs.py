@@ -1,0 +1,221 @@
+"""The documentation is true: its programs run, its links lead somewhere, its tables are those of the code."""
+
+import ast
+import importlib
+import importlib.util
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import iot_northbound
+from iot_northbound.cli import main
+from iot_northbound.emulator import Emulator
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+RUNNABLE = (
+    "README.md",
+    "docs/getting-started.md",
+    "docs/errors.md",
+    "docs/tokens.md",
+    "docs/retries-and-limits.md",
+    "docs/observability.md",
+    "docs/paging-and-waiting.md",
+)
+LANGUAGES = {"python", "sh", "toml", "json", "text", ""}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the fenced blocks of a page in one language; those in a list or an admonition lose their indentation."""
+    fence = re.compile(rf"^( *)```{language}[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", code, flags=re.MULTILINE) for indent, code in fence.findall(page.read_text())]
+
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+@every_page
+def test_every_block_says_its_language(page: Path) -> None:
+    fences = re.findall(r"^ *```(.*)$", page.read_text(), re.MULTILINE)
+    assert len(fences) % 2 == 0, "a block is not closed"
+    assert {fence.partition(" ")[0] for fence in fences} <= LANGUAGES
+
+
+@every_page
+def test_python_blocks_are_python_and_import_what_is_there(page: Path) -> None:
+    for code in blocks(page, "python"):
+        tree = ast.parse(code.replace("…", "..."), name_of(page))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "iot_northbound":
+                module = importlib.import_module(str(node.module))
+                missing = [alias.name for alias in node.names if not importable(module, alias.name)]
+                assert not missing, f"{node.module} has no {', '.join(missing)}"
+
+
+def importable(module: ModuleType, name: str) -> bool:
+    return hasattr(module, name) or importlib.util.find_spec(f"{module.__name__}.{name}") is not None
+
+
+@every_page
+def test_toml_blocks_are_toml(page: Path) -> None:
+    for code in blocks(page, "toml"):
+        tomllib.loads(code)
+
+
+@pytest.mark.parametrize("page", RUNNABLE)
+def test_the_programs_of_a_page_run_one_after_the_other(
+    page: str, at_home: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs = blocks(ROOT / page, "python")
+    assert programs
+    at_home.control.reset()
+    names: dict[str, Any] = {"__name__": page}
+    for code in programs:
+        exec(compile(code, page, "exec"), names)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
+    conftest, *rest = blocks(DOCS / "testing.md", "python")
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_page.py").write_text("\n\n".join(rest))
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    wanted = len(re.findall(r"^def test_", "\n".join(rest), re.MULTILINE))
+    assert run.returncode == 0, run.stdout
+    assert f"{wanted} passed" in run.stdout
+
+
+@every_page
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{target}: no such file"
+        if anchor:
+            assert anchor in anchors(there), f"{target}: no such heading"
+
+
+def anchors(page: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+def test_the_picture_of_the_rooms_shows_every_module() -> None:
+    picture = blocks(DOCS / "architecture.md", "text")[0]
+    package = ROOT / "src" / "iot_northbound"
+    rooms = [f"{room.parent.name}/" for room in package.glob("*/__init__.py")]
+    modules = [
+        module.name
+        for folder in (package, package / "core", package / "push", package / "emulator")
+        for module in folder.glob("*.py")
+        if not module.name.startswith("_")
+    ]
+    shown = re.findall(r"[\w/]+(?:\.py|/)", picture)
+    assert sorted({*rooms, *modules} - set(shown)) == []
+    assert sorted(name for name in shown if name.endswith(".py") and name not in modules) == []
+
+
+def test_every_page_stands_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    missing = [name for page in DOCS.rglob("*.md") if (name := page.relative_to(DOCS).as_posix()) not in navigation]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "package", ["iot_northbound", "iot_northbound.emulator", "iot_northbound.error_codes", "iot_northbound.push"]
+)
+def test_every_public_name_is_documented(package: str) -> None:
+    told = set(re.findall(r"\w+", " ".join(page.read_text() for page in DOCS.rglob("*.md"))))
+    module = importlib.import_module(package)
+    assert sorted(set(module.__all__) - told) == []
+
+
+def test_every_iterator_and_waiter_stands_in_its_table() -> None:
+    from iot_northbound import services
+
+    page = (DOCS / "paging-and-waiting.md").read_text()
+    companions = {
+        name
+        for service in services.__all__
+        for name in vars(getattr(services, service))
+        if name.startswith(("iter_", "wait_for_"))
+    }
+    assert companions
+    assert sorted(name for name in companions if f"| `{name}` |" not in page) == []
+
+
+def test_every_exception_class_stands_in_its_table() -> None:
+    page = (DOCS / "errors.md").read_text()
+    classes = [name for name in iot_northbound.__all__ if name.endswith("Error")]
+    assert [name for name in classes if f"| `{name}` |" not in page] == []
+
+
+def test_the_tables_of_codes_are_those_of_the_code() -> None:
+    render = runpy.run_path(str(DOCS / "_generate.py"))["render"]
+    page = (DOCS / "errors.md").read_text()
+    assert render(page) == page, "run: python docs/_generate.py"
+    assert page.count("\n| 1") > 91
+
+
+def test_commands_and_options_in_the_documentation_exist(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    used = [
+        line.partition("#")[0].split()
+        for page in PAGES
+        for line in "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
+        if line.lstrip().startswith("iot-northbound ")
+    ]
+    assert used
+    for _, command, *arguments in used:
+        with pytest.raises(SystemExit) as end:
+            main([command, "--help"])
+        assert end.value.code == 0
+        known = set(re.findall(r"--?[\w-]+", capsys.readouterr().out))
+        options = {word.partition("=")[0] for word in arguments if word.startswith("-")}
+        assert options <= known, f"{command} has no {options - known}"
+
+
+def test_make_targets_in_the_documentation_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        used = set(re.findall(r"(?:`|^)make (?:\w+=\S+ )?(\w+)", page.read_text(), re.MULTILINE))
+        assert used <= targets, name_of(page)
+
+
+def test_no_page_names_a_path_of_the_machine_it_was_written_on() -> None:
+    told = re.compile(r"(?<![\w.~])/(?:work|root|home|Users)/")
+    assert [name_of(page) for page in PAGES if told.search(page.read_text())] == []
+
+
+@pytest.fixture(scope="module")
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Run the platform in the folder where the pages' programs look for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
+            patch.delenv(name)
+        with Emulator() as emulator:
+            yield emulator
