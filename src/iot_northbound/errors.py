@@ -16,7 +16,7 @@ class SdkCode:
     TLS = "1006"
     INVALID_ARGUMENT = "1007"
     CLIENT_INFO = "1008"
-    NO_TOKEN = "1009"
+    NO_TOKEN = "1009"  # noqa: S105 - a code, no credential
     BLANK_IN_CREDENTIALS = "1010"
     NOT_JSON = "1011"
     FORBIDDEN_WITHOUT_CODE = "1012"

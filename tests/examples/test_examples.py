@@ -1,0 +1,63 @@
+"""The examples run for real, each as a program of its own, against a platform in this process."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iot_northbound.emulator import Emulator
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(port=0, folder=tmp_path_factory.mktemp("platform")) as emulator:
+        yield emulator
+
+
+def run(example: str, *arguments: str) -> str:
+    """Return what the example prints, in a terminal of 200 columns."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / example), *arguments],
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_the_quickstart_registers_lists_changes_and_deletes(platform: Emulator) -> None:
+    platform.control.seed(3, product_id="street-lamp-nb", prefix="theirs")
+    platform.control.clear_journal()
+    told = run("quickstart.py", str(platform.profile_path), "--devices", "12")
+    assert "15 street lamps, 12 of them ours" in told
+    assert "wanted {'brightness': 40}" in told
+    for error in ("NotFoundError 1004", "InvalidArgumentError 1007", "BadTokenError 1010005"):
+        assert error in told
+    calls = platform.control.journal(kind="call")
+    assert len(re.findall("deviceCredentials'", str([call["endpoint"] for call in calls]))) == 12
+    # The login is told among the calls; the last line counts what the platform saw.
+    assert f"{len(calls)} calls over 1 connection(s)" in told
+    assert platform.control.health()["rows"]["devices"] == 3
+
+
+def test_the_demo_tells_its_whole_story() -> None:
+    told = run("demo.py")
+    assert told.count("[Y]") == 8
+    assert "[X]" not in told
+    assert "200 of them ours" in told
+    assert "group 'town' has 20 members" in told
+    assert "batch command: 20 of 20 succeeded" in told
+    assert "firmware upgrade: success" in told
+    pushes = {kind: int(count) for count, kind in re.findall(r"^ +(\d+) (\w+)$", told, re.MULTILINE)}
+    assert pushes["deviceAdded"] == pushes["deviceDeleted"] == pushes["fwUpgradeResultNotify"] == 20
+    assert pushes["deviceDataChanged"] >= 20
+    assert "done in" in told
