@@ -27,12 +27,16 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def charset(self) -> str:
+        """The declared charset; UTF-8 where none is."""
+        content_type = self.headers.get("Content-Type", "")
+        return content_type.partition("charset=")[2].split(";")[0].strip(" \"'") or "utf-8"
+
     def text(self) -> str:
         """Return the body as text in its declared charset, UTF-8 otherwise; never fails."""
-        content_type = self.headers.get("Content-Type", "")
-        charset = content_type.partition("charset=")[2].split(";")[0].strip(" \"'") or "utf-8"
         try:
-            return self.body.decode(charset, "replace")
+            return self.body.decode(self.charset, "replace")
         except (LookupError, ValueError):
             return self.body.decode("utf-8", "replace")
 
@@ -54,10 +58,14 @@ def _seconds_until(date: str, now: float) -> float:
 _NOT_JSON = object()
 
 
-def _parse(body: bytes) -> Any:
+def _parse(answer: Answer) -> Any:
     try:
-        return json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        try:
+            text = answer.body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = answer.body.decode(answer.charset)
+        return json.loads(text)
+    except (ValueError, LookupError, RecursionError):
         return _NOT_JSON
 
 
@@ -85,7 +93,7 @@ def read_answer(answer: Answer, now: Callable[[], float], secrets: Callable[[], 
         NorthApiException: the answer tells of an error, in any of its shapes.
         UnreadableAnswerError: a success whose body is not JSON (1004).
     """
-    value = _parse(answer.body) if answer.body.strip() else None
+    value = _parse(answer) if answer.body.strip() else None
     if isinstance(value, dict):
         code = _code_of(value.get("error_code"))
         desc = value.get("error_desc")

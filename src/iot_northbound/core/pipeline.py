@@ -20,6 +20,8 @@ from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
 
 T = TypeVar("T")
+LONGEST_PAUSE = 300.0
+"""Seconds; a call whose repeat would have to wait longer fails at once, and tells what the platform asked for."""
 REFUSAL_KEPT = 60.0
 """Seconds in which an endpoint that refused a new token causes no further login."""
 log = logging.getLogger("iot_northbound")
@@ -241,7 +243,8 @@ class Pipeline:
                     fresh_tried, delay = True, 0.0
                 else:
                     delay = self._backoff.delay(failures, error.retry_after)
-                if prepared.until is not None and self._clock.monotonic() + delay >= prepared.until:
+                too_late = prepared.until is not None and self._clock.monotonic() + delay >= prepared.until
+                if too_late or delay > LONGEST_PAUSE:
                     raise error from failed.__cause__
                 tell(
                     self._hooks.on_retry,  # type: ignore[arg-type]

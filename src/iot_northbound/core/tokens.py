@@ -272,7 +272,7 @@ class Tokens:
             raise
         finally:
             renewal.done.set()
-        self._wake.set()
+            self._wake.set()  # the timer has a new token to watch, or a failure to make good
         return fetched
 
     def _await(self, renewal: _Renewal, until: float | None) -> None:

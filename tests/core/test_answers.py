@@ -1,0 +1,181 @@
+"""Answers told apart: a value, or the right exception, whatever comes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iot_northbound import (
+    AlreadyExistsError,
+    BadTokenError,
+    InvalidArgumentError,
+    NorthApiException,
+    NotAuthorizedError,
+    NotFoundError,
+    PlatformFailureError,
+    ThrottledError,
+    UnreadableAnswerError,
+)
+from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
+
+NOW = 1_800_000_000.0
+JSON = {"Content-Type": "application/json"}
+
+
+def answer(status: int, body: Any, headers: Mapping[str, str] = JSON) -> Answer:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, "Word", headers, raw)
+
+
+def read(status: int, body: Any, headers: Mapping[str, str] = JSON, secrets: tuple[str, ...] = ()) -> Any:
+    return read_answer(answer(status, body, headers), lambda: NOW, lambda: secrets)
+
+
+def error_of(*args: Any, **rest: Any) -> NorthApiException:
+    with pytest.raises(NorthApiException) as caught:
+        read(*args, **rest)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
+@pytest.mark.parametrize("body", [{"a": [1.0, None]}, [], "text", 0, None, {}])
+def test_a_success_gives_its_json(status: int, body: Any) -> None:
+    assert read(status, body) == body
+
+
+@pytest.mark.parametrize("body", [b"", b"  \r\n"])
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/html"}])
+def test_a_success_without_a_body_gives_none(body: bytes, headers: dict[str, str]) -> None:
+    assert read(204, body, headers) is None
+
+
+def test_json_is_read_whatever_the_content_type_and_with_a_byte_order_mark() -> None:
+    assert read(200, b'\xef\xbb\xbf{"name":"\xc3\xa9"}', {"Content-Type": "text/html"}) == {"name": "é"}
+    assert read(200, '{"name":"é"}'.encode(), {}) == {"name": "é"}
+
+
+def test_a_declared_charset_that_is_not_utf_8_is_honoured() -> None:
+    assert read(200, '{"name":"水表"}'.encode("gbk"), {"Content-Type": "application/json; charset=GBK"}) == {
+        "name": "水表"
+    }
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 404, 500])
+@pytest.mark.parametrize("code", ["100403", 100403, " 100403 "])
+def test_the_platforms_error_is_seen_on_every_status_as_text_or_number(status: int, code: Any) -> None:
+    error = error_of(status, {"error_code": code, "error_desc": "The device is not existed."})
+    assert (type(error), error.error_code, error.http_status_code) == (NotFoundError, "100403", status)
+    assert error.http_reason_phrase == "Word"
+    assert error.http_message is None
+
+
+def test_the_gateways_error_is_seen_too() -> None:
+    error = error_of(403, {"resultcode": "1010005", "resultmsg": "Invalid access token"})
+    assert (type(error), error.error_code, error.error_desc) == (BadTokenError, "1010005", "Invalid access token")
+
+
+@pytest.mark.parametrize("code", ["", None, True, 1.5, [], {}])
+def test_what_is_no_code_counts_as_none(code: Any) -> None:
+    assert read(200, {"error_code": code, "x": 1})["x"] == 1
+    assert error_of(400, {"error_code": code}).error_code == "1005"
+
+
+def test_a_field_of_a_success_that_is_called_resultcode_is_no_error() -> None:
+    assert read(200, {"resultcode": "0", "x": 1}) == {"resultcode": "0", "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (400, {"no": "code"}, InvalidArgumentError, "1005"),
+        (404, [], NotFoundError, "1005"),
+        (500, {}, PlatformFailureError, "1005"),
+        (404, b"<html>Not here</html>", NotFoundError, "1011"),
+        (502, b"Bad Gateway", PlatformFailureError, "1011"),
+        (503, b"", PlatformFailureError, "1011"),
+        (301, b"", NorthApiException, "1011"),
+        (403, {"no": "code"}, NotAuthorizedError, "1012"),
+        (403, b"<html>", NotAuthorizedError, "1012"),
+        (403, b"", NotAuthorizedError, "1012"),
+        (409, b"?", AlreadyExistsError, "1011"),
+        (429, b"slow down", ThrottledError, "1011"),
+        (401, b"", BadTokenError, "1005"),
+        (401, b"<html>", BadTokenError, "1011"),
+        (401, {"no": "code"}, BadTokenError, "1005"),
+        (200, b"<html>Welcome</html>", UnreadableAnswerError, "1004"),
+        (200, b'{"half":', UnreadableAnswerError, "1004"),
+        (200, b"\xff\xfe\x00", UnreadableAnswerError, "1004"),
+        (200, b"[" * 100_000, UnreadableAnswerError, "1004"),
+        (200, b"1" * 10_000, UnreadableAnswerError, "1004"),
+    ],
+)
+def test_answers_without_a_code_are_told_apart_by_status_and_form(
+    status: int, body: Any, kind: type[NorthApiException], code: str
+) -> None:
+    error = error_of(status, body)
+    assert (type(error), error.error_code, error.http_status_code) == (kind, code, status)
+
+
+def test_the_class_is_chosen_by_code_before_status() -> None:
+    assert type(error_of(500, {"error_code": "100403", "error_desc": "x"})) is NotFoundError
+    assert type(error_of(404, {"error_code": "999999", "error_desc": "x"})) is NotFoundError
+
+
+@pytest.mark.parametrize("code", ["1010005", "101005"])
+@pytest.mark.parametrize("keys", [("error_code", "error_desc"), ("resultcode", "resultmsg")])
+@pytest.mark.parametrize("status", [200, 401, 403])
+def test_a_bad_token_is_known_in_both_shapes(code: str, keys: tuple[str, str], status: int) -> None:
+    assert is_bad_token(error_of(status, dict(zip(keys, (code, "told"), strict=True))))
+
+
+def test_a_401_is_a_bad_token_only_where_it_carries_no_other_code() -> None:
+    assert is_bad_token(error_of(401, b""))
+    assert not is_bad_token(error_of(401, {"error_code": "100208", "error_desc": "wrong secret"}))
+    assert not is_bad_token(error_of(403, b""))
+
+
+@pytest.mark.parametrize("desc", [None, 5, "", "  ", ["x"]])
+def test_a_description_that_is_none_is_said_to_be(desc: Any) -> None:
+    assert "no description" in error_of(400, {"error_code": "50400", "error_desc": desc}).error_desc
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("5", 5),
+        (" 5 ", 5),
+        ("0", 0),
+        ("Fri, 15 Jan 2027 08:01:00 GMT", 60),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 0),
+        ("-5", None),
+        ("soon", None),
+        ("²", None),
+        ("9" * 400, float("inf")),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date(value: str, seconds: float | None) -> None:
+    assert answer(503, b"", {"Retry-After": value}).retry_after(NOW) == seconds
+
+
+@given(st.text(max_size=60))
+def test_no_retry_after_does_harm(value: str) -> None:
+    seconds = answer(503, b"", {"Retry-After": value}).retry_after(NOW)
+    assert seconds is None or seconds >= 0
+
+
+@given(st.binary(max_size=60), st.text(max_size=40))
+def test_a_body_is_shown_as_text_whatever_its_charset(body: bytes, charset: str) -> None:
+    assert isinstance(answer(200, body, {"Content-Type": f"text/plain; charset={charset}"}).text(), str)
+
+
+def test_a_secret_at_the_cut_is_not_shown_in_half() -> None:
+    secret = "a-long-secret-" + "s" * 60
+    body = b"x" * 1980 + secret.encode() + b"x" * 5000
+    text = shown(answer(500, body, {}), (secret,))
+    assert text is not None
+    assert len(text) <= 2000
+    assert "a-long" not in text
