@@ -133,22 +133,23 @@ def authorise(platform: Platform, call: Call) -> None:
     Raises:
         Refusal: As `permitted`.
     """
-    call.app_id = permitted(platform, call.caller, call.request.query.get(call.route.app_field))
+    call.app_id = permitted(platform, call, call.request.query.get(call.route.app_field))
 
 
-def permitted(platform: Platform, caller: str, wanted: str | None) -> str:
-    """Return the application a caller acts for when it names one (None or "": its own).
+def permitted(platform: Platform, call: Call, wanted: str | None) -> str:
+    """Return the application a call acts for when it names one (None or "": the caller's own).
 
     Raises:
-        Refusal: 403 100203 for an unknown one, 403 100217 for one that has not authorised the caller.
+        Refusal: 100203 for an unknown one, 100217 for one that has not authorised the caller, with the status that
+            this endpoint documents for them (403, some 200).
     """
-    if not wanted or wanted == caller:
-        return caller
+    if not wanted or wanted == call.caller:
+        return call.caller
     owner = platform.table(APPLICATIONS).get(wanted)
     if owner is None:
-        raise Refusal(403, "100203")
-    if caller not in owner["authorised"]:
-        raise Refusal(403, "100217")
+        raise Refusal(call.route.app_status, "100203")
+    if call.caller not in owner["authorised"]:
+        raise Refusal(call.route.app_status, "100217")
     return wanted
 
 

@@ -102,7 +102,7 @@ DETAIL_QUERY = Shape(
 def create(platform: Platform, call: Call) -> Answer:
     """Create a task with a subtask for each device its selector finds now."""
     given = CREATE.read(call.body)
-    app_id = auth.permitted(platform, call.caller, given["appId"])
+    app_id = auth.permitted(platform, call, given["appId"])
     tasks = platform.table(TASKS)
     if len(tasks.where(appId=app_id, open=True)) >= platform.settings.unfinished_batch_tasks:
         raise Refusal(200, "105001")

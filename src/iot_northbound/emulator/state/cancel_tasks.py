@@ -32,7 +32,7 @@ QUERY = Shape(
 )
 
 
-@route("1.7.5", "POST", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks")
+@route("1.7.5", "POST", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", removed_app=(403, "100203"))
 def create(platform: Platform, call: Call) -> Answer:
     """Create a task for the commands that are PENDING now; it runs as the setting `transitions` says."""
     device_id = CREATE.read(call.body)["deviceId"]
@@ -53,7 +53,7 @@ def create(platform: Platform, call: Call) -> Answer:
     return Answer(201, public(platform, row))
 
 
-@route("1.7.6", "GET", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks")
+@route("1.7.6", "GET", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", removed_app=(403, "100203"))
 def query(platform: Platform, call: Call) -> Answer:
     """Return a page of revocation tasks, newest first."""
     given = QUERY.read(call.query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from iot_northbound.emulator.state import command_flow, devices, models
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
@@ -25,6 +25,8 @@ from iot_northbound.emulator.state.values import (
 
 INPUT = (400, "100022")
 PAGE_LIMIT = 1000
+_APPLICATION: Final[dict[str, Any]] = {"app_status": 200, "removed_app": (200, "100203")}
+"""With which status 1.7.1 to 1.7.3 refuse another application."""
 
 EVERYWHERE = {
     "100203": "appId names an application that does not exist",
@@ -143,7 +145,7 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
     return device
 
 
-@route("1.7.1", "POST", "/iocm/app/cmd/v1.4.0/deviceCommands")
+@route("1.7.1", "POST", "/iocm/app/cmd/v1.4.0/deviceCommands", **_APPLICATION)
 def create(platform: Platform, call: Call) -> Answer:
     """Create a command, for immediate or for cached delivery."""
     given = CREATE.read(call.body)
@@ -163,7 +165,7 @@ def create(platform: Platform, call: Call) -> Answer:
     return Answer(201, answer)
 
 
-@route("1.7.2", "GET", "/iocm/app/cmd/v1.4.0/deviceCommands")
+@route("1.7.2", "GET", "/iocm/app/cmd/v1.4.0/deviceCommands", **_APPLICATION)
 def query(platform: Platform, call: Call) -> Answer:
     """Return a page of commands, newest first, of an application or one of its devices."""
     given = QUERY.read(call.query)
@@ -175,7 +177,7 @@ def query(platform: Platform, call: Call) -> Answer:
     return Answer(200, page(found, given, public))
 
 
-@route("1.7.3", "PUT", "/iocm/app/cmd/v1.4.0/deviceCommands/{deviceCommandId}")
+@route("1.7.3", "PUT", "/iocm/app/cmd/v1.4.0/deviceCommands/{deviceCommandId}", **_APPLICATION)
 def update(platform: Platform, call: Call) -> Answer:
     """Cancel a command that is still PENDING."""
     UPDATE.read(call.body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route, table
@@ -14,6 +16,8 @@ MEMBERS = table("group_members")
 INPUT = (400, "50400")
 PARAMETER = (400, "100604")
 LIST_MAXIMUM = 1000
+_ACCESS: Final[dict[str, Any]] = {"app_field": "accessAppId", "app_status": 200, "removed_app": (200, "100203")}
+"""How 1.9.1 to 1.9.5 name another application, and refuse it."""
 
 _ACTING = {
     "100203": "accessAppId (1.9.1: appId) names an application that does not exist",
@@ -83,11 +87,11 @@ def by_id(platform: Platform, app_id: str, group_id: str) -> Row | None:
     return row if row is not None and row["appId"] == app_id else None
 
 
-@route("1.9.1", "POST", "/iocm/app/devgroup/v1.3.0/devGroups", app_field="accessAppId")
+@route("1.9.1", "POST", "/iocm/app/devgroup/v1.3.0/devGroups", **_ACCESS)
 def create(platform: Platform, call: Call) -> Answer:
     """Create a group, with its first members if any are given."""
     given = CREATE.read(call.body)
-    app_id = auth.permitted(platform, call.caller, given.get("appId") or call.app_id)
+    app_id = auth.permitted(platform, call, given.get("appId") or call.app_id)
     if by_name(platform, app_id, given["name"]) is not None:
         raise Refusal(200, "100602")
     if len(platform.table(GROUPS).where(appId=app_id)) >= platform.settings.group_limit:
@@ -115,7 +119,7 @@ def create(platform: Platform, call: Call) -> Answer:
     return Answer(200, {**_public(platform, row), "deviceIds": device_ids})
 
 
-@route("1.9.2", "DELETE", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", app_field="accessAppId")
+@route("1.9.2", "DELETE", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", **_ACCESS)
 def delete(platform: Platform, call: Call) -> Answer:
     """Delete a group; its devices stay."""
     row = _group(platform, call.app_id, call.ids[0])
@@ -125,7 +129,7 @@ def delete(platform: Platform, call: Call) -> Answer:
     return Answer(200)
 
 
-@route("1.9.3", "PUT", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", app_field="accessAppId")
+@route("1.9.3", "PUT", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", **_ACCESS)
 def modify(platform: Platform, call: Call) -> Answer:
     """Change a group's name, description and maximum; what is not given stays."""
     given = MODIFY.read(call.body)
@@ -139,7 +143,7 @@ def modify(platform: Platform, call: Call) -> Answer:
     return Answer(200, _public(platform, platform.table(GROUPS).change(row["id"], **given)))
 
 
-@route("1.9.4", "GET", "/iocm/app/devgroup/v1.3.0/devGroups", app_field="accessAppId")
+@route("1.9.4", "GET", "/iocm/app/devgroup/v1.3.0/devGroups", **_ACCESS)
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return an application's groups, all of them or a page, oldest first."""
     given = LIST.read(call.query)
@@ -152,7 +156,7 @@ def query_all(platform: Platform, call: Call) -> Answer:
     return Answer(200, {"totalCount": len(found), "pageNo": page_no, "pageSize": page_size, "list": listed})
 
 
-@route("1.9.5", "GET", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", app_field="accessAppId")
+@route("1.9.5", "GET", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", **_ACCESS)
 def query_one(platform: Platform, call: Call) -> Answer:
     """Return one group."""
     return Answer(200, _with_creator(platform, _group(platform, call.app_id, call.ids[0])))

@@ -64,6 +64,8 @@ INVOKE = Shape(must("header", _HEADER), may("body", json_object), invalid=comman
     "1.7.7",
     "POST",
     "/iocm/app/signaltrans/v1.1.0/devices/{deviceId}/services/{serviceId}/sendCommand",
+    app_status=200,
+    removed_app=(200, "100203"),
 )
 def invoke(platform: Platform, call: Call) -> Answer:
     """Send a command to a connected device; what the device says comes as notifications."""

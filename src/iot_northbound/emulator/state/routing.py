@@ -22,8 +22,9 @@ Hook = Callable[..., None]
 class Route:
     """One endpoint: its section in the reference, its path template, its rule, and how the kernel guards it.
 
-    `guarded` asks for a token; `app_field` is the query field that may name another application; `removed_app` is
-    what this endpoint documents for a caller whose application is gone.
+    `guarded` asks for a token; `app_field` is the query field that may name another application; `app_status` is
+    the status with which this endpoint refuses an application it may not act for; `removed_app` is what it documents
+    for a caller whose application is gone.
     """
 
     section: str
@@ -32,6 +33,7 @@ class Route:
     rule: Rule
     guarded: bool = True
     app_field: str = "appId"
+    app_status: int = 403
     removed_app: tuple[int, str] = (500, "100203")
 
 

@@ -88,7 +88,7 @@ def subscribe(platform: Platform, call: Call) -> Answer:
     """Subscribe an application to one kind of service data."""
     owner_flag = OWNER.read(call.query).get("ownerFlag", "false")
     given = SERVICE.read(call.body)
-    app_id = auth.permitted(platform, call.caller, given.get("appId") or call.app_id)
+    app_id = auth.permitted(platform, call, given.get("appId") or call.app_id)
     # With ownerFlag true the URL belongs to the caller, which may have another subscription than the devices' owner.
     owner = call.caller if owner_flag == "true" else app_id
     channel = given.get("channel", "HTTP")
