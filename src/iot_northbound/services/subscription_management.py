@@ -17,7 +17,9 @@ from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
 from iot_northbound.subscribing import SubscriptionChanges, ensure
 
-SUBSCRIBE = Endpoint("POST", "/iocm/app/sub/v1.2.0/subscriptions", SubscriptionDTO, section="1.6.1", success=201)
+SUBSCRIBE = Endpoint(
+    "POST", "/iocm/app/sub/v1.2.0/subscriptions", SubscriptionDTO, section="1.6.1", success=201, may_be_empty=True
+)
 SUBSCRIBE_MANAGEMENT = Endpoint("POST", "/iodm/app/sub/v1.1.0/subscribe", type(None), section="1.6.2")
 QUERY = Endpoint("GET", "/iocm/app/sub/v1.2.0/subscriptions/{subscription_id}", SubscriptionDTO, section="1.6.3")
 QUERY_BATCH = Endpoint("GET", "/iocm/app/sub/v1.2.0/subscriptions", QueryBatchSubOutDTO, section="1.6.4")
