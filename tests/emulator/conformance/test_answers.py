@@ -1,0 +1,155 @@
+"""Each endpoint, asked with a valid request, answers as its table says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.facts import ENDPOINTS
+
+from .requests_of import REQUESTS
+from .tables import faults
+from .world import LONG_AGO, World
+
+SECTIONS = [pytest.param(endpoint, id=endpoint["rest_section"]) for endpoint in ENDPOINTS]
+
+_ECHOED = "param shows what the task was created with, and nothing that was not given"
+DEVIATIONS = {
+    **{
+        ("1.8.2", f"param.{name}: missing"): _ECHOED
+        for name in ("callbackUrl", "deviceLocation", "deviceType", "groupList", "groupTag", "manufacturerId", "model")
+    },
+    ("1.8.2", "param.maxRetransmit: missing"): _ECHOED,
+    ("1.6.1", "clientIds: missing"): "ids of MQTT clients: only where the channel is MQTT",
+    ("1.10.7", "data.extendInfo: not documented"): "the sample's name for extendPara, which the vendor's SDK reads",
+}
+"""Where an answer leaves its table on purpose, and why."""
+
+ALTERNATIVES = {
+    ("1.5.2", ""): "filters by other values than the ones used",
+    ("1.8.1", "param"): "selectors other than the one used",
+    ("1.10.4", "targets"): "deviceGroups and devices exclude each other",
+    ("1.10.5", "targets"): "deviceGroups and devices exclude each other",
+}
+"""Parts of a request of which one cannot set everything at once."""
+
+NEEDED = {
+    "1.4.2": (("deviceInfo",), "the device's nodeId stands in it"),
+    "1.5.2": (("pageNo", "pageSize"), "one of gatewayId and pageNo has to be there"),
+    "1.8.1": (("param.deviceList",), "each selector needs its list"),
+}
+"""Optional fields that a request cannot do without."""
+
+
+def documented(endpoint: dict[str, Any], place: str) -> dict[str, dict[str, Any]]:
+    """Return the request's fields in the path, the query or the body."""
+    return {field["name"]: field for field in endpoint["request"]["fields"] if field.get("in", "body") == place}
+
+
+def given(request: Any) -> dict[str, Any]:
+    return request.body if request.form is None else request.form
+
+
+@pytest.mark.parametrize("endpoint", SECTIONS)
+def test_the_valid_requests_set_every_documented_field(endpoint: dict[str, Any], world: World) -> None:
+    section = endpoint["rest_section"]
+    request = REQUESTS[section](world)
+    assert set(request.ids) == set(documented(endpoint, "path"))
+    assert set(request.query) == set(documented(endpoint, "query"))
+    assert set(given(request) or ()) == set(documented(endpoint, "body"))
+    # Of the request's body nothing may be missing or undocumented either, nested structures included.
+    wrong = [
+        each
+        for each in faults(section, given(request) or {}, {**endpoint["request"], "fields": [
+            field for field in endpoint["request"]["fields"] if field.get("in", "body") == "body"
+        ]})
+        if not (each.endswith(": missing") and (section, each.partition(".")[0]) in ALTERNATIVES)
+    ]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize("endpoint", SECTIONS)
+def test_a_valid_request_is_answered_as_documented(endpoint: dict[str, Any], world: World) -> None:
+    section = endpoint["rest_section"]
+    reply = world.call(endpoint["http_method"], endpoint["path"], REQUESTS[section](world))
+    assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
+    if not endpoint["response"].get("fields"):
+        assert reply.value is None
+        assert reply.kind == ""
+        return
+    assert reply.kind.replace(" ", "").lower() in ("application/json", "application/json;charset=utf-8")
+    assert isinstance(reply.value, dict)
+    wrong = [each for each in faults(section, reply.value, endpoint["response"]) if (section, each) not in DEVIATIONS]
+    assert wrong == []
+
+
+def lists_of(endpoint: dict[str, Any]) -> list[str]:
+    fields = endpoint["response"].get("fields", [])
+    return [field["name"] for field in fields if field["type"].startswith("List")]
+
+
+@pytest.mark.parametrize("endpoint", [each for each in SECTIONS if lists_of(each.values[0])])
+def test_lists_are_not_answered_empty_where_something_matches(endpoint: dict[str, Any], world: World) -> None:
+    lists = lists_of(endpoint)
+    section = endpoint["rest_section"]
+    reply = world.call(endpoint["http_method"], endpoint["path"], REQUESTS[section](world))
+    for name in lists:
+        if (section, f"{name}: missing") not in DEVIATIONS:
+            assert reply.value[name], reply
+    total = reply.value.get("totalCount", reply.value.get("pagination", {}).get("totalSize"))
+    if total is not None:
+        assert total == len(reply.value[lists[0]])
+
+
+def mandatory_only(
+    section: str, fields: list[dict[str, Any]], structures: dict[str, Any], value: Any, path: str
+) -> Any:
+    """Return a message without its optional fields."""
+    kept = {}
+    for field in fields:
+        name, where = field["name"], f"{path}{field['name']}"
+        if name not in value or (field.get("required") != "mandatory" and where not in NEEDED.get(section, ((),))[0]):
+            continue
+        inner = structures.get(field["type"])
+        is_free = field["type"] == "ObjectNode" and name != "param"
+        kept[name] = (
+            value[name]
+            if inner is None or is_free
+            else mandatory_only(section, inner, structures, value[name], f"{where}.")
+        )
+    return kept
+
+
+@pytest.mark.parametrize("endpoint", SECTIONS)
+def test_the_mandatory_fields_alone_suffice(endpoint: dict[str, Any], world: World) -> None:
+    section, side = endpoint["rest_section"], endpoint["request"]
+    request = REQUESTS[section](world)
+    structures = side.get("structures", {})
+    query, body = list(documented(endpoint, "query").values()), list(documented(endpoint, "body").values())
+    request.query = mandatory_only(section, query, structures, request.query, "")
+    if request.form is None and request.body is not None:
+        request.body = mandatory_only(section, body, structures, request.body, "")
+        if section == "1.10.4" or section == "1.10.5":
+            request.body["targets"] = {"devices": [world.heard_meter]}
+    reply = world.call(endpoint["http_method"], endpoint["path"], request)
+    assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
+
+
+def test_no_deviation_is_listed_that_does_not_occur(world: World) -> None:
+    met = set()
+    for endpoint in ENDPOINTS:
+        section = endpoint["rest_section"]
+        if any(section == each for each, _ in DEVIATIONS):
+            reply = world.call(endpoint["http_method"], endpoint["path"], REQUESTS[section](world))
+            met |= {(section, each) for each in faults(section, reply.value, endpoint["response"])}
+    assert met >= DEVIATIONS.keys()
+
+
+def test_a_window_that_ended_long_ago_holds_nothing(world: World) -> None:
+    for endpoint in ENDPOINTS:
+        if "endTime" in documented(endpoint, "query"):
+            request = REQUESTS[endpoint["rest_section"]](world)
+            request.query["endTime"] = LONG_AGO
+            answer = world.call(endpoint["http_method"], endpoint["path"], request).value
+            assert all(not value for value in answer.values() if isinstance(value, list)), endpoint["rest_section"]
