@@ -1,0 +1,46 @@
+"""A Django application that takes the platform's pushes beside its own pages, in one file.
+
+In a project of yours: `receiver` and its handlers in a module of their own, and the last lines in ``wsgi.py``.
+Serve ``examples.receiver_django:application`` with any WSGI server: one process, several threads.
+"""
+
+import os
+
+import django
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+
+from iot_northbound.dto import NotifyDeviceAddedDTO, NotifyDeviceDeletedDTO
+from iot_northbound.push import PushMessageReceiver, SqliteInbox
+
+if not settings.configured:
+    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=os.urandom(32).hex(), DATABASES={})
+    django.setup()
+
+devices: set[str] = set()
+receiver = PushMessageReceiver(SqliteInbox(os.environ.get("PUSH_INBOX", "pushes.sqlite3")))
+
+
+@receiver.on(NotifyDeviceAddedDTO)
+def remember(body: NotifyDeviceAddedDTO) -> None:
+    """Note a new device."""
+    devices.add(body.device_id or "")
+
+
+@receiver.on(NotifyDeviceDeletedDTO)
+def forget(body: NotifyDeviceDeletedDTO) -> None:
+    """Forget a deleted device."""
+    devices.discard(body.device_id or "")
+
+
+def show(request: HttpRequest) -> JsonResponse:
+    """Answer Django's own page."""
+    return JsonResponse({"devices": sorted(devices)})
+
+
+urlpatterns = [path("devices", show)]
+
+# In front of Django: no CSRF check and no session stand in the platform's way.
+application = receiver.wsgi.in_front_of(get_wsgi_application())

@@ -1,0 +1,42 @@
+"""A FastAPI application that takes the platform's pushes at /iot/v1.0.0/messageReceiver.
+
+uvicorn --factory examples.receiver_fastapi:create_app --port 8686
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from iot_northbound.dto import NotifyDeviceDataChangedDTO
+from iot_northbound.push import PushMessageReceiver, SqliteInbox
+
+
+def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> FastAPI:
+    """Return the application."""
+    readings: dict[str, Any] = {}
+    receiver = PushMessageReceiver(SqliteInbox(inbox))
+
+    @receiver.on(NotifyDeviceDataChangedDTO)
+    def store(body: NotifyDeviceDataChangedDTO) -> None:
+        if body.device_id is not None and body.service is not None:
+            readings[body.device_id] = body.service.data
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # A mounted application is not told of start and end: the outer one has to pass it on.
+        receiver.start()
+        yield
+        await run_in_threadpool(receiver.stop)
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/readings")
+    def show() -> dict[str, Any]:
+        return readings
+
+    app.mount("/iot", receiver.asgi)
+    return app

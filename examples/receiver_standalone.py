@@ -1,0 +1,46 @@
+"""A receiver that serves by itself over TLS, until SIGTERM or Ctrl-C.
+
+    python examples/receiver_standalone.py server.pem server.key --client-ca platform-ca.pem --port 8686
+
+Without certificate it speaks plain HTTP, for a proxy in front that ends TLS.
+"""
+
+import argparse
+import logging
+
+from iot_northbound.dto import NotifyDeviceAddedDTO, NotifyDeviceDataChangedDTO
+from iot_northbound.push import HandlerRetry, PushMessageReceiver, SqliteInbox, server_context
+
+
+class Application(PushMessageReceiver):
+    """Prints what comes."""
+
+    def handle_device_added(self, body: NotifyDeviceAddedDTO) -> None:
+        """Print a new device."""
+        print(f"new device {body.device_id}", flush=True)
+
+    def handle_device_data_changed(self, body: NotifyDeviceDataChangedDTO) -> None:
+        """Print a report, with the moment it was made as a datetime."""
+        service = body.service
+        if service is not None and service.event_time is not None:
+            print(f"{body.device_id} {service.event_time.datetime:%H:%M:%S} {service.data}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Receive pushes and print them.")
+    parser.add_argument("certificate", nargs="?", help="PEM file")
+    parser.add_argument("key", nargs="?", help="PEM file")
+    parser.add_argument("--client-ca", help="PEM file: who issues the platform's certificate")
+    parser.add_argument("--inbox", default="pushes.sqlite3")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8686)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    context = server_context(given.certificate, given.key, client_ca=given.client_ca) if given.certificate else None
+    receiver = Application(SqliteInbox(given.inbox), retry=HandlerRetry(attempts=4))
+    server = receiver.server(given.host, given.port, ssl=context)
+    server.serve_forever(lambda: print(f"listening on {server.url}", flush=True))
+
+
+if __name__ == "__main__":
+    main()

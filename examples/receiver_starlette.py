@@ -1,0 +1,54 @@
+"""A Starlette application that takes the platform's pushes, and shows how its receiver is doing.
+
+uvicorn --factory examples.receiver_starlette:create_app --port 8686
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from iot_northbound.dto import NotifyNBCCommandStatusChangedDTO
+from iot_northbound.push import PushMessageReceiver, SqliteInbox
+
+
+class Commands(PushMessageReceiver):
+    """Keeps the last status of each command."""
+
+    def __init__(self, inbox: SqliteInbox) -> None:
+        super().__init__(inbox)
+        self.last: dict[str, str] = {}
+
+    def handle_nbc_command_state_changed(self, body: NotifyNBCCommandStatusChangedDTO) -> None:
+        """Note a status; called again with the same message, it notes the same."""
+        if body.command_id is not None and body.result is not None and body.result.result_code is not None:
+            self.last[body.command_id] = body.result.result_code
+
+
+def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> Starlette:
+    """Return the application."""
+    receiver = Commands(SqliteInbox(inbox))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        receiver.start()
+        yield
+        await run_in_threadpool(receiver.stop)
+
+    async def commands(_: Request) -> JSONResponse:
+        return JSONResponse(receiver.last)
+
+    async def health(_: Request) -> JSONResponse:
+        metrics = receiver.metrics()
+        figures = {key: value for key, value in attrs.asdict(metrics).items() if key != "refused"}
+        return JSONResponse(figures, status_code=200 if metrics.age < 60 else 503)
+
+    # Mounted at the root, behind the application's own routes: pushes go to /v1.0.0/messageReceiver.
+    routes = [Route("/commands", commands), Route("/health", health), Mount("/", app=receiver.asgi)]
+    return Starlette(lifespan=lifespan, routes=routes)

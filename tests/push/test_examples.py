@@ -1,0 +1,120 @@
+"""The examples, each taking real requests in the framework it is for."""
+
+import http.client
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import wsgiref.simple_server
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from iot_northbound.push import SqliteInbox
+from iot_northbound.serving import GuardedServer
+from iot_northbound.testing.messages import push_body
+from tests.push.helpers import PATIENCE, until
+
+ROUTE = "/v1.0.0/messageReceiver"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def example(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setenv("PUSH_INBOX", str(tmp_path / "pushes.sqlite3"))
+    yield importlib.import_module
+    for name in [name for name in sys.modules if name.startswith("receiver_")]:
+        del sys.modules[name]
+
+
+def ask(address, method, path, body=None):
+    connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+    connection.request(method, path, body)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, text
+
+
+class Quiet(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def wsgi(application):
+    with wsgiref.simple_server.make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def asgi(application):
+    with GuardedServer(application) as server:
+        yield server.address
+
+
+def comes_to_show(address, path, text):
+    until(lambda: text in ask(address, "GET", path)[1])
+
+
+def test_flask(example, tmp_path):
+    app = example("receiver_flask").create_app(tmp_path / "inbox")
+    with app.extensions["pushes"], wsgi(app) as address:
+        assert ask(address, "POST", ROUTE, push_body("deviceDataChanged", deviceId="meter-7")) == (200, b"ok")
+        comes_to_show(address, "/readings", b'"meter-7"')
+        assert ask(address, "GET", ROUTE)[0] == 405
+        assert ask(address, "GET", "/nothing")[0] == 404
+
+
+def test_django(example):
+    module = example("receiver_django")
+    with module.receiver, wsgi(module.application) as address:
+        assert ask(address, "POST", ROUTE, push_body("deviceAdded", deviceId="meter-7")) == (200, b"ok")
+        comes_to_show(address, "/devices", b'"meter-7"')
+        assert ask(address, "POST", ROUTE, push_body("deviceDeleted", deviceId="meter-7")) == (200, b"ok")
+        until(lambda: ask(address, "GET", "/devices") == (200, b'{"devices": []}'))
+
+
+def test_fastapi(example, tmp_path):
+    with asgi(example("receiver_fastapi").create_app(tmp_path / "inbox")) as address:
+        assert ask(address, "POST", f"/iot{ROUTE}", push_body("deviceDataChanged", deviceId="m7")) == (200, b"ok")
+        comes_to_show(address, "/readings", b'"m7"')
+        assert ask(address, "POST", f"/iot{ROUTE}", b"[]")[0] == 400
+    is_let_go(tmp_path / "inbox")
+
+
+def test_starlette(example, tmp_path):
+    with asgi(example("receiver_starlette").create_app(tmp_path / "inbox")) as address:
+        assert ask(address, "POST", f"{ROUTE}/cmd", push_body("commandStatusChanged")) == (200, b"ok")
+        comes_to_show(address, "/commands", b'{"command-1":"SUCCESSFUL"}')
+        status, figures = ask(address, "GET", "/health")
+        assert (status, b'"accepted":1' in figures) == (200, True)
+    is_let_go(tmp_path / "inbox")
+
+
+def is_let_go(path):
+    """Open the inbox as its next owner, which succeeds once the last one has stopped; nothing waits in it."""
+    inbox, told = SqliteInbox(path), []
+    inbox.start(lambda message_id, device: told.append(message_id))
+    inbox.stop()
+    assert told == []
+
+
+def test_standalone(tmp_path):
+    command = [sys.executable, EXAMPLES / "receiver_standalone.py", "--port", "0", "--inbox", tmp_path / "inbox"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TZ": "UTC"}) as process:
+        host, port = process.stdout.readline().split("//")[1].split("/")[0].split(":")
+        assert ask((host, int(port)), "POST", ROUTE, push_body("deviceAdded", deviceId="d1"))[0] == 200
+        assert process.stdout.readline() == "new device d1\n"
+        assert ask((host, int(port)), "POST", ROUTE, push_body("deviceDataChanged", deviceId="d1"))[0] == 200
+        assert process.stdout.readline().startswith("d1 10:15:00 {'reading': 1234.5")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
