@@ -44,7 +44,7 @@ def ensure(
 ) -> SubscriptionChanges:
     """Subscribe to what is wanted and missing, end what leads to this receiver and is not wanted."""
     wanted = _wanted(receiver_url, kinds)
-    kept, removed, moved = set[str](), [], []
+    kept, removed, moved = set[str](), list[str](), list[str]()
     for subscription in list(service.iter_subscriptions(access_token=access_token)):
         kind, mine = str(subscription.notify_type), subscription.callback_url == receiver_url
         if kind in wanted and mine and kind not in kept:

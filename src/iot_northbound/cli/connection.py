@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "would show in the process list.",
     )
     group.add_argument("--profile", metavar="FILE[:NAME]", help="a TOML profile; NAME is its table, default: default")
-    group.add_argument("--emulator", metavar="DIR", nargs="?", const=str(EMULATOR_FOLDER), help="the embedded platform")
+    group.add_argument("--emulator", metavar="DIR", nargs="?", const=EMULATOR_FOLDER, help="the embedded platform")
     group.add_argument("--platform-ip", metavar="HOST")
     group.add_argument("--platform-port", metavar="PORT", type=int, default=8743)
     group.add_argument("--app-id", metavar="ID")
@@ -48,7 +48,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         return load_profile(Path(arguments.emulator).expanduser() / "profile.toml")
     if os.environ.get(f"{PREFIX}PLATFORM_IP"):
         return load_env()
-    emulator = EMULATOR_FOLDER.expanduser() / "profile.toml"
+    emulator = Path(os.environ.get(f"{PREFIX}EMULATOR_HOME") or EMULATOR_FOLDER).expanduser() / "profile.toml"
     if emulator.is_file():
         print(f"iot-northbound: no platform given, taking the embedded one ({emulator})", file=sys.stderr)
         return load_profile(emulator)

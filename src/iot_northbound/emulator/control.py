@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from iot_northbound.emulator import seed as seeding
 from iot_northbound.emulator.faults import Fault
@@ -14,8 +14,7 @@ from iot_northbound.emulator.runtime import SETTINGS, Runtime
 from iot_northbound.emulator.state import auth, devices, models, notifications, packages, scripted, transitions
 from iot_northbound.emulator.state.clock import time_text
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 Row = dict[str, Any]
 
 SEED_AT_ONCE = 2_000
@@ -26,18 +25,16 @@ class NotFound(LookupError):
     """Raised when what an operation names is not there; the text says what."""
 
 
-def operation(
-    *, whole: bool = True
-) -> Callable[[Callable[Concatenate[Control, P], R]], Callable[Concatenate[Control, P], R]]:
+def operation(*, whole: bool = True) -> Callable[[F], F]:
     """Let a method run on the emulator's loop, from whatever thread it is called, and return when it is durable."""
 
-    def decorate(method: Callable[Concatenate[Control, P], R]) -> Callable[Concatenate[Control, P], R]:
+    def decorate(method: F) -> F:
         @wraps(method)
-        def call(self: Control, *args: P.args, **named: P.kwargs) -> R:
+        def call(self: Control, *args: Any, **named: Any) -> Any:
             return self._runtime.from_any_thread(partial(method, self, *args, **named), whole=whole)
 
         call.whole = whole  # type: ignore[attr-defined]
-        return call
+        return cast(F, call)
 
     return decorate
 
