@@ -86,7 +86,7 @@ def pushed(platform: Platform, kind: str | None = "", url: str | None = None) ->
 def response_fields(section: str, structure: str | None = None) -> set[str]:
     """Return the field names that the reference's table of an answer, or of a structure in it, lists."""
     response = next(each for each in ENDPOINTS if each["rest_section"] == section)["response"]
-    fields = response["fields"] if structure is None else response["structures"][structure]
+    fields = response.get("fields", []) if structure is None else response["structures"][structure]
     return {each["name"] for each in fields}
 
 
