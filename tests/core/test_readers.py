@@ -1,0 +1,138 @@
+"""Answers become DTOs: lenient about what is unknown, strict about types, the same as the slow walk."""
+
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iot_northbound.core.fields import JsonObject, Timestamp, Wire, response
+from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.readers import Mismatch, converter, find_mismatch
+
+
+class Status(OpenEnum):
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+
+
+@response
+class Leaf:
+    text: str | None = None
+    status: Status | None = None
+
+
+@response
+class Tree:
+    text: str | None = None
+    at: Timestamp | None = None
+    whole: int | None = None
+    number: float | None = None
+    flag: bool | None = None
+    status: Status | None = None
+    leaf: Leaf | None = None
+    leaves: list[Leaf] | None = None
+    texts: list[str] | None = None
+    free: JsonObject | None = None
+    anything: Any = None
+    services: Annotated[list[Leaf] | None, Wire("services", also=("service",))] = None
+
+
+def read(value: Any, cls: Any = Tree) -> Any:
+    return converter.structure(value, cls)
+
+
+def test_every_kind_of_field_is_read() -> None:
+    tree = read(
+        {
+            "text": "x",
+            "at": "20260212T121212Z",
+            "whole": 2**70,
+            "number": 1,
+            "flag": False,
+            "status": "OFFLINE",
+            "leaf": {"text": "y"},
+            "leaves": [{}, {"status": "ONLINE"}],
+            "texts": ["a", None],
+            "free": {"a": [None, 1.0]},
+            "anything": [{"b": None}],
+        }
+    )
+    assert tree.at.datetime.year == 2026
+    assert (tree.whole, tree.number, tree.flag) == (2**70, 1, False)
+    assert tree.status is Status.OFFLINE
+    assert tree.leaves[1].status is Status.ONLINE
+    assert tree.texts == ["a", None]
+    assert (tree.free, tree.anything) == ({"a": [None, 1.0]}, [{"b": None}])
+
+
+def test_nulls_missing_and_unknown_fields_are_all_the_same() -> None:
+    assert (
+        read({}) == read(dict.fromkeys(("text", "leaf", "leaves", "free", "status"))) == read({"isHD": [1]}) == Tree()
+    )
+
+
+def test_an_unknown_value_of_an_enumeration_is_kept() -> None:
+    status = read({"status": "ABNORMAL"}).status
+    assert (status, type(status), status.is_known) == ("ABNORMAL", Status, False)
+    assert read({"status": ""}).status == ""
+
+
+@pytest.mark.parametrize("value", [{"services": [{"text": "x"}]}, {"service": [{"text": "x"}]}])
+def test_both_spellings_are_read(value: Any) -> None:
+    assert read(value).services == [Leaf(text="x")]
+
+
+def test_the_first_spelling_counts_where_both_are_there() -> None:
+    assert read({"services": [{"text": "a"}], "service": [{"text": "b"}]}).services == [Leaf(text="a")]
+    assert read({"services": None, "service": [{"text": "b"}]}).services == [Leaf(text="b")]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"text": 1}, ("$.text", "text", "a number")),
+        ({"at": 20260212}, ("$.at", "a time as text", "a number")),
+        ({"whole": True}, ("$.whole", "a whole number", "true or false")),
+        ({"whole": 1.0}, ("$.whole", "a whole number", "a number")),
+        ({"number": True}, ("$.number", "a number", "true or false")),
+        ({"flag": 1}, ("$.flag", "true or false", "a number")),
+        ({"status": 5}, ("$.status", "text", "a number")),
+        ({"leaf": []}, ("$.leaf", "an object", "a list")),
+        ({"leaves": {}}, ("$.leaves", "a list", "an object")),
+        ({"leaves": [{}, None]}, ("$.leaves[1]", "an object", "null")),
+        ({"leaves": [{}, {"text": []}]}, ("$.leaves[1].text", "text", "a list")),
+        ({"texts": ["a", 5]}, ("$.texts[1]", "text", "a number")),
+        ({"free": []}, ("$.free", "an object", "a list")),
+        ({"service": [5]}, ("$.service[0]", "an object", "a number")),
+        ([], ("$", "an object", "a list")),
+        (None, ("$", "an object", "null")),
+        ("x", ("$", "an object", "text")),
+    ],
+)
+def test_a_wrong_type_is_found_where_it_is(value: Any, told: tuple[str, str, str]) -> None:
+    with pytest.raises(Mismatch):
+        read(value)
+    assert find_mismatch(value, Tree) == told
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["x", "ONLINE", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["text", "status", "leaf", "leaves", "texts", "free"]), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(st.sampled_from(["text", "at", "whole", "leaf", "leaves", "texts", "services", "free"]), JSON))
+def test_the_fast_reader_and_the_walk_that_explains_agree(value: Any) -> None:
+    """What the one refuses, the other can say why; what the one takes, the other finds nothing wrong with."""
+    found = find_mismatch(value, Tree)
+    if found is None:
+        assert isinstance(read(value), Tree)
+    else:
+        with pytest.raises(Mismatch):
+            read(value)
