@@ -99,6 +99,23 @@ def test_names_are_read_from_a_certificate():
     assert Peer.of_certificate("192.0.2.9", None) == Peer("192.0.2.9")
 
 
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("CN=push,O=Example", ("push",)),
+        ("O=Example+CN=push, cn=other", ("push", "other")),
+        ("CN=x\\,CN=push", ("x\\,CN=push",)),
+        ("O=x\\+CN=push,C=DE", ()),
+        ("O=CN=push", ()),
+        ('O="x,CN=push,y"', ()),
+        ("", ()),
+        (None, ()),
+    ],
+)
+def test_names_are_read_from_a_subject_and_not_out_of_a_value(name, names):
+    assert Peer.of_name(None, name).certificate_names == names
+
+
 def test_too_large_is_refused_by_its_length_alone():
     assert status(gate(), length=1001) == 413
     assert status(gate(), length=None) == 200

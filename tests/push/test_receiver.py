@@ -1,4 +1,5 @@
 import logging
+import os
 
 import pytest
 
@@ -238,3 +239,24 @@ def test_the_package_loads_lazily_and_knows_its_names():
         assert name in dir(iot_northbound.push)
     with pytest.raises(AttributeError):
         _ = iot_northbound.push.nothing
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_answer_for_threads_it_has_not(receiver):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, str(receiver.receive(data_body()).status).encode())
+        os._exit(0)
+    assert os.read(reading, 10) == b"503"
+    os.waitpid(child, 0)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_handler_may_stop_its_own_receiver(receiver):
+    stopped = Log()
+    receiver.on_body(lambda _: stopped.add(receiver.stop(5)))
+    receiver.receive(data_body())
+    stopped.wait_for(1)
+    assert receiver.receive(data_body()).status == 503

@@ -176,3 +176,28 @@ def test_a_full_disk_refuses_and_loses_nothing(path):
     inbox = opened(path, lambda message_id, _device: again.append(message_id))
     assert again == told[1:]
     inbox.stop()
+
+
+def test_a_repetition_of_what_could_not_be_kept_is_not_answered_either(path, monkeypatch):
+    inbox = opened(path)
+    original = SqliteInbox._commit
+    entered, go = threading.Event(), threading.Event()
+
+    def failing(self, batch):
+        if entered.is_set():
+            return original(self, batch)
+        entered.set()
+        assert go.wait(PATIENCE)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(SqliteInbox, "_commit", failing)
+    first = inbox.put(data_message("d1", 1))
+    assert entered.wait(PATIENCE)
+    repetition, other = inbox.put(data_message("d1", 1)), inbox.put(data_message("d1", 2))
+    go.set()
+    for future in (first, repetition):
+        with pytest.raises(InboxError, match="disk I/O error"):
+            taken(future)
+    assert taken(other)
+    assert taken(inbox.put(data_message("d1", 1)))
+    inbox.stop()

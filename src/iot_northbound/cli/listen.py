@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     who.add_argument("--path-secret-file", metavar="FILE", help="holds the first segment of the path to post to")
     subscribing = parser.add_argument_group("subscribing")
     subscribing.add_argument("--subscribe", action="store_true", help="subscribe at the start, unsubscribe at the end")
-    subscribing.add_argument("--callback-url", metavar="URL", help="what the platform reaches this receiver by")
+    subscribing.add_argument("--callback-url", metavar="URL", help="where the platform posts to, path secret included")
     add_arguments(parser)
     return parser
 

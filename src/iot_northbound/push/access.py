@@ -42,6 +42,20 @@ class Peer:
         names += [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
         return cls(address, tuple(names))
 
+    @classmethod
+    def of_name(cls, address: str | None, name: str | None) -> Peer:
+        """Return the peer of a certificate's subject in the form of RFC 4514: its common names.
+
+        An escaped comma or plus ends no name, or a certificate for ``x,CN=push`` would pass for one of ``push``.
+        """
+        if name is None or '"' in name:  # quotes are older than RFC 4514, and would hide commas
+            return cls(address)
+        parts = _ATTRIBUTE.findall(name)
+        return cls(address, tuple(value for key, value in parts if key.strip().upper() == "CN"))
+
+
+_ATTRIBUTE = re.compile(r"(?:^|[,+])([^=,+\\]+)=((?:\\.|[^,+\\])*)")
+
 
 def _networks(given: Iterable[str]) -> tuple[Network, ...]:
     if isinstance(given, str):

@@ -104,5 +104,4 @@ def _peer(scope: Scope) -> Peer:
     facts = scope.get("extensions", {}).get("tls") or {}
     if facts.get("client_cert"):
         return Peer.of_certificate(address, facts["client_cert"])
-    name = facts.get("client_cert_name") or ""
-    return Peer(address, tuple(part[3:] for part in name.split(",") if part.upper().startswith("CN=")))
+    return Peer.of_name(address, facts.get("client_cert_name"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl as tls
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -85,6 +86,7 @@ class PushMessageReceiver(Handlers):
         self._dispatch = Dispatcher(self)
         self._workers: Workers | None = None
         self._running: Inbox | None = None
+        self._process = 0
         self._starting = threading.Lock()
         self._stopped = False
 
@@ -189,6 +191,9 @@ class PushMessageReceiver(Handlers):
             return self.refuse(reply.not_a_message(str(error)))
         if self._stopped:
             raise InboxError("the receiver was stopped")
+        if self._running is not None and self._process != os.getpid():
+            # Neither its threads nor its file survive a fork; answering 200 here would lose the message.
+            raise InboxError("the receiver was started before this process was forked; start it in each process")
         inbox = self._running
         if inbox is None:
             self.start()
@@ -239,7 +244,7 @@ class PushMessageReceiver(Handlers):
             inbox.start(workers.add)
             workers.start()
             self._stopped = False
-            self._workers, self._running = workers, inbox
+            self._workers, self._running, self._process = workers, inbox, os.getpid()
         return self
 
     def stop(self, timeout: float = 30.0) -> bool:

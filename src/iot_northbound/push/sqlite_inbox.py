@@ -44,6 +44,7 @@ class _Put:
 class _Repetition:
     """Waits for the transaction that holds the original, or for a later one."""
 
+    slot: bytes | None
     future: Future[bool]
 
 
@@ -151,7 +152,7 @@ class SqliteInbox:
             if self._file is None or self._closing:
                 raise InboxError("the inbox is closed")
             if self._ledger.seen.knows(message):
-                self._work.append(_Repetition(future))
+                self._work.append(_Repetition(message.slot, future))
             else:
                 self._ledger.check(len(body), message.received_at)
                 remembered = message.slot is not None and self._ledger.seen.remember(
@@ -334,9 +335,11 @@ class SqliteInbox:
         failure = InboxError(f"the inbox cannot be written: {error}")
         later: list[_Work] = []
         failed: list[Future[Any]] = []
+        slots: set[bytes | None] = set()
         with self._changed:
             for work in batch:
                 if isinstance(work, _Put):
+                    slots.add(work.message.slot)
                     self._ledger.remove(work.id)
                     if work.remembered and work.message.slot is not None:
                         self._ledger.seen.forget(work.message.slot, work.message.identity)
@@ -345,6 +348,10 @@ class SqliteInbox:
                     failed.append(work.future)
                 else:
                     later.append(work)
+            # What came meanwhile as a repetition of these repeats nothing that is kept.
+            orphans = [each for each in self._work if isinstance(each, _Repetition) and each.slot in slots]
+            self._work = [each for each in self._work if each not in orphans]
+            failed += [each.future for each in orphans]
         for future in failed:
             future.set_exception(failure)
         with self._changed:

@@ -86,6 +86,8 @@ class Workers:
             self._draining = True
             self._changed.notify_all()
         deadline = self._clock.monotonic() + timeout
+        me = threading.current_thread()  # a handler that stops its own receiver cannot wait for itself
+        self._threads = [thread for thread in self._threads if thread is not me]
         for thread in self._threads:
             thread.join(max(deadline - self._clock.monotonic(), 0))
         with self._changed:
@@ -97,7 +99,7 @@ class Workers:
             thread.join(0.1)
         with self._changed:
             left = sum(map(len, self._queues.values()))
-            busy = self._working
+            busy = sum(thread.is_alive() for thread in self._threads)
             self._queues.clear()
             self._ready.clear()
             self._parked.clear()
