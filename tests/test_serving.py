@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
-import select
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -19,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator import certificates
 from iot_northbound.serving import CONNECTION, BindError, GuardedServer, Limits
 
 QUICK = Limits(
@@ -115,6 +111,20 @@ def works(server: GuardedServer) -> bool:
 def test_port_0_reports_the_port_really_bound(server: GuardedServer) -> None:
     assert server.address[1] > 0
     assert works(server)
+
+
+def test_it_listens_on_ipv6_too(probe: Probe) -> None:
+    with GuardedServer(probe, host="::1") as server:
+        assert works(server)
+
+
+def test_it_can_be_started_again_on_the_same_port(probe: Probe) -> None:
+    server = GuardedServer(probe)
+    with server:
+        first = server.address
+    with server:
+        assert server.address == first
+        assert works(server)
 
 
 def test_a_taken_port_is_told_at_once(server: GuardedServer, probe: Probe) -> None:
@@ -246,7 +256,7 @@ def test_beyond_the_connection_cap_the_longest_idle_one_makes_room(probe: Probe)
 
 
 def test_stuck_connections_up_to_the_cap_only_delay_the_next_one(probe: Probe) -> None:
-    limits = Limits(connections=20, header_deadline=0.3)
+    limits = Limits(connections=20, header_deadline=0.3, linger=0.1)
     with GuardedServer(probe, limits=limits) as server:
         stuck = [connect(server) for _ in range(40)]
         for peer in stuck:
@@ -289,73 +299,6 @@ def test_the_embedding_programs_logging_is_left_alone() -> None:
     with GuardedServer(Probe()) as server:
         assert works(server)
         assert [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers] == before
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> certificates.Home:
-    return certificates.prepare(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture
-def tls_server(probe: Probe, home: certificates.Home) -> Iterator[GuardedServer]:
-    with GuardedServer(probe, ssl_context=home.server_context(), limits=QUICK) as running:
-        yield running
-
-
-def client_context(home: certificates.Home, *, certificate: bool = True) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(home.ca))
-    if certificate:
-        context.load_cert_chain(home.folder / "client.pem", home.folder / "client.key")
-    return context
-
-
-def test_the_application_sees_the_clients_certificate(tls_server: GuardedServer, home: certificates.Home) -> None:
-    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
-        peer.sendall(request())
-        answer = json.loads(read_answer(peer)[1])
-    assert answer["name"] == "CN=iot-northbound emulator client"
-    assert {"client_cert", "client_cert_chain"} <= set(answer["tls"])
-
-
-def test_a_peer_without_a_certificate_is_turned_away(tls_server: GuardedServer, home: certificates.Home) -> None:
-    context = client_context(home, certificate=False)
-    answer = b""
-    # TLS 1.3 tells the client only at its first read.
-    with contextlib.suppress(OSError), context.wrap_socket(connect(tls_server), server_hostname="127.0.0.1") as peer:
-        peer.sendall(request())
-        answer = peer.recv(10)
-    assert answer == b""
-
-
-def test_peers_without_a_client_hello_hold_nobody_up(tls_server: GuardedServer, home: certificates.Home) -> None:
-    silent = [connect(tls_server) for _ in range(50)]
-    started = time.monotonic()
-    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
-        peer.sendall(request())
-        assert read_answer(peer)[0] == 200
-    assert time.monotonic() - started < QUICK.header_deadline
-    for one in silent:
-        assert one.recv(10) == b""
-        one.close()
-
-
-def test_plain_http_on_the_tls_port_is_dropped(tls_server: GuardedServer, home: certificates.Home) -> None:
-    with connect(tls_server) as peer:
-        peer.sendall(request())
-        read_all(peer)
-    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
-        peer.sendall(request())
-        assert read_answer(peer)[0] == 200
-
-
-def test_a_reset_reaches_the_peer_through_tls(tls_server: GuardedServer, home: certificates.Home) -> None:
-    with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
-        peer.sendall(request())
-        read_answer(peer)
-        peer.sendall(request("/reset"))
-        select.select([peer], [], [], 5)
-        with pytest.raises(ConnectionResetError):  # asked of the kernel, as the ssl module tells it as an EOF
-            os.read(peer.fileno(), 10)
 
 
 FOREGROUND = """

@@ -175,6 +175,7 @@ class GuardedServer(LoopService):
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = 0
+        self._lifespan: Any = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -249,8 +250,9 @@ class GuardedServer(LoopService):
             await asyncio.sleep(0.01)
         for connection in list(connections):
             connection.transport.abort()
-        if hasattr(self, "_lifespan"):
-            await self._lifespan.shutdown()
+        lifespan, self._lifespan = self._lifespan, None
+        if lifespan is not None:
+            await lifespan.shutdown()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

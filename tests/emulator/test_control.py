@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,17 @@ def test_settings_take_effect_at_once(emulator: Emulator, wire: Wire) -> None:
         emulator.control.change_settings(flow=True)
     with pytest.raises(ValueError, match="transitions must be one of"):
         emulator.control.change_settings(transitions="sometimes")
+
+
+def test_settings_outlive_resets_and_restores(home_folder: Path, tmp_path: Path) -> None:
+    with Emulator(folder=home_folder, data_dir=tmp_path) as first:
+        first.control.snapshot()
+        first.control.change_settings(token_lifetime=99)
+        first.control.restore()
+        first.control.reset()
+        assert first.control.settings()["token_lifetime"] == 99
+    with Emulator(folder=home_folder, data_dir=tmp_path) as second:
+        assert second.control.settings()["token_lifetime"] == 99
 
 
 def test_applications_side_by_side_see_each_other_only_when_allowed(emulator: Emulator, wire: Wire) -> None:

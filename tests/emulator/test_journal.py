@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from iot_northbound.emulator.journal import Journal, redacted
+import pytest
+
+from iot_northbound.emulator.journal import Journal, public_url, redacted
 
 
 def test_the_ring_keeps_the_newest_entries_and_goes_on_counting() -> None:
@@ -44,3 +46,17 @@ def test_secrets_are_starred_at_any_depth_and_the_original_is_left_alone() -> No
         "deep": {"AUTHORIZATION": "***", "password": "***"},
     }
     assert told["secret"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://host:1/a/b", "https://host:1/a/b"),
+        ("https://me:word@host/a?key=abc&x=1", "https://host/a?key=***&x=***"),
+        ("http://host", "http://host"),
+        ("http://host/?", "http://host/?"),
+        ("no url", "no url"),
+    ],
+)
+def test_urls_are_told_without_users_and_query_values(url: str, told: str) -> None:
+    assert public_url(url) == told

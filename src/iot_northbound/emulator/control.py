@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial, wraps
 from typing import Any, TypeVar, cast
@@ -69,8 +70,12 @@ class Control:
 
     @operation(whole=False)
     def reset(self) -> None:
-        """Forget all state but the applications, all faults, and the journal; let the clock tell real time."""
-        self._platform.reset()
+        """Forget all state but the applications, all faults, and the journal; let the clock tell real time.
+
+        Settings stay as they are.
+        """
+        with self._settings_kept():
+            self._platform.reset()
         self._runtime.faults.clear()
         self._runtime.journal.clear()
         self._platform.clock.resume({"offset": 0.0, "frozen": None})
@@ -83,10 +88,11 @@ class Control:
 
     @operation(whole=False)
     def restore(self, name: str = "default") -> None:
-        """Go back to a snapshot, clock and tokens included."""
+        """Go back to a snapshot, clock and tokens included; settings stay as they are."""
         if name not in self._snapshots:
             raise NotFound(f"no snapshot {name!r}; there are: {', '.join(self._snapshots) or 'none'}")
-        self._platform.restore(self._snapshots[name])
+        with self._settings_kept():
+            self._platform.restore(self._snapshots[name])
 
     @operation()
     def snapshots(self) -> list[str]:
@@ -292,6 +298,16 @@ class Control:
     def unscript(self, device_id: str) -> None:
         """Take a device's script away."""
         scripted.detach(self._platform, self._device(device_id))
+
+    @contextlib.contextmanager
+    def _settings_kept(self) -> Iterator[None]:
+        # They are no part of the platform's state, though their changes are kept beside it.
+        kept = self._platform.meta.get(SETTINGS)
+        yield
+        if kept is not None:
+            self._platform.meta.put(SETTINGS, kept)
+        else:
+            self._platform.meta.delete(SETTINGS)
 
     def _application(self, app_id: str | None) -> str:
         wanted: str = app_id or self._facts()["app_id"]

@@ -29,6 +29,15 @@ def redacted(value: Any) -> Any:
     return value
 
 
+def public_url(url: str) -> str:
+    """Return a URL without what may be secret in it: its user part and the values of its query."""
+    head, mark, query = url.partition("?")
+    scheme, separator, rest = head.partition("://")
+    host, slash, path = rest.partition("/")
+    names = "&".join(f"{pair.partition('=')[0]}={REDACTED}" for pair in query.split("&")) if query else ""
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}{mark}{names}"
+
+
 class Journal:
     """The last entries, oldest first. An entry is a JSON object with a growing `seq`.
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.emulator.faults import Fault, FaultPlan
-from iot_northbound.emulator.journal import Journal, redacted
+from iot_northbound.emulator.journal import Journal, public_url, redacted
 from iot_northbound.emulator.push_client import PushClient, PushFailure
 from iot_northbound.emulator.state import notifications
 
@@ -144,7 +144,7 @@ class PushSender:
             "pushId": push_id,
             "appId": row["appId"],
             "notifyType": row["notifyType"],
-            "url": url,
+            "url": public_url(url),
             "attempt": row["attempts"] + 1,
             "status": status,
             "error": error,
