@@ -58,6 +58,8 @@ class PushSender:
         self._settled, self._noted = settled, noted
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: Counter[str] = Counter()
+        self._failing: set[str] = set()
         self._sent: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._passed = asyncio.Event()
@@ -79,8 +81,9 @@ class PushSender:
             rows = notifications.due(self._platform, now, IN_ALL - len(self._busy), PER_DESTINATION, self._busy)
             if rows:
                 await self._settled()  # no receiver hears of what a crash could still undo
-                for row in rows:
+                for row in filter(self._may_go, rows):
                     self._busy.add(row["pushId"])
+                    self._lanes[row["destination"]] += 1
                     task = asyncio.get_running_loop().create_task(self._send(row))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
@@ -94,13 +97,17 @@ class PushSender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.aclose()
 
+    def _may_go(self, row: dict[str, Any]) -> bool:
+        # One push at a time tries a receiver that failed: many hanging ones must not use up the room of all.
+        return not self._lanes[row["destination"]] or row["destination"] not in self._failing
+
     async def _pause(self) -> None:
         """Sleep until something completes, is queued, or falls due."""
         clock = self._platform.clock
-        due = notifications.next_due(self._platform)
+        due = notifications.next_due(self._platform, PER_DESTINATION, self._busy)
         wait = None if due is None or clock.frozen else due - clock.now()
         if wait is not None and wait <= 0:
-            # Due, yet not begun: its receiver has its share under way, and a completion wakes.
+            # Due, yet not begun: as many as may be are under way in all, and a completion wakes.
             wait = None if self._busy else BREATH
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
@@ -126,17 +133,18 @@ class PushSender:
         except PushFailure as failure:
             error = str(failure)
         except asyncio.CancelledError:
-            self._busy.discard(push_id)
+            self._free(row)
             raise
         except Exception as failure:
             log.exception("a push could not be sent")
             error = f"internal error: {failure!r}"
-        self._busy.discard(push_id)
+        self._free(row)
         self._sent[row["destination"]] += 1
         self._passed.set()
         self._passed.clear()
         now = self._platform.clock.now()
         ok = status == 200 and error is None
+        (self._failing.discard if ok else self._failing.add)(row["destination"])
         outcome = notifications.record_attempt(self._platform, push_id, ok=ok, status=status, error=error, now=now)
         entry = {
             "kind": "push",
@@ -157,6 +165,12 @@ class PushSender:
         self._journal.note(entry)
         self._noted()
         self.wake()
+
+    def _free(self, row: dict[str, Any]) -> None:
+        self._busy.discard(row["pushId"])
+        self._lanes[row["destination"]] -= 1
+        if not self._lanes[row["destination"]]:
+            del self._lanes[row["destination"]]
 
     async def _hold(self, fault: Fault, destination: str) -> None:
         if fault.kind == "push_delay":

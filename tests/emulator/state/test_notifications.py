@@ -58,6 +58,15 @@ def test_due_keeps_order_and_the_share_of_each_destination(platform: Platform) -
     assert [row["pushId"] for row in rest] == [*first[1:3], second[1]]
 
 
+def test_what_is_under_way_hides_no_other_receivers_next_time(platform: Platform) -> None:
+    slow = [push(platform, "app-one", ONE, {"n": n})["pushId"] for n in range(3)]
+    other = push(platform, "app-one", TWO, {})["pushId"]
+    fail(platform, other)
+    assert next_due(platform, 2, busy=slow[:1]) == START
+    assert next_due(platform, 2, busy=slow[:2]) == START + notifications.RETRY_SECONDS[0]
+    assert next_due(platform, 2, busy=[*slow[:2], other]) is None
+
+
 def test_a_delivered_push_leaves_the_queue(platform: Platform) -> None:
     push_id = push(platform, "app-one", ONE, {})["pushId"]
     assert next_due(platform) == START

@@ -32,7 +32,7 @@ TASKS = table("batch_tasks", "created", "seq")
 DETAILS = table("batch_details")
 TAGS = table("batch_tags")
 
-CHUNK: Final = 200
+CHUNK: Final = 100
 """How many subtasks start in one step, so that a large task does not hold up other calls."""
 _STATUS: Final = {
     "SUCCESSFUL": "Success",

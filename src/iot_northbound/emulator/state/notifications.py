@@ -103,13 +103,20 @@ def due(
     return found[:limit]
 
 
-def next_due(platform: Platform) -> float | None:
-    """Return the epoch second at which `due` will next have something, or None when the queue is empty."""
+def next_due(platform: Platform, per_destination: int = 1, busy: Collection[str] = frozenset()) -> float | None:
+    """Return the epoch second at which `due` will have something beyond what is under way; None: not by waiting.
+
+    Args:
+        platform: the platform.
+        per_destination: as in `due`; a destination whose share is under way has nothing until one of them ends.
+        busy: ids of pushes being sent right now.
+    """
     times = []
     for destination in platform.table(DESTINATIONS).rows.values():
-        first = platform.table(PUSHES).where(destination=destination["destination"]).first()
-        if first is not None:
-            times.append(max(first["nextDue"], destination["restingUntil"]))
+        for row in platform.table(PUSHES).where(destination=destination["destination"]).slice(0, per_destination):
+            if row["pushId"] not in busy:
+                times.append(max(row["nextDue"], destination["restingUntil"]))
+                break
     return min(times, default=None)
 
 
