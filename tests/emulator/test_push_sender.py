@@ -163,6 +163,20 @@ def test_dead_and_stuck_receivers_hold_up_no_other(emulator: Emulator, wire: Wir
         assert emulator.control.pushes()["waiting"] >= 399
 
 
+def test_a_receiver_that_failed_is_tried_by_one_push_at_a_time(emulator: Emulator) -> None:
+    receiver = Receiver(500)
+    with receiver.serving() as url:
+        push(emulator, url)
+        receiver.wait_for(1)
+        wait_until(lambda: len(pushes(emulator)) == 1)
+        receiver.hold.clear()
+        push(emulator, url, 20)
+        wait_until(lambda: emulator.control.pushes()["underWay"] > 0)
+        assert emulator.control.pushes()["underWay"] == 1
+        receiver.hold.set()
+        receiver.wait_for(21)
+
+
 def test_the_receivers_certificate_is_checked_against_the_settable_ca(
     home_folder: Path, tmp_path: Path, emulator: Emulator
 ) -> None:
