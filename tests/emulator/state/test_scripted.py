@@ -139,6 +139,10 @@ def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
         {"report_every": 0, "report": {"serviceId": "Battery", "data": {}}},
         {"report_every": 5},
         {"report_every": 5, "report": {"serviceId": "Battery"}},
+        {"report_every": 5, "report": {"serviceId": "Oven", "data": {}}},
+        {"report_every": 5, "report": {"serviceId": "Battery", "data": {"a": "x"}, "increments": {"a": 1}}},
+        {"report_every": "often", "report": {"serviceId": "Battery", "data": {}}},
+        {"acknowledge_after": "soon"},
     ],
 )
 def test_a_script_that_cannot_be_is_refused(app: Caller, bad: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from iot_northbound.emulator.state import command_flow, devices, transitions
+from iot_northbound.emulator.state import command_flow, devices, models, transitions
 from iot_northbound.emulator.state.routing import on, table, timer
 
 if TYPE_CHECKING:
@@ -59,16 +59,15 @@ def attach(
         LookupError: There is no such device.
         ValueError: A value is out of range.
     """
-    devices.need(platform, device_id)
+    device = devices.need(platform, device_id)
     if answer not in ANSWERS:
         raise ValueError(f"answer {answer!r}: must be one of {', '.join(ANSWERS)}")
-    if after < 0 or acknowledge_after < 0:
-        raise ValueError("after and acknowledge_after must not be negative")
+    if not (_is_number(after) and _is_number(acknowledge_after)) or after < 0 or acknowledge_after < 0:
+        raise ValueError("after and acknowledge_after must be numbers of seconds, not negative")
     if report_every is not None:
-        if report_every <= 0:
-            raise ValueError("report_every must be above 0 seconds")
-        if report is None or not isinstance(report.get("serviceId"), str) or not isinstance(report.get("data"), dict):
-            raise ValueError("report needs serviceId (text) and data (an object)")
+        if not _is_number(report_every) or report_every <= 0:
+            raise ValueError("report_every must be a number of seconds above 0")
+        _check_report(platform, device, report)
     detach(platform, device_id)
     row: Row = {
         "deviceId": device_id,
@@ -87,6 +86,24 @@ def attach(
     if report_every is not None:
         _plan_report(platform, device_id, report_every)
     return scripts(platform)[device_id]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_report(platform: Platform, device: Row, report: Mapping[str, Any] | None) -> None:
+    # Said now: at the time of a report there is nobody to say it to.
+    if report is None or not isinstance(report.get("serviceId"), str) or not isinstance(report.get("data"), dict):
+        raise ValueError("report needs serviceId (text) and data (an object)")
+    model = models.of_device(platform, device)
+    if model is not None and models.find_service(model, report["serviceId"]) is None:
+        raise ValueError(f"report.serviceId must be a service of the device's model, not {report['serviceId']!r}")
+    increments = report.get("increments", {})
+    if not isinstance(increments, dict) or not all(
+        _is_number(step) and _is_number(report["data"].get(name, 0)) for name, step in increments.items()
+    ):
+        raise ValueError("report.increments must name numbers of data, each with a number to add")
 
 
 def detach(platform: Platform, device_id: str) -> None:
