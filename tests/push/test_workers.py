@@ -4,7 +4,7 @@ from collections import defaultdict
 import pytest
 
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import HandlerRetry, MemoryInbox, SqliteInbox
+from iot_northbound.push import Event, HandlerRetry, MemoryInbox, SqliteInbox
 from tests.push.helpers import PATIENCE, Log, ManualClock, Recorder, data_body, until
 
 AT_ONCE = HandlerRetry(attempts=3, first=0)
@@ -252,3 +252,19 @@ def test_a_rule_for_attempts_has_to_make_sense():
     for wrong in ({"attempts": 0}, {"first": -1}):
         with pytest.raises(InvalidArgumentError):
             HandlerRetry(**wrong)
+
+
+def test_a_message_that_cannot_be_read_becomes_a_dead_letter(run, monkeypatch):
+    receiver = run(retry=AT_ONCE)
+    original = Event.of
+
+    def of(message, message_id, attempt):
+        if message.raw["n"] == 0:
+            raise RecursionError("too deep")
+        return original(message, message_id, attempt)
+
+    monkeypatch.setattr(Event, "of", of)
+    post(receiver, "d", 0)
+    post(receiver, "d", 1)
+    assert receiver.log.wait_for(1) == [("d", 1)]
+    assert [letter.error for letter in receiver.dead_letters()] == ["RecursionError: too deep"]

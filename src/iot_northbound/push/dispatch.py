@@ -53,7 +53,11 @@ class Dispatcher:
 
         One handler's error keeps no other from its message.
         """
-        event = Event.of(delivery.message, delivery.id, delivery.attempt)
+        try:
+            event = Event.of(delivery.message, delivery.id, delivery.attempt)
+        except Exception as error:  # a message no code of ours can read must not block its device
+            log.error("message %d cannot be read", delivery.id, exc_info=error)
+            return error
         token = EVENT.set(event)
         failure: BaseException | None = None
         position = 0

@@ -194,11 +194,9 @@ class PushMessageReceiver(Handlers):
         if self._running is not None and self._process != os.getpid():
             # Neither its threads nor its file survive a fork; answering 200 here would lose the message.
             raise InboxError("the receiver was started before this process was forked; start it in each process")
-        inbox = self._running
-        if inbox is None:
-            self.start()
-            inbox = self._open_inbox()
-        return inbox.put(message)
+        if self._running is None:
+            self._start(by_message=True)
+        return self._open_inbox().put(message)
 
     def _answer(self, new: bool) -> Reply:
         if new:
@@ -226,9 +224,13 @@ class PushMessageReceiver(Handlers):
             InboxInUseError: another receiver works on the inbox.
             InboxError: it cannot be opened.
         """
+        self._start(by_message=False)
+        return self
+
+    def _start(self, *, by_message: bool) -> None:
         with self._starting:
-            if self._workers is not None:
-                return self
+            if self._workers is not None or (by_message and self._stopped):  # a late message does not undo a stop
+                return
             inbox = self._inbox
             if inbox is None:
                 log.warning("no inbox was given: messages are kept in memory, and lost with this process")
@@ -245,7 +247,6 @@ class PushMessageReceiver(Handlers):
             workers.start()
             self._stopped = False
             self._workers, self._running, self._process = workers, inbox, os.getpid()
-        return self
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Take nothing more, handle what waits for at most `timeout` seconds, and close the inbox.
@@ -256,13 +257,13 @@ class PushMessageReceiver(Handlers):
         """
         with self._starting:
             workers, inbox, self._stopped = self._workers, self._running, True
-            self._workers = self._running = None
             if workers is None or inbox is None:
                 return True
             finished = workers.stop(timeout)
             if not finished and not inbox.durable:
                 log.error("%d messages were lost: they were in memory only", inbox.stats().waiting)
             inbox.stop()
+            self._workers = self._running = None
             return finished
 
     def __enter__(self) -> Self:
