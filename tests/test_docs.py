@@ -205,6 +205,14 @@ def test_make_targets_in_the_documentation_exist() -> None:
         assert used <= targets, name_of(page)
 
 
+def test_programs_named_in_the_documentation_exist() -> None:
+    for page in PAGES:
+        for module in re.findall(r"python -m (benchmarks[.\w]*)", page.read_text()):
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"{name_of(page)}: {module}"
+        for program in re.findall(r"python ((?:examples|docs)/\w+\.py)", page.read_text()):
+            assert (ROOT / program).exists(), f"{name_of(page)}: {program}"
+
+
 def test_no_page_names_a_path_of_the_machine_it_was_written_on() -> None:
     told = re.compile(r"(?<![\w.~])/(?:work|root|home|Users)/")
     assert [name_of(page) for page in PAGES if told.search(page.read_text())] == []
