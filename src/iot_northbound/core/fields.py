@@ -15,6 +15,7 @@ five times as long to make, and every program that imports the SDK would wait fo
 """
 
 import functools
+import inspect
 import types
 import typing
 from collections.abc import Mapping
@@ -267,16 +268,28 @@ def _response_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[att
     return [attribute.evolve(repr=_hide) if _is_secret(attribute) else attribute for attribute in fields]
 
 
+_FIELDS = "\n\nAttributes:\n"
+
+
+def _with_inherited_words(cls: type[T]) -> type[T]:
+    """Let the docstring tell the fields of the base class too, which `help` and the manual would leave out."""
+    for base in filter(attrs.has, cls.__bases__):
+        text, _, own = inspect.cleandoc(cls.__doc__ or "").partition(_FIELDS)
+        inherited = inspect.cleandoc(base.__doc__ or "").partition(_FIELDS)[2]
+        cls.__doc__ = f"{text}{_FIELDS}{inherited}\n{own}".rstrip()
+    return cls
+
+
 @dataclass_transform(kw_only_default=True)
 def request(cls: type[T]) -> type[T]:
     """Make an attrs class that holds the rules in its annotations, at construction and at each assignment."""
-    return attrs.define(cls, slots=True, kw_only=True, field_transformer=_request_fields)
+    return attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_request_fields)
 
 
 @dataclass_transform(kw_only_default=True)
 def response(cls: type[T]) -> type[T]:
     """Make an attrs class for what the platform sends: every field optional, secrets hidden."""
-    return attrs.define(cls, slots=True, kw_only=True, field_transformer=_response_fields)
+    return attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_response_fields)
 
 
 def check_id(name: str, value: Any) -> str:

@@ -17,13 +17,19 @@ from iot_northbound.core.redact import redact
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit, RetryQuota, outcome_of
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
-from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
+from iot_northbound.errors import (
+    InvalidArgumentError,
+    NorthApiException,
+    RequestTimeoutError,
+    SdkCode,
+    UnreadableAnswerError,
+)
 
 T = TypeVar("T")
 LONGEST_PAUSE = 300.0
 """Seconds; a call whose repeat would have to wait longer fails at once, and tells what the platform asked for."""
-REFUSAL_KEPT = 60.0
-"""Seconds in which an endpoint that refused a new token causes no further login."""
+FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 600.0
+"""Seconds in which an endpoint that refused a new token causes no further login; doubled each time, up to the cap."""
 log = logging.getLogger("iot_northbound")
 
 
@@ -108,7 +114,8 @@ class Pipeline:
         self._rate_limit = rate_limit
         self._backoff = backoff
         self._quota = RetryQuota()
-        self._refused_fresh: dict[str, tuple[str, float]] = {}
+        self._forbidden: dict[str, tuple[float, float]] = {}
+        self._proven = ""
 
     def after_fork(self) -> None:
         """Make what a forked child must not share with its parent."""
@@ -130,13 +137,18 @@ class Pipeline:
     def probe(self, options: CallOptions) -> str:
         """Return in words what the platform's root answered, once, whatever it is.
 
+        Silence, or an answer that is no HTTP, says as well that TLS stands: a server that refuses us hangs up.
+
         Raises:
-            NorthApiException: no answer came.
+            NorthApiException: there is no connection, or it broke.
         """
         until = self._clock.monotonic() + options.deadline if options.deadline is not None else None
         try:
             answer = self.transport.send("GET", "/", self._headers.copy(), None, options.timeouts, until)
         except AttemptFailed as failed:
+            read = isinstance(failed.error, RequestTimeoutError | UnreadableAnswerError)
+            if read and failed.outcome is Outcome.UNKNOWN:
+                return f"both sides agreed; the root gave no answer ({failed.error.error_desc})"
             raise failed.error from failed.__cause__
         return f"both sides agreed; the root answered HTTP {answer.status}"
 
@@ -197,28 +209,38 @@ class Pipeline:
             return self._attempts(prepared, None)
         if access_token is not None:
             return self._attempts(prepared, _checked(access_token))
+        name = prepared.endpoint.name
         token = self.tokens.current(prepared.until)
         try:
-            return self._attempts(prepared, token)
+            return self._accepted(name, token, self._attempts(prepared, token))
         except NorthApiException as refusal:
-            if not is_bad_token(refusal) or self._is_forbidden(prepared.endpoint.name, token):
+            if not is_bad_token(refusal) or self._is_forbidden(name, token):
                 raise
         token = self.tokens.replace(token, prepared.until)
         try:
-            return self._attempts(prepared, token)
+            return self._accepted(name, token, self._attempts(prepared, token))
         except NorthApiException as error:
             if is_bad_token(error):
-                self._refused_fresh[prepared.endpoint.name] = token, self._clock.monotonic()
+                _, pause = self._forbidden.get(name, (0.0, FORBIDDEN_FIRST / 2))
+                self._forbidden[name] = self._clock.monotonic(), min(2 * pause, FORBIDDEN_CAP)
             raise
 
-    def _is_forbidden(self, endpoint: str, token: str) -> bool:
-        """Tell whether a refusal means that the application may not use this API, whatever its token.
+    def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
+        self._proven = token
+        if self._forbidden:
+            self._forbidden.pop(endpoint, None)
+        return result
 
-        So it is where the endpoint refused this very token when it was new; and, since several such endpoints would
-        log in for each other in turn, where it refused a new one a moment ago.
+    def _is_forbidden(self, endpoint: str, token: str) -> bool:
+        """Tell whether a bad token most likely means that the application may not use this API, whatever its token.
+
+        So it seems where the endpoint refused a new token before. It may also be that another process logged in at
+        that moment; so a new login is tried now and then, seldom while others take the token.
         """
-        refused, at = self._refused_fresh.get(endpoint, ("", 0.0))
-        return bool(refused) and (refused == token or self._clock.monotonic() - at < REFUSAL_KEPT)
+        if endpoint not in self._forbidden:
+            return False
+        at, pause = self._forbidden[endpoint]
+        return self._clock.monotonic() - at < (FORBIDDEN_CAP if token == self._proven else pause)
 
     # -- attempts ----------------------------------------------------------------------------------------------------
 

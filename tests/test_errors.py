@@ -1,0 +1,120 @@
+"""The exception family: chosen by meaning, readable, and able to travel."""
+
+import copy
+import multiprocessing
+import pickle
+from typing import Any
+
+import pytest
+
+import iot_northbound
+from iot_northbound import NorthApiException, WaitTimeoutError, errors
+from iot_northbound.dto import PostDeviceCommandOutDTO2
+from iot_northbound.error_codes import explain
+from iot_northbound.errors import SdkCode, class_for
+from tests.facts import ERROR_CODES
+
+FAMILY = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, NorthApiException)]
+DETAILS = {
+    "http_status_code": 404,
+    "http_reason_phrase": "Not Found",
+    "http_message": "<html>",
+    "endpoint": "GET /x/{y}",
+    "attempts": 3,
+    "elapsed": 1.5,
+    "outcome_unknown": True,
+    "retry_after": 2.0,
+}
+
+
+def test_the_whole_family_is_exported() -> None:
+    assert len(FAMILY) > 12
+    for cls in FAMILY:
+        assert getattr(iot_northbound, cls.__name__) is cls
+
+
+@pytest.mark.parametrize("cls", FAMILY)
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_every_exception_survives_pickling_whole(cls: type[NorthApiException], protocol: int) -> None:
+    error = cls("100403", "gone", **DETAILS)
+    again = pickle.loads(pickle.dumps(error, protocol))
+    assert type(again) is cls
+    assert vars(again) == vars(error)
+    assert (str(again), repr(again), again.args) == (str(error), repr(error), error.args)
+
+
+def test_the_last_state_of_a_wait_travels_too() -> None:
+    state = PostDeviceCommandOutDTO2(command_id="c-1", status="SENT")
+    error = WaitTimeoutError("1003", "not ended in 5 s", last_state=state, **DETAILS)
+    assert pickle.loads(pickle.dumps(error)).last_state == state
+    assert copy.copy(error).last_state is state
+
+
+def _fail(code: str) -> None:
+    raise class_for(code, 404)(code, "raised in another process", http_status_code=404)
+
+
+def test_it_crosses_processes() -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool, pytest.raises(errors.NotFoundError) as caught:
+        pool.apply(_fail, ("100403",))
+    assert (caught.value.error_code, caught.value.http_status_code) == ("100403", 404)
+
+
+def test_an_applications_own_subclass_travels() -> None:
+    error = Own("100403", "gone", **DETAILS)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is Own
+    assert again.attempts == 3
+
+
+class Own(errors.NotFoundError):
+    pass
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_every_documented_code_has_class_cause_and_remedy(code: str) -> None:
+    error = class_for(code, None)(code, "told")
+    assert error.cause
+    assert error.remedy
+    assert str(error).endswith(error.remedy)
+
+
+@pytest.mark.parametrize("code", [value for name, value in vars(SdkCode).items() if name.isupper()])
+def test_every_code_of_the_sdk_says_what_to_do(code: str) -> None:
+    assert explain(code)
+    assert NorthApiException(code, "told").remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "cls"),
+    [
+        ("100403", 200, errors.NotFoundError),
+        ("100426", 400, errors.AlreadyExistsError),
+        ("100208", 401, errors.NotAuthorizedError),
+        ("1010005", 403, errors.BadTokenError),
+        ("101005", 403, errors.BadTokenError),
+        ("1010009", 403, errors.ThrottledError),
+        ("101009", 403, errors.ThrottledError),
+        ("103028", 403, errors.QuotaReachedError),
+        ("999999", 404, errors.NotFoundError),
+        ("999999", 409, errors.AlreadyExistsError),
+        ("999999", 500, errors.PlatformFailureError),
+        ("999999", 599, errors.PlatformFailureError),
+        ("999999", 418, NorthApiException),
+        ("999999", None, NorthApiException),
+    ],
+)
+def test_the_class_follows_the_code_then_the_status(code: str, status: int | None, cls: Any) -> None:
+    assert class_for(code, status) is cls
+
+
+def test_the_sentence_tells_what_where_how_often_and_what_to_do() -> None:
+    text = str(errors.NotFoundError("100403", "The device is not there.", **DETAILS))
+    assert text.startswith("100403 on GET /x/{y} (HTTP 404): The device is not there. Given up after 3 attempts in 1.5")
+    assert "may have taken effect" in text
+    assert ".." not in text
+
+
+def test_an_unknown_code_gives_a_sentence_all_the_same() -> None:
+    error = NorthApiException("987654", "something new")
+    assert (str(error), error.cause, error.remedy) == ("987654: something new.", "", "")
