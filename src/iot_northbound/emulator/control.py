@@ -12,7 +12,19 @@ from typing import Any, TypeVar, cast
 from iot_northbound.emulator import seed as seeding
 from iot_northbound.emulator.faults import Fault
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
-from iot_northbound.emulator.state import auth, devices, models, notifications, packages, scripted, transitions
+from iot_northbound.emulator.state import (
+    auth,
+    command_flow,
+    devices,
+    events,
+    invoke,
+    models,
+    notifications,
+    packages,
+    scripted,
+    transitions,
+    upgrade_flow,
+)
 from iot_northbound.emulator.state.clock import time_text
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -254,6 +266,14 @@ class Control:
         return models.add_model(self._platform, self._application(app_id), model)
 
     @operation()
+    def delete_model(self, product_id: str) -> None:
+        """Delete a product model; its devices stay, without capabilities."""
+        try:
+            models.delete_model(self._platform, product_id)
+        except KeyError:
+            raise NotFound(f"no product model {product_id!r}") from None
+
+    @operation()
     def add_package(self, package: Row, app_id: str | None = None) -> Row:
         """Add a version package (software or firmware) and return it with its fileId."""
         return packages.add(self._platform, self._application(app_id), package)
@@ -290,6 +310,11 @@ class Control:
         return {"deviceId": row["deviceId"]}
 
     @operation()
+    def report_info(self, device_id: str, **fields: str) -> None:
+        """Let a device tell about itself: firmware version, battery level, …; see `state.devices.REPORTABLE`."""
+        devices.report_info(self._platform, self._device(device_id), **fields)
+
+    @operation()
     def script(self, device_id: str, **behaviour: Any) -> Row:
         """Let a device act by a script from now on; for its fields see `state.scripted.attach`."""
         return scripted.attach(self._platform, self._device(device_id), **behaviour)
@@ -298,6 +323,56 @@ class Control:
     def unscript(self, device_id: str) -> None:
         """Take a device's script away."""
         scripted.detach(self._platform, self._device(device_id))
+
+    @operation()
+    def mute(self, device_id: str, service_id: str, methods: list[str]) -> None:
+        """Set which commands of a device's service are muted (100432)."""
+        invoke.mute(self._platform, self._device(device_id), service_id, methods)
+
+    @operation()
+    def device_event(self, device_id: str, service_id: str, event_type: str, body: Row) -> None:
+        """Let a device send an event message (deviceEvent)."""
+        events.device_event(self._platform, self._device(device_id), service_id, event_type, body)
+
+    @operation()
+    def fire_rule(
+        self, rule_id: str, rule_name: str, reasons: list[Row], actions: list[Row], app_id: str | None = None
+    ) -> None:
+        """Push what a rule of an application would push when it fires (ruleEvent)."""
+        app_id = self._application(app_id)
+        events.fire_rule(self._platform, app_id, rule_id, rule_name, reasons=reasons, actions=actions)
+
+    @operation()
+    def answer_command(self, command_id: str, ok: bool | None = None, detail: Row | None = None) -> str:
+        """Acknowledge a command that was sent, for a device without a script, and answer it unless ok is None.
+
+        Returns:
+            The command's status after it.
+        """
+        if command_id not in command_flow.commands(self._platform):
+            raise NotFound(f"no command {command_id!r}")
+        command_flow.delivered(self._platform, command_id)
+        if ok is not None:
+            command_flow.answered(self._platform, command_id, ok=ok, detail=detail)
+        status: str = command_flow.commands(self._platform)[command_id]["status"]
+        return status
+
+    @operation()
+    def move_upgrade(self, sub_operation_id: str, state: str | None = None, ok: bool | None = None) -> None:
+        """Let a device without a script reach a state of its upgrade, and end it unless ok is None."""
+        if sub_operation_id not in self._platform.table(upgrade_flow.SUB_OPERATIONS):
+            raise NotFound(f"no part of an upgrade {sub_operation_id!r}")
+        if state is not None:
+            upgrade_flow.report_state(self._platform, sub_operation_id, state)
+        if ok is not None:
+            upgrade_flow.finish(self._platform, sub_operation_id, ok=ok)
+
+    @operation()
+    def stop_upgrade(self, operation_id: str) -> None:
+        """Stop what of an upgrade has not ended."""
+        if operation_id not in self._platform.table(upgrade_flow.OPERATIONS):
+            raise NotFound(f"no upgrade {operation_id!r}")
+        upgrade_flow.stop(self._platform, operation_id)
 
     @contextlib.contextmanager
     def _settings_kept(self) -> Iterator[None]:

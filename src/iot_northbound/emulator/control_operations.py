@@ -16,8 +16,10 @@ from iot_northbound.emulator.control_schema import (
     text,
 )
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
+from iot_northbound.emulator.state.devices import REPORTABLE
 from iot_northbound.emulator.state.scripted import ANSWERS
 from iot_northbound.emulator.state.transitions import MODES
+from iot_northbound.emulator.state.upgrade_flow import STATES
 
 _ROWS: Schema = {"type": "array", "items": ANY_OBJECT}
 _SECONDS = number(0, 10 * 365 * 86_400)
@@ -73,6 +75,15 @@ _SETTINGS = record(
     history_rows_a_device=_WHOLE,
     transitions=one_of(*MODES),
     transition_delay=_SECONDS,
+    pending_commands_a_device=_WHOLE,
+    command_ack_timeout=_SECONDS,
+    command_answer_timeout=_SECONDS,
+    zombie_after=_SECONDS,
+    group_limit=_WHOLE,
+    unfinished_batch_tasks=_WHOLE,
+    upgrade_timeout=_SECONDS,
+    upgrade_retry_delay=_SECONDS,
+    push_retention=_SECONDS,
 )
 _SCRIPT = record(
     answer=one_of(*ANSWERS),
@@ -141,6 +152,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/models", "add_model", record({"model": ANY_OBJECT}, app_id=text()),
         status=201, may_miss=True,
     ),
+    Operation("DELETE", "/models/{product_id}", "delete_model", status=204),
     Operation(
         "POST", "/packages", "add_package", record({"package": ANY_OBJECT}, app_id=text()),
         status=201, may_miss=True,
@@ -149,10 +161,35 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/devices/{device_id}/reports", "report",
         record({"service_id": text(), "data": ANY_OBJECT}, event_time=nullable(text(16, 19))), status=204,
     ),
+    Operation(
+        "PATCH", "/devices/{device_id}/info", "report_info",
+        record(**{name: text() for name in sorted(REPORTABLE)}), status=204,
+    ),
     Operation("POST", "/devices/{device_id}/activate", "activate", status=204),
     Operation("PUT", "/devices/{device_id}/online", "set_online", record(online=BOOLEAN), status=204),
     Operation("PUT", "/devices/{device_id}/script", "script", _SCRIPT),
     Operation("DELETE", "/devices/{device_id}/script", "unscript", status=204),
+    Operation(
+        "PUT", "/devices/{device_id}/services/{service_id}/muted", "mute",
+        record({"methods": {"type": "array", "items": text()}}), status=204, may_miss=True,
+    ),
+    Operation(
+        "POST", "/devices/{device_id}/events", "device_event",
+        record({"service_id": text(), "event_type": text(1, 32), "body": ANY_OBJECT}), status=204, may_miss=True,
+    ),
+    Operation(
+        "POST", "/rules/{rule_id}/fire", "fire_rule",
+        record({"rule_name": text(), "reasons": _ROWS, "actions": _ROWS}, app_id=text()), status=204, may_miss=True,
+    ),
+    Operation(
+        "POST", "/commands/{command_id}/answer", "answer_command",
+        record(ok=nullable(BOOLEAN), detail=nullable(ANY_OBJECT)), answer=text(),
+    ),
+    Operation(
+        "POST", "/upgrades/parts/{sub_operation_id}", "move_upgrade",
+        record(state=nullable(one_of(*STATES)), ok=nullable(BOOLEAN)), status=204,
+    ),
+    Operation("POST", "/upgrades/{operation_id}/stop", "stop_upgrade", status=204),
     Operation(
         "POST", "/devices/{gateway_id}/devices", "add_sub_device", record({"node_id": text()}, name=text()), status=201
     ),
