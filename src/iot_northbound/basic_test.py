@@ -1,22 +1,33 @@
 """BasicTest: does everything between this machine and a working registration stand, and if not, what doesn't?"""
 
 import contextlib
+import itertools
 import random
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import attrs
 
 from iot_northbound.client import NorthApiClient
 from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.core.tls import build_policy
+from iot_northbound.diagnosis import diagnose
 from iot_northbound.dto.authentication import AuthRefreshInDTO
 from iot_northbound.dto.data_collection import QueryBatchDevicesInfoInDTO
 from iot_northbound.dto.device_management import ModifyDeviceInforInDTO, RegDirectDeviceInDTO2
-from iot_northbound.errors import ConnectionFailedError, NorthApiException, RequestTimeoutError, SdkCode
+from iot_northbound.errors import (
+    BadTokenError,
+    ConnectionFailedError,
+    NorthApiException,
+    NotFoundError,
+    RequestTimeoutError,
+    SdkCode,
+    UnreadableAnswerError,
+)
+from iot_northbound.services.device_management import DeviceManagement
 from iot_northbound.ssl_config import SSLConfig
 
 STEPS = (
@@ -29,6 +40,15 @@ STEPS = (
     "change the test device",
     "delete the test device",
 )
+CLEAN_UP = "clean up"
+"""The step after these, where they may have left the test device behind."""
+FORGOTTEN = 180
+"""Seconds after which the platform forgets a device that never connected, where the registration names no others."""
+PAUSES = (1.0, 2.0)
+"""Seconds between the attempts to clean up."""
+LONGEST_PAUSE = 30.0
+NEWEST = 1000
+"""How many devices are looked through for one whose registration gave no answer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,16 +70,17 @@ class Step:
 
     def line(self) -> str:
         """Return the step as a person reads it."""
-        head = f"{self.mark} {self.name:24} {self.seconds * 1000:6.0f} ms  {self.detail}".rstrip()
-        if self.passed is not False:
-            return head
-        notes = [("likely cause", self.cause), ("what to do", self.remedy)]
-        return "\n".join([head, *(f"      {label}: {text}" for label, text in notes if text)])
+        took = "" if self.passed is None else f"{self.seconds * 1000:.0f} ms"
+        lines = [f"{self.mark} {self.name:24} {took:>9}  {self.detail}".rstrip()]
+        if self.passed is False:
+            lines += [f"      likely cause: {self.cause}", f"      what to do: {self.remedy}"]
+        # What a server said must not steer the terminal.
+        return "\n".join("".join(each if each.isprintable() else "?" for each in line) for line in lines)
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """All checks of one run."""
+    """All checks of one run, in their order."""
 
     platform: str
     steps: tuple[Step, ...]
@@ -97,8 +118,11 @@ class BasicTest:
     ) -> Report:
         """Try every step from the certificate files to deleting a device, tell each, and return the report.
 
-        The test device's node id is `test123` and seven digits; it is deleted whatever happens. A failure is told in
-        the report and raises nothing.
+        The test device's node id is `test123` and seven digits. It is deleted whatever happens, an interruption
+        included; where that takes more than the step itself, a last step `clean up` tells how it went. A failure is
+        told in the report and raises nothing.
+
+        The login ends the token of a running program with the same application id, which then logs in anew.
 
         Args:
             platform_ip: the platform's host name or address.
@@ -106,7 +130,7 @@ class BasicTest:
             app_id: the application's id.
             secret: its secret.
             ssl_config: certificates; without it the system's trust store counts and no certificate is shown.
-            http: timeouts; by default the client's own, with a single attempt.
+            http: timeouts and proxy; by default the client's own, with a single attempt.
             on_step: called with each step as it ends, in place of printing.
             out: where the lines go by default; standard output unless told otherwise.
             clock: time; for tests.
@@ -135,21 +159,35 @@ class _Run:
         self._tell = tell
         self._clock = clock
         self._steps: list[Step] = []
-        self._node_id = f"test123{random.randrange(10**7):07d}"  # noqa: S311  # a name, no secret
-        self._device_id: str | None = None
-        self._deleted = False
+        self._client: NorthApiClient | None = None
         self._token = ""
+        self._node_id = f"test123{random.randrange(10**7):07d}"  # noqa: S311  # a name, no secret
+        self._device_id = ""
+        self._may_exist = False
+        """Whether the platform may have the test device."""
 
     def run(self) -> Report:
-        with contextlib.suppress(_Failed):
-            self._try_all()
-        for name in STEPS[len(self._steps) :]:
-            self._note(Step(name=name, passed=None, seconds=0.0, detail="not tried, an earlier step failed"))
+        try:
+            with contextlib.suppress(_Failed):
+                self._try_all()
+            for name in STEPS[len(self._steps) :]:
+                self._note(Step(name=name, passed=None, seconds=0.0, detail="not tried, an earlier step failed"))
+        finally:
+            if self._client is not None:
+                try:
+                    self._clean_up(self._client)
+                finally:
+                    self._client.close()
         return Report(platform=self._info.base_url, steps=tuple(self._steps))
 
     def _note(self, step: Step) -> None:
         self._steps.append(step)
         self._tell(step)
+
+    def _failed(self, name: str, started: float, error: NorthApiException) -> None:
+        detail, cause, remedy = diagnose(error)
+        seconds = self._clock.monotonic() - started
+        self._note(Step(name=name, passed=False, seconds=seconds, detail=detail, cause=cause, remedy=remedy))
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[list[str]]:
@@ -159,39 +197,26 @@ class _Run:
         try:
             yield detail
         except NorthApiException as error:
-            self._note(
-                Step(
-                    name=name,
-                    passed=False,
-                    seconds=self._clock.monotonic() - started,
-                    detail=_said(error),
-                    cause=error.cause,
-                    remedy=error.remedy,
-                )
-            )
+            self._failed(name, started, error)
             raise _Failed from error
         seconds = self._clock.monotonic() - started
-        self._note(Step(name=name, passed=True, seconds=seconds, detail=" ".join(detail)))
+        self._note(Step(name=name, passed=True, seconds=seconds, detail="; ".join(detail)))
 
     def _try_all(self) -> None:
         with self._step() as detail:
-            policy = build_policy(self._ssl_config)
-            detail.append("with a client certificate" if policy.shows_certificate else "no client certificate given")
+            self._client = client = NorthApiClient(self._info, self._ssl_config, self._http, clock=self._clock)
+            detail += _files(self._ssl_config or SSLConfig())
         with self._step() as detail:
-            detail.append(_reach(self._info, self._http.connect_timeout))
-        client = NorthApiClient(self._info, self._ssl_config, self._http, clock=self._clock)
-        try:
-            with self._step() as detail:
-                detail.append(client.probe())
-            with self._step() as detail:
-                granted = client.authentication.get_auth_token()
-                self._token = granted.access_token or ""
-                detail.append(f"token valid for {granted.expires_in} s")
-            with self._step() as detail:
-                detail.append(self._refresh(client, granted.refresh_token))
-            self._device(client)
-        finally:
-            client.close()
+            detail.append(_reach(self._info, self._http))
+        with self._step() as detail:
+            detail.append(client.probe())
+        with self._step() as detail:
+            granted = client.authentication.get_auth_token()
+            self._token = granted.access_token or ""
+            detail.append(f"token valid for {granted.expires_in} s")
+        with self._step() as detail:
+            detail.append(self._refresh(client, granted.refresh_token))
+        self._try_device(client.device_management)
 
     def _refresh(self, client: NorthApiClient, refresh_token: str | None) -> str:
         if not refresh_token:
@@ -199,65 +224,119 @@ class _Run:
         app_id, secret = client.credentials()
         dto = AuthRefreshInDTO(app_id=app_id, secret=secret, refresh_token=refresh_token)
         renewed = client.authentication.refresh_auth_token(dto)
-        self._token = renewed.access_token or self._token
+        self._token = renewed.access_token or ""
         return f"token valid for {renewed.expires_in} s"
 
-    def _device(self, client: NorthApiClient) -> None:
-        devices = client.device_management
+    def _try_device(self, devices: DeviceManagement) -> None:
+        with self._step() as detail:
+            self._device_id = self._register(devices)
+            detail.append(f"node id {self._node_id}, device id {self._device_id}")
+        with self._step() as detail:
+            change = ModifyDeviceInforInDTO(name=f"basic test {self._node_id}")
+            devices.modify_device_info(change, self._device_id, access_token=self._token)
+            detail.append("its name")
+        with self._step():
+            devices.delete_direct_device(self._device_id, access_token=self._token)
+            self._may_exist = False
+
+    def _register(self, devices: DeviceManagement) -> str:
+        self._may_exist = True
         try:
-            with self._step() as detail:
-                made = devices.reg_direct_device(RegDirectDeviceInDTO2(node_id=self._node_id), access_token=self._token)
-                self._device_id = made.device_id
-                detail.append(f"node id {self._node_id}, device id {made.device_id}")
-            with self._step() as detail:
-                change = ModifyDeviceInforInDTO(name=f"basic test {self._node_id}")
-                devices.modify_device_info(change, self._device_id or "", access_token=self._token)
-                detail.append("its name")
-            with self._step():
-                devices.delete_direct_device(self._device_id or "", access_token=self._token)
-                self._device_id, self._deleted = None, True
-        finally:
-            self._clean_up(client)
+            made = devices.reg_direct_device(RegDirectDeviceInDTO2(node_id=self._node_id), access_token=self._token)
+        except NorthApiException as error:
+            self._may_exist = error.outcome_unknown
+            raise
+        if not made.device_id:
+            raise UnreadableAnswerError(SdkCode.UNREADABLE, "the registration's answer has no deviceId")
+        return made.device_id
+
+    # -- whatever happens --------------------------------------------------------------------------------------------
 
     def _clean_up(self, client: NorthApiClient) -> None:
-        """Delete the test device where a failed or interrupted step left it behind."""
-        if self._deleted:
+        """Delete the test device where a failed or interrupted step may have left it behind."""
+        if not self._may_exist:
             return
-        with contextlib.suppress(NorthApiException):
-            if self._device_id is None:
-                # Whether the registration arrived is not known; the device, if it exists, carries our node id.
-                for device in client.data_collection.iter_devices(
-                    QueryBatchDevicesInfoInDTO(page_size=100, sort="DESC"), access_token=self._token
-                ):
-                    if device.device_info is not None and device.device_info.node_id == self._node_id:
-                        self._device_id = device.device_id
-                        break
-            if self._device_id is not None:
-                client.device_management.delete_direct_device(self._device_id, access_token=self._token)
+        started = self._clock.monotonic()
+        try:
+            detail = self._remove(client)
+        except NorthApiException as error:
+            detail, cause, _ = diagnose(error)
+            self._left_behind(started, detail, cause)
+        except BaseException:
+            self._left_behind(started, "interrupted", "The clean-up was not let finish.")
+            raise
+        else:
+            seconds = self._clock.monotonic() - started
+            self._note(Step(name=CLEAN_UP, passed=True, seconds=seconds, detail=detail))
+
+    def _left_behind(self, started: float, detail: str, cause: str) -> None:
+        which = f"the device with node id {self._node_id}" + (f" (id {self._device_id})" if self._device_id else "")
+        remedy = f"Delete {which} by hand; the platform forgets a device that never connects after {FORGOTTEN} s."
+        seconds = self._clock.monotonic() - started
+        self._note(Step(name=CLEAN_UP, passed=False, seconds=seconds, detail=detail, cause=cause, remedy=remedy))
+
+    def _remove(self, client: NorthApiClient) -> str:
+        for pause in (*PAUSES, None):
+            try:
+                return self._remove_once(client)
+            except NorthApiException as error:
+                if pause is None:
+                    raise
+                if isinstance(error, BadTokenError):
+                    with contextlib.suppress(NorthApiException):
+                        self._token = client.authentication.get_auth_token().access_token or ""
+                self._clock.sleep(max(pause, min(error.retry_after or 0.0, LONGEST_PAUSE)))
+        raise AssertionError("not reached: the last round returns or raises")
+
+    def _remove_once(self, client: NorthApiClient) -> str:
+        device_id = self._device_id or self._find(client)
+        if not device_id:
+            return "nothing to do, the registration did not arrive"
+        self._device_id = device_id
+        try:
+            client.device_management.delete_direct_device(device_id, access_token=self._token)
+        except NotFoundError:
+            return "the test device was deleted already"
+        return "the test device is deleted"
+
+    def _find(self, client: NorthApiClient) -> str | None:
+        """Return the id of the device with our node id, if the platform has it: among the newest it must be."""
+        newest = QueryBatchDevicesInfoInDTO(page_size=100, sort="DESC")
+        devices = client.data_collection.iter_devices(newest, access_token=self._token)
+        for device in itertools.islice(devices, NEWEST):
+            if device.device_info is not None and device.device_info.node_id == self._node_id:
+                return device.device_id
+        return None
 
 
-def _said(error: NorthApiException) -> str:
-    status = f" (HTTP {error.http_status_code})" if error.http_status_code is not None else ""
-    return f"{error.error_code}{status}: {error.error_desc}"
+def _files(config: SSLConfig) -> Iterator[str]:
+    """Yield what the files that were read are for."""
+    yield f"certificate {config.self_cert_path.name}" if config.self_cert_path else "no client certificate"
+    if config.insecure_skip_verification:
+        yield "SERVER NOT VERIFIED"
+    else:
+        yield f"trusting {config.trust_ca_path.name}" if config.trust_ca_path else "trusting the system's CAs"
 
 
-def _reach(info: ClientInfo, timeout: float) -> str:
-    """Return where the platform listens, once a plain connection to it stood."""
-    where = f"{info.platform_ip}:{info.platform_port}"
+def _reach(info: ClientInfo, http: HttpConfig) -> str:
+    """Return where the platform listens, once a plain connection to it, or to the proxy before it, stood."""
+    host, port, which = info.platform_ip, info.platform_port, ""
+    if http.proxy is not None:
+        parts = urlsplit(http.proxy)
+        host, port, which = parts.hostname or "", parts.port or 80, "the proxy "
+    where = f"{which}{host}:{port}"
     try:
-        with socket.create_connection((info.platform_ip, info.platform_port), timeout=timeout) as connection:
-            return f"{where} is {connection.getpeername()[0]}"
-    except socket.gaierror:
-        raise ConnectionFailedError(SdkCode.NO_ANSWER, f"the name {info.platform_ip!r} is not known to DNS") from None
-    except TimeoutError:
-        raise RequestTimeoutError(
-            SdkCode.NO_ANSWER, f"{where} does not answer within {timeout:g} s: is a firewall in between?"
-        ) from None
-    except ConnectionRefusedError:
-        raise ConnectionFailedError(
-            SdkCode.NO_ANSWER, f"{where} refuses connections: nothing listens there, so check address and port"
-        ) from None
+        with socket.create_connection((host, port), timeout=http.connect_timeout) as connection:
+            address = connection.getpeername()[0]
+            return f"{where} takes connections" + (f" at {address}" if address != host else "")
+    except (socket.gaierror, UnicodeError) as error:
+        # UnicodeError: the name has a part that no DNS name can have.
+        raise ConnectionFailedError(SdkCode.NO_ANSWER, f"no address is known for the name {host!r}") from error
+    except TimeoutError as error:
+        told = f"no connection to {where} within {http.connect_timeout:g} s"
+        raise RequestTimeoutError(SdkCode.NO_ANSWER, told) from error
+    except ConnectionRefusedError as error:
+        raise ConnectionFailedError(SdkCode.NO_ANSWER, f"{where} refuses connections") from error
     except OSError as error:
-        raise ConnectionFailedError(
-            SdkCode.NO_ANSWER, f"{where} cannot be reached: {error.strerror or error}"
-        ) from None
+        told = f"{where} cannot be reached: {error.strerror or error}"
+        raise ConnectionFailedError(SdkCode.NO_ANSWER, told) from error

@@ -254,7 +254,7 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
             continue
         if name in _KINDS or name in _CODE_ONLY:
             values[name] = _from_text(origin, name, text)
-        elif not name.startswith("emulator_"):  # the embedded platform's own, beside ours
+        elif name != "debug" and not name.startswith("emulator_"):  # the command line's and the platform's own
             log.warning("%s is no setting of the SDK and is ignored", variable)
     return _settings(origin, values)
 

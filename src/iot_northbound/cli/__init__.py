@@ -1,50 +1,79 @@
 """The command ``iot-northbound``: one subcommand a module."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from iot_northbound._version import __version__
+from iot_northbound.config import PREFIX
 from iot_northbound.errors import NorthApiException
 
-_COMMANDS = ("basic_test", "emulator", "listen")
-_EXTRAS = {
-    "uvicorn": "emulator",
-    "httptools": "emulator",
-    "sortedcontainers": "emulator",
-    "rich": "cli",
-}
+# Each with the extra it needs beyond the SDK itself. The modules import what an extra brings when they run, so that the
+# other commands, and every --help, do without.
+_COMMANDS = {"basic_test": "", "emulator": "emulator", "listen": "receiver"}
+_EXTRAS = {"uvicorn", "httptools", "sortedcontainers"}
+DEBUG = f"{PREFIX}DEBUG"
+"""The variable that has failures shown with their tracebacks."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit status: 0 done, 1 failed, 2 wrongly called, 130 interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="iot-northbound", description="Tools around the northbound API of an OceanConnect-family IoT platform."
-    )
-    parser.add_argument("--version", action="version", version=f"iot-northbound {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for stream in (sys.stdout, sys.stderr):
+        # What a platform or device said may hold characters that this terminal's encoding has not.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        for name in _COMMANDS:
-            module = importlib.import_module(f"iot_northbound.cli.{name}")
-            module.add_parser(subparsers).set_defaults(run=module.run)
-        arguments = parser.parse_args(argv)
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away; Python must not complain again at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
         return int(arguments.run(arguments))
-    except NorthApiException as error:
-        print(f"iot-northbound: {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        print(
-            f"iot-northbound: this command needs {error.name}: pip install 'iot-northbound[{extra}]'", file=sys.stderr
-        )
-        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output went away; Python must not complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        print(f"iot-northbound: {_in_words(error, arguments.command)}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="iot-northbound",
+        description="Tools around the northbound API of an OceanConnect-family IoT platform.",
+        epilog=f"Exit status: 0 done, 1 failed, 2 wrongly called, 130 interrupted. {DEBUG}=1 shows failures with "
+        "their tracebacks.",
+    )
+    parser.add_argument("--version", action="version", version=f"iot-northbound {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in _COMMANDS:
+        module = importlib.import_module(f"iot_northbound.cli.{name}")
+        module.add_parser(subparsers).set_defaults(run=module.run)
+    return parser
+
+
+def _in_words(error: Exception, command: str) -> str:
+    if isinstance(error, NorthApiException):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] in _EXTRAS:
+        extra = _COMMANDS[command.replace("-", "_")]
+        return f"this command needs {error.name}: pip install 'iot-northbound[{extra}]'"
+    if isinstance(error, OSError):
+        return str(error)
+    # Its text stays out of sight: nobody knows what it holds.
+    return f"failed unexpectedly ({type(error).__name__}); please report it, with the traceback that {DEBUG}=1 shows"

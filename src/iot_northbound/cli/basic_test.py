@@ -1,13 +1,21 @@
 """``iot-northbound basic-test``: the connectivity check."""
 
+from __future__ import annotations
+
 import argparse
+import contextlib
 import json
-from typing import Any
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import attrs
-
-from iot_northbound.basic_test import BasicTest, Step
+from iot_northbound.cli import values
 from iot_northbound.cli.connection import add_arguments, settings_from
+
+if TYPE_CHECKING:
+    from iot_northbound.basic_test import Step
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -18,34 +26,65 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Check everything between this machine and a working registration, and say what is wrong and "
         "what to do. Exit status 0 when every step passed, 1 otherwise.",
     )
-    add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for the connection and for each answer")
+    parser.add_argument(
+        "--timeout", type=values.seconds, metavar="SECONDS", help="for the connection and for each answer (default: 30)"
+    )
+    add_arguments(parser)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the check; return 0 where every step passed, 1 otherwise."""
+    # Here, so that the other commands and every --help do without the client.
+    import attrs
+
+    from iot_northbound.basic_test import STEPS, BasicTest, Report
+
     info, tls, http = settings_from(arguments)
+    # A check shows each failure as it is, instead of repeating until it is gone.
     http = attrs.evolve(http, max_attempts=1)
     if arguments.timeout is not None:
         http = attrs.evolve(http, connect_timeout=arguments.timeout, read_timeout=arguments.timeout)
+    seen: list[Step] = []
 
-    def quiet(_: Step) -> None:
-        """Print nothing: the report follows as JSON."""
+    def tell(step: Step) -> None:
+        seen.append(step)
+        if not arguments.json:
+            print(step.line(), flush=True)
 
-    report = BasicTest.begin_basic_test(
-        info.platform_ip,
-        info.platform_port,
-        info.app_id,
-        info.secret,
-        tls,
-        http=http,
-        on_step=quiet if arguments.json else None,
-    )
+    try:
+        with _ended_in_order():
+            report = BasicTest.begin_basic_test(
+                info.platform_ip, info.platform_port, info.app_id, info.secret, tls, http=http, on_step=tell
+            )
+    except KeyboardInterrupt:
+        if arguments.json:
+            told = Report(platform=info.base_url, steps=tuple(seen)).as_json()
+            print(json.dumps({**told, "passed": False, "interrupted": True}, indent=2))
+        else:
+            print("iot-northbound: interrupted", file=sys.stderr)
+        raise
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
-        passed = sum(step.passed is True for step in report.steps)
-        print(f"{report.platform}: {passed} of {len(report.steps)} steps passed")
+        passed = sum(step.passed is True for step in report.steps if step.name in STEPS)
+        print(f"{report.platform}: {passed} of {len(STEPS)} steps passed")
     return 0 if report.passed else 1
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have SIGTERM end the run as Ctrl-C does, so that the test device is cleaned up."""
+
+    def interrupt(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

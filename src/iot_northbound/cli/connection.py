@@ -6,90 +6,133 @@ import os
 import sys
 from pathlib import Path
 
-from iot_northbound.config import PREFIX, ClientInfo, HttpConfig, Settings, load_env, load_profile
+from iot_northbound.cli import values
+from iot_northbound.config import DEFAULT_PORT, PREFIX, ClientInfo, HttpConfig, Settings, load_env, load_profile
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 from iot_northbound.ssl_config import EMULATOR_FOLDER, SSLConfig
 
+_WITH_ADDRESS = (
+    "platform_port",
+    "app_id",
+    "secret_file",
+    "cert",
+    "key",
+    "cert_password_file",
+    "ca",
+    "ca_password_file",
+    "expected_hostname",
+)
+"""The arguments that make sense beside --platform-ip alone: the other sources name all of these themselves."""
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add them to a subcommand's parser."""
+
+def add_arguments(parser: argparse.ArgumentParser, title: str = "platform") -> None:
+    """Add them to a subcommand's parser, under a title that says what the platform is for."""
     group = parser.add_argument_group(
-        "platform",
-        "A profile, or an address with credentials, or the variables IOT_NORTHBOUND_…, or the embedded platform "
-        "(in this order). The secret is read from a file, from IOT_NORTHBOUND_SECRET, or asked for: an argument "
-        "would show in the process list.",
+        title,
+        f"A profile, the embedded platform, or an address with credentials and certificates. Without any of them the "
+        f"variables {PREFIX}… count, and where they are not set, the embedded platform. The secret is read from a "
+        f"file, from {PREFIX}SECRET, or asked for: an argument would show in the process list.",
     )
-    group.add_argument("--profile", metavar="FILE[:NAME]", help="a TOML profile; NAME is its table, default: default")
-    group.add_argument("--emulator", metavar="DIR", nargs="?", const=EMULATOR_FOLDER, help="the embedded platform")
-    group.add_argument("--platform-ip", metavar="HOST")
-    group.add_argument("--platform-port", metavar="PORT", type=int, default=8743)
-    group.add_argument("--app-id", metavar="ID")
-    group.add_argument("--secret-file", metavar="FILE")
-    group.add_argument("--cert", metavar="FILE", help="client certificate: PEM, DER or PKCS#12")
-    group.add_argument("--key", metavar="FILE", help="its key, where it stands in a file of its own")
-    group.add_argument("--cert-password-file", metavar="FILE")
-    group.add_argument("--ca", metavar="FILE", help="CAs to trust: PEM, DER, PKCS#12 or JKS")
-    group.add_argument("--ca-password-file", metavar="FILE")
-    group.add_argument("--expected-hostname", metavar="NAME", help="what the server's certificate names, if not HOST")
+    source = group.add_mutually_exclusive_group()
+    source.add_argument("--profile", metavar="FILE[:NAME]", help="a TOML profile; NAME is its table, default: default")
+    source.add_argument(
+        "--emulator",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help=f"the embedded platform; DIR is its folder, default: {EMULATOR_FOLDER}",
+    )
+    source.add_argument("--platform-ip", metavar="HOST", help="the platform's host name or IP address")
+    add = group.add_argument
+    add("--platform-port", metavar="PORT", type=values.port, help=f"its port (default: {DEFAULT_PORT})")
+    add("--app-id", metavar="ID", help="the application's id")
+    add("--secret-file", metavar="FILE", help="holds the application's secret")
+    add("--cert", metavar="FILE", help="client certificate: PEM, DER or PKCS#12")
+    add("--key", metavar="FILE", help="its key, where it stands in a file of its own")
+    add("--cert-password-file", metavar="FILE", help="holds the password of the certificate's file, or of the key")
+    add("--ca", metavar="FILE", help="CAs to trust: PEM, DER, PKCS#12 or JKS (default: the system's)")
+    add("--ca-password-file", metavar="FILE", help="holds that file's password")
+    add("--expected-hostname", metavar="NAME", help="what the server's certificate names, if not HOST")
+    parser.set_defaults(refuse=parser.error)
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
-    """Return the configuration the arguments name.
+    """Return the configuration the arguments name; arguments that do not fit together end the program (status 2).
 
     Raises:
         NorthApiException: it is incomplete or cannot be used (1006, 1007, 1008, 1010).
     """
-    if arguments.profile:
-        path, name = _profile(arguments.profile)
-        return load_profile(path, name)
-    if arguments.platform_ip:
+    if arguments.platform_ip is not None:
         return _from_arguments(arguments)
-    if arguments.emulator:
-        return load_profile(Path(arguments.emulator).expanduser() / "profile.toml")
-    if os.environ.get(f"{PREFIX}PLATFORM_IP"):
+    if lonely := [name for name in _WITH_ADDRESS if getattr(arguments, name) is not None]:
+        arguments.refuse(f"--{lonely[0].replace('_', '-')} needs --platform-ip beside it")
+    if arguments.profile is not None:
+        return load_profile(*_profile(arguments.profile))
+    if arguments.emulator is not None:
+        return load_profile(_emulator_profile(arguments.emulator))
+    if any(os.environ.get(PREFIX + name) for name in ("PLATFORM_IP", "APP_ID")):
         return load_env()
-    emulator = Path(os.environ.get(f"{PREFIX}EMULATOR_HOME") or EMULATOR_FOLDER).expanduser() / "profile.toml"
-    if emulator.is_file():
-        print(f"iot-northbound: no platform given, taking the embedded one ({emulator})", file=sys.stderr)
-        return load_profile(emulator)
-    raise InvalidArgumentError(
-        SdkCode.CLIENT_INFO,
-        "no platform is named: give --profile, or --platform-ip with --app-id, or start `iot-northbound emulator`",
-    )
+    profile = _emulator_profile("")
+    print(f"iot-northbound: no platform is named, taking the embedded one ({profile})", file=sys.stderr)
+    return load_profile(profile)
+
+
+def read_secret(path: str | None) -> str | None:
+    """Return the only line of a file with a secret; None for no path.
+
+    Raises:
+        InvalidArgumentError: it cannot be read, or is empty (1007).
+    """
+    if path is None:
+        return None
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} cannot be read: {reason}") from None
+    if not text:
+        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} is empty: it must hold the secret")
+    return text
 
 
 def _profile(text: str) -> tuple[str, str]:
     """Return file and table of FILE[:NAME]; a file whose own name has a colon goes first."""
     path, colon, name = text.rpartition(":")
-    return (text, "default") if not colon or Path(text).exists() else (path, name)
+    return (text, "default") if not colon or Path(text).expanduser().exists() else (path, name)
+
+
+def _emulator_profile(folder: str) -> Path:
+    told = folder or os.environ.get(f"{PREFIX}EMULATOR_HOME") or EMULATOR_FOLDER
+    profile = Path(told).expanduser() / "profile.toml"
+    if not profile.is_file():
+        raise InvalidArgumentError(
+            SdkCode.CLIENT_INFO,
+            f"no platform: there is no {profile}. Start `iot-northbound emulator`, or name a platform by --profile or "
+            "by --platform-ip",
+        )
+    return profile
 
 
 def _from_arguments(arguments: argparse.Namespace) -> Settings:
+    if arguments.app_id is None:
+        arguments.refuse("--platform-ip needs --app-id beside it")
     tls = SSLConfig(
         self_cert_path=arguments.cert,
         self_key_path=arguments.key,
-        self_cert_pwd=_secret(arguments.cert_password_file),
+        self_cert_pwd=read_secret(arguments.cert_password_file),
         trust_ca_path=arguments.ca,
-        trust_ca_pwd=_secret(arguments.ca_password_file),
+        trust_ca_pwd=read_secret(arguments.ca_password_file),
         expected_hostname=arguments.expected_hostname,
     )
-    secret = _secret(arguments.secret_file) or os.environ.get(f"{PREFIX}SECRET")
+    secret = read_secret(arguments.secret_file) or os.environ.get(f"{PREFIX}SECRET")
     if not secret and sys.stdin.isatty():
         secret = getpass.getpass(f"secret of {arguments.app_id}: ")
+    if not secret:
+        arguments.refuse(f"the secret is missing: give --secret-file, or set {PREFIX}SECRET")
     info = ClientInfo(
         platform_ip=arguments.platform_ip,
-        platform_port=arguments.platform_port,
+        platform_port=arguments.platform_port or DEFAULT_PORT,
         app_id=arguments.app_id,
         secret=secret or "",
     )
     return Settings(info, tls, HttpConfig())
-
-
-def _secret(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} cannot be read: {reason}") from None

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from iot_northbound.cli import values
+
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the subcommand to a command line and return its parser."""
@@ -17,30 +19,54 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Run a platform on this machine: HTTPS with client certificates, and a control plane beside it.",
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=_port, default=8743, help="port to listen on, 0 for a free one (default: %(default)s)")
-    add("--control-port", type=_port, default=8744, help="port of the control plane, 0 for a free one (%(default)s)")
+    add("--host", metavar="HOST", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add(
+        "--port",
+        type=values.port_or_free,
+        default=8743,
+        metavar="PORT",
+        help="port to listen on, 0 for a free one (default: %(default)s)",
+    )
+    add(
+        "--control-port",
+        type=values.port_or_free,
+        default=8744,
+        metavar="PORT",
+        help="port of the control plane, 0 for a free one (default: %(default)s)",
+    )
     add("--no-control", action="store_true", help="do without the control plane")
-    add("--home", type=Path, help="folder of certificates and profile (default: ~/.iot-northbound/emulator)")
-    add("--data-dir", type=Path, help="folder to keep the state in; without it the state is gone at the end")
-    add("--callback-ca", type=Path, help="CA (PEM) to check receivers of pushes against (default: the emulator's own)")
-    add("--token-lifetime", type=_whole, metavar="SECONDS", help="lifetime of an access token (default: 3600)")
-    add("--flow-control", type=_whole, metavar="N", help="allow N calls a minute and application (default: no limit)")
-    add("--transitions", choices=("immediate", "timed", "manual"), help="how devices' states move on (immediate)")
+    add(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="folder of certificates and profile (default: ~/.iot-northbound/emulator)",
+    )
+    add(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder to keep the state in; without it the state is gone at the end",
+    )
+    add(
+        "--callback-ca",
+        type=Path,
+        metavar="PEM",
+        help="CA (PEM) to check receivers of pushes against (default: the emulator's own)",
+    )
+    add("--token-lifetime", type=values.whole, metavar="SECONDS", help="lifetime of an access token (default: 3600)")
+    add(
+        "--flow-control",
+        type=values.whole,
+        metavar="N",
+        help="allow N calls a minute and application (default: no limit)",
+    )
+    add(
+        "--transitions",
+        choices=("immediate", "timed", "manual"),
+        help="how devices' states move on (default: immediate)",
+    )
     add("--json", action="store_true", help="print one JSON object a line")
     return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -106,5 +132,7 @@ def _announce(args: argparse.Namespace, emulator: Any) -> None:
 
 
 def _fail(args: argparse.Namespace, message: str) -> int:
-    print(json.dumps({"event": "error", "error": message}) if args.json else f"error: {message}", file=sys.stderr)
+    print(
+        json.dumps({"event": "error", "error": message}) if args.json else f"iot-northbound: {message}", file=sys.stderr
+    )
     return 1

@@ -13,13 +13,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iot_northbound.cli.connection import add_arguments, settings_from
-from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
+from iot_northbound.cli import values
+from iot_northbound.cli.connection import add_arguments, read_secret, settings_from
+from iot_northbound.errors import NorthApiException
 
 if TYPE_CHECKING:
+    from iot_northbound.config import Settings
     from iot_northbound.push import Event, PushMessageReceiver
 
 _WIDEST = 100
+_WITH_TLS_CERT = ("tls_key", "tls_key_password_file", "tls_client_ca")
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -31,8 +34,19 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "With --subscribe the platform is told to push here, and told to stop at the end.",
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on, 0.0.0.0 for every one (default: %(default)s)")
-    add("--port", type=int, default=8686, help="port to listen on, 0 for a free one (default: %(default)s)")
+    add(
+        "--host",
+        metavar="HOST",
+        default="127.0.0.1",
+        help="address to listen on, 0.0.0.0 for every one (default: %(default)s)",
+    )
+    add(
+        "--port",
+        type=values.port_or_free,
+        default=8686,
+        metavar="PORT",
+        help="port to listen on, 0 for a free one (default: %(default)s)",
+    )
     add("--json", action="store_true", help="print one JSON object a line")
     add("--kind", action="append", metavar="KIND", help="show these kinds alone; repeatable, * stands for any text")
     add("--device", action="append", metavar="ID", help="show these devices alone; repeatable, * stands for any text")
@@ -41,7 +55,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     tls = parser.add_argument_group("TLS of this receiver", "Without --tls-cert it speaks plain HTTP.")
     tls.add_argument("--tls-cert", metavar="PEM", help="this receiver's certificate, with its issuers'")
     tls.add_argument("--tls-key", metavar="PEM", help="its key, where it stands in a file of its own")
-    tls.add_argument("--tls-key-password-file", metavar="FILE")
+    tls.add_argument("--tls-key-password-file", metavar="FILE", help="holds the key's password")
     tls.add_argument("--tls-client-ca", metavar="PEM", help="CA of the platform's certificate, required from then on")
     who = parser.add_argument_group("who may post", "Everybody unless given.")
     who.add_argument("--client-name", action="append", default=[], metavar="NAME", help="name in the certificate")
@@ -50,7 +64,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     subscribing = parser.add_argument_group("subscribing")
     subscribing.add_argument("--subscribe", action="store_true", help="subscribe at the start, unsubscribe at the end")
     subscribing.add_argument("--callback-url", metavar="URL", help="where the platform posts to, path secret included")
-    add_arguments(parser)
+    add_arguments(parser, "platform to subscribe at")
     return parser
 
 
@@ -69,20 +83,24 @@ def run(arguments: argparse.Namespace) -> int:
 def _listen(arguments: argparse.Namespace) -> int:
     from iot_northbound.push import server_context
 
+    given = [name for name in _WITH_TLS_CERT if getattr(arguments, name) is not None]
+    if given and not arguments.tls_cert:
+        arguments.refuse(f"--{given[0].replace('_', '-')} needs --tls-cert beside it")
+    settings = settings_from(arguments) if arguments.subscribe else None
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     context = None
     if arguments.tls_cert:
-        password = _read(arguments.tls_key_password_file)
+        password = read_secret(arguments.tls_key_password_file)
         context = server_context(
             arguments.tls_cert, arguments.tls_key, password=password, client_ca=arguments.tls_client_ca
         )
-    secret = _read(arguments.path_secret_file)
+    secret = read_secret(arguments.path_secret_file)
     receiver = _receiver(arguments, secret, ended)
     with receiver.server(arguments.host, arguments.port, ssl=context) as server:
         url = arguments.callback_url or _with_secret(server.url, secret)
-        with _subscribed(arguments, url) if arguments.subscribe else contextlib.nullcontext():
+        with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
             # To stderr, as stdout is for the messages; and without the path secret.
             print(f"listening on {server.url}", file=sys.stderr, flush=True)
             ended.wait()
@@ -151,15 +169,15 @@ def line_as_json(event: Event) -> str:
 
 
 @contextlib.contextmanager
-def _subscribed(arguments: argparse.Namespace, url: str) -> Iterator[None]:
+def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Iterator[None]:
     """Have the platform push here as long as the block runs."""
     from iot_northbound.client import NorthApiClient
     from iot_northbound.push import COMMAND_STATUS
     from iot_northbound.push.events import KINDS
 
     # A command's status goes to the command's own callback URL: there is nothing to subscribe to.
-    kinds = [kind for kind in KINDS if kind != COMMAND_STATUS and _fits(kind, arguments.kind)]
-    with NorthApiClient(*settings_from(arguments)) as client:
+    kinds = [kind for kind in KINDS if kind != COMMAND_STATUS and _fits(kind, patterns)]
+    with NorthApiClient(*settings) as client:
         changes = client.subscription_management.ensure(url, kinds)
         print(f"subscribed to {len(changes.kept) + len(changes.added)} kinds", file=sys.stderr, flush=True)
         try:
@@ -175,13 +193,3 @@ def _with_secret(url: str, secret: str | None) -> str:
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     return url if secret is None else f"{scheme}://{host}/{secret}/{path}"
-
-
-def _read(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} cannot be read: {reason}") from None

@@ -1,0 +1,36 @@
+"""Values on the command line, each read by a function that says what is wrong with it (status 2)."""
+
+import argparse
+import contextlib
+import math
+
+
+def port(text: str) -> int:
+    """Return a port to connect to."""
+    return _port(text, 1)
+
+
+def port_or_free(text: str) -> int:
+    """Return a port to listen on; 0 stands for any free one."""
+    return _port(text, 0)
+
+
+def _port(text: str, lowest: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or not lowest <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from {lowest} to 65535")
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """Return a whole number from 1."""
+    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Return a span above nothing."""
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(text)) and number > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
