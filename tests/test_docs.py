@@ -171,6 +171,14 @@ def test_every_exception_class_stands_in_its_table() -> None:
     assert [name for name in classes if f"| `{name}` |" not in page] == []
 
 
+def test_every_logger_stands_in_its_table() -> None:
+    page = (DOCS / "observability.md").read_text()
+    source = "\n".join(module.read_text() for module in (ROOT / "src").rglob("*.py"))
+    loggers = set(re.findall(r'getLogger\("([\w.]+)"\)', source))
+    assert len(loggers) > 5
+    assert [name for name in loggers if f"`{name}`" not in page] == []
+
+
 def test_the_tables_of_codes_are_those_of_the_code() -> None:
     render = runpy.run_path(str(DOCS / "_generate.py"))["render"]
     page = (DOCS / "errors.md").read_text()
