@@ -39,24 +39,6 @@ def write(client: NorthApiClient) -> None:
     client.call(WRITE, {}, body={"x": 1})
 
 
-def in_threads(count: int, work: Any) -> list[Any]:
-    found: list[Any] = []
-
-    def run() -> None:
-        try:
-            found.append(work())
-        except Exception as error:  # noqa: BLE001  # they are what the test looks at
-            found.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(found) == count
-    return found
-
-
 # -- life --------------------------------------------------------------------------------------------------------------
 
 

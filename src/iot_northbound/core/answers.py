@@ -16,6 +16,8 @@ from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, Unr
 
 BAD_TOKEN_CODES = frozenset({"1010005", "101005"})
 _SHOWN = 2000
+"""Characters of a body that an exception holds."""
+_LONGEST_SECRET = 512
 
 
 @attrs.define(slots=True)
@@ -71,8 +73,12 @@ def _parse(answer: Answer) -> Any:
 
 def shown(answer: Answer, secrets: tuple[str, ...], length: int = _SHOWN) -> str | None:
     """Return the beginning of an answer's body as an exception may show it; None where it is empty."""
-    # Cleared before it is cut: half a secret would not be found.
-    return redact(answer.text()[: 2 * length], secrets)[:length] or None
+    # Cleared before it is cut: half a secret would not be found. So what stands near the end of a cut is left out.
+    text = answer.text()
+    cleared = redact(text[: 2 * length], secrets)
+    if len(text) > 2 * length:
+        cleared = cleared[:-_LONGEST_SECRET]
+    return cleared[:length] or None
 
 
 def _code_of(value: Any) -> str | None:

@@ -358,7 +358,7 @@ class Pipeline:
 
     def _log_bodies(self, prepared: _Prepared, answer: Answer, secrets: tuple[str, ...]) -> None:
         sent = redact(prepared.body.decode(), secrets) if prepared.body else ""
-        got = redact(answer.text()[:20000], secrets)
+        got = shown(answer, secrets, 20000) or ""
         name, thread = prepared.endpoint.name, threading.current_thread().name
         log.debug("%s [%s] sent %s, answered %d %s", name, thread, json.dumps(sent), answer.status, json.dumps(got))
 

@@ -69,7 +69,7 @@ def _make_reader(cls: type) -> Reader:
         lines.append(f"  if not texts.issuperset({{{kinds}}}): mismatch()")
     lines.append("  made = new(cls)")
     # Only request classes watch assignments; `put` goes past that.
-    watched = cls.__setattr__ is not object.__setattr__
+    watched = any("__setattr__" in vars(base) for base in cls.__mro__[:-1])
     for index, name in enumerate(specs(cls)):
         lines.append(f"  put(made, {name!r}, f{index})" if watched else f"  made.{name} = f{index}")
     lines.append("  return made")
