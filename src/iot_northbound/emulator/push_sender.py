@@ -29,6 +29,8 @@ IN_ALL = 512
 """Pushes under way to all receivers together."""
 BREATH = 0.001
 """Seconds between two looks at the queue: many completions are then served by one look, and API calls come first."""
+LOOK = 0.5
+"""Seconds until the next look while something due has to wait for what is under way."""
 
 
 class PushSender:
@@ -107,8 +109,9 @@ class PushSender:
         due = notifications.next_due(self._platform, PER_DESTINATION, self._busy)
         wait = None if due is None or clock.frozen else due - clock.now()
         if wait is not None and wait <= 0:
-            # Due, yet not begun: as many as may be are under way in all, and a completion wakes.
-            wait = None if self._busy else BREATH
+            # Due, yet not begun: its receiver failed and is tried by one push, or as many as may be are under way in
+            # all. A completion wakes; what falls due meanwhile for another receiver is seen by the next look.
+            wait = LOOK if self._busy else BREATH
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._wake.wait()
