@@ -174,3 +174,75 @@ def test_an_id_is_text() -> None:
     with pytest.raises(InvalidArgumentError, match="device_id = 7: it must be text, not int"):
         check_id("device_id", 7)
     assert check_id("device_id", " a/b ") == " a/b "
+
+
+@request
+class RushOrder(Order):
+    """An order in a hurry.
+
+    Attributes:
+        hours: how soon.
+        pin: proves who ordered.
+    """
+
+    hours: Annotated[int, Range(1, 48)]
+    pin: Annotated[str | None, SECRET] = None
+
+
+def test_a_subclass_holds_the_inherited_rules_and_its_own() -> None:
+    assert list(specs(RushOrder)) == [*specs(Order), "hours", "pin"]
+    assert [spec.name for spec in specs(RushOrder).values() if spec.mandatory] == ["id", "hours"]
+    assert specs(RushOrder)["callback_url"] == specs(Order)["callback_url"]
+    rush = RushOrder(id="1", hours=2, password="hush", pin="hush")
+    assert "hush" not in repr(rush)
+    broken: list[tuple[str, Any]] = [("id", "123456"), ("id", None), ("count", 11), ("hours", 49), ("hours", None)]
+    for field, value in broken:
+        with pytest.raises(InvalidArgumentError, match=rf"RushOrder\.{field} = "):
+            setattr(rush, field, value)
+        with pytest.raises(InvalidArgumentError, match=rf"RushOrder\.{field} = "):
+            RushOrder(**{"id": "1", "hours": 2, field: value})
+    with pytest.raises(AttributeError):
+        rush.colour = "red"  # type: ignore[attr-defined]
+
+
+def test_a_subclass_is_another_class_though_its_values_are_the_same() -> None:
+    @response
+    class Same(Answer):
+        """The same fields under another name."""
+
+    assert Same(total_count=1) == Same(total_count=1)
+    assert Same(total_count=1) != Answer(total_count=1)
+    assert "hush" not in repr(Same(token="hush"))
+
+
+def test_a_subclass_tells_the_inherited_fields_before_its_own() -> None:
+    @response
+    class Near:
+        """Near.
+
+        Attributes:
+            street: where;
+                at length.
+        """
+
+        street: str | None = None
+
+    @response
+    class Far(Near):
+        """Far.
+
+        In words.
+
+        Attributes:
+            country: which.
+        """
+
+        country: str | None = None
+
+    @response
+    class Farther(Far):
+        """Farther."""
+
+    fields = "Attributes:\n    street: where;\n        at length.\n    country: which."
+    assert Far.__doc__ == f"Far.\n\nIn words.\n\n{fields}"
+    assert Farther.__doc__ == f"Farther.\n\n{fields}"

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iot_northbound.core.fields import JsonObject, Timestamp, Wire, response
+from iot_northbound.core.fields import SECRET, JsonObject, Range, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.readers import Mismatch, converter, find_mismatch
+from iot_northbound.errors import InvalidArgumentError
 
 
 class Status(OpenEnum):
@@ -136,3 +137,28 @@ def test_the_fast_reader_and_the_walk_that_explains_agree(value: Any) -> None:
     else:
         with pytest.raises(Mismatch):
             read(value)
+
+
+@request
+class Order:
+    name: Annotated[str, Text(1, 3)]
+    password: Annotated[str | None, SECRET] = None
+
+
+@request
+class BiggerOrder(Order):
+    count: Annotated[int | None, Range(1, 10)] = None
+
+
+class OwnOrder(Order):
+    """A plain subclass, as an application may write one: it inherits what watches assignments."""
+
+
+@pytest.mark.parametrize("cls", [Order, BiggerOrder, OwnOrder])
+def test_a_class_that_serves_requests_too_is_read_without_its_rules(cls: Any) -> None:
+    made = read({"name": "longer than three", "password": "hush", "count": 99}, cls)
+    assert type(made) is cls
+    assert (made.name, made.password) == ("longer than three", "hush")
+    assert cls is not BiggerOrder or made.count == 99
+    with pytest.raises(InvalidArgumentError, match=rf"{cls.__name__}\.name"):
+        made.name = "longer than three"

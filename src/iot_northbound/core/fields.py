@@ -272,10 +272,10 @@ _FIELDS = "\n\nAttributes:\n"
 
 
 def _with_inherited_words(cls: type[T]) -> type[T]:
-    """Let the docstring tell the fields of the base class too, which `help` and the manual would leave out."""
-    for base in filter(attrs.has, cls.__bases__):
-        text, _, own = inspect.cleandoc(cls.__doc__ or "").partition(_FIELDS)
-        inherited = inspect.cleandoc(base.__doc__ or "").partition(_FIELDS)[2]
+    """Let a docstring tell the base class's fields too: neither `help` nor the manual would go and fetch them."""
+    text, _, own = inspect.cleandoc(cls.__doc__ or "").partition(_FIELDS)
+    inherited = inspect.cleandoc(cls.__bases__[0].__doc__ or "").partition(_FIELDS)[2]
+    if text and inherited:
         cls.__doc__ = f"{text}{_FIELDS}{inherited}\n{own}".rstrip()
     return cls
 

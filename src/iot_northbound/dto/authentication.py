@@ -40,22 +40,8 @@ class AuthRefreshInDTO:
 
 
 @response
-class AuthRefreshOutDTO:
-    """A renewed token (section 1.3.2).
-
-    Attributes:
-        scope: what the token reaches; always ``default``.
-        token_type: ``bearer``, in either letter case.
-        expires_in: seconds until the access token ends; 3600 as a rule.
-        access_token: goes into the header Authorization of every call.
-        refresh_token: for the next renewal; valid for one month, null on some platforms.
-    """
-
-    scope: str | None = None
-    token_type: str | None = None
-    expires_in: int | None = None
-    access_token: Annotated[str | None, SECRET] = None
-    refresh_token: Annotated[str | None, SECRET] = None
+class AuthRefreshOutDTO(AuthOutDTO):
+    """A renewed token, with the refresh token for the next renewal (section 1.3.2)."""
 
 
 __all__ = ["AuthOutDTO", "AuthRefreshInDTO", "AuthRefreshOutDTO"]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import JsonObject, Range, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
-from iot_northbound.dto.common import CommandDTO, TagDTO2
+from iot_northbound.dto.common import CommandDTO, Page, TagDTO2
 
 
 class BatchTaskType(OpenEnum):
@@ -201,19 +201,13 @@ class QueryTaskDetailDTOCloud2NA:
 
 
 @response
-class QueryTaskDetailsOutDTO:
+class QueryTaskDetailsOutDTO(Page):
     """A page of a batch task's details (section 1.8.3).
 
     Attributes:
-        page_no: the page, from 0.
-        page_size: details a page.
-        total_count: how many details match in all.
         task_details: the page's details.
     """
 
-    page_no: int | None = None
-    page_size: int | None = None
-    total_count: int | None = None
     task_details: list[QueryTaskDetailDTOCloud2NA] | None = None
 
 

@@ -142,6 +142,27 @@ class DeviceInfo:
 
 
 @response
+class KnownDevice:
+    """What every answer about a device tells of it (sections 1.4.9, 1.5.1 and 1.5.2).
+
+    Attributes:
+        device_id: the device.
+        gateway_id: the gateway before it; its own id where it connects directly.
+        node_type: endpoint or gateway.
+        create_time: when the device was registered, UTC.
+        last_modified_time: when it was last changed, UTC.
+        device_info: what the platform knows about it.
+    """
+
+    device_id: str | None = None
+    gateway_id: str | None = None
+    node_type: NodeType | None = None
+    create_time: Timestamp | None = None
+    last_modified_time: Timestamp | None = None
+    device_info: DeviceInfo | None = None
+
+
+@response
 class ServiceInfo:
     """What is masked of a device's service (sections 1.5.1 and 2.3.5.6).
 
@@ -212,6 +233,21 @@ class TagDTO2:
 
     tag_name: Annotated[str, Text(1, 128)]
     tag_value: Annotated[str, Text(1, 1024)]
+
+
+@response
+class Page:
+    """Which page an answer is, where it tells that beside the records.
+
+    Attributes:
+        page_no: the page, from 0.
+        page_size: records a page.
+        total_count: how many records match in all.
+    """
+
+    page_no: int | None = None
+    page_size: int | None = None
+    total_count: int | None = None
 
 
 @response

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import JsonObject, Range, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
-from iot_northbound.dto.common import DeviceInfo, DeviceService, NodeType
+from iot_northbound.dto.common import DeviceService, KnownDevice, Page
 
 
 class Sort(OpenEnum):
@@ -30,16 +30,10 @@ class AlarmInfoDTO:
 
 
 @response
-class QuerySingleDeviceInfoOutDTO:
+class QuerySingleDeviceInfoOutDTO(KnownDevice):
     """A device as the platform knows it (sections 1.5.1 and 1.5.2).
 
     Attributes:
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
-        node_type: endpoint or gateway.
-        create_time: when the device was registered, UTC.
-        last_modified_time: when it was last changed, UTC.
-        device_info: the device's own data.
         services: its services with their latest data.
         alarm_info: its alarm.
         connection_info: how it is connected; some deployments send it.
@@ -47,12 +41,6 @@ class QuerySingleDeviceInfoOutDTO:
         location: where it is; some deployments send it here too.
     """
 
-    device_id: str | None = None
-    gateway_id: str | None = None
-    node_type: NodeType | None = None
-    create_time: Timestamp | None = None
-    last_modified_time: Timestamp | None = None
-    device_info: DeviceInfo | None = None
     services: list[DeviceService] | None = None
     alarm_info: AlarmInfoDTO | None = None
     connection_info: Any = None
@@ -96,25 +84,19 @@ class QueryBatchDevicesInfoInDTO:
 
 
 @response
-class QueryBatchDevicesInfoOutDTO:
+class QueryBatchDevicesInfoOutDTO(Page):
     """A page of devices (section 1.5.2).
 
     Attributes:
-        total_count: how many devices match in all.
-        page_no: the page, from 0.
-        page_size: devices a page.
         devices: the page's devices.
     """
 
-    total_count: int | None = None
-    page_no: int | None = None
-    page_size: int | None = None
     devices: list[QuerySingleDeviceInfoOutDTO] | None = None
 
 
 @request
-class QueryDeviceDataHistoryInDTO:
-    """Which reported data to read (section 1.5.3).
+class _HistoryQuery:
+    """Which part of a device's past to read.
 
     Attributes:
         app_id: another application that granted access; the client's own where none is given.
@@ -123,9 +105,8 @@ class QueryDeviceDataHistoryInDTO:
         service_id: only this service.
         property: only this property.
         page_no: the page, from 0.
-        page_size: records a page, at most 2,000 and 16 MB; the platform takes 1.
-        start_time: only data reported after it.
-        end_time: only data reported before it.
+        start_time: only records made after it.
+        end_time: only records made before it.
     """
 
     app_id: str | None = None
@@ -134,86 +115,19 @@ class QueryDeviceDataHistoryInDTO:
     service_id: str | None = None
     property: str | None = None
     page_no: Annotated[int | None, Range(0)] = None
-    page_size: Annotated[int | None, Range(high=2000)] = None
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
 
 
 @response
-class DeviceDataHistoryDTO:
-    """One report of a device (section 1.5.3).
+class _HistoryRecord:
+    """One record of a device's past.
 
     Attributes:
-        service_id: the service that reported.
+        service_id: the service it is about.
         device_id: the device.
         gateway_id: the gateway before it; its own id where it connects directly.
         app_id: the application the device belongs to.
-        data: property names and values.
-        timestamp: when it was reported, UTC.
-    """
-
-    service_id: str | None = None
-    device_id: str | None = None
-    gateway_id: str | None = None
-    app_id: str | None = None
-    data: JsonObject | None = None
-    timestamp: Timestamp | None = None
-
-
-@response
-class QueryDeviceDataHistoryOutDTO:
-    """A page of reported data (section 1.5.3).
-
-    Attributes:
-        total_count: how many records match in all.
-        page_no: the page, from 0.
-        page_size: records a page; 0 where nothing matches.
-        device_data_history_dtos: the page's records.
-    """
-
-    total_count: int | None = None
-    page_no: int | None = None
-    page_size: int | None = None
-    device_data_history_dtos: Annotated[list[DeviceDataHistoryDTO] | None, Wire("deviceDataHistoryDTOs")] = None
-
-
-@request
-class QueryDeviceDesiredHistoryInDTO:
-    """Which wishes to a device's shadow to read (section 1.5.4).
-
-    Attributes:
-        app_id: another application that granted access; the client's own where none is given.
-        device_id: the device.
-        gateway_id: the gateway before it; the device's own id where it connects directly.
-        service_id: only this service.
-        property: only this property.
-        page_no: the page, from 0.
-        page_size: records a page, 1 to 250.
-        start_time: only wishes made after it.
-        end_time: only wishes made before it.
-    """
-
-    app_id: str | None = None
-    device_id: str
-    gateway_id: str
-    service_id: str | None = None
-    property: str | None = None
-    page_no: Annotated[int | None, Range(0)] = None
-    page_size: Annotated[int | None, Range(1, 250)] = None
-    start_time: TimeIn | None = None
-    end_time: TimeIn | None = None
-
-
-@response
-class DeviceDesiredHistoryDTO:
-    """One wish to a device's shadow (section 1.5.4).
-
-    Attributes:
-        service_id: the service it is for.
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
-        app_id: the application the device belongs to.
-        desired: property names and the values wished.
         timestamp: when it was made, UTC.
     """
 
@@ -221,24 +135,72 @@ class DeviceDesiredHistoryDTO:
     device_id: str | None = None
     gateway_id: str | None = None
     app_id: str | None = None
-    desired: JsonObject | None = None
     timestamp: Timestamp | None = None
 
 
+@request
+class QueryDeviceDataHistoryInDTO(_HistoryQuery):
+    """Which reported data to read (section 1.5.3).
+
+    Attributes:
+        page_size: records a page, at most 2,000 and 16 MB; the platform takes 1.
+    """
+
+    page_size: Annotated[int | None, Range(high=2000)] = None
+
+
 @response
-class QueryDeviceDesiredHistoryOutDTO:
+class DeviceDataHistoryDTO(_HistoryRecord):
+    """One report of a device (section 1.5.3).
+
+    Attributes:
+        data: property names and values.
+    """
+
+    data: JsonObject | None = None
+
+
+@response
+class QueryDeviceDataHistoryOutDTO(Page):
+    """A page of reported data; its size is told as 0 where nothing matches (section 1.5.3).
+
+    Attributes:
+        device_data_history_dtos: the page's records.
+    """
+
+    device_data_history_dtos: Annotated[list[DeviceDataHistoryDTO] | None, Wire("deviceDataHistoryDTOs")] = None
+
+
+@request
+class QueryDeviceDesiredHistoryInDTO(_HistoryQuery):
+    """Which wishes to a device's shadow to read (section 1.5.4).
+
+    Attributes:
+        page_size: records a page, 1 to 250.
+    """
+
+    page_size: Annotated[int | None, Range(1, 250)] = None
+
+
+@response
+class DeviceDesiredHistoryDTO(_HistoryRecord):
+    """One wish to a device's shadow (section 1.5.4).
+
+    Attributes:
+        desired: property names and the values wished.
+    """
+
+    desired: JsonObject | None = None
+
+
+@response
+class QueryDeviceDesiredHistoryOutDTO(Page):
     """A page of wishes to a device's shadow (section 1.5.4).
 
     Attributes:
-        total_count: how many records match in all.
-        page_no: the page, from 0.
-        page_size: records a page.
         device_desired_history_dto: the page's records; read under both keys platforms use.
     """
 
-    total_count: int | None = None
-    page_no: int | None = None
-    page_size: int | None = None
     device_desired_history_dto: Annotated[
         list[DeviceDesiredHistoryDTO] | None, Wire("DeviceDesiredHistoryDTO", also=("deviceDesiredHistory",))
     ] = None

@@ -19,13 +19,12 @@ class QueryDeviceCapabilitiesInDTO:
 
 
 @response
-class ServiceCommandPara:
-    """A parameter of a command or of its response (section 1.5.5).
+class _ValueRange:
+    """Which values the profile allows.
 
     Attributes:
-        para_name: the parameter's name.
-        data_type: its type in the profile.
-        required: whether it must be given.
+        data_type: the type in the profile.
+        required: whether a value must always be there.
         min: the least value, as text.
         max: the greatest value, as text.
         step: the distance between two values.
@@ -34,7 +33,6 @@ class ServiceCommandPara:
         enum_list: the values it can take.
     """
 
-    para_name: str | None = None
     data_type: str | None = None
     required: bool | None = None
     min: str | None = None
@@ -43,6 +41,17 @@ class ServiceCommandPara:
     max_length: int | None = None
     unit: str | None = None
     enum_list: list[str] | None = None
+
+
+@response
+class ServiceCommandPara(_ValueRange):
+    """A parameter of a command or of its response (section 1.5.5).
+
+    Attributes:
+        para_name: the parameter's name.
+    """
+
+    para_name: str | None = None
 
 
 @response
@@ -74,32 +83,16 @@ class ServiceCommand:
 
 
 @response
-class ServiceProperty:
+class ServiceProperty(_ValueRange):
     """A property of a service (section 1.5.5).
 
     Attributes:
         property_name: the property's name.
-        data_type: its type in the profile.
-        required: whether it is always there.
-        min: the least value, as text.
-        max: the greatest value, as text.
-        step: the distance between two values.
-        max_length: the greatest length.
         method: what can be done with it: R read, W write, E observe, in any combination.
-        unit: the unit's symbol.
-        enum_list: the values it can take.
     """
 
     property_name: str | None = None
-    data_type: str | None = None
-    required: bool | None = None
-    min: str | None = None
-    max: str | None = None
-    step: float | None = None
-    max_length: int | None = None
     method: str | None = None
-    unit: str | None = None
-    enum_list: list[str] | None = None
 
 
 @response

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from iot_northbound.core.fields import Items, Range, Text, request, response
+from iot_northbound.dto.common import Page
 
 
 @request
@@ -27,8 +28,8 @@ class CreateDeviceGroupInDTO:
 
 
 @response
-class CreateDeviceGroupOutDTO:
-    """A group just created (section 1.9.1).
+class _Group:
+    """A group, whatever answer it comes in.
 
     Attributes:
         name: the group's name.
@@ -37,7 +38,6 @@ class CreateDeviceGroupOutDTO:
         app_id: the application it belongs to.
         max_dev_num: how many devices it may hold; 0 for any number.
         cur_dev_num: how many it holds.
-        device_ids: its first members.
     """
 
     name: str | None = None
@@ -46,6 +46,16 @@ class CreateDeviceGroupOutDTO:
     app_id: str | None = None
     max_dev_num: int | None = None
     cur_dev_num: int | None = None
+
+
+@response
+class CreateDeviceGroupOutDTO(_Group):
+    """A group just created (section 1.9.1).
+
+    Attributes:
+        device_ids: its first members.
+    """
+
     device_ids: list[str] | None = None
 
 
@@ -65,24 +75,8 @@ class ModifyDeviceGroupInDTO:
 
 
 @response
-class ModifyDeviceGroupOutDTO:
-    """A group just changed (section 1.9.3).
-
-    Attributes:
-        name: the group's name.
-        description: what it is for.
-        id: the group's id.
-        app_id: the application it belongs to.
-        max_dev_num: how many devices it may hold; 0 for any number.
-        cur_dev_num: how many it holds.
-    """
-
-    name: str | None = None
-    description: str | None = None
-    id: str | None = None
-    app_id: str | None = None
-    max_dev_num: int | None = None
-    cur_dev_num: int | None = None
+class ModifyDeviceGroupOutDTO(_Group):
+    """A group just changed (section 1.9.3)."""
 
 
 @request
@@ -103,42 +97,24 @@ class QueryDeviceGroupsInDTO:
 
 
 @response
-class QuerySingleDeviceGroupOutDTO:
+class QuerySingleDeviceGroupOutDTO(_Group):
     """A group (sections 1.9.4 and 1.9.5).
 
     Attributes:
-        name: the group's name.
-        description: what it is for.
-        id: the group's id.
-        app_id: the application it belongs to.
-        max_dev_num: how many devices it may hold; 0 for any number.
-        cur_dev_num: how many it holds.
         creator: who created it.
     """
 
-    name: str | None = None
-    description: str | None = None
-    id: str | None = None
-    app_id: str | None = None
-    max_dev_num: int | None = None
-    cur_dev_num: int | None = None
     creator: str | None = None
 
 
 @response
-class QueryDeviceGroupsOutDTO:
+class QueryDeviceGroupsOutDTO(Page):
     """A page of groups (section 1.9.4).
 
     Attributes:
-        total_count: how many groups match in all.
-        page_no: the page, from 0.
-        page_size: groups a page.
         list_: the page's groups.
     """
 
-    total_count: int | None = None
-    page_no: int | None = None
-    page_size: int | None = None
     list_: list[QuerySingleDeviceGroupOutDTO] | None = None
 
 
@@ -160,19 +136,13 @@ class QueryDeviceGroupMembersInDTO:
 
 
 @response
-class QueryDeviceGroupMembersOutDTO:
+class QueryDeviceGroupMembersOutDTO(Page):
     """A page of a group's members (section 1.9.6).
 
     Attributes:
-        total_count: how many members the group has.
-        page_no: the page, from 0.
-        page_size: members a page.
         device_ids: the page's members.
     """
 
-    total_count: int | None = None
-    page_no: int | None = None
-    page_size: int | None = None
     device_ids: list[str] | None = None
 
 

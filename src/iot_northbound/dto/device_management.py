@@ -3,23 +3,21 @@
 from typing import Annotated, Any
 
 from iot_northbound.core.fields import SECRET, JsonObject, Range, Text, Timestamp, request, response
-from iot_northbound.dto.common import DeviceInfo, NodeType
+from iot_northbound.dto.common import KnownDevice
 
 _CODE_TIMEOUT = Range(0, 2147483647)
 
 
 @request
-class DeviceInfoDTO:
-    """Which product a device is, told in five fields instead of a product id (section 1.4.1).
-
-    The platform wants either a product id in the registration or all of these five; it judges that itself.
+class _Product:
+    """The product of a device to register, told by the fields of its profile.
 
     Attributes:
         manufacturer_id: up to 256 characters.
         manufacturer_name: up to 256 characters.
         device_type: in upper camel case, such as MultiSensor; up to 256 characters.
         model: up to 256 characters; needed unless a product id is given.
-        protocol_type: CoAP, LWM2M and others of the profile; up to 256 characters.
+        protocol_type: CoAP, LWM2M, MQTT and others of the profile; up to 256 characters.
         name: the device's name.
     """
 
@@ -29,6 +27,14 @@ class DeviceInfoDTO:
     model: Annotated[str | None, Text.up_to(256)] = None
     protocol_type: Annotated[str | None, Text.up_to(256)] = None
     name: str | None = None
+
+
+@request
+class DeviceInfoDTO(_Product):
+    """Which product a device is, told in five fields instead of a product id (section 1.4.1).
+
+    The platform wants either a product id in the registration or all of these five; it judges that itself.
+    """
 
 
 @request
@@ -76,26 +82,14 @@ class RegDirectDeviceOutDTO:
 
 
 @request
-class MqttDeviceInfoDTO:
-    """The device's own part of a registration in password mode (section 1.4.2).
+class MqttDeviceInfoDTO(_Product):
+    """The device's own part of a registration in password mode; the protocol is MQTT (section 1.4.2).
 
     Attributes:
         node_id: the id the device reports; up to 256 characters.
-        manufacturer_id: up to 256 characters.
-        manufacturer_name: up to 256 characters.
-        device_type: in upper camel case; up to 256 characters.
-        model: up to 256 characters; needed unless a product id is given.
-        protocol_type: MQTT; up to 256 characters.
-        name: the device's name.
     """
 
     node_id: Annotated[str, Text.up_to(256)]
-    manufacturer_id: Annotated[str | None, Text.up_to(256)] = None
-    manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
-    device_type: Annotated[str | None, Text.up_to(256)] = None
-    model: Annotated[str | None, Text.up_to(256)] = None
-    protocol_type: Annotated[str | None, Text.up_to(256)] = None
-    name: str | None = None
 
 
 @request
@@ -326,25 +320,13 @@ class DeviceServiceB:
 
 
 @response
-class QueryDeviceShadowOutDTO:
+class QueryDeviceShadowOutDTO(KnownDevice):
     """A device's shadow: what it reported, and what is wished of it (section 1.4.9).
 
     Attributes:
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
-        node_type: endpoint or gateway.
-        create_time: when the device was registered, UTC.
-        last_modified_time: when it was last changed, UTC.
-        device_info: what the platform knows about it.
         services: its services' states.
     """
 
-    device_id: str | None = None
-    gateway_id: str | None = None
-    node_type: NodeType | None = None
-    create_time: Timestamp | None = None
-    last_modified_time: Timestamp | None = None
-    device_info: DeviceInfo | None = None
     services: list[DeviceServiceB] | None = None
 
 

@@ -22,20 +22,29 @@ class DesiredStatus(OpenEnum):
 
 
 @response
-class NotifyDeviceAddedDTO:
-    """A device was registered (section 1.6.7.1).
+class _DeviceNotification:
+    """Something happened to a device.
 
     Attributes:
-        notify_type: ``deviceAdded``.
+        notify_type: what happened.
         device_id: the device.
         gateway_id: the gateway before it; its own id where it connects directly.
-        node_type: endpoint or gateway.
-        device_info: what the platform knows about it.
     """
 
     notify_type: NotifyType | None = None
     device_id: str | None = None
     gateway_id: str | None = None
+
+
+@response
+class NotifyDeviceAddedDTO(_DeviceNotification):
+    """A device was registered: ``deviceAdded`` (section 1.6.7.1).
+
+    Attributes:
+        node_type: endpoint or gateway.
+        device_info: what the platform knows about it.
+    """
+
     node_type: NodeType | None = None
     device_info: DeviceInfo | None = None
 
@@ -58,94 +67,60 @@ class NotifyBindDeviceDTO:
 
 
 @response
-class NotifyDeviceInfoChangedDTO:
-    """A device's information changed (section 1.6.7.3).
+class NotifyDeviceInfoChangedDTO(_DeviceNotification):
+    """A device's information changed: ``deviceInfoChanged`` (section 1.6.7.3).
 
     Attributes:
-        notify_type: ``deviceInfoChanged``.
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
         device_info: what the platform knows about it now.
     """
 
-    notify_type: NotifyType | None = None
-    device_id: str | None = None
-    gateway_id: str | None = None
     device_info: DeviceInfo | None = None
 
 
 @response
-class NotifyDeviceDataChangedDTO:
-    """A device reported data of one service (section 1.6.7.4).
+class NotifyDeviceDataChangedDTO(_DeviceNotification):
+    """A device reported data of one service: ``deviceDataChanged`` (section 1.6.7.4).
 
     Attributes:
-        notify_type: ``deviceDataChanged``.
         request_id: the message's own id; often null.
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
         service: the service and its data.
     """
 
-    notify_type: NotifyType | None = None
     request_id: str | None = None
-    device_id: str | None = None
-    gateway_id: str | None = None
     service: DeviceService | None = None
 
 
 @response
-class NotifyDeviceDatasChangedDTO:
-    """A device reported data of several services (section 1.6.7.5).
+class NotifyDeviceDatasChangedDTO(_DeviceNotification):
+    """A device reported data of several services: ``deviceDatasChanged`` (section 1.6.7.5).
 
     Attributes:
-        notify_type: ``deviceDatasChanged``.
         request_id: the message's own id; often null.
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
         services: the services and their data; a list under the key service is read too.
     """
 
-    notify_type: NotifyType | None = None
     request_id: str | None = None
-    device_id: str | None = None
-    gateway_id: str | None = None
     services: Annotated[list[DeviceService] | None, Wire("services", also=("service",))] = None
 
 
 @response
-class NotifyServiceInfoChangedDTO:
-    """What is masked of a device's service changed (section 2.3.5.6).
+class NotifyServiceInfoChangedDTO(_DeviceNotification):
+    """What is masked of a device's service changed: ``serviceInfoChanged`` (section 2.3.5.6).
 
     Attributes:
-        notify_type: ``serviceInfoChanged``.
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
         service_id: the service's id in the profile.
         service_type: the service's type.
         service_info: what changed of the mask.
     """
 
-    notify_type: NotifyType | None = None
-    device_id: str | None = None
-    gateway_id: str | None = None
     service_id: str | None = None
     service_type: str | None = None
     service_info: ServiceInfo | None = None
 
 
 @response
-class NotifyDeviceDeletedDTO:
-    """A device was deleted (section 1.6.7.9).
-
-    Attributes:
-        notify_type: ``deviceDeleted``.
-        device_id: the device.
-        gateway_id: the gateway before it; its own id where it connected directly.
-    """
-
-    notify_type: NotifyType | None = None
-    device_id: str | None = None
-    gateway_id: str | None = None
+class NotifyDeviceDeletedDTO(_DeviceNotification):
+    """A device was deleted: ``deviceDeleted`` (section 1.6.7.9)."""
 
 
 @response

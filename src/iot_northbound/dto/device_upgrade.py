@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import Items, Range, Text, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.dto.common import Page
 
 
 class FileType(OpenEnum):
@@ -103,20 +104,14 @@ class QueryUpgradePackageOutDTO:
 
 
 @response
-class QueryUpgradePackageListOutDTO:
+class QueryUpgradePackageListOutDTO(Page):
     """A page of version packages (section 1.10.1).
 
     Attributes:
         data: the page's packages.
-        page_no: the page, from 0.
-        page_size: packages a page.
-        total_count: how many packages match in all.
     """
 
     data: list[QueryUpgradePackageOutDTO] | None = None
-    page_no: int | None = None
-    page_size: int | None = None
-    total_count: int | None = None
 
 
 @request
@@ -209,8 +204,8 @@ class OperationStaResult:
 
 
 @response
-class QueryUpgradeTaskOutDTO:
-    """An upgrade task (section 1.10.6).
+class OperationInfo:
+    """An upgrade task, as a list has it (section 1.10.8).
 
     Attributes:
         operation_id: the task's id.
@@ -235,6 +230,11 @@ class QueryUpgradeTaskOutDTO:
     status: OperationStatus | None = None
     sta_result: OperationStaResult | None = None
     extend_para: Any = None
+
+
+@response
+class QueryUpgradeTaskOutDTO(OperationInfo):
+    """An upgrade task (section 1.10.6)."""
 
 
 @request
@@ -280,20 +280,14 @@ class SubOperationInfo:
 
 
 @response
-class QueryUpgradeSubTaskOutDTO:
+class QueryUpgradeSubTaskOutDTO(Page):
     """A page of an upgrade task's devices (section 1.10.7).
 
     Attributes:
         data: the page's devices; the reference's example spells the key date, which is read too.
-        page_no: the page, from 0.
-        page_size: devices a page.
-        total_count: how many devices match in all.
     """
 
     data: Annotated[list[SubOperationInfo] | None, Wire("data", also=("date",))] = None
-    page_no: int | None = None
-    page_size: int | None = None
-    total_count: int | None = None
 
 
 @request
@@ -322,49 +316,14 @@ class QueryUpgradeTaskListInDTO:
 
 
 @response
-class OperationInfo:
-    """An upgrade task in a list (section 1.10.8).
-
-    Attributes:
-        operation_id: the task's id.
-        create_time: when it was created, UTC.
-        start_time: when it started, UTC.
-        stop_time: when it stopped, UTC.
-        operate_type: firmware or software.
-        targets: the devices it upgrades.
-        policy: when, and whether it tries again.
-        status: how far it has come.
-        sta_result: how many devices are how far.
-        extend_para: more about it, by type of task; JSON, or JSON as text.
-    """
-
-    operation_id: str | None = None
-    create_time: Timestamp | None = None
-    start_time: Timestamp | None = None
-    stop_time: Timestamp | None = None
-    operate_type: OperateType | None = None
-    targets: OperateDevices | None = None
-    policy: OperatePolicy | None = None
-    status: OperationStatus | None = None
-    sta_result: OperationStaResult | None = None
-    extend_para: Any = None
-
-
-@response
-class QueryUpgradeTaskListOutDTO:
+class QueryUpgradeTaskListOutDTO(Page):
     """A page of upgrade tasks (section 1.10.8).
 
     Attributes:
         data: the page's tasks.
-        page_no: the page, from 0.
-        page_size: tasks a page.
-        total_count: how many tasks match in all.
     """
 
     data: list[OperationInfo] | None = None
-    page_no: int | None = None
-    page_size: int | None = None
-    total_count: int | None = None
 
 
 __all__ = [

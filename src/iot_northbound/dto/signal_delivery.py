@@ -73,8 +73,8 @@ class PostDeviceCommandInDTO2:
 
 
 @response
-class PostDeviceCommandOutDTO2:
-    """A command just created (section 1.7.1).
+class _Command:
+    """A command, whatever answer it comes in.
 
     Attributes:
         command_id: the command's id.
@@ -105,6 +105,11 @@ class PostDeviceCommandOutDTO2:
     delivered_time: Timestamp | None = None
     issued_times: int | None = None
     max_retransmit: int | None = None
+
+
+@response
+class PostDeviceCommandOutDTO2(_Command):
+    """A command just created (section 1.7.1)."""
 
 
 @request
@@ -129,40 +134,14 @@ class QueryDeviceCommandInDTO2:
 
 
 @response
-class DeviceCommandRespV4:
+class DeviceCommandRespV4(_Command):
     """A command (sections 1.7.2, 1.7.5 and 1.7.6).
 
     Attributes:
-        command_id: the command's id.
-        app_id: the application the device belongs to.
-        device_id: the device.
-        command: what to do.
-        callback_url: where changes of its status are pushed to.
-        expire_time: seconds until it ends undelivered.
-        status: how far it has come.
         result: what the device answered.
-        creation_time: when it was created, UTC.
-        execute_time: when it was executed, UTC.
-        platform_issued_time: when the platform sent it, UTC.
-        delivered_time: when it reached the device, UTC.
-        issued_times: how often the platform sent it.
-        max_retransmit: how often it may be sent again.
     """
 
-    command_id: str | None = None
-    app_id: str | None = None
-    device_id: str | None = None
-    command: CommandDTOV4 | None = None
-    callback_url: str | None = None
-    expire_time: int | None = None
-    status: CommandStatus | None = None
     result: JsonObject | None = None
-    creation_time: Timestamp | None = None
-    execute_time: Timestamp | None = None
-    platform_issued_time: Timestamp | None = None
-    delivered_time: Timestamp | None = None
-    issued_times: int | None = None
-    max_retransmit: int | None = None
 
 
 @response
@@ -190,40 +169,8 @@ class UpdateDeviceCommandInDTO:
 
 
 @response
-class UpdateDeviceCommandOutDTO:
-    """A command just changed (section 1.7.3).
-
-    Attributes:
-        command_id: the command's id.
-        app_id: the application the device belongs to.
-        device_id: the device.
-        command: what to do.
-        callback_url: where changes of its status are pushed to.
-        expire_time: seconds until it ends undelivered.
-        status: how far it has come.
-        result: what the device answered.
-        creation_time: when it was created, UTC.
-        execute_time: when it was executed, UTC.
-        platform_issued_time: when the platform sent it, UTC.
-        delivered_time: when it reached the device, UTC.
-        issued_times: how often the platform sent it.
-        max_retransmit: how often it may be sent again.
-    """
-
-    command_id: str | None = None
-    app_id: str | None = None
-    device_id: str | None = None
-    command: CommandDTOV4 | None = None
-    callback_url: str | None = None
-    expire_time: int | None = None
-    status: CommandStatus | None = None
-    result: JsonObject | None = None
-    creation_time: Timestamp | None = None
-    execute_time: Timestamp | None = None
-    platform_issued_time: Timestamp | None = None
-    delivered_time: Timestamp | None = None
-    issued_times: int | None = None
-    max_retransmit: int | None = None
+class UpdateDeviceCommandOutDTO(DeviceCommandRespV4):
+    """A command just changed (section 1.7.3)."""
 
 
 @request
@@ -238,8 +185,8 @@ class CreateDeviceCmdCancelTaskInDTO:
 
 
 @response
-class CreateDeviceCmdCancelTaskOutDTO:
-    """A cancel task just created (section 1.7.5).
+class DeviceCommandCancelTaskRespV4:
+    """A cancel task (section 1.7.6).
 
     Attributes:
         task_id: the task's id.
@@ -256,6 +203,11 @@ class CreateDeviceCmdCancelTaskOutDTO:
     status: CancelTaskStatus | None = None
     total_count: int | None = None
     device_commands: list[DeviceCommandRespV4] | None = None
+
+
+@response
+class CreateDeviceCmdCancelTaskOutDTO(DeviceCommandCancelTaskRespV4):
+    """A cancel task just created (section 1.7.5)."""
 
 
 @request
@@ -281,27 +233,6 @@ class QueryDeviceCmdCancelTaskInDTO2:
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
     app_id: str | None = None
-
-
-@response
-class DeviceCommandCancelTaskRespV4:
-    """A cancel task (section 1.7.6).
-
-    Attributes:
-        task_id: the task's id.
-        app_id: the application it belongs to.
-        device_id: the device whose commands it revokes.
-        status: how far it has come.
-        total_count: how many commands it revokes.
-        device_commands: those commands.
-    """
-
-    task_id: str | None = None
-    app_id: str | None = None
-    device_id: str | None = None
-    status: CancelTaskStatus | None = None
-    total_count: int | None = None
-    device_commands: list[DeviceCommandRespV4] | None = None
 
 
 @response

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from iot_northbound.core.fields import Range, Text, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
-from iot_northbound.dto.common import NotifyType
+from iot_northbound.dto.common import NotifyType, Page
 
 
 class Channel(OpenEnum):
@@ -80,19 +80,13 @@ class QueryBatchSubInDTO:
 
 
 @response
-class QueryBatchSubOutDTO:
+class QueryBatchSubOutDTO(Page):
     """A page of subscriptions (section 1.6.4).
 
     Attributes:
-        total_count: how many subscriptions match in all.
-        page_no: the page, from 0.
-        page_size: subscriptions a page.
         subscriptions: the page's subscriptions.
     """
 
-    total_count: int | None = None
-    page_no: int | None = None
-    page_size: int | None = None
     subscriptions: list[SubscriptionDTO] | None = None
 
 

@@ -31,16 +31,15 @@ class UpgradeResult(OpenEnum):
 
 
 @response
-class NotifySwUpgradeStateChangedDTO:
-    """A device went a step further with a software upgrade (section 1.6.7.15).
+class _UpgradeNotification:
+    """Something happened in the upgrade of a device.
 
     Attributes:
-        notify_type: ``swUpgradeStateChangeNotify``.
+        notify_type: what happened.
         device_id: the device.
         app_id: the application it belongs to.
         operation_id: the upgrade task.
         sub_operation_id: the device's part of it.
-        sw_upgrade_state: downloading, downloaded, updating or idle.
     """
 
     notify_type: NotifyType | None = None
@@ -48,96 +47,77 @@ class NotifySwUpgradeStateChangedDTO:
     app_id: str | None = None
     operation_id: str | None = None
     sub_operation_id: str | None = None
+
+
+@response
+class _UpgradeResultNotification(_UpgradeNotification):
+    """The upgrade of a device ended.
+
+    Attributes:
+        cur_version: the version it has now.
+        target_version: the version it should have.
+        source_version: the version it had.
+        upgrade_time: how long it took.
+    """
+
+    cur_version: str | None = None
+    target_version: str | None = None
+    source_version: str | None = None
+    upgrade_time: str | None = None
+
+
+@response
+class NotifySwUpgradeStateChangedDTO(_UpgradeNotification):
+    """A device went a step further with a software upgrade: ``swUpgradeStateChangeNotify`` (section 1.6.7.15).
+
+    Attributes:
+        sw_upgrade_state: downloading, downloaded, updating or idle.
+    """
+
     sw_upgrade_state: SwUpgradeState | None = None
 
 
 @response
-class NotifySwUpgradeResultDTO:
-    """A software upgrade of a device ended (section 1.6.7.16).
+class NotifySwUpgradeResultDTO(_UpgradeResultNotification):
+    """A software upgrade of a device ended: ``swUpgradeResultNotify`` (section 1.6.7.16).
 
     Attributes:
-        notify_type: ``swUpgradeResultNotify``.
-        device_id: the device.
-        app_id: the application it belongs to.
-        operation_id: the upgrade task.
-        sub_operation_id: the device's part of it.
-        cur_version: the version it has now.
-        target_version: the version it should have.
-        source_version: the version it had.
         sw_upgrade_result: SUCCESS or FAIL.
-        upgrade_time: how long it took.
         result_desc: the result in words.
         error_code: the device's own error code.
         description: what the error means.
     """
 
-    notify_type: NotifyType | None = None
-    device_id: str | None = None
-    app_id: str | None = None
-    operation_id: str | None = None
-    sub_operation_id: str | None = None
-    cur_version: str | None = None
-    target_version: str | None = None
-    source_version: str | None = None
     sw_upgrade_result: UpgradeResult | None = None
-    upgrade_time: str | None = None
     result_desc: str | None = None
     error_code: str | None = None
     description: str | None = None
 
 
 @response
-class NotifyFwUpgradeStateChangedDTO:
-    """A device went a step further with a firmware upgrade (section 1.6.7.17).
+class NotifyFwUpgradeStateChangedDTO(_UpgradeNotification):
+    """A device went a step further with a firmware upgrade: ``fwUpgradeStateChangeNotify`` (section 1.6.7.17).
 
     Attributes:
-        notify_type: ``fwUpgradeStateChangeNotify``.
-        device_id: the device.
-        app_id: the application it belongs to.
-        operation_id: the upgrade task.
-        sub_operation_id: the device's part of it.
         step: 0 idle, 1 downloading, 2 downloaded, 3 updating; see `FwUpgradeStep`.
         step_desc: the step in words.
     """
 
-    notify_type: NotifyType | None = None
-    device_id: str | None = None
-    app_id: str | None = None
-    operation_id: str | None = None
-    sub_operation_id: str | None = None
     step: FwUpgradeStep | None = None
     step_desc: str | None = None
 
 
 @response
-class NotifyFwUpgradeResultDTO:
-    """A firmware upgrade of a device ended (section 1.6.7.18).
+class NotifyFwUpgradeResultDTO(_UpgradeResultNotification):
+    """A firmware upgrade of a device ended: ``fwUpgradeResultNotify`` (section 1.6.7.18).
 
     Attributes:
-        notify_type: ``fwUpgradeResultNotify``.
-        device_id: the device.
-        app_id: the application it belongs to.
-        operation_id: the upgrade task.
-        sub_operation_id: the device's part of it.
-        cur_version: the version it has now.
-        target_version: the version it should have.
-        source_version: the version it had.
         status: SUCCESS or FAIL.
         status_desc: the result in words.
-        upgrade_time: how long it took.
     """
 
-    notify_type: NotifyType | None = None
-    device_id: str | None = None
-    app_id: str | None = None
-    operation_id: str | None = None
-    sub_operation_id: str | None = None
-    cur_version: str | None = None
-    target_version: str | None = None
-    source_version: str | None = None
     status: UpgradeResult | None = None
     status_desc: str | None = None
-    upgrade_time: str | None = None
 
 
 __all__ = [
