@@ -27,8 +27,8 @@ IDENTITY = {
 FITS = {name: IDENTITY[name] for name in ("deviceType", "model", "manufacturerName")}
 COMMAND = {"serviceId": "WaterMeter", "method": "SET_VALVE", "paras": {"state": "OPEN"}}
 REPORT = {"totalVolume": 12.5, "valveState": "OPEN"}
-CALLBACK = "https://receiver.example:9443/in"
-"""Where nobody listens: a name that no resolver knows."""
+CALLBACK = "https://127.0.0.1:9/in"
+"""Where nobody listens."""
 LONG_AGO, FAR_AHEAD = "20200101T000000Z", "20991231T235959Z"
 JSON = {"Content-Type": "application/json"}
 
