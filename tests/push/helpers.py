@@ -9,7 +9,7 @@ from iot_northbound.push import Message, PushMessageReceiver
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class ManualClock:
