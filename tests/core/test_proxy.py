@@ -119,6 +119,7 @@ def test_a_proxy_that_refuses_is_a_connection_that_failed_and_nothing_was_sent(
     between = proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
     error = failure(connect(server, proxy=between.url, max_attempts=2))
     assert (type(error), error.error_code, error.attempts) == (ConnectionFailedError, "1003", 2)
+    assert "the proxy refused with HTTP 407" in str(error)
     assert not server.seen
 
 

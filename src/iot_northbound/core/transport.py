@@ -10,9 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
-from typing import Any
+from typing import Any, NamedTuple
 
-import attrs
 from requests import PreparedRequest, Response
 from requests import exceptions as requests_errors
 from urllib3 import exceptions as urllib3_errors
@@ -127,8 +126,7 @@ class _Adapter(PinnedAdapter):
         return response
 
 
-@attrs.frozen
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds for one attempt."""
 
     connect: float
@@ -274,6 +272,10 @@ class Transport:
         return AttemptFailed(told, Outcome.UNKNOWN)
 
 
+_NO_TUNNEL = "Tunnel connection failed: "
+"""How http.client's error begins when a proxy refuses; the status follows."""
+
+
 class _TooLarge(Exception):
     pass
 
@@ -321,6 +323,10 @@ def _root(chain: list[BaseException]) -> str:
             return each.strerror
         if isinstance(each, RemoteDisconnected):
             return "the server closed it without a word"
+        if isinstance(each, urllib3_errors.DecodeError):
+            return "it is not compressed the way it says"
+        if type(each) is OSError and str(each).startswith(_NO_TUNNEL):
+            return f"the proxy refused with HTTP {str(each)[len(_NO_TUNNEL) :][:3]}"
         if isinstance(each, IncompleteRead | urllib3_errors.IncompleteRead):
             return f"{len(each.partial) if isinstance(each.partial, bytes) else each.partial} bytes came"
         if isinstance(each, _TooLarge):

@@ -1,0 +1,141 @@
+"""Connections: kept, found dead, spoilt by leftovers, shared by threads."""
+
+import gzip
+import threading
+import time
+from typing import Any
+
+import pytest
+from tests.core.faults import (
+    PATIENCE,
+    READ,
+    TOKEN,
+    WRITE,
+    call,
+    fails,
+    ok,
+)
+from tests.faulty_server import Seen, Wire, message
+
+from iot_northbound import (
+    RequestTimeoutError,
+    UnreadableAnswerError,
+)
+from iot_northbound.core.endpoint import Endpoint
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 10_000])
+def test_a_body_arrives_whole_however_it_is_cut(serve: Any, connect: Any, pieces: int) -> None:
+    text = b'{"list":[' + b",".join(b'"%d"' % number for number in range(20_000)) + b"]}"
+    packed = gzip.compress(text)
+
+    def answer(seen: Seen, wire: Wire) -> None:
+        body = packed if seen.target.endswith("1") else text
+        coding = b"Content-Encoding: gzip\r\n" if body is packed else b""
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%b\r\n" % coding)
+        size = len(body) // pieces + 1
+        for at in range(0, len(body), size):
+            piece = body[at : at + size]
+            wire.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        wire.send(b"0\r\n\r\n")
+
+    from iot_northbound.core.fields import response
+
+    @response
+    class Listed:
+        list_: list[str] | None = None
+
+    client = connect(serve(answer))
+    for item in "12":
+        endpoint = Endpoint("GET", f"/{item}", Listed, section="test")
+        assert len(client.call(endpoint, {}, access_token=TOKEN).list_) == 20_000
+    assert client.connections_opened == 1
+
+
+@pytest.mark.parametrize("size", [5, 20_000, 300_000])
+def test_bytes_beyond_the_declared_length_never_become_the_next_calls_answer(
+    serve: Any, connect: Any, size: int
+) -> None:
+    """The declared part is sound; what follows looks like another answer."""
+    forged = message(200, {"error_code": "100403", "error_desc": "forged"})
+
+    def longer(seen: Seen, wire: Wire) -> None:
+        if seen.target == "/read/1" and len(server.seen) == 1:
+            wire.send(message(200, {"ok": True}) + b" " * (size % 7) + forged * (size // len(forged) + 1))
+        else:
+            wire.send(message(200, {"ok": True}))
+
+    server = serve(longer)
+    client = connect(server, max_attempts=1)
+    for _ in range(5):
+        assert call(client) is None
+    assert len(server.seen) == 5
+
+
+def test_a_body_cut_by_a_length_too_short_is_unreadable_and_does_no_harm_to_the_next(serve: Any, connect: Any) -> None:
+    def shorter(seen: Seen, wire: Wire) -> None:
+        body = b'{"name":"' + b"x" * 40_000 + b'"}'
+        wire.send(message(200, body, {"Content-Length": "9000"} if len(server.seen) == 1 else None))
+
+    server = serve(shorter)
+    client = connect(server, max_attempts=1)
+    fails(client, READ, UnreadableAnswerError, "1004")
+    for _ in range(3):
+        assert call(client) is None
+
+
+def test_a_kept_connection_that_died_is_replaced_at_once_where_that_is_safe(serve: Any, connect: Any) -> None:
+    """The reset comes when the request is on its way, so that looking at the connection beforehand shows nothing."""
+    server = serve(lambda seen, wire: wire.reset() if len(server.seen) == 2 else ok(seen, wire))
+    client = connect(server, backoff_base=30.0, backoff_cap=30.0, deadline=5)
+    call(client)
+    started = time.monotonic()
+    call(client)
+    assert time.monotonic() - started < PATIENCE
+    assert [seen.connection for seen in server.seen] == [1, 1, 2]
+
+
+def test_a_kept_connection_the_server_closed_meanwhile_is_not_used_even_for_a_post(serve: Any, connect: Any) -> None:
+    gone = threading.Event()
+
+    def answer_and_close(seen: Seen, wire: Wire) -> None:
+        wire.send(message(200, {"ok": True}))
+        if wire.number == 1:
+            wire.close()
+            gone.set()
+
+    server = serve(answer_and_close)
+    client = connect(server, max_attempts=1)
+    call(client, WRITE)
+    assert gone.wait(5)
+    assert call(client, WRITE) is None
+    assert len(server.seen) == 2
+
+
+def test_a_short_deadline_does_not_shorten_the_next_call_on_the_connection(serve: Any, connect: Any) -> None:
+    """The socket remembers the last timeout set; a large body needs several writes while the server is slow to read."""
+    paused = threading.Event()
+
+    def answer(seen: Seen, wire: Wire) -> Any:
+        return 200, {"ok": True}
+
+    server = serve(answer)
+    client = connect(server, max_attempts=1)
+    call(client.with_options(deadline=0.25))
+    paused.wait(0.3)  # longer than what the first call left
+    client.call(WRITE, {}, body={"text": "x" * 3_000_000}, access_token=TOKEN)
+    assert len(server.seen[-1].body) > 3_000_000
+    assert client.connections_opened == 1
+
+
+def test_sending_keeps_the_deadline_when_the_server_does_not_read(serve: Any, connect: Any, pki: Any) -> None:
+    def deaf(wire: Wire) -> None:
+        wire.socket = pki.context.wrap_socket(wire.socket, server_side=True)
+        wire.hold()
+
+    client = connect(serve(ok, on_connect=deaf), deadline=0.4)
+    started = time.monotonic()
+    with pytest.raises(RequestTimeoutError) as caught:
+        client.call(WRITE, {}, body={"text": "x" * 30_000_000}, access_token=TOKEN)
+    assert time.monotonic() - started < PATIENCE
+    assert caught.value.outcome_unknown
