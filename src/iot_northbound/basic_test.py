@@ -14,6 +14,7 @@ import attrs
 from iot_northbound.client import NorthApiClient
 from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.core.handshake import explain_handshake
 from iot_northbound.diagnosis import diagnose
 from iot_northbound.dto.authentication import AuthRefreshInDTO
 from iot_northbound.dto.data_collection import QueryBatchDevicesInfoInDTO
@@ -25,6 +26,7 @@ from iot_northbound.errors import (
     NotFoundError,
     RequestTimeoutError,
     SdkCode,
+    TlsError,
     UnreadableAnswerError,
 )
 from iot_northbound.services.device_management import DeviceManagement
@@ -209,7 +211,7 @@ class _Run:
         with self._step() as detail:
             detail.append(_reach(self._info, self._http))
         with self._step() as detail:
-            detail.append(client.probe())
+            detail.append(self._shake_hands(client))
         with self._step() as detail:
             granted = client.authentication.get_auth_token()
             self._token = granted.access_token or ""
@@ -217,6 +219,17 @@ class _Run:
         with self._step() as detail:
             detail.append(self._refresh(client, granted.refresh_token))
         self._try_device(client.device_management)
+
+    def _shake_hands(self, client: NorthApiClient) -> str:
+        try:
+            return client.probe()
+        except ConnectionFailedError as error:
+            if "broke" not in error.error_desc:
+                raise
+            # With TLS 1.3 a server judges our certificate after the handshake, and some then hang up without a word.
+            shows = self._ssl_config is not None and self._ssl_config.self_cert_path is not None
+            told = explain_handshake(ConnectionResetError(), shows_certificate=shows)
+            raise TlsError(SdkCode.NO_ANSWER, f"{error.error_desc}: {told}") from error
 
     def _refresh(self, client: NorthApiClient, refresh_token: str | None) -> str:
         if not refresh_token:

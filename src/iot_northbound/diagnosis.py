@@ -1,5 +1,6 @@
 """What most likely lies behind a failed step of BasicTest, and what to do about it."""
 
+import re
 import socket
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from iot_northbound.errors import (
 )
 
 _EXCERPT = 160
+_SIDES = re.compile(r"(We|The server|The TLS handshake) ")
+"""What each sentence of handshake.py begins with."""
 
 
 class Diagnosis(NamedTuple):
@@ -102,14 +105,16 @@ def _of_file(error: NorthApiException) -> Diagnosis:
 
 def _of_handshake(error: NorthApiException) -> Diagnosis:
     """Take apart what handshake.py says: which side refused and why, then what to do where there is a way."""
-    head, _, told = error.error_desc.partition(": ")
+    side = _SIDES.search(error.error_desc)
+    head, told = error.error_desc, error.error_desc
+    if side is not None:
+        head, told = head[: side.start()].rstrip(": "), head[side.start() :]
     cause, _, remedy = told.partition(". ")
-    cause = cause.rstrip(".") + "."
     if not remedy and "We refused" in cause:
-        remedy = "Check trust_ca_path, the address, and the platform's certificate."
-    elif not remedy and "server refused us" in cause:
+        remedy = "Check the address, and ask the platform's operator about its certificate and TLS settings."
+    elif not remedy:
         remedy = "Ask the platform's operator which client certificates it accepts; give such a one in self_cert_path."
-    return Diagnosis(f"{error.error_code}: {head}", cause, remedy or "Check the address, the port and proxies.")
+    return Diagnosis(f"{error.error_code}: {head}", cause.rstrip(".") + ".", remedy)
 
 
 def _of_silence(error: NorthApiException) -> Diagnosis:
@@ -135,5 +140,5 @@ def _of_silence(error: NorthApiException) -> Diagnosis:
         remedy = "Run again; if it stays, tell the platform's operator the step and the time."
     else:
         cause = "This machine has no way to that address."
-        remedy = "Check the network, the route and the VPN, and platform_ip."
+        remedy = "Check the network, the VPN and the proxy, and platform_ip."
     return Diagnosis(_said(error), cause, remedy)
