@@ -7,9 +7,7 @@ too), ``resultcode``/``resultmsg`` from the gateway in front, and whatever a pro
 import json
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from iot_northbound.core.redact import redact
 from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, UnreadableAnswerError, class_for
@@ -20,8 +18,7 @@ _SHOWN = 2000
 _LONGEST_SECRET = 512
 
 
-@attrs.define(slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP answer, read to its end."""
 
     status: int

@@ -1,7 +1,7 @@
 """A token, where it lives, and what can be told of it."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -81,8 +81,7 @@ class TokenState(StrEnum):
     EXPIRED = "expired"
 
 
-@attrs.frozen
-class TokenStatus:
+class TokenStatus(NamedTuple):
     """What `client.token_status` tells; no secret in it."""
 
     state: TokenState

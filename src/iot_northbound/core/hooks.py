@@ -2,22 +2,19 @@
 
 import logging
 from collections.abc import Callable
-
-import attrs
+from typing import NamedTuple
 
 log = logging.getLogger("iot_northbound.hooks")
 
 
-@attrs.frozen
-class RequestEvent:
+class RequestEvent(NamedTuple):
     """A request is about to be sent."""
 
     endpoint: str
     attempt: int
 
 
-@attrs.frozen
-class ResponseEvent:
+class ResponseEvent(NamedTuple):
     """An attempt ended, with an answer or without."""
 
     endpoint: str
@@ -29,8 +26,7 @@ class ResponseEvent:
     """Seconds of this attempt."""
 
 
-@attrs.frozen
-class RetryEvent:
+class RetryEvent(NamedTuple):
     """A call will be repeated."""
 
     endpoint: str
@@ -41,8 +37,7 @@ class RetryEvent:
     reason: str
 
 
-@attrs.frozen(kw_only=True)
-class Hooks:
+class Hooks(NamedTuple):
     """Functions called in the calling thread. What they raise is logged and changes nothing."""
 
     before_request: Callable[[RequestEvent], None] | None = None

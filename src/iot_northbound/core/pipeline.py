@@ -4,9 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
-
-import attrs
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from iot_northbound.core import wire
 from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
@@ -33,8 +31,7 @@ FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 600.0
 log = logging.getLogger("iot_northbound")
 
 
-@attrs.frozen
-class CallOptions:
+class CallOptions(NamedTuple):
     """How patient a call is; seconds."""
 
     timeouts: Timeouts

@@ -5,8 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-
-import attrs
+from typing import NamedTuple
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.errors import NorthApiException, PlatformFailureError, SdkCode, ThrottledError
@@ -77,8 +76,7 @@ class RetryQuota:
                 self._left = min(self._left + 1, self._capacity)
 
 
-@attrs.frozen
-class Backoff:
+class Backoff(NamedTuple):
     """Full-jitter exponential delays: anywhere between nothing and `base` x 2^n seconds, `cap` at most."""
 
     base: float

@@ -3,9 +3,8 @@
 import ssl
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-import attrs
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
@@ -74,8 +73,7 @@ class PlatformPool(HTTPSConnectionPool):
         return connection
 
 
-@attrs.frozen(kw_only=True)
-class TlsPolicy:
+class TlsPolicy(NamedTuple):
     """One client's TLS: the context and the host-name rule, in urllib3's terms."""
 
     context: ssl.SSLContext
