@@ -22,6 +22,7 @@ from iot_northbound import (
     TlsError,
 )
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.grants import MemoryTokenStore
 from tests.certs import LOOPBACK_NAMES, Authority, server_context
 from tests.clock import FakeClock, eventually
 from tests.faulty_server import APP_ID, SECRET, Desk, FaultyServer, Seen, Wire
@@ -65,6 +66,20 @@ def test_close_joins_the_timer_closes_the_connections_and_forgets_the_token(serv
         assert caught.value.error_code == "1001"
         assert "closed" in str(caught.value)
     assert server.connections == 1
+
+
+def test_a_token_store_that_fails_at_the_end_does_not_keep_the_connections_open(serve: Any, connect: Any) -> None:
+    class Stubborn(MemoryTokenStore):
+        def clear(self) -> None:
+            raise OSError("disk gone")
+
+    server = serve(Desk(ok))
+    client = connect(server, token_store=Stubborn())
+    client.start_timer()
+    with pytest.raises(OSError, match="disk gone"):
+        client.close()
+    eventually(lambda: not any(thread.is_alive() for thread in server._threads[1:]))
+    client._pipeline.tokens._store = MemoryTokenStore()
 
 
 def test_closing_while_a_call_waits_to_be_repeated_opens_nothing_anew(serve: Any, connect: Any) -> None:

@@ -32,12 +32,13 @@ class Answer(NamedTuple):
         content_type = self.headers.get("Content-Type", "")
         return content_type.partition("charset=")[2].split(";")[0].strip(" \"'") or "utf-8"
 
-    def text(self) -> str:
-        """Return the body as text in its declared charset, UTF-8 otherwise; never fails."""
+    def text(self, limit: int | None = None) -> str:
+        """Return the body, or that many bytes of it, as text in its declared charset, else UTF-8; never fails."""
+        body = self.body[:limit]
         try:
-            return self.body.decode(self.charset, "replace")
+            return body.decode(self.charset, "replace")
         except (LookupError, ValueError):
-            return self.body.decode("utf-8", "replace")
+            return body.decode("utf-8", "replace")
 
     def retry_after(self, now: float) -> float | None:
         """Return the seconds the server asks to wait, or None."""
@@ -71,7 +72,7 @@ def _parse(answer: Answer) -> Any:
 def shown(answer: Answer, secrets: tuple[str, ...], length: int = _SHOWN) -> str | None:
     """Return the beginning of an answer's body as an exception may show it; None where it is empty."""
     # Cleared before it is cut: half a secret would not be found. So what stands near the end of a cut is left out.
-    text = answer.text()
+    text = answer.text(8 * length)
     cleared = redact(text[: 2 * length], secrets)
     if len(text) > 2 * length:
         cleared = cleared[:-_LONGEST_SECRET]

@@ -152,8 +152,10 @@ class Pipeline:
     def close(self) -> None:
         """Stop the timer, forget the token, close the connections."""
         self._closed = True
-        self.tokens.stop()
-        self.transport.close()
+        try:
+            self.tokens.stop()
+        finally:
+            self.transport.close()
 
     def _secrets(self, prepared: _Prepared, token: str | None) -> tuple[str, ...]:
         given = (token,) if token else ()
