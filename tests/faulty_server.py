@@ -126,12 +126,16 @@ class FaultyServer:
         self.stop()
         assert not self.failures, self.failures
 
-    def stop(self) -> None:
-        """Stop listening and drop every connection."""
-        self.closing.set()
+    def stop_listening(self) -> None:
+        """Refuse further connections."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def stop(self) -> None:
+        """Stop listening and drop every connection."""
+        self.closing.set()
+        self.stop_listening()
         for each in self._sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

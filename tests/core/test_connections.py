@@ -22,6 +22,7 @@ from iot_northbound import (
     UnreadableAnswerError,
 )
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.transport import DeadlineSocket
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 10_000])
@@ -112,19 +113,24 @@ def test_a_kept_connection_the_server_closed_meanwhile_is_not_used_even_for_a_po
     assert len(server.seen) == 2
 
 
-def test_a_short_deadline_does_not_shorten_the_next_call_on_the_connection(serve: Any, connect: Any) -> None:
-    """The socket remembers the last timeout set; a large body needs several writes while the server is slow to read."""
-    paused = threading.Event()
+def test_a_short_deadline_does_not_shorten_the_next_call_on_the_connection(
+    serve: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket remembers the last timeout set, and sending would meet it."""
+    send = DeadlineSocket.send
+    timeouts: list[float | None] = []
 
-    def answer(seen: Seen, wire: Wire) -> Any:
-        return 200, {"ok": True}
+    def note(self: DeadlineSocket, *args: Any) -> int:
+        timeouts.append(self.gettimeout())
+        return send(self, *args)
 
-    server = serve(answer)
-    client = connect(server, max_attempts=1)
-    call(client.with_options(deadline=0.25))
-    paused.wait(0.3)  # longer than what the first call left
-    client.call(WRITE, {}, body={"text": "x" * 3_000_000}, access_token=TOKEN)
-    assert len(server.seen[-1].body) > 3_000_000
+    monkeypatch.setattr(DeadlineSocket, "send", note)
+    client = connect(serve(ok), deadline=None, read_timeout=29)
+    call(client.with_options(deadline=0.5))
+    timeouts.clear()
+    call(client, WRITE)
+    assert timeouts
+    assert set(timeouts) == {29.0}
     assert client.connections_opened == 1
 
 
@@ -139,3 +145,16 @@ def test_sending_keeps_the_deadline_when_the_server_does_not_read(serve: Any, co
         client.call(WRITE, {}, body={"text": "x" * 30_000_000}, access_token=TOKEN)
     assert time.monotonic() - started < PATIENCE
     assert caught.value.outcome_unknown
+
+
+def test_sending_keeps_the_deadline_when_the_server_reads_drop_by_drop(serve: Any, connect: Any, pki: Any) -> None:
+    def sips(wire: Wire) -> None:
+        wire.socket = pki.context.wrap_socket(wire.socket, server_side=True)
+        while not wire.closing.wait(0.003):
+            wire.socket.recv(16384)
+
+    client = connect(serve(ok, on_connect=sips), deadline=0.4)
+    started = time.monotonic()
+    with pytest.raises(RequestTimeoutError):
+        client.call(WRITE, {}, body={"text": "x" * 30_000_000}, access_token=TOKEN)
+    assert time.monotonic() - started < PATIENCE

@@ -141,6 +141,29 @@ def test_a_hundred_threads_whose_token_was_refused_cause_one_login_even_when_som
     assert len(platform.logins) == 2
 
 
+def test_who_looked_before_anothers_renewal_and_asks_after_it_causes_no_second_one(
+    make: Any, platform: Platform, clock: FakeClock
+) -> None:
+    class Late(MemoryTokenStore):
+        meanwhile: Callable[[], Any] | None = None
+
+        def load(self) -> Grant | None:
+            seen, (then, self.meanwhile) = super().load(), (self.meanwhile, None)
+            if then is not None:
+                then()
+            return seen
+
+    store = Late()
+    tokens = make(store)
+    tokens._running = True  # without the timer's thread, which would look too
+    tokens._thread = threading.current_thread()
+    tokens.current()
+    clock.advance(platform.expires_in + 1)
+    store.meanwhile = tokens.current
+    assert tokens.current() == "token-2"
+    assert len(platform.logins) == 2
+
+
 def test_a_login_that_fails_is_shared_by_those_who_wait_each_with_an_exception_of_its_own(
     make: Any, platform: Platform, clock: FakeClock
 ) -> None:
@@ -509,3 +532,19 @@ def test_a_forked_child_gets_locks_and_a_thread_of_its_own(make: Any, platform: 
     thread.join(10)
     assert not thread.is_alive()
     eventually(lambda: (thread is not None and not thread.is_alive()) or thread._target is None or True)
+
+
+def test_a_child_forked_during_a_renewal_does_not_wait_for_the_parents_thread(make: Any, platform: Platform) -> None:
+    tokens = make()
+    tokens.start()
+    begun, go_on = threading.Event(), threading.Event()
+    platform.outcomes.append(lambda: (begun.set(), go_on.wait(10)))
+    parents = threading.Thread(target=lambda: tokens.replace("token-1"))
+    parents.start()
+    assert begun.wait(10)
+    wake = tokens._wake
+    tokens.reset_locks()
+    assert tokens.replace("token-1") == "token-3"
+    go_on.set()
+    parents.join(10)
+    wake.set()

@@ -92,7 +92,7 @@ def test_an_attempt_that_may_have_arrived_is_not_forgotten_when_the_last_one_sur
     serve: Any, connect: Any
 ) -> None:
     def arrives_and_ends(seen: Seen, wire: Wire) -> None:
-        server._listener.close()
+        server.stop_listening()
         wire.reset()
 
     server = serve(arrives_and_ends)
