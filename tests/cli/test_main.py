@@ -1,0 +1,208 @@
+"""The command as a whole: help, wrong calls, what is missing, how it ends."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iot_northbound import cli
+from iot_northbound.cli import basic_test, main
+from iot_northbound.errors import NotFoundError
+
+COMMANDS = ("basic-test", "emulator", "listen")
+LEAN = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"uvicorn", "httptools", "uvloop", "sortedcontainers", "rich"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Without())
+from iot_northbound.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run(*arguments: str, program: str | None = None, **rest: Any) -> subprocess.CompletedProcess[str]:
+    how = ["-m", "iot_northbound.cli"] if program is None else ["-c", program]
+    return subprocess.run(
+        [sys.executable, *how, *arguments], capture_output=True, text=True, timeout=60, check=False, **rest
+    )
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path / "no-emulator"))
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(_: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(basic_test, "run", fail)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_each_of_its_options(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    options = [(line, after) for line, after in zip(lines, [*lines[1:], ""], strict=True) if line.startswith("  -")]
+    assert options
+    bare = [line for line, after in options if "  " not in line.strip() and not after.startswith(" " * 10)]
+    assert bare == []
+
+
+def test_the_help_of_all_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert all(f"  {command}" in told for command in COMMANDS)
+    assert "IOT_NORTHBOUND_DEBUG" in told
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("iot-northbound ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "COMMAND"),
+        (["basic-tset"], "basic-tset"),
+        (["basic-test", "--secret", "x"], "--secret"),
+        (["basic-test", "--timeout", "0"], "--timeout"),
+        (["basic-test", "--timeout", "nan"], "--timeout"),
+        (["basic-test", "--platform-ip", "h", "--platform-port", "0"], "--platform-port"),
+        (["basic-test", "--platform-ip", "h", "--platform-port", "x"], "--platform-port"),
+        (["basic-test", "--platform-ip", "h", "--profile", "p"], "--profile"),
+        (["basic-test", "--emulator", "d", "--profile", "p"], "--profile"),
+        (["basic-test", "--platform-ip", "h"], "--app-id"),
+        (["basic-test", "--platform-ip", "h", "--app-id", "a"], "--secret-file"),
+        (["basic-test", "--app-id", "a"], "--app-id needs --platform-ip"),
+        (["basic-test", "--profile", "p", "--ca", "f"], "--ca needs --platform-ip"),
+        (["emulator", "--port", "70000"], "--port"),
+        (["listen", "--port", "-1"], "--port"),
+        (["listen", "--tls-key", "k"], "--tls-key needs --tls-cert"),
+        (["listen", "--subscribe", "--app-id", "a"], "--app-id needs --platform-ip"),
+    ],
+)
+def test_a_wrong_call_is_named_with_status_2(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("usage: ")
+    assert named in told.splitlines()[-1] or named in told
+
+
+def test_the_other_commands_do_without_the_extras(tmp_path: Path) -> None:
+    for arguments in (["--help"], *([command, "--help"] for command in COMMANDS)):
+        assert run(*arguments, program=LEAN).returncode == 0
+    told = run("basic-test", "--emulator", str(tmp_path), program=LEAN)
+    assert told.returncode == 1
+    assert "Start `iot-northbound emulator`" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"), [(["emulator", "--port", "0"], "emulator"), (["listen", "--memory"], "receiver")]
+)
+def test_a_missing_extra_is_named(arguments: list[str], extra: str, tmp_path: Path) -> None:
+    told = run(*arguments, program=LEAN, cwd=tmp_path)
+    assert told.returncode == 1
+    assert told.stderr.count("\n") == 1
+    assert f"pip install 'iot-northbound[{extra}]'" in told.stderr
+
+
+def test_help_comes_quickly() -> None:
+    spans = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert run("--help").returncode == 0
+        spans.append(time.monotonic() - started)
+    assert min(spans) < 0.6
+
+
+def test_help_loads_neither_the_client_nor_the_platform() -> None:
+    program = (
+        "import sys, contextlib\nfrom iot_northbound.cli import main\nwith contextlib.suppress(SystemExit): main()\n"
+        "print([name for name in ('requests', 'cryptography', 'uvicorn', 'cattrs') if name in sys.modules])"
+    )
+    assert run("--help", program=program).stdout.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(monkeypatch, KeyboardInterrupt())
+    assert main(["basic-test"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_failure_of_the_api_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, NotFoundError("100403", "no such device"))
+    assert main(["basic-test"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("iot-northbound: 100403: no such device.")
+    assert told.count("\n") == 1
+
+
+def test_an_error_of_the_system_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, PermissionError(13, "Permission denied", "inbox.sqlite3"))
+    assert main(["basic-test"]) == 1
+    assert "Permission denied: 'inbox.sqlite3'" in capsys.readouterr().err
+
+
+def test_an_unexpected_failure_says_how_to_see_more_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, ValueError("sesame"))
+    assert main(["basic-test"]) == 1
+    told = capsys.readouterr().err
+    assert "ValueError" in told
+    assert "IOT_NORTHBOUND_DEBUG=1" in told
+    assert "sesame" not in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("sesame"), NotFoundError("100403", "no such device")])
+def test_the_debug_variable_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    failing(monkeypatch, error)
+    monkeypatch.setenv(cli.DEBUG, "1")
+    with pytest.raises(type(error)):
+        main(["basic-test"])
+
+
+def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
+    command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--help"]
+    read, write = os.pipe()
+    os.close(read)
+    with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True) as process:
+        os.close(write)
+        _, told = process.communicate(timeout=60)
+    assert told == ""
+    assert process.returncode in (0, 141)  # argparse swallows some of it
+
+
+def test_characters_the_terminal_has_not_are_written_otherwise(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    told = run("basic-test", "--profile", "zähler.toml", env=environment, cwd=tmp_path)
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+    assert r"z\xe4hler.toml" in told.stderr
