@@ -1,275 +1,185 @@
-"""The emulator: start, throughput over mutual TLS with 100,000 devices, cost of a page, memory, pushes; moto's start.
+"""The emulator: its start beside moto's, calls a second with 100,000 devices, a page's cost, memory, durability.
 
-`python -m benchmarks.emulator [DEVICES]`. The emulator and the load run as processes of their own.
+`python -m benchmarks.emulator [DEVICES]`. Emulator and load run as processes of their own, on 127.0.0.1.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import socket
-import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
-from iot_northbound.serving import GuardedServer
+from benchmarks.platform_process import DEVICES, Platform
 
-SECONDS = 3.0
-REPORTS = 10_000
-
-
-class Platform:
-    """An emulator in a process of its own, with its control plane and raw connections to it."""
-
-    def __init__(self, home: Path, *options: str) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "iot_northbound.cli",
-            "emulator",
-            "--port",
-            "0",
-            "--control-port",
-            "0",
-            "--json",
-        ]
-        self.process = subprocess.Popen([*command, "--home", str(home), *options], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        facts = json.loads(self.process.stdout.readline())
-        self.port = int(facts["url"].rpartition(":")[2])
-        self.context = ssl.create_default_context(cafile=str(home / "ca.pem"))
-        self.context.load_cert_chain(home / "client.pem", home / "client.key")
-        self._control = http.client.HTTPConnection(facts["control"].removeprefix("http://"))
-        profile = tomllib.loads((home / "profile.toml").read_text())["default"]
-        self.app_id = profile["app_id"]
-        form = urlencode({"appId": self.app_id, "secret": profile["secret"]})
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        connection = self.connection()
-        connection.request("POST", "/iocm/app/sec/v1.1.0/login", form, kind)
-        token = json.loads(connection.getresponse().read())["accessToken"]
-        self.headers = {"app_key": self.app_id, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def connection(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection("localhost", self.port, context=self.context)
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        connection = self.connection()
-        connection.request(method, path, json.dumps(body) if body is not None else None, self.headers)
-        content = connection.getresponse().read()
-        connection.close()
-        return json.loads(content) if content else None
-
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        self._control.request(method, path, json.dumps(body) if body is not None else None)
-        content = self._control.getresponse().read()
-        return json.loads(content) if content else None
-
-    def memory(self) -> int:
-        """Resident bytes."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def load(
-        self, path: str, connections: int, seconds: float = SECONDS, pause: float = 0.0, put: str = ""
-    ) -> list[float]:
-        """Call as fast as the answers come, or every `pause` seconds; return the sorted seconds of all calls."""
-        head = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        head += f"content-length: {len(put)}\r\n" if put else ""
-        message = f"{'PUT' if put else 'GET'} {path} HTTP/1.1\r\nhost: localhost\r\n{head}\r\n{put}".encode()
-        spans: list[float] = []
-
-        def work() -> None:
-            raw = socket.create_connection(("127.0.0.1", self.port))
-            with self.context.wrap_socket(raw, server_hostname="localhost") as peer:
-                end = time.perf_counter() + seconds
-                while (started := time.perf_counter()) < end:
-                    peer.sendall(message)
-                    answer = peer.recv(65_536)
-                    while b"\r\n\r\n" not in answer:
-                        answer += peer.recv(65_536)
-                    head, _, body = answer.partition(b"\r\n\r\n")
-                    assert head.startswith(b"HTTP/1.1 20"), answer[:300]
-                    told_length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-                    length = int(told_length or 0)
-                    while len(body) < length:
-                        body += peer.recv(65_536)
-                    spans.append(time.perf_counter() - started)
-                    if pause:
-                        time.sleep(pause)
-
-        threads = [threading.Thread(target=work) for _ in range(connections)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return sorted(spans)
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait()
+FEW = 1_000
+CONNECTIONS = 8
+STATUS = "/iocm/app/reg/v1.1.0/deviceCredentials"
+IN_PROCESS = """
+import http.client, ssl, sys, time
+importing = time.perf_counter()
+from iot_northbound.emulator import Emulator
+started = time.perf_counter()
+with Emulator(folder=sys.argv[1]) as platform:
+    context = ssl.create_default_context(cafile=str(platform.home.ca))
+    context.load_cert_chain(platform.home.folder / "client.pem", platform.home.folder / "client.key")
+    connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context)
+    connection.request("POST", "/iocm/app/sec/v1.1.0/login", f"appId={platform.app_id}&secret={platform.secret}",
+                       {"Content-Type": "application/x-www-form-urlencoded"})
+    assert connection.getresponse().status == 200
+    print(time.perf_counter() - (importing if sys.argv[2:] else started))
+"""
 
 
-def told(spans: list[float]) -> str:
-    return f"p50 {spans[len(spans) // 2] * 1e3:.2f} ms, p99 {spans[len(spans) * 99 // 100] * 1e3:.2f} ms"
+def in_process(home: Path, *importing: str) -> float:
+    """Seconds from making an Emulator, or from importing it, to the answer of the first login."""
+    command = [sys.executable, "-c", IN_PROCESS, str(home), *importing]
+    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
-def starting(home: Path) -> None:
-    """In process and as a command, to the first answered call; moto's server beside them."""
-    code = (
-        "import sys, time, http.client, ssl, pathlib\n"
-        "from iot_northbound.emulator.server import Emulator\n"
-        "started = time.perf_counter()\n"
-        "with Emulator(folder=sys.argv[1]) as one:\n"
-        "    context = ssl.create_default_context(cafile=str(one.home.ca))\n"
-        "    context.load_cert_chain(one.home.folder / 'client.pem', one.home.folder / 'client.key')\n"
-        "    connection = http.client.HTTPSConnection('localhost', one.address[1], context=context)\n"
-        "    connection.request('GET', '/')\n"
-        "    connection.getresponse().read()\n"
-        "    print(time.perf_counter() - started)\n"
-    )
-    spans = [
-        float(subprocess.run([sys.executable, "-c", code, str(home)], capture_output=True, check=True).stdout)
-        for _ in range(3)
-    ]
-    print(f"start to first answered call, in process: {sorted(spans)[1] * 1e3:.0f} ms")
-    as_command = []
-    for _ in range(3):
-        started = time.perf_counter()
-        platform = Platform(home)
-        as_command.append(time.perf_counter() - started)
-        platform.close()
-    print(f"start to first answered call, as a command: {sorted(as_command)[1]:.2f} s")
-    with contextlib.suppress(ImportError):
-        import flask_cors  # noqa: F401 - without it there is moto, but not its server
-        import moto  # noqa: F401
+def as_command(home: Path) -> float:
+    """Seconds from starting the command to the answer of the first login."""
+    started = time.perf_counter()
+    with Platform(home):
+        return time.perf_counter() - started
 
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        started = time.perf_counter()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+
+def moto(_: Path) -> float:
+    """Seconds from starting moto's server to its first answer: a list of no buckets."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = time.perf_counter()
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], **quiet)
+    try:
         while server.poll() is None:
             connection = http.client.HTTPConnection("127.0.0.1", port)
             with contextlib.suppress(OSError):
-                connection.request("GET", "/moto-api/")
+                connection.request("GET", "/", headers={"Host": "s3.amazonaws.com"})
                 connection.getresponse().read()
-                break
-            time.sleep(0.01)
-        print(f"moto's server, to its first answered call: {time.perf_counter() - started:.2f} s")
+                return time.perf_counter() - started
+            time.sleep(0.005)
+        raise RuntimeError("moto's server has ended; is moto[server] installed?")
+    finally:
         server.terminate()
         server.wait()
 
 
+def starting(home: Path) -> None:
+    """Print medians of rounds that take turns."""
+    sides: dict[str, Callable[[Path], float]] = {
+        "in process, imported before": in_process,
+        "in process, imports included": lambda home: in_process(home, "importing"),
+        "as a command": as_command,
+        "moto's server, as a command": moto,
+    }
+    spans: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(5):
+        for name, side in sides.items():
+            spans[name].append(side(home))
+    print("start to the first answered call, median of 5")
+    for name, each in spans.items():
+        print(f"  {name:30} {statistics.median(each) * 1e3:6.0f} ms")
+
+
+def pages(total: int) -> dict[str, str]:
+    """Queries of a page of ten: the first, one in the middle, the last, and filtered ones."""
+    middle, last = total // 20, total // 10 - 1
+    return {
+        "first page": "pageNo=0&pageSize=10",
+        "middle page": f"pageNo={middle}&pageSize=10",
+        "last page": f"pageNo={last}&pageSize=10",
+        "filtered, first page": "pageNo=0&pageSize=10&status=OFFLINE&deviceType=WaterMeter",
+        "filtered, last page": f"pageNo={last}&pageSize=10&status=OFFLINE&deviceType=WaterMeter",
+    }
+
+
+def page_costs(few: Platform, many: Platform, devices: int) -> None:
+    """Print what a page costs one connection, the two platforms taking turns."""
+    print(f"a page of ten, p50 in ms and CPU of the emulator in us: among {FEW:,} devices, among {devices:,}")
+    sides = ((few, pages(FEW)), (many, pages(devices)))
+    for name in pages(FEW):
+        spans: tuple[list[float], list[float]] = ([], [])
+        cpu: tuple[list[float], list[float]] = ([], [])
+        for platform, queries in sides:
+            platform.call("GET", f"{DEVICES}?{queries[name]}")  # builds the index, where it is the first to need it
+        for _ in range(5):
+            for side, (platform, queries) in enumerate(sides):
+                used = platform.cpu()
+                told = platform.load([platform.message("GET", f"{DEVICES}?{queries[name]}")], seconds=1)
+                spans[side].append(told.p50)
+                cpu[side].append((platform.cpu() - used) / told.calls * 1e6)
+        times, used_ = [statistics.median(each) for each in spans], [statistics.median(each) for each in cpu]
+        print(
+            f"  {name:30} {times[0]:6.2f} {times[1]:6.2f} x{times[1] / times[0]:.2f}"
+            f"   {used_[0]:5.0f} {used_[1]:5.0f} x{used_[1] / used_[0]:.2f}"
+        )
+
+
 def throughput(home: Path, devices: int) -> None:
-    """Calls a second, a page's cost at a hundredth of the devices and at all of them, memory a device."""
-    platform = Platform(home)
-    page = "/iocm/app/dm/v1.4.0/devices?pageNo=3&pageSize=10"
-    platform.control("POST", "/seed", {"count": devices // 100, "prefix": "first"})
-    few = platform.load(page, 1)
-    before = platform.memory()
-    platform.control("POST", "/seed", {"count": devices, "prefix": "more"})
-    print(f"memory a device: {(platform.memory() - before) / devices / 1024:.1f} KiB")
-    many = platform.load(page, 1)
-    print(f"a page of ten among {devices // 100:,} devices: {told(few)}; among {devices * 101 // 100:,}: {told(many)}")
-    device = platform.call("GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0&pageSize=1")["devices"][0]["deviceId"]
-    for name, path in (
-        ("one device", f"/iocm/app/dm/v1.4.0/devices/{device}"),
-        ("activation status", f"/iocm/app/reg/v1.1.0/deviceCredentials/{device}"),
-        ("a page of ten", page),
-    ):
-        for connections in (1, 8):
-            spans = platform.load(path, connections)
-            print(f"{name}, {connections} connections: {len(spans) / SECONDS:,.0f} calls/s, {told(spans)}")
-    platform.close()
+    """Print memory, pages among few and many devices, and calls a second among many."""
+    with Platform(home) as platform:
+        platform.control("POST", "/seed", {"count": FEW, "prefix": "first"})
+        platform.call("GET", f"{DEVICES}?pageNo=0")
+        before = platform.memory()
+        started = time.perf_counter()
+        platform.control("POST", "/seed", {"count": devices - FEW, "prefix": "more"})
+        seeded = time.perf_counter() - started
+        memory = (platform.memory() - before) / (devices - FEW)
+        print(f"memory a device: {memory / 1024:.2f} KiB; seeding {(devices - FEW) / seeded:,.0f} devices a second")
+        other = home / "few"
+        with Platform(other) as few:
+            few.control("POST", "/seed", {"count": FEW})
+            page_costs(few, platform, devices)
+        sample = []
+        for number in range(50):  # every connection asks for other devices
+            page = platform.call("GET", f"{DEVICES}?pageNo={number * (devices // 50 // 10)}&pageSize=10")
+            sample += [device["deviceId"] for device in page["devices"]]
+        print(f"calls a second over mutual TLS, kept alive, {CONNECTIONS} connections, {devices:,} devices")
+        mixes = {
+            "one device": [platform.message("GET", f"{DEVICES}/{each}") for each in sample],
+            "activation status": [platform.message("GET", f"{STATUS}/{each}") for each in sample],
+            "a page of ten": [platform.message("GET", f"{DEVICES}?pageNo={n}&pageSize=10") for n in range(100)],
+            "changing a device": [platform.message("PUT", f"{DEVICES}/{each}", {"name": "x"}) for each in sample],
+        }
+        for name, messages in mixes.items():
+            used = platform.cpu()
+            spans = platform.load(messages, connections=CONNECTIONS, seconds=5)
+            emulator, own = (platform.cpu() - used) / spans.seconds, spans.own_cpu / spans.seconds
+            print(f"  {name:30} {spans.rate:7,.0f}/s  {spans}; CPU {emulator:.0%}, of the load {own:.0%}")
 
 
 def writing(home: Path) -> None:
-    """Changes a second in memory, and with every one of them synced to disk before its answer."""
+    """Print changes a second in memory, and with each on disk before its answer."""
+    print("changing a device")
     for name, options in (("in memory", ()), ("durable", ("--data-dir", str(home / "data")))):
-        platform = Platform(home, *options)
-        platform.control("POST", "/seed", {"count": 1_000})
-        page = platform.call("GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0&pageSize=1")
-        path = f"/iocm/app/dm/v1.4.0/devices/{page['devices'][0]['deviceId']}"
-        for connections in (1, 16):
-            spans = platform.load(path, connections, put='{"name": "other"}')
-            print(f"changing a device, {name}, {connections} connections: {len(spans) / SECONDS:,.0f}/s, {told(spans)}")
-        platform.close()
-
-
-class _Receiver:
-    def __init__(self) -> None:
-        self.count = 0
-        self.all = threading.Event()
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await receive()
-            self.count += 1
-            if self.count >= REPORTS:
-                self.all.set()
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-
-
-@contextlib.contextmanager
-def _reporting(platform: Platform, devices: list[str]) -> Iterator[None]:
-    def report() -> None:
-        for number in range(REPORTS):
-            body = {"service_id": "WaterMeter", "data": {"totalVolume": number / 10}}
-            platform.control("POST", f"/devices/{devices[number % len(devices)]}/reports", body)
-
-    thread = threading.Thread(target=report)
-    thread.start()
-    yield
-    thread.join()
-
-
-def pushing(home: Path) -> None:
-    """10,000 reports to one receiver, and what API calls cost meanwhile."""
-    platform, receiver = Platform(home), _Receiver()
-    with GuardedServer(receiver) as server:
-        platform.control("POST", "/seed", {"count": 250})
-        page = platform.call("GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0&pageSize=250")
-        devices = [device["deviceId"] for device in page["devices"]]
-        url = f"http://localhost:{server.port}/"
-        subscription = {"notifyType": "deviceDataChanged", "callbackUrl": url}
-        platform.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", subscription)
-        path = f"/iocm/app/dm/v1.4.0/devices/{devices[0]}"
-        idle = platform.load(path, 1, pause=0.005)
-        started = time.perf_counter()
-        with _reporting(platform, devices):
-            busy = platform.load(path, 1, pause=0.005)
-        arrived = receiver.all.wait(60)
-        span = time.perf_counter() - started
-        print(
-            f"{receiver.count:,} of {REPORTS:,} pushes in {span:.1f} s ({receiver.count / span:,.0f}/s), all: {arrived}"
-        )
-        print(f"an API call idle: {told(idle)}; while pushing: {told(busy)}")
-    platform.close()
+        with Platform(home, *options) as platform:
+            platform.control("POST", "/seed", {"count": FEW})
+            listed = platform.call("GET", f"{DEVICES}?pageNo=0&pageSize=100")["devices"]
+            messages = [platform.message("PUT", f"{DEVICES}/{each['deviceId']}", {"name": "x"}) for each in listed]
+            for connections in (1, 16):
+                spans = platform.load(messages, connections=connections)
+                print(f"  {name}, {connections:2} connections{'':10} {spans.rate:7,.0f}/s  {spans}")
 
 
 def main(devices: int = 100_000) -> None:
     """Measure and print."""
+    print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        Platform(home).close()  # makes the certificates
+        with Platform(home):
+            pass  # makes the certificates
         starting(home)
         throughput(home, devices)
         writing(home)
-        pushing(home)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def _value(section: str, where: str, value: Any, kind: str, known: dict[str, Fie
         return
     if limit and field not in _NO_LENGTH and name.lower() not in ("objectnode", "map"):
         low, high = _span(limit, isinstance(value, str))
-        size = len(value) if isinstance(value, str) else value
+        size: float = len(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
         if not low <= size <= high:
             yield f"{where}: {value!r} is not within {limit}"
     if isinstance(value, str):

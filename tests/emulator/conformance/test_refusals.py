@@ -227,7 +227,7 @@ def test_a_missing_mandatory_field_is_refused(
         assert_refused(section, reply)
 
 
-WRONG = {
+WRONG: dict[str, list[Any]] = {
     "String": [7, True, [], {}],
     "Enum": [7, "SOMETHING"],
     "Integer": ["7", 1.5, True],
