@@ -88,13 +88,17 @@ class ControlApp:
         return count
 
 
+_TEMPLATES: dict[tuple[int, str], list[tuple[list[str], Operation]]] = {}
+"""The operations by their paths' number of parts and first part, which never is a placeholder."""
+for _one in OPERATIONS:
+    _parts = _one.path.split("/")
+    _TEMPLATES.setdefault((len(_parts), _parts[1]), []).append((_parts, _one))
+
+
 def _methods(path: str) -> dict[str, tuple[Operation, dict[str, str]]]:
     found = {}
     parts = path.split("/")
-    for one in OPERATIONS:
-        names = one.path.split("/")
-        if len(names) != len(parts):
-            continue
+    for names, one in _TEMPLATES.get((len(parts), parts[1] if len(parts) > 1 else ""), ()):
         ids: dict[str, str] = {}
         for name, part in zip(names, parts, strict=True):
             if name.startswith("{") and part:
