@@ -246,3 +246,12 @@ def test_a_subclass_tells_the_inherited_fields_before_its_own() -> None:
     fields = "Attributes:\n    street: where;\n        at length.\n    country: which."
     assert Far.__doc__ == f"Far.\n\nIn words.\n\n{fields}"
     assert Farther.__doc__ == f"Farther.\n\n{fields}"
+
+
+def test_values_that_have_no_text_pass_where_they_fit_and_are_named_by_type_where_not() -> None:
+    endless: list[Any] = []
+    for _ in range(100_000):
+        endless = [endless]
+    assert Order(id="a", extra={"deep": endless, "long": 10**5000}).extra
+    with pytest.raises(InvalidArgumentError, match="Order.fragile = a int: it must be True or False"):
+        Order(id="a", fragile=10**5000)  # type: ignore[arg-type]

@@ -23,6 +23,8 @@ class Endpoint(Generic[T]):
     """Path template with snake_case places: ``/iocm/app/dm/v1.4.0/devices/{device_id}``."""
     result: type[T]
     """The DTO the answer becomes; ``type(None)`` for a call that returns nothing."""
+    takes: type | None = attrs.field(default=None, kw_only=True)
+    """The request DTO; None where ids and single values say it all."""
     section: str = attrs.field(kw_only=True)
     """The REST chapter's section."""
     success: int = attrs.field(default=200, kw_only=True)

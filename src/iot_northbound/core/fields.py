@@ -211,21 +211,29 @@ def _fits(value: Any, bare: Any) -> bool:
 
 def _check(spec: FieldSpec, cls: type, value: Any) -> None:
     where = f"{cls.__name__}.{spec.name}"
-    shown = "***" if spec.secret else repr(value)
-    if len(shown) > 120:
-        shown = f"{shown[:100]}… ({len(shown)} characters)"
     if value is None:
         if spec.mandatory:
             raise InvalidArgumentError.of(where, "None", "it is mandatory")
         return
     if not _fits(value, spec.type):
-        raise InvalidArgumentError.of(where, shown, f"it must be {_expected(spec.type)}, not {type(value).__name__}")
+        rule = f"it must be {_expected(spec.type)}, not {type(value).__name__}"
+        raise InvalidArgumentError.of(where, _shown(spec, value), rule)
     for rule in spec.rules:
         broken = rule.broken_by(value)
         if broken:
-            raise InvalidArgumentError.of(where, shown, f"it must be {broken}")
+            raise InvalidArgumentError.of(where, _shown(spec, value), f"it must be {broken}")
     if spec.mandatory and value == "":
         raise InvalidArgumentError.of(where, "''", "it is mandatory and must not be empty")
+
+
+def _shown(spec: FieldSpec, value: Any) -> str:
+    if spec.secret:
+        return "***"
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists without end
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 120 else f"{text[:100]}… ({len(text)} characters)"
 
 
 def recheck(dto: Any) -> None:

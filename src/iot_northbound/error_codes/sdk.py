@@ -9,7 +9,7 @@ CODES = by_code(
         (),
         "The client failed inside.",
         "Something the SDK did not foresee.",
-        "Report it with the traceback.",
+        "Do as the message says; where it says nothing to do, report it with the traceback.",
     ),
     ErrorCode(
         "1002",

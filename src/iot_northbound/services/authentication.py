@@ -5,7 +5,14 @@ from iot_northbound.dto.authentication import AuthOutDTO, AuthRefreshInDTO, Auth
 from iot_northbound.services.base import Service, TokenOwner
 
 LOGIN = Endpoint("POST", "/iocm/app/sec/v1.1.0/login", AuthOutDTO, section="1.3.1", authorized=False, form=True)
-REFRESH = Endpoint("POST", "/iocm/app/sec/v1.1.0/refreshToken", AuthRefreshOutDTO, section="1.3.2", authorized=False)
+REFRESH = Endpoint(
+    "POST",
+    "/iocm/app/sec/v1.1.0/refreshToken",
+    AuthRefreshOutDTO,
+    takes=AuthRefreshInDTO,
+    section="1.3.2",
+    authorized=False,
+)
 
 
 class Authentication(Service):

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.errors import InvalidArgumentError
 
 T = TypeVar("T")
 
@@ -65,4 +66,10 @@ class Service:
         access_token: str | None = None,
         **ids: str,
     ) -> T:
+        if endpoint.takes is not None:
+            request = query if endpoint.method in ("GET", "DELETE") else body
+            if not isinstance(request, endpoint.takes):
+                raise InvalidArgumentError.of(
+                    "the request", f"a {type(request).__name__}", f"it must be a {endpoint.takes.__name__}"
+                )
         return self._client.call(endpoint, ids, query=query, body=body, access_token=access_token)

@@ -16,9 +16,17 @@ from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
 from iot_northbound.waiting import SLOW, Polling, wait_until
 
-CREATE_TASK = Endpoint("POST", "/iocm/app/batchtask/v1.1.0/tasks", BatchTaskCreateOutDTO, section="1.8.1")
+CREATE_TASK = Endpoint(
+    "POST", "/iocm/app/batchtask/v1.1.0/tasks", BatchTaskCreateOutDTO, takes=BatchTaskCreateInDTO2, section="1.8.1"
+)
 QUERY_TASK = Endpoint("GET", "/iocm/app/batchtask/v1.1.0/tasks/{task_id}", QueryOneTaskOutDTO, section="1.8.2")
-QUERY_DETAILS = Endpoint("GET", "/iocm/app/batchtask/v1.1.0/taskDetails", QueryTaskDetailsOutDTO, section="1.8.3")
+QUERY_DETAILS = Endpoint(
+    "GET",
+    "/iocm/app/batchtask/v1.1.0/taskDetails",
+    QueryTaskDetailsOutDTO,
+    takes=QueryTaskDetailsInDTO,
+    section="1.8.3",
+)
 
 TASK_ENDED = frozenset({"Complete", "Timeout"})
 """The states a batch task does not leave; Pending and Running are on the way there."""

@@ -20,15 +20,29 @@ from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
 
 QUERY_DEVICE = Endpoint("GET", "/iocm/app/dm/v1.4.0/devices/{device_id}", QuerySingleDeviceInfoOutDTO, section="1.5.1")
-QUERY_DEVICES = Endpoint("GET", "/iocm/app/dm/v1.4.0/devices", QueryBatchDevicesInfoOutDTO, section="1.5.2")
+QUERY_DEVICES = Endpoint(
+    "GET", "/iocm/app/dm/v1.4.0/devices", QueryBatchDevicesInfoOutDTO, takes=QueryBatchDevicesInfoInDTO, section="1.5.2"
+)
 QUERY_DATA_HISTORY = Endpoint(
-    "GET", "/iocm/app/data/v1.2.0/deviceDataHistory", QueryDeviceDataHistoryOutDTO, section="1.5.3"
+    "GET",
+    "/iocm/app/data/v1.2.0/deviceDataHistory",
+    QueryDeviceDataHistoryOutDTO,
+    takes=QueryDeviceDataHistoryInDTO,
+    section="1.5.3",
 )
 QUERY_DESIRED_HISTORY = Endpoint(
-    "GET", "/iocm/app/shadow/v1.5.0/deviceDesiredHistory", QueryDeviceDesiredHistoryOutDTO, section="1.5.4"
+    "GET",
+    "/iocm/app/shadow/v1.5.0/deviceDesiredHistory",
+    QueryDeviceDesiredHistoryOutDTO,
+    takes=QueryDeviceDesiredHistoryInDTO,
+    section="1.5.4",
 )
 QUERY_CAPABILITIES = Endpoint(
-    "GET", "/iocm/app/data/v1.1.0/deviceCapabilities", QueryDeviceCapabilitiesOutDTO, section="1.5.5"
+    "GET",
+    "/iocm/app/data/v1.1.0/deviceCapabilities",
+    QueryDeviceCapabilitiesOutDTO,
+    takes=QueryDeviceCapabilitiesInDTO,
+    section="1.5.5",
 )
 
 

@@ -18,25 +18,48 @@ from iot_northbound.dto.device_group_management import (
 from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
 
-CREATE = Endpoint("POST", "/iocm/app/devgroup/v1.3.0/devGroups", CreateDeviceGroupOutDTO, section="1.9.1")
+CREATE = Endpoint(
+    "POST",
+    "/iocm/app/devgroup/v1.3.0/devGroups",
+    CreateDeviceGroupOutDTO,
+    takes=CreateDeviceGroupInDTO,
+    section="1.9.1",
+)
 DELETE = Endpoint("DELETE", "/iocm/app/devgroup/v1.3.0/devGroups/{dev_group_id}", type(None), section="1.9.2")
 MODIFY = Endpoint(
     "PUT",
     "/iocm/app/devgroup/v1.3.0/devGroups/{dev_group_id}",
     ModifyDeviceGroupOutDTO,
+    takes=ModifyDeviceGroupInDTO,
     section="1.9.3",
     repeatable=True,
 )
-QUERY_GROUPS = Endpoint("GET", "/iocm/app/devgroup/v1.3.0/devGroups", QueryDeviceGroupsOutDTO, section="1.9.4")
+QUERY_GROUPS = Endpoint(
+    "GET", "/iocm/app/devgroup/v1.3.0/devGroups", QueryDeviceGroupsOutDTO, takes=QueryDeviceGroupsInDTO, section="1.9.4"
+)
 QUERY_GROUP = Endpoint(
     "GET", "/iocm/app/devgroup/v1.3.0/devGroups/{dev_group_id}", QuerySingleDeviceGroupOutDTO, section="1.9.5"
 )
-QUERY_MEMBERS = Endpoint("GET", "/iocm/app/dm/v1.2.0/devices/ids", QueryDeviceGroupMembersOutDTO, section="1.9.6")
+QUERY_MEMBERS = Endpoint(
+    "GET",
+    "/iocm/app/dm/v1.2.0/devices/ids",
+    QueryDeviceGroupMembersOutDTO,
+    takes=QueryDeviceGroupMembersInDTO,
+    section="1.9.6",
+)
 ADD_MEMBERS = Endpoint(
-    "POST", "/iocm/app/dm/v1.1.0/devices/addDevGroupTagToDevices", DeviceGroupWithDeviceListDTO, section="1.9.7"
+    "POST",
+    "/iocm/app/dm/v1.1.0/devices/addDevGroupTagToDevices",
+    DeviceGroupWithDeviceListDTO,
+    takes=DeviceGroupWithDeviceListDTO,
+    section="1.9.7",
 )
 DELETE_MEMBERS = Endpoint(
-    "POST", "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices", type(None), section="1.9.8"
+    "POST",
+    "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices",
+    type(None),
+    takes=DeviceGroupWithDeviceListDTO,
+    section="1.9.8",
 )
 
 GROUPS = Paged[QueryDeviceGroupsOutDTO, QuerySingleDeviceGroupOutDTO](

@@ -15,22 +15,47 @@ from iot_northbound.dto.device_management import (
 )
 from iot_northbound.services.base import Service
 
-REGISTER = Endpoint("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", RegDirectDeviceOutDTO, section="1.4.1")
+REGISTER = Endpoint(
+    "POST",
+    "/iocm/app/reg/v1.1.0/deviceCredentials",
+    RegDirectDeviceOutDTO,
+    takes=RegDirectDeviceInDTO2,
+    section="1.4.1",
+)
 REGISTER_WITH_SECRET = Endpoint(
-    "POST", "/iocm/app/reg/v2.0.0/deviceCredentials", RegDeviceWithSecretOutDTO, section="1.4.2"
+    "POST",
+    "/iocm/app/reg/v2.0.0/deviceCredentials",
+    RegDeviceWithSecretOutDTO,
+    takes=RegDeviceWithSecretInDTO,
+    section="1.4.2",
 )
 REFRESH_KEY = Endpoint(
-    "PUT", "/iocm/app/reg/v1.1.0/deviceCredentials/{device_id}", RefreshDeviceKeyOutDTO, section="1.4.3"
+    "PUT",
+    "/iocm/app/reg/v1.1.0/deviceCredentials/{device_id}",
+    RefreshDeviceKeyOutDTO,
+    takes=RefreshDeviceKeyInDTO,
+    section="1.4.3",
 )
 MODIFY = Endpoint(
-    "PUT", "/iocm/app/dm/v1.4.0/devices/{device_id}", type(None), section="1.4.4", success=204, repeatable=True
+    "PUT",
+    "/iocm/app/dm/v1.4.0/devices/{device_id}",
+    type(None),
+    takes=ModifyDeviceInforInDTO,
+    section="1.4.4",
+    success=204,
+    repeatable=True,
 )
 DELETE = Endpoint("DELETE", "/iocm/app/dm/v1.4.0/devices/{device_id}", type(None), section="1.4.5", success=204)
 QUERY_STATUS = Endpoint(
     "GET", "/iocm/app/reg/v1.1.0/deviceCredentials/{device_id}", QueryDeviceStatusOutDTO, section="1.4.7"
 )
 MODIFY_SHADOW = Endpoint(
-    "PUT", "/iocm/app/shadow/v1.5.0/devices/{device_id}", type(None), section="1.4.8", repeatable=True
+    "PUT",
+    "/iocm/app/shadow/v1.5.0/devices/{device_id}",
+    type(None),
+    takes=ModifyDeviceShadowInDTO,
+    section="1.4.8",
+    repeatable=True,
 )
 QUERY_SHADOW = Endpoint("GET", "/iocm/app/shadow/v1.5.0/devices/{device_id}", QueryDeviceShadowOutDTO, section="1.4.9")
 

@@ -22,16 +22,30 @@ from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
 from iot_northbound.waiting import SLOW, Polling, wait_until
 
-QUERY_PACKAGES = Endpoint("GET", "/iodm/northbound/v1.5.0/category", QueryUpgradePackageListOutDTO, section="1.10.1")
+QUERY_PACKAGES = Endpoint(
+    "GET",
+    "/iodm/northbound/v1.5.0/category",
+    QueryUpgradePackageListOutDTO,
+    takes=QueryUpgradePackageListInDTO,
+    section="1.10.1",
+)
 QUERY_PACKAGE = Endpoint(
     "GET", "/iodm/northbound/v1.5.0/category/{file_id}", QueryUpgradePackageOutDTO, section="1.10.2"
 )
 DELETE_PACKAGE = Endpoint("DELETE", "/iodm/northbound/v1.5.0/category/{file_id}", type(None), section="1.10.3")
 UPGRADE_SOFTWARE = Endpoint(
-    "POST", "/iodm/northbound/v1.5.0/operations/softwareUpgrade", CreateUpgradeTaskOutDTO, section="1.10.4"
+    "POST",
+    "/iodm/northbound/v1.5.0/operations/softwareUpgrade",
+    CreateUpgradeTaskOutDTO,
+    takes=CreateUpgradeTaskInDTO,
+    section="1.10.4",
 )
 UPGRADE_FIRMWARE = Endpoint(
-    "POST", "/iodm/northbound/v1.5.0/operations/firmwareUpgrade", CreateUpgradeTaskOutDTO, section="1.10.5"
+    "POST",
+    "/iodm/northbound/v1.5.0/operations/firmwareUpgrade",
+    CreateUpgradeTaskOutDTO,
+    takes=CreateUpgradeTaskInDTO,
+    section="1.10.5",
 )
 QUERY_TASK = Endpoint(
     "GET", "/iodm/northbound/v1.5.0/operations/{operation_id}", QueryUpgradeTaskOutDTO, section="1.10.6"
@@ -40,9 +54,16 @@ QUERY_SUB_TASKS = Endpoint(
     "GET",
     "/iodm/northbound/v1.5.0/operations/{operation_id}/subOperations",
     QueryUpgradeSubTaskOutDTO,
+    takes=QueryUpgradeSubTaskInDTO,
     section="1.10.7",
 )
-QUERY_TASKS = Endpoint("GET", "/iodm/northbound/v1.5.0/operations", QueryUpgradeTaskListOutDTO, section="1.10.8")
+QUERY_TASKS = Endpoint(
+    "GET",
+    "/iodm/northbound/v1.5.0/operations",
+    QueryUpgradeTaskListOutDTO,
+    takes=QueryUpgradeTaskListInDTO,
+    section="1.10.8",
+)
 
 PAST_THE_END = frozenset({"123029"})
 """The code for a page that is out of range, which a list that shrinks meanwhile can lead to."""

@@ -25,27 +25,48 @@ from iot_northbound.services.base import Service
 from iot_northbound.waiting import QUICK, Polling, wait_until
 
 POST_COMMAND = Endpoint(
-    "POST", "/iocm/app/cmd/v1.4.0/deviceCommands", PostDeviceCommandOutDTO2, section="1.7.1", success=201
+    "POST",
+    "/iocm/app/cmd/v1.4.0/deviceCommands",
+    PostDeviceCommandOutDTO2,
+    takes=PostDeviceCommandInDTO2,
+    section="1.7.1",
+    success=201,
 )
-QUERY_COMMANDS = Endpoint("GET", "/iocm/app/cmd/v1.4.0/deviceCommands", QueryDeviceCommandOutDTO2, section="1.7.2")
+QUERY_COMMANDS = Endpoint(
+    "GET",
+    "/iocm/app/cmd/v1.4.0/deviceCommands",
+    QueryDeviceCommandOutDTO2,
+    takes=QueryDeviceCommandInDTO2,
+    section="1.7.2",
+)
 # Not repeatable: a second revocation meets "has ended" (100435), and hides that the first one worked.
 UPDATE_COMMAND = Endpoint(
-    "PUT", "/iocm/app/cmd/v1.4.0/deviceCommands/{device_command_id}", UpdateDeviceCommandOutDTO, section="1.7.3"
+    "PUT",
+    "/iocm/app/cmd/v1.4.0/deviceCommands/{device_command_id}",
+    UpdateDeviceCommandOutDTO,
+    takes=UpdateDeviceCommandInDTO,
+    section="1.7.3",
 )
 CREATE_CANCEL_TASK = Endpoint(
     "POST",
     "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks",
     CreateDeviceCmdCancelTaskOutDTO,
+    takes=CreateDeviceCmdCancelTaskInDTO,
     section="1.7.5",
     success=201,
 )
 QUERY_CANCEL_TASKS = Endpoint(
-    "GET", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", QueryDeviceCmdCancelTaskOutDTO2, section="1.7.6"
+    "GET",
+    "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks",
+    QueryDeviceCmdCancelTaskOutDTO2,
+    takes=QueryDeviceCmdCancelTaskInDTO2,
+    section="1.7.6",
 )
 INVOKE_SERVICE = Endpoint(
     "POST",
     "/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/{service_id}/sendCommand",
     InvokeDeviceServiceOutDTO,
+    takes=CommandDTO2,
     section="1.7.7",
     success=202,
 )

@@ -18,15 +18,27 @@ from iot_northbound.services.base import Service
 from iot_northbound.subscribing import SubscriptionChanges, ensure
 
 SUBSCRIBE = Endpoint(
-    "POST", "/iocm/app/sub/v1.2.0/subscriptions", SubscriptionDTO, section="1.6.1", success=201, may_be_empty=True
+    "POST",
+    "/iocm/app/sub/v1.2.0/subscriptions",
+    SubscriptionDTO,
+    takes=SubDeviceDataInDTO,
+    section="1.6.1",
+    success=201,
+    may_be_empty=True,
 )
-SUBSCRIBE_MANAGEMENT = Endpoint("POST", "/iodm/app/sub/v1.1.0/subscribe", type(None), section="1.6.2")
+SUBSCRIBE_MANAGEMENT = Endpoint(
+    "POST", "/iodm/app/sub/v1.1.0/subscribe", type(None), takes=SubDeviceManagementDataInDTO, section="1.6.2"
+)
 QUERY = Endpoint("GET", "/iocm/app/sub/v1.2.0/subscriptions/{subscription_id}", SubscriptionDTO, section="1.6.3")
-QUERY_BATCH = Endpoint("GET", "/iocm/app/sub/v1.2.0/subscriptions", QueryBatchSubOutDTO, section="1.6.4")
+QUERY_BATCH = Endpoint(
+    "GET", "/iocm/app/sub/v1.2.0/subscriptions", QueryBatchSubOutDTO, takes=QueryBatchSubInDTO, section="1.6.4"
+)
 DELETE = Endpoint(
     "DELETE", "/iocm/app/sub/v1.2.0/subscriptions/{subscription_id}", type(None), section="1.6.5", success=204
 )
-DELETE_BATCH = Endpoint("DELETE", "/iocm/app/sub/v1.2.0/subscriptions", type(None), section="1.6.6", success=204)
+DELETE_BATCH = Endpoint(
+    "DELETE", "/iocm/app/sub/v1.2.0/subscriptions", type(None), takes=DeleteBatchSubInDTO, section="1.6.6", success=204
+)
 
 SUBSCRIPTIONS = Paged[QueryBatchSubOutDTO, SubscriptionDTO](
     items=lambda answer: answer.subscriptions,
