@@ -118,3 +118,10 @@ def test_the_sentence_tells_what_where_how_often_and_what_to_do() -> None:
 def test_an_unknown_code_gives_a_sentence_all_the_same() -> None:
     error = NorthApiException("987654", "something new")
     assert (str(error), error.cause, error.remedy) == ("987654: something new.", "", "")
+
+
+def test_a_wait_that_took_too_long_is_not_blamed_on_the_network() -> None:
+    error = WaitTimeoutError("1003", "command c-1 has not ended within 5 s")
+    assert "last_state" in str(error)
+    assert "certificates" not in str(error)
+    assert "longer" in error.cause

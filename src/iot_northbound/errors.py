@@ -163,6 +163,16 @@ class WaitTimeoutError(NorthApiException):
         super().__init__(error_code, error_desc, **rest)
         self.last_state = last_state
 
+    @property
+    def cause(self) -> str:
+        """The likely cause."""
+        return "The device, or the platform on its behalf, takes longer than the time given."
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return "Wait again, or longer; last_state tells how far it got."
+
 
 BY_KIND: dict[Kind, type[NorthApiException]] = {
     Kind.NOT_FOUND: NotFoundError,

@@ -253,5 +253,5 @@ def test_values_that_have_no_text_pass_where_they_fit_and_are_named_by_type_wher
     for _ in range(100_000):
         endless = [endless]
     assert Order(id="a", extra={"deep": endless, "long": 10**5000}).extra
-    with pytest.raises(InvalidArgumentError, match="Order.fragile = a int: it must be True or False"):
+    with pytest.raises(InvalidArgumentError, match=r"Order.fragile = a int: it must be True or False"):
         Order(id="a", fragile=10**5000)  # type: ignore[arg-type]
