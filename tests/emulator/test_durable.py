@@ -4,7 +4,9 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +93,32 @@ def test_a_folder_of_a_later_version_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(DataDirError, match="another version"):
         Durable(tmp_path)
+
+
+def test_what_no_answer_tells_of_is_written_but_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = threading.Event()
+    commit = Durable._commit
+
+    def slow_commit(self: Durable, changes: list[Any]) -> None:
+        assert disk.wait(10)
+        commit(self, changes)
+
+    monkeypatch.setattr(Durable, "_commit", slow_commit)
+
+    async def work() -> None:
+        durable = Durable(tmp_path)
+        durable.take([("t", "quiet", {"n": 1})], awaited=False)
+        await asyncio.wait_for(durable.settled(), 5)
+        durable.take([("t", "told", {"n": 2})])
+        waiting = asyncio.ensure_future(durable.settled())
+        done, _ = await asyncio.wait({waiting}, timeout=0.05)
+        assert not done
+        disk.set()
+        await asyncio.wait_for(waiting, 5)
+        durable.close()
+
+    asyncio.run(work())
+    assert set(rows(tmp_path)) == {("t", "quiet"), ("t", "told")}
 
 
 def test_when_the_disk_fails_nobody_is_told_that_it_is_safe(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Durable:
         except (sqlite3.DatabaseError, OSError) as error:
             raise DataDirError(f"cannot use {folder}: {error}") from error
         self._pending: list[Change] = []
-        self._taken = self._written = 0
+        self._taken = self._awaited = self._written = 0
         self._waiters: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._wake = threading.Condition()
         self._closing = False
@@ -79,16 +79,18 @@ class Durable:
         for table, key, row in self._db.execute("SELECT tab, key, row FROM rows ORDER BY tab, key"):
             yield table, key, json.loads(row)
 
-    def take(self, changes: list[Change]) -> None:
-        """Take changes over for the next transaction; `settled` waits for it."""
+    def take(self, changes: list[Change], *, awaited: bool = True) -> None:
+        """Take changes over for the next transaction; `settled` waits for it, unless nobody is told of them."""
         if changes:
             with self._wake:
                 self._pending += changes
                 self._taken += 1
+                if awaited:
+                    self._awaited = self._taken
                 self._wake.notify()
 
     async def settled(self) -> None:
-        """Return once everything taken so far is on disk.
+        """Return once everything taken so far that is awaited is on disk.
 
         A mere reader waits too: what it is about to tell must not be lost either.
 
@@ -96,12 +98,12 @@ class Durable:
             DataDirError: The disk failed; the state in memory is ahead of it.
         """
         with self._wake:
-            if self._written >= self._taken and self._failure is None:
+            if self._written >= self._awaited and self._failure is None:
                 return
             self._raise_failure()
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()
-            self._waiters.append((self._taken, loop, future))
+            self._waiters.append((self._awaited, loop, future))
         await future
 
     def close(self) -> None:

@@ -51,7 +51,13 @@ class Runtime:
         self.journal = Journal()
         self.faults = FaultPlan()
         self.pushes = PushSender(
-            self.platform, PushClient(callback_context), self.journal, self.faults, self.settled, self.noted
+            self.platform,
+            PushClient(callback_context),
+            self.journal,
+            self.faults,
+            self.settled,
+            # How a push went shows in no answer; after a crash it goes out once more. So no call waits for that.
+            lambda: self.noted(awaited=False),
         )
         self.closing = asyncio.Event()
         self._timers_changed = asyncio.Event()
@@ -78,13 +84,17 @@ class Runtime:
         self.noted()
         return answer
 
-    def noted(self) -> None:
-        """Hand what changed to durability, to the timers and to the pushes."""
+    def noted(self, *, awaited: bool = True) -> None:
+        """Hand what changed to durability, to the timers and to the pushes.
+
+        Args:
+            awaited: Whether an answer may tell of it, so that `settled` has to wait for it.
+        """
         changes = self.platform.take_changes()
         if not changes:
             return
         if self.durable is not None:
-            self.durable.take(changes)
+            self.durable.take(changes, awaited=awaited)
         due = self.platform.next_due()
         if due is not None and (self._timer_due is None or due < self._timer_due):
             self._timers_changed.set()
@@ -92,7 +102,7 @@ class Runtime:
             self.pushes.wake()
 
     async def settled(self) -> None:
-        """Return once everything done so far would survive a crash.
+        """Return once everything done so far that an answer may tell of would survive a crash.
 
         Raises:
             DataDirError: The disk failed.
