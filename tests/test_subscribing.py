@@ -34,7 +34,7 @@ def test_adds_what_is_missing_and_changes_nothing_the_second_time(subscriptions)
     assert held(subscriptions) == {(str(kind), HERE) for kind in kinds}
     ids = {each.subscription_id for each in subscriptions.iter_subscriptions()}
     second = subscriptions.ensure(HERE, kinds)
-    assert (second.added, second.removed, second.moved) == ((), (), ())
+    assert (second.added, second.removed, second.moved) == ((), (), {})
     assert set(second.kept) == {str(kind) for kind in kinds}
     assert {each.subscription_id for each in subscriptions.iter_subscriptions()} == ids
 
@@ -43,8 +43,17 @@ def test_moves_a_wanted_kind_here_and_leaves_other_receivers_alone(subscriptions
     for kind in ("deviceAdded", "deviceDeleted"):
         subscriptions.sub_device_data(SubDeviceDataInDTO(notify_type=kind, callback_url=ELSEWHERE))
     changes = subscriptions.ensure(HERE, ["deviceAdded"])
-    assert changes.moved == ("deviceAdded",)
+    assert changes.moved == {"deviceAdded": ELSEWHERE}
     assert held(subscriptions) == {("deviceAdded", HERE), ("deviceDeleted", ELSEWHERE)}
+
+
+def test_a_refused_url_leaves_other_receivers_what_they_had(subscriptions):
+    kinds = ("deviceAdded", "swUpgradeResultNotify", "deviceDeleted")
+    subscriptions.ensure(ELSEWHERE, kinds)
+    with pytest.raises(InvalidArgumentError) as caught:
+        subscriptions.ensure("https://", kinds)
+    assert caught.value.error_code == "100222"
+    assert held(subscriptions) == {(kind, ELSEWHERE) for kind in kinds}
 
 
 def test_ends_what_nobody_wants_any_more(subscriptions):

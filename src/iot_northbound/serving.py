@@ -26,7 +26,16 @@ from uvicorn.server import ServerState
 
 from .serving_connection import CONNECTION, Connection, Limits
 
-__all__ = ["CONNECTION", "BindError", "Connection", "GuardedServer", "Limits", "LoopService", "new_event_loop"]
+__all__ = [
+    "CONNECTION",
+    "BindError",
+    "Connection",
+    "GuardedServer",
+    "Limits",
+    "LoopService",
+    "json_refusal",
+    "new_event_loop",
+]
 
 log = logging.getLogger("iot_northbound.serving")
 
@@ -207,6 +216,12 @@ class GuardedServer(LoopService):
             self.port = self._socket.getsockname()[1]
         return self.address
 
+    def unbind(self) -> None:
+        """Let go of a port that `bind` took, where nothing is to be served after all."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
     def start(self) -> Self:
         """Bind, then serve on a background thread; return when calls are answered."""
         self.bind()
@@ -233,9 +248,7 @@ class GuardedServer(LoopService):
         """Stop accepting, finish the answers under way (at most `stop_grace`), close every connection."""
         for task in list(self._tasks):
             task.cancel()
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self.unbind()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         connections: set[Any] = self.state.connections
         for connection in list(connections):

@@ -1,6 +1,7 @@
 """Making the subscriptions match a wanted set, keeping those that are right."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,7 +12,7 @@ from iot_northbound.dto.subscription_management import (
     SubDeviceDataInDTO,
     SubDeviceManagementDataInDTO,
 )
-from iot_northbound.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from iot_northbound.errors import AlreadyExistsError, InvalidArgumentError, NorthApiException, NotFoundError
 
 if TYPE_CHECKING:
     from iot_northbound.services.subscription_management import SubscriptionManagement
@@ -35,16 +36,19 @@ class SubscriptionChanges:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     """Types of this receiver nobody wants any more."""
-    moved: tuple[str, ...]
-    """Types that were pushed to another URL before; they stand under `added` too."""
+    moved: Mapping[str, str]
+    """Types that were pushed elsewhere before, with that URL; they stand under `added` too."""
 
 
 def ensure(
     service: "SubscriptionManagement", receiver_url: str, kinds: Iterable[str], access_token: str | None
 ) -> SubscriptionChanges:
-    """Subscribe to what is wanted and missing, end what leads to this receiver and is not wanted."""
+    """Subscribe to what is wanted and missing, end what leads to this receiver and is not wanted.
+
+    Where the platform refuses a type, those that led elsewhere and are not here yet lead there again.
+    """
     wanted = _wanted(receiver_url, kinds)
-    kept, removed, moved = set[str](), list[str](), list[str]()
+    kept, removed, moved = set[str](), list[str](), dict[str, str]()
     for subscription in list(service.iter_subscriptions(access_token=access_token)):
         kind, mine = str(subscription.notify_type), subscription.callback_url == receiver_url
         if kind in wanted and mine and kind not in kept:
@@ -55,11 +59,21 @@ def ensure(
                 service.delete_single_subscription(subscription.subscription_id or "", access_token=access_token)
             except NotFoundError:
                 continue  # somebody else deleted it just now
-            (moved if kind in wanted and not mine else removed).append(kind)
+            if mine:
+                removed.append(kind)
+            else:
+                moved[kind] = subscription.callback_url or ""
     added = [kind for kind in wanted if kind not in kept]
-    for kind in added:
-        _subscribe(service, kind, receiver_url, access_token)
-    return SubscriptionChanges(tuple(k for k in wanted if k in kept), tuple(added), tuple(removed), tuple(moved))
+    for position, kind in enumerate(added):
+        try:
+            subscribe(service, kind, receiver_url, access_token)
+        except NorthApiException:
+            for other in added[position:]:
+                if other in moved:
+                    with suppress(NorthApiException):  # the first error is the one to tell
+                        subscribe(service, other, moved[other], access_token)
+            raise
+    return SubscriptionChanges(tuple(k for k in wanted if k in kept), tuple(added), tuple(removed), moved)
 
 
 def _wanted(receiver_url: str, kinds: Iterable[str]) -> tuple[str, ...]:
@@ -71,7 +85,8 @@ def _wanted(receiver_url: str, kinds: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _subscribe(service: "SubscriptionManagement", kind: str, receiver_url: str, access_token: str | None) -> None:
+def subscribe(service: "SubscriptionManagement", kind: str, receiver_url: str, access_token: str | None = None) -> None:
+    """Have one type pushed to a URL; which of the two calls that takes is the type's matter."""
     if kind not in MANAGEMENT_KINDS:
         service.sub_device_data(
             SubDeviceDataInDTO(notify_type=kind, callback_url=receiver_url), access_token=access_token

@@ -91,6 +91,7 @@ def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path):
         process.stdout.close()
         assert post(address, push_body("deviceAdded", deviceId="d1")) == 200
         process.wait(20)
+        assert process.stderr.read() == ""
     with listening(cwd=tmp_path) as (process, _):
         assert process.stdout.readline().split()[1:3] == ["deviceAdded", "d1"]
         end(process)
@@ -117,6 +118,31 @@ def test_it_subscribes_and_unsubscribes(tmp_path):
             end(process)
             client.authentication.get_auth_token()
             assert list(client.subscription_management.iter_subscriptions()) == []
+
+
+def test_what_led_elsewhere_leads_there_again_at_the_end(tmp_path):
+    other = "https://other.example:9443/a-secret-segment/v1.0.0/messageReceiver"
+    with Emulator(folder=tmp_path / "home") as emulator:
+        profile = str(emulator.profile_path)
+        with NorthApiClient.from_profile(profile) as client:
+            client.subscription_management.ensure(other, ["deviceAdded", "deviceDeleted"])
+            with listening("--subscribe", "--memory", "--profile", profile, "--kind", "*Added", cwd=tmp_path) as (
+                process,
+                _,
+            ):
+                end(process)
+                assert "a-secret-segment" not in process.stderr.read()
+            client.authentication.get_auth_token()
+            held = {
+                (each.notify_type, each.callback_url) for each in client.subscription_management.iter_subscriptions()
+            }
+    assert held == {("deviceAdded", other), ("deviceDeleted", other)}
+
+
+def test_subscribing_needs_an_address_that_can_be_posted_to(capsys):
+    with pytest.raises(SystemExit):
+        main(["listen", "--memory", "--subscribe", "--host", "0.0.0.0"])
+    assert "--callback-url" in capsys.readouterr().err
 
 
 def test_what_keeps_it_from_starting_is_told(tmp_path, capsys, monkeypatch):

@@ -53,6 +53,15 @@ def test_a_list_under_service_is_read_as_services():
     assert [each.service_id for each in found.body.services] == ["Meter", "Battery"]
 
 
+@pytest.mark.parametrize("key", ["service", "services"])
+def test_several_services_sent_as_the_data_of_one_reach_the_handler_of_several(key):
+    message = {**push_message("deviceDatasChanged"), "notifyType": "deviceDataChanged"}
+    message[key] = message.pop("services")
+    found = event(message).body
+    assert isinstance(found, NotifyDeviceDatasChangedDTO)
+    assert [each.service_id for each in found.services] == ["Meter", "Battery"]
+
+
 @pytest.mark.parametrize("detail", [{"a": 1}, None, "text", [1], 5])
 @pytest.mark.parametrize("code", ["SUCCESS", "SUCCESSFUL", "FAIL", "FAILED", "DELIVERED", "NEW_ONE"])
 def test_a_command_result_is_read_whatever_its_detail(detail, code):

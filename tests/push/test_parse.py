@@ -24,8 +24,19 @@ def test_blanks_around_the_key_and_the_kind_are_forgiven():
     assert read(**{"notifyType ": " deviceAdded"}).kind == "deviceAdded"
 
 
+def test_a_blank_that_the_reference_has_within_a_kind_is_forgiven():
+    assert read(notifyType="fwUpgradeStateChangeNo tify").kind == "fwUpgradeStateChangeNotify"
+
+
+@pytest.mark.parametrize("key", ["service", "services"])
+def test_several_services_under_the_kind_of_one_are_several(key):
+    assert read(notifyType="deviceDataChanged", **{key: [{"serviceId": "Meter"}]}).kind == "deviceDatasChanged"
+    assert read(notifyType="deviceDataChanged", **{key: {"serviceId": "Meter"}}).kind == "deviceDataChanged"
+
+
 def test_a_command_status_change_is_known_without_a_type():
-    assert read(deviceId="d", commandId="c", result=None).kind == COMMAND_STATUS
+    for without in ({}, {"notifyType": None}, {"notifyType": ""}):
+        assert read(deviceId="d", commandId="c", result=None, **without).kind == COMMAND_STATUS
 
 
 @pytest.mark.parametrize("fields", [{}, {"notifyType": 7}, {"notifyType": None}, {"notifyType": ""}, {"deviceId": "d"}])

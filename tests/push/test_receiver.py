@@ -133,6 +133,20 @@ def test_what_cannot_be_registered_is_refused(receiver):
         Application()
 
 
+@pytest.mark.parametrize("wrong", [{"threads": 0}, {"body_limit": 0}, {"route": "no path"}])
+def test_a_receiver_that_could_handle_nothing_is_refused(wrong):
+    with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
+        PushMessageReceiver(**wrong)
+
+
+def test_what_no_kind_fits_is_told_in_the_log(receiver, caplog):
+    receiver.receive(push_body("deviceDataChanged", deviceId="meter-7", service="a reading"))
+    until(lambda: receiver.metrics().handled == 1)
+    (record,) = caplog.records
+    assert "$.service should be an object" in record.getMessage()
+    assert "a reading" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from iot_northbound.errors import TlsError
-from iot_northbound.push import Access, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
+from iot_northbound.push import Access, InboxInUseError, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
 from iot_northbound.serving import BindError, Limits
 from tests.certs import Authority
 from tests.push.helpers import PATIENCE, Recorder, data_body, until
@@ -112,6 +112,23 @@ def test_a_peer_that_says_nothing_harms_nobody(tls):
         for each in silent:
             assert each.recv(1) == b""
             each.close()
+
+
+def test_what_the_server_itself_refuses_is_counted():
+    receiver = PushMessageReceiver(MemoryInbox(), body_limit=100)
+    with receiver.server(port=0) as server:
+        assert post(server, b"x" * 101)[0] == 413
+        assert receiver.metrics().refused == {413: 1}
+
+
+def test_a_server_whose_inbox_is_in_use_lets_go_of_its_port(tmp_path):
+    with PushMessageReceiver(SqliteInbox(tmp_path / "inbox")).server(port=0):
+        refused = PushMessageReceiver(SqliteInbox(tmp_path / "inbox")).server(port=0)
+        for start in (refused.start, refused.serve_forever):
+            with pytest.raises(InboxInUseError):
+                start()
+            with socket.create_server(refused.address):
+                pass
 
 
 def test_a_taken_port_is_told():

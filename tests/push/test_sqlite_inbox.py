@@ -113,6 +113,44 @@ def test_ids_are_not_given_twice(path):
     assert told[1] > told[0]
 
 
+def test_a_replayed_letters_id_is_not_given_again_either(path):
+    told = []
+    inbox = opened(path, lambda message_id, _device: told.append(message_id), duplicates=None)
+    taken(inbox.put(data_message("d1", 1)))
+    inbox.bury(told[-1], 1, "")
+    assert inbox.replay() == 1
+    inbox.stop()
+    again = opened(path, duplicates=None)
+    assert taken(again.put(data_message("d1", 2)))
+    assert [again.get(number).raw["n"] for number in (2, 3)] == [1, 2]
+    again.stop()
+
+
+def test_a_link_to_the_file_has_the_same_owner(path):
+    inbox = opened(path)
+    path.with_name("link").symlink_to(path)
+    with pytest.raises(InboxInUseError):
+        opened(path.with_name("link"))
+    inbox.stop()
+
+
+def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path, monkeypatch):
+    monkeypatch.setattr("iot_northbound.push.sqlite_file._SPARE_PAGES", 16)
+    monkeypatch.setattr("iot_northbound.push.sqlite_file._SHRINK_PAGES", 64)
+    told = []
+    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    for each in [inbox.put(data_message("d1", number, extra="x" * 40_000)) for number in range(50)]:
+        taken(each)
+    for message_id in told:
+        inbox.done(message_id)
+    pages = sqlite3.connect(path)
+    for number in range(50, 75):  # with each of these it gives back a part
+        taken(inbox.put(data_message("d1", number)))
+    assert pages.execute("PRAGMA page_count").fetchone()[0] < 60
+    pages.close()
+    inbox.stop()
+
+
 def test_messages_beyond_the_cache_are_read_from_the_file(path, monkeypatch):
     monkeypatch.setattr("iot_northbound.push.sqlite_inbox._FRESH_MESSAGES", 1)
     told = []

@@ -161,6 +161,23 @@ def test_only_handlers_that_failed_are_called_again(run):
     assert receiver.tried.items == [("d", 0)]
 
 
+def test_a_handler_registered_between_two_attempts_changes_nothing_for_the_others(run):
+    receiver = run(retry=AT_ONCE)
+    late, failed = Log(), threading.Event()
+
+    @receiver.on_body
+    def flaky(text):
+        if not failed.is_set():
+            failed.set()
+            receiver.on_body(late.add)
+            raise RuntimeError("not yet")
+
+    post(receiver, "d", 0)
+    until(lambda: receiver.metrics().handled == 1)
+    assert receiver.tried.items == [("d", 0)]
+    assert len(late.items) == 1
+
+
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), RecursionError(), MemoryError()])
 def test_no_handlers_error_ends_a_worker(run, error):
     receiver = run(threads=1, retry=HandlerRetry(attempts=1))

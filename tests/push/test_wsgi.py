@@ -64,6 +64,11 @@ def test_a_chunked_body_is_read_where_the_server_ends_it(receiver):
     assert call(receiver.wsgi, b" " * (2 << 20), **chunked)[0] == 413
 
 
+def test_a_chunked_body_that_cannot_be_read_is_refused_in_words(receiver):
+    status, text, _ = call(receiver.wsgi, data_body(), HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="")
+    assert (status, "Content-Length" in text) == (400, True)
+
+
 def test_nothing_behind_the_body_is_read(receiver):
     body = data_body()
     stream = io.BytesIO(body + b"the next request")

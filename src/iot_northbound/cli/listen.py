@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from iot_northbound.cli import values
 from iot_northbound.cli.connection import add_arguments, read_secret, settings_from
@@ -86,6 +88,8 @@ def _listen(arguments: argparse.Namespace) -> int:
     given = [name for name in _WITH_TLS_CERT if getattr(arguments, name) is not None]
     if given and not arguments.tls_cert:
         arguments.refuse(f"--{given[0].replace('_', '-')} needs --tls-cert beside it")
+    if arguments.subscribe and not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104
+        arguments.refuse(f"--subscribe needs --callback-url beside --host {arguments.host}: nobody can post there")
     settings = settings_from(arguments) if arguments.subscribe else None
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -126,6 +130,7 @@ def _receiver(arguments: argparse.Namespace, secret: str | None, ended: threadin
             print(show(event), flush=True)
         except BrokenPipeError:
             ended.set()  # the reader is gone; raising keeps the message for the next start
+            logging.getLogger("iot_northbound.push").disabled = True  # a reader that has read enough is no failure
             raise
 
     return receiver
@@ -174,19 +179,31 @@ def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Ite
     from iot_northbound.client import NorthApiClient
     from iot_northbound.push import COMMAND_STATUS
     from iot_northbound.push.events import KINDS
+    from iot_northbound.subscribing import subscribe
 
     # A command's status goes to the command's own callback URL: there is nothing to subscribe to.
     kinds = [kind for kind in KINDS if kind != COMMAND_STATUS and _fits(kind, patterns)]
     with NorthApiClient(*settings) as client:
-        changes = client.subscription_management.ensure(url, kinds)
+        service = client.subscription_management
+        try:
+            changes = service.ensure(url, kinds)
+        except NorthApiException:
+            with contextlib.suppress(NorthApiException):  # the first error is the one to tell
+                service.ensure(url, [])
+            raise
         print(f"subscribed to {len(changes.kept) + len(changes.added)} kinds", file=sys.stderr, flush=True)
+        for kind, other in changes.moved.items():
+            # The host alone, as the rest of the URL may be a secret.
+            print(f"{kind} leads to {urlsplit(other).hostname} again at the end", file=sys.stderr, flush=True)
         try:
             yield
         finally:
             try:
-                client.subscription_management.ensure(url, [])
+                service.ensure(url, [])
+                for kind, other in changes.moved.items():
+                    subscribe(service, kind, other)
             except NorthApiException as error:
-                print(f"iot-northbound: the subscriptions stay: {error}", file=sys.stderr)
+                print(f"iot-northbound: the subscriptions are not as before: {error}", file=sys.stderr)
 
 
 def _with_secret(url: str, secret: str | None) -> str:

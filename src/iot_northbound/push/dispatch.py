@@ -58,16 +58,16 @@ class Dispatcher:
         except Exception as error:  # a message no code of ours can read must not block its device
             log.error("message %d cannot be read", delivery.id, exc_info=error)
             return error
+        if event.problem is not None and delivery.attempt == 1:
+            log.warning("message %d goes to handle_unknown: %s", event.id, event.problem)
         token = EVENT.set(event)
         failure: BaseException | None = None
-        position = 0
         try:
             fitting = self._table[event.kind if event.problem is None else UNFIT]
             value = event.body if event.problem is None else event.raw
-            for handlers, argument in ((self._table[BODY], event.text), (fitting, value)):
-                for handler in handlers:
-                    position += 1
-                    if position in delivery.finished:
+            for key, handlers, argument in ((BODY, self._table[BODY], event.text), (event.kind, fitting, value)):
+                for position, handler in enumerate(handlers):
+                    if (key, position) in delivery.finished:
                         continue
                     try:
                         handler(argument)
@@ -83,7 +83,7 @@ class Dispatcher:
                             exc_info=error,
                         )
                     else:
-                        delivery.finished.add(position)
+                        delivery.finished.add((key, position))
         finally:
             EVENT.reset(token)
         return failure

@@ -20,7 +20,7 @@ COMMAND_STATUS = "commandStatusChanged"
 UNKNOWN = ""
 """The kind of an object that names none."""
 
-_DATA_KINDS = frozenset({"deviceDataChanged", "deviceDatasChanged"})
+_ONE, _SEVERAL = "deviceDataChanged", "deviceDatasChanged"
 _DEVICE_IN_PATH = re.compile(r"/devices/([^/]+)")
 _LONGEST_KEY = 200
 
@@ -105,13 +105,19 @@ def _name(value: Any) -> str:
 
 
 def kind_of(raw: JsonObject) -> str:
-    """Return the kind an object names; the blanks that the reference's samples have around the key are forgiven."""
-    kind = raw.get("notifyType")
-    if kind is None:
-        kind = next((value for key, value in raw.items() if key.strip() == "notifyType"), None)
-    if isinstance(kind, str) and kind.strip():
-        return kind.strip()
-    return COMMAND_STATUS if kind is None and "commandId" in raw else UNKNOWN
+    """Return the kind an object names; what the reference's samples and tables get wrong about it is forgiven.
+
+    Those are: blanks around the key and within the kind, and ``deviceDataChanged`` over a list of services (2.3.5.5).
+    """
+    named = raw.get("notifyType")
+    if named is None:
+        named = next((value for key, value in raw.items() if key.strip() == "notifyType"), None)
+    kind = "".join(named.split()) if isinstance(named, str) else ""
+    if kind == _ONE and any(isinstance(raw.get(name), list) for name in ("service", "services")):
+        return _SEVERAL
+    if named in (None, "") and "commandId" in raw:
+        return COMMAND_STATUS
+    return kind or UNKNOWN
 
 
 def _part(raw: JsonObject, name: str) -> JsonObject:
@@ -158,7 +164,7 @@ def _recognition(raw: JsonObject, text: str, kind: str, device: str) -> tuple[by
     that reports the same reading twice has sent two readings.
     """
     header = _part(raw, "header")
-    if kind in _DATA_KINDS:
+    if kind in (_ONE, _SEVERAL):
         services = _services(raw)
         times = [service.get("eventTime") for service in services]
         request_id = raw.get("requestId")

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import reply
 from iot_northbound.push.access import ROUTE, Access, Gate, Peer
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
@@ -64,7 +65,7 @@ class PushMessageReceiver(Handlers):
         clock: where time comes from.
 
     Raises:
-        InvalidArgumentError: a handler is a coroutine, or the route is no path (1007).
+        InvalidArgumentError: a handler is a coroutine, the route is no path, or a number is too small (1007).
     """
 
     def __init__(
@@ -78,6 +79,10 @@ class PushMessageReceiver(Handlers):
         body_limit: int = 1 << 20,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        if threads < 1:
+            raise InvalidArgumentError.of("threads", repr(threads), "it must be 1 or more")
+        if body_limit < 1:
+            raise InvalidArgumentError.of("body_limit", repr(body_limit), "it must be 1 byte or more")
         self._inbox: Inbox | None = inbox
         self._clock = clock
         self._threads, self._retry = threads, retry or HandlerRetry()

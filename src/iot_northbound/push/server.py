@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.errors import SdkCode, TlsError
 from iot_northbound.push.asgi import AsgiAdapter
-from iot_northbound.serving import GuardedServer, Limits
+from iot_northbound.push.reply import Reply
+from iot_northbound.serving import GuardedServer, Limits, json_refusal
 
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
@@ -70,7 +71,7 @@ class ReceiverServer:
         self._receiver, self._drain = receiver, drain
         bounded = replace(limits or Limits(), body_limit=receiver.gate.body_limit)
         app = AsgiAdapter(receiver, lifespan=False)
-        self._server = GuardedServer(app, host, port, ssl_context=context, limits=bounded)
+        self._server = GuardedServer(app, host, port, ssl_context=context, limits=bounded, refusal=self._refusal)
         self._scheme = "https" if context is not None else "http"
 
     @property
@@ -84,6 +85,20 @@ class ReceiverServer:
         host, port = self.address
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}{self._receiver.gate.route}"
 
+    def _refusal(self, status: int, message: str) -> bytes:
+        """Count what the server refuses before the receiver sees it."""
+        self._receiver.refuse(Reply(status, message))
+        return json_refusal(status, message)
+
+    def _open(self) -> None:
+        """Take the port first, as that fails without a trace, then the inbox."""
+        self._server.bind()
+        try:
+            self._receiver.start()
+        except BaseException:
+            self._server.unbind()
+            raise
+
     def start(self) -> Self:
         """Open the inbox, listen, and serve on a thread.
 
@@ -91,8 +106,7 @@ class ReceiverServer:
             BindError: the address cannot be had.
             InboxError: the inbox cannot be opened.
         """
-        self._server.bind()
-        self._receiver.start()
+        self._open()
         self._server.start()
         return self
 
@@ -103,8 +117,7 @@ class ReceiverServer:
 
     def serve_forever(self, ready: Callable[[], None] | None = None) -> None:
         """Serve in the foreground until SIGTERM or SIGINT; call `ready` once messages are answered."""
-        self._server.bind()
-        self._receiver.start()
+        self._open()
         started = SYSTEM_CLOCK.monotonic()
         try:
             self._server.serve_forever(ready)

@@ -31,6 +31,14 @@ _FORGET_AT_ONCE = 2_000
 """Old entries of `seen` deleted in one transaction; more would hold up the answers that wait for it."""
 
 
+_SPARE_PAGES = 4_096
+"""Empty pages of 4 KiB that the file keeps for the next messages."""
+_SHRINK_PAGES = 1_024
+"""Empty pages given back to the disk in one transaction."""
+_LOG_BYTES = 32 * 1024 * 1024
+"""What the write-ahead log beside the file is cut to once a larger one was used up."""
+
+
 class Transaction:
     """What may be written; committed and synced as a whole."""
 
@@ -65,7 +73,13 @@ class Transaction:
 
     def revive(self, old: int, new: int) -> None:
         """Make a dead letter a waiting message at the end."""
-        self._connection.execute("UPDATE messages SET id = ?, dead = 0 WHERE id = ?", (new, old))
+        # Inserted anew, as SQLite notes the highest id ever given at insertions alone.
+        columns = "kind, device, received_at, body"
+        self._connection.execute(
+            f"INSERT INTO messages (id, {columns}) SELECT ?, {columns} FROM messages WHERE id = ?",
+            (new, old),
+        )
+        self.delete([(old,)])
 
     def forget_old(self, before: float, most: int) -> None:
         """Delete entries of `seen` that are older, or beyond the number that is remembered."""
@@ -97,6 +111,7 @@ class InboxFile:
     def __init__(self, path: Path) -> None:
         self._reading = threading.Lock()
         self._open: list[sqlite3.Connection] = []
+        path = path.resolve()  # two names of one file have one owner
         try:
             self._own(Path(f"{path}-owner"))
             self._write = self._connect(path)
@@ -131,7 +146,9 @@ class InboxFile:
         tables = self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if version not in (0, _VERSION) or (version == 0 and tables):
             raise InboxError(f"the file is not an inbox of this version (it says {version}): choose another path")
+        self._write.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts before the first table alone
         self._write.execute("PRAGMA journal_mode = WAL")
+        self._write.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         self._write.execute("PRAGMA synchronous = FULL")
         self._write.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
         if not tables:
@@ -148,6 +165,12 @@ class InboxFile:
             with contextlib.suppress(sqlite3.Error):
                 self._write.execute("ROLLBACK")
             raise
+
+    def shrink(self) -> None:
+        """Give some room back to the disk, where much of the file is empty after a crowd of messages."""
+        if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
+            # As a script, since a single statement is stepped once, and frees one page.
+            self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
 
     def seen(self) -> Iterable[tuple[bytes, bytes, float]]:
         """Return what repetitions are recognised by, oldest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -243,7 +244,9 @@ class SqliteInbox:
             self._opened()
             if self._closing:
                 raise InboxError("the inbox is closing")
-            work = _Revive(ids, delete, Future())
+            # Each once, and only what can be an id: the transaction has to succeed, as others' messages are in it.
+            known = None if ids is None else [each for each in dict.fromkeys(ids) if each in self._ledger.dead]
+            work = _Revive(known, delete, Future())
             self._work.append(work)
             self._changed.notify()
         return work.future.result()
@@ -265,6 +268,7 @@ class SqliteInbox:
                 self._undo(batch, error)
             else:
                 self._announce(batch)
+                self._tidy()
 
     def _commit(self, batch: list[_Work]) -> None:
         puts = [work for work in batch if isinstance(work, _Put)]
@@ -330,6 +334,12 @@ class SqliteInbox:
                     for _, new, device in work.moved:
                         self._deliver(new, device)
                 work.future.set_result(len(work.moved))
+
+    def _tidy(self) -> None:
+        try:
+            self._opened().shrink()
+        except sqlite3.Error as error:  # a file that stays large loses nothing
+            log.warning("the inbox %s cannot be made smaller: %s", self.path, error)
 
     def _undo(self, batch: list[_Work], error: Exception) -> None:
         failure = InboxError(f"the inbox cannot be written: {error}")

@@ -29,8 +29,8 @@ class Delivery:
     id: int
     message: Message
     attempt: int = 0
-    finished: set[int] = attrs.field(factory=set)
-    """Handlers that are done with it, by position: an attempt repeats only those that are not."""
+    finished: set[object] = attrs.field(factory=set)
+    """Handlers that are done with it: an attempt repeats only those that are not."""
 
 
 Handle = Callable[[Delivery], BaseException | None]

@@ -55,6 +55,9 @@ class WsgiAdapter:
         limit = self._receiver.gate.body_limit
         if size is None:
             # Chunked: readable only where the server says that its stream ends.
+            if not environ.get("wsgi.input_terminated") and environ.get("HTTP_TRANSFER_ENCODING"):
+                why = "the body came in chunks, which this server does not hand on: send a Content-Length"
+                return self._receiver.refuse(reply.not_a_message(why))
             body = environ["wsgi.input"].read(limit + 1) if environ.get("wsgi.input_terminated") else b""
         else:
             body = environ["wsgi.input"].read(size)

@@ -171,8 +171,9 @@ class SubscriptionManagement(Service):
         """Make the subscriptions that lead to one receiver exactly the wanted ones, and return what changed.
 
         Right ones are kept untouched; a wanted type that is pushed elsewhere is moved here, since the platform takes
-        one URL a type; unwanted ones of this receiver are deleted; those of other receivers stay. Calling it twice
-        changes nothing the second time, so an application can call it at each start.
+        one URL a type, and moved back where the platform refuses this one; unwanted ones of this receiver are deleted;
+        those of other receivers stay. Calling it twice changes nothing the second time, so an application can call it
+        at each start.
 
         Args:
             receiver_url: the callback URL, http or https.
