@@ -69,6 +69,14 @@ def test_a_chunked_body_that_cannot_be_read_is_refused_in_words(receiver):
     assert (status, "Content-Length" in text) == (400, True)
 
 
+def test_a_body_that_breaks_off_is_refused(receiver):
+    class Broken(io.RawIOBase):
+        def read(self, size=-1):
+            raise OSError("Invalid chunk header")
+
+    assert call(receiver.wsgi, data_body(), **{"wsgi.input": Broken()})[0] == 400
+
+
 def test_nothing_behind_the_body_is_read(receiver):
     body = data_body()
     stream = io.BytesIO(body + b"the next request")

@@ -39,6 +39,12 @@ class WsgiAdapter:
         return application
 
     def _answer(self, environ: Environ) -> Reply:
+        try:
+            return self._read_and_answer(environ)
+        except OSError as error:  # what servers raise when a body breaks off, or is not in the chunks it claims
+            return self._receiver.refuse(reply.not_a_message(f"the body cannot be read: {error}"))
+
+    def _read_and_answer(self, environ: Environ) -> Reply:
         length = environ.get("CONTENT_LENGTH") or None
         if length is not None and not (length.isascii() and length.isdigit()):
             return self._receiver.refuse(reply.not_a_message(f"Content-Length {length!r} is no number"))
