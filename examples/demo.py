@@ -86,7 +86,7 @@ def dim_all(client: NorthApiClient, progress: Progress, bar: TaskID) -> QueryOne
     def show(task: QueryOneTaskOutDTO) -> None:
         progress.update(bar, completed=task.complete_cnt or 0, total=task.total_cnt or LAMPS)
 
-    return client.batch_process.wait_for_batch_task(made.task_id or "", timeout=20, on_progress=show, polling=QUICK)
+    return client.batch_process.wait_for_batch_task(made.task_id, timeout=20, on_progress=show, polling=QUICK)
 
 
 def upgrade_all(client: NorthApiClient, file_id: str, progress: Progress, bar: TaskID) -> QueryUpgradeTaskOutDTO:
@@ -108,9 +108,7 @@ def upgrade_all(client: NorthApiClient, file_id: str, progress: Progress, bar: T
             done = (task.sta_result.success or 0) + (task.sta_result.fail or 0)
             progress.update(bar, completed=done, total=task.sta_result.total or LAMPS)
 
-    return client.device_upgrade.wait_for_upgrade_task(
-        made.operation_id or "", timeout=20, on_progress=show, polling=QUICK
-    )
+    return client.device_upgrade.wait_for_upgrade_task(made.operation_id, timeout=20, on_progress=show, polling=QUICK)
 
 
 def evening_in_town(platform: Emulator) -> None:
@@ -134,7 +132,7 @@ def evening_in_town(platform: Emulator) -> None:
         lamps = register(client, LAMPS, progress=progress)
         for lamp in lamps:
             platform.control.script(lamp, answer="success", after=0.2)
-        group = client.device_group_management.create_device_group(CreateDeviceGroupInDTO(name="town")).id or ""
+        group = client.device_group_management.create_device_group(CreateDeviceGroupInDTO(name="town")).id
         client.device_group_management.add_devices_to_group(
             DeviceGroupWithDeviceListDTO(dev_group_id=group, device_ids=lamps)
         )

@@ -48,7 +48,7 @@ def register(client: NorthApiClient, count: int, progress: Progress) -> list[str
     devices = []
     for number in progress.track(range(count), description="registering"):
         lamp = RegDirectDeviceInDTO2(node_id=f"lamp-{run}-{number:04d}", device_info=LAMP, timeout=0)
-        devices.append(client.device_management.reg_direct_device(lamp).device_id or "")
+        devices.append(client.device_management.reg_direct_device(lamp).device_id)
     return devices
 
 

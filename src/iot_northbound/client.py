@@ -246,7 +246,7 @@ class NorthApiClient:
         """Return the application's id and secret."""
         return self.client_info.app_id, self.client_info.secret
 
-    def token_granted(self, access_token: str | None, refresh_token: str | None, expires_in: int | None) -> None:
+    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
         """Take over a token the application fetched itself, where the timer is on."""
         self._pipeline.tokens.adopt(self._grant(access_token, refresh_token, expires_in, self.clock.now()))
 
@@ -318,12 +318,10 @@ class NorthApiClient:
         granted = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
         return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
 
-    def _grant(
-        self, access_token: str | None, refresh_token: str | None, expires_in: int | None, started: float
-    ) -> Grant:
+    def _grant(self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
         if not access_token:
             raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform granted a token without saying it: accessToken is missing"
+                SdkCode.UNREADABLE, "the platform granted a token without saying it: accessToken is empty"
             )
         if not (access_token.isascii() and access_token.isprintable()):
             raise UnreadableAnswerError(

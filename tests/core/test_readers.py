@@ -84,6 +84,42 @@ def test_both_spellings_are_read(value: Any) -> None:
     assert read(value).services == [Leaf(text="x")]
 
 
+@response
+class Created:
+    task: Annotated[str, Wire("taskID", also=("taskId",))]
+    status: Status
+    leaf: Leaf
+    many: list[int]
+    note: str | None = None
+
+
+WHOLE: dict[str, Any] = {"taskID": "t-1", "status": "ONLINE", "leaf": {}, "many": []}
+
+
+def test_a_field_without_a_default_is_read_from_any_of_its_spellings() -> None:
+    assert read(WHOLE, Created) == Created(task="t-1", status=Status.ONLINE, leaf=Leaf(), many=[])
+    assert read(WHOLE | {"taskID": None, "taskId": "t-2"}, Created).task == "t-2"
+
+
+@pytest.mark.parametrize(
+    ("wire", "expected"), [("taskID", "text"), ("status", "text"), ("leaf", "an object"), ("many", "a list")]
+)
+def test_a_field_without_a_default_has_to_come(wire: str, expected: str) -> None:
+    for broken in (WHOLE | {wire: None}, {key: value for key, value in WHOLE.items() if key != wire}):
+        with pytest.raises(Mismatch):
+            read(broken, Created)
+        assert find_mismatch([WHOLE, broken], list[Created]) == (f"$[1].{wire}", expected, "null")
+
+
+def test_a_request_class_within_an_answer_may_lack_what_a_request_must_hold() -> None:
+    @request
+    class Both:
+        name: Annotated[str, Text(1, 5)]
+
+    assert read({}, Both).name is None
+    assert find_mismatch({}, Both) is None
+
+
 def test_the_first_spelling_counts_where_both_are_there() -> None:
     assert read({"services": [{"text": "a"}], "service": [{"text": "b"}]}).services == [Leaf(text="a")]
     assert read({"services": None, "service": [{"text": "b"}]}).services == [Leaf(text="b")]

@@ -43,6 +43,6 @@ def value_for(bare: Any, rules: tuple[Any, ...] = (), *, everything: bool = True
 
 
 def example(cls: type[Any], *, everything: bool = True) -> Any:
-    """Return an instance of a request DTO with every field, or with the mandatory ones only."""
-    wanted = [spec for spec in specs(cls).values() if everything or spec.mandatory]
+    """Return an instance of a DTO with every field, or with the mandatory ones only."""
+    wanted = [spec for spec in specs(cls).values() if everything or spec.mandatory or spec.promised]
     return cls(**{spec.name: value_for(spec.type, spec.rules, everything=everything) for spec in wanted})

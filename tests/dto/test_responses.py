@@ -28,13 +28,43 @@ from iot_northbound.dto import (
 )
 
 
+PROMISED = {
+    "AuthOutDTO": {"access_token": "accessToken"},
+    "AuthRefreshOutDTO": {"access_token": "accessToken"},
+    "BatchTaskCreateOutDTO": {"task_id": "taskID"},
+    "CreateDeviceCmdCancelTaskOutDTO": {"task_id": "taskId"},
+    "CreateDeviceGroupOutDTO": {"id": "id"},
+    "CreateUpgradeTaskOutDTO": {"operation_id": "operationId"},
+    "PostDeviceCommandOutDTO2": {"command_id": "commandId"},
+    "RegDeviceWithSecretOutDTO": {"device_id": "deviceId"},
+    "RegDirectDeviceOutDTO": {"device_id": "deviceId"},
+}
+"""What a call exists to return, by class: without it the answer is unreadable."""
+
+
+def promised(name: str) -> dict[str, str]:
+    """Return the least an answer has to hold."""
+    return dict.fromkeys(PROMISED.get(name, {}).values(), "given")
+
+
 @pytest.mark.parametrize("name", RESPONSES)
-def test_nothing_is_mandatory_and_nulls_are_read(name: str) -> None:
+def test_only_what_a_call_exists_for_is_mandatory_and_nulls_are_read(name: str) -> None:
     cls = RESPONSES[name]
-    empty = structure({}, cls)
-    nulls = structure(dict.fromkeys((spec.wire for spec in specs(cls).values()), None), cls)
-    assert empty == nulls == cls()
-    assert all(getattr(empty, attribute.name) is None for attribute in attrs.fields(cls))
+    least = promised(name)
+    empty = structure(least, cls)
+    nulls = structure(dict.fromkeys((spec.wire for spec in specs(cls).values()), None) | least, cls)
+    assert empty == nulls == cls(**dict.fromkeys(PROMISED.get(name, {}), "given"))
+    rest = {attribute.name for attribute in attrs.fields(cls)} - set(PROMISED.get(name, {}))
+    assert all(getattr(empty, field) is None for field in rest)
+
+
+@pytest.mark.parametrize("answer", [{}, {"null": None}], ids=["missing", "null"])
+@pytest.mark.parametrize("name", PROMISED)
+def test_an_answer_without_what_the_call_exists_for_is_refused(name: str, answer: dict[str, Any]) -> None:
+    for wire in PROMISED[name].values():
+        with pytest.raises(ShapeError) as raised:
+            structure({wire: value for value in answer.values()}, RESPONSES[name])
+        assert str(raised.value) == f"$.{wire} should be text, not null"
 
 
 ENUMS = [
@@ -47,12 +77,12 @@ ENUMS = [
 
 @pytest.mark.parametrize(("name", "field", "wire", "enum"), ENUMS, ids=lambda v: v if isinstance(v, str) else "")
 def test_unknown_enumeration_values_survive(name: str, field: str, wire: str, enum: type[OpenEnum]) -> None:
-    read = getattr(structure({wire: "A_VALUE_OF_TOMORROW"}, RESPONSES[name]), field)
+    read = getattr(structure({wire: "A_VALUE_OF_TOMORROW"} | promised(name), RESPONSES[name]), field)
     assert isinstance(read, enum)
     assert read == "A_VALUE_OF_TOMORROW"
     assert not read.is_known
     known = next(iter(enum))
-    assert getattr(structure({wire: str(known)}, RESPONSES[name]), field) is known
+    assert getattr(structure({wire: str(known)} | promised(name), RESPONSES[name]), field) is known
 
 
 def test_both_spellings_are_read() -> None:

@@ -49,7 +49,7 @@ class FakeClient:
         self.clock = FakeClock()
         self.answers = list(answers)
         self.sent: list[Sent] = []
-        self.granted: list[tuple[str | None, str | None, int | None]] = []
+        self.granted: list[tuple[str, str | None, int | None]] = []
         self.timer: list[str] = []
 
     def call(
@@ -72,7 +72,7 @@ class FakeClient:
     def credentials(self) -> tuple[str, str]:
         return "app-7", "not-a-real-secret"
 
-    def token_granted(self, access_token: str | None, refresh_token: str | None, expires_in: int | None) -> None:
+    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
         self.granted.append((access_token, refresh_token, expires_in))
 
     def start_timer(self) -> None:
@@ -84,7 +84,7 @@ class FakeClient:
 
 def minimal(cls: type) -> Any:
     """Return a DTO with its mandatory fields filled, and nothing else."""
-    return cls(**{spec.name: _value(spec.type) for spec in specs(cls).values() if spec.mandatory})
+    return cls(**{spec.name: _value(spec.type) for spec in specs(cls).values() if spec.mandatory or spec.promised})
 
 
 def _value(kind: Any) -> Any:

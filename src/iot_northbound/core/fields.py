@@ -8,7 +8,8 @@ A DTO is an ordinary attrs class whose annotations carry the rules::
         tag_type: int | None = None
 
 `request` turns the rules into validators that raise `InvalidArgumentError` (code 1007) naming field, value and
-rule; `response` only hides secrets, since what the platform sends is read leniently. A field's wire name is its
+rule. `response` hides secrets and holds one rule, since what the platform sends is read leniently: a field without a
+default has to come, as the id of what was just created. A field's wire name is its
 own name in camelCase unless a `Wire` marker says otherwise. The markers are named tuples because an attrs class takes
 five times as long to make, and every program that imports the SDK would wait for it. DTO modules must not use
 ``from __future__ import annotations``: the markers are read from the live annotations.
@@ -114,6 +115,9 @@ class FieldSpec(NamedTuple):
     also: tuple[str, ...]
     secret: bool
     mandatory: bool
+    """Whether a request must hold it."""
+    promised: bool
+    """Whether an answer must hold it."""
     type: Any
     """The annotation without its markers and without None."""
     rules: tuple[Any, ...]
@@ -171,6 +175,7 @@ def _read_specs(cls: type) -> dict[str, FieldSpec]:
             wire.also,
             SECRET in markers,
             not optional and attribute.metadata.get("mandatory", False),
+            attribute.default is attrs.NOTHING,
             bare,
             tuple(m for m in markers if isinstance(m, _RULES)),
         )
@@ -296,7 +301,7 @@ def request(cls: type[T]) -> type[T]:
 
 @dataclass_transform(kw_only_default=True)
 def response(cls: type[T]) -> type[T]:
-    """Make an attrs class for what the platform sends: every field optional, secrets hidden."""
+    """Make an attrs class for what the platform sends: without its fields that have no default it is unreadable."""
     return attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_response_fields)
 
 

@@ -60,6 +60,8 @@ def _make_reader(cls: type) -> Reader:
         field = f"f{index}"
         lines.append(f"  {field} = get({spec.wire!r})")
         lines += [f"  if {field} is None: {field} = get({other!r})" for other in spec.also]
+        if spec.promised:
+            lines.append(f"  if {field} is None: mismatch()")
         if spec.type in _TEXTS:
             texts.append(field)
         else:
@@ -166,6 +168,8 @@ def find_mismatch(value: Any, kind: Any, path: str = "$") -> tuple[str, str, str
             return path, "an object", got
         for spec in specs(kind).values():
             wire = next((name for name in (spec.wire, *spec.also) if value.get(name) is not None), spec.wire)
+            if spec.promised and value.get(wire) is None:
+                return f"{path}.{wire}", _said(spec.type), "null"
             found = find_mismatch(value.get(wire), spec.type, f"{path}.{wire}")
             if found:
                 return found
@@ -182,7 +186,11 @@ def find_mismatch(value: Any, kind: Any, path: str = "$") -> tuple[str, str, str
                 return found
         return None
     if kind in _TEXTS or kind is Timestamp or (isinstance(kind, type) and issubclass(kind, OpenEnum)):
-        return None if isinstance(value, str) else (path, _SAID.get(kind, "text"), got)
-    if type(value) in _plain_kinds(kind):
-        return None
-    return path, _SAID.get(typing.get_origin(kind) or kind, str(kind)), got
+        return None if isinstance(value, str) else (path, _said(kind), got)
+    return None if type(value) in _plain_kinds(kind) else (path, _said(kind), got)
+
+
+def _said(kind: Any) -> str:
+    if kind in _TEXTS or (isinstance(kind, type) and issubclass(kind, OpenEnum)):
+        return _SAID[str]
+    return _SAID[dict] if _is_class(kind) else _SAID.get(typing.get_origin(kind) or kind, str(kind))

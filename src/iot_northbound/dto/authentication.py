@@ -20,7 +20,7 @@ class AuthOutDTO:
     scope: str | None = None
     token_type: str | None = None
     expires_in: int | None = None
-    access_token: Annotated[str | None, SECRET] = None
+    access_token: Annotated[str, SECRET]
     refresh_token: Annotated[str | None, SECRET] = None
 
 

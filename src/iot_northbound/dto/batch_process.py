@@ -110,7 +110,7 @@ class BatchTaskCreateOutDTO:
         task_id: the task's id; read in both spellings platforms use.
     """
 
-    task_id: Annotated[str | None, Wire("taskID", also=("taskId",))] = None
+    task_id: Annotated[str, Wire("taskID", also=("taskId",))]
 
 
 @response

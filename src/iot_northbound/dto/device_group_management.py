@@ -56,6 +56,7 @@ class CreateDeviceGroupOutDTO(_Group):
         device_ids: its first members.
     """
 
+    id: str
     device_ids: list[str] | None = None
 
 

@@ -75,7 +75,7 @@ class RegDirectDeviceOutDTO:
         psk: the device's pre-shared key.
     """
 
-    device_id: str | None = None
+    device_id: str
     verify_code: Annotated[str | None, SECRET] = None
     timeout: int | None = None
     psk: Annotated[str | None, SECRET] = None
@@ -127,7 +127,7 @@ class RegDeviceWithSecretOutDTO:
         secret: the device's password.
     """
 
-    device_id: str | None = None
+    device_id: str
     psk: Annotated[str | None, SECRET] = None
     secret: Annotated[str | None, SECRET] = None
 

@@ -175,7 +175,7 @@ class CreateUpgradeTaskOutDTO:
         operation_id: the task's id.
     """
 
-    operation_id: str | None = None
+    operation_id: str
 
 
 @response

@@ -111,6 +111,8 @@ class _Command:
 class PostDeviceCommandOutDTO2(_Command):
     """A command just created (section 1.7.1)."""
 
+    command_id: str
+
 
 @request
 class QueryDeviceCommandInDTO2:
@@ -208,6 +210,8 @@ class DeviceCommandCancelTaskRespV4:
 @response
 class CreateDeviceCmdCancelTaskOutDTO(DeviceCommandCancelTaskRespV4):
     """A cancel task just created (section 1.7.5)."""
+
+    task_id: str
 
 
 @request

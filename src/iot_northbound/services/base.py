@@ -38,7 +38,7 @@ class TokenOwner(Caller, Protocol):
         """Return the application's id and secret."""
         ...
 
-    def token_granted(self, access_token: str | None, refresh_token: str | None, expires_in: int | None) -> None:
+    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
         """Take note that the platform granted a token, since the one before it has ended."""
         ...
 
