@@ -18,7 +18,7 @@ import pytest
 
 import iot_northbound
 from iot_northbound.cli import main
-from iot_northbound.emulator import Emulator
+from iot_northbound.emulator import Emulator, certificates
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -233,5 +233,5 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
             patch.delenv(name)
-        with Emulator() as emulator:
+        with Emulator(folder=certificates.default_folder()) as emulator:
             yield emulator

@@ -209,8 +209,9 @@ class GuardedServer(LoopService):
                     errno.EACCES: "ports below 1024 need privileges; choose a higher one",
                     errno.EADDRNOTAVAIL: "this machine has no such address; choose one of its own, or 127.0.0.1",
                 }.get(getattr(error, "errno", None) or 0, "check host and port")
+                reason = getattr(error, "strerror", None) or error  # str() would tell the number a second time
                 raise BindError(
-                    getattr(error, "errno", None) or 0, f"cannot listen on {self.host}:{self.port} ({error}): {hint}"
+                    getattr(error, "errno", None) or 0, f"cannot listen on {self.host}:{self.port} ({reason}): {hint}"
                 ) from error
             self._socket.setblocking(False)
             self.port = self._socket.getsockname()[1]

@@ -90,6 +90,23 @@ def test_a_taken_port_is_said_at_once_with_status_1(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_second_one_on_a_free_port_takes_a_free_control_port_too(tmp_path: Path) -> None:
+    spawned = [spawn("--port", "0", "--json", "--home", str(tmp_path / name)) for name in "ab"]
+    with spawned[0], spawned[1]:
+        try:
+            facts = [json.loads(each.stdout.readline()) for each in spawned if each.stdout]
+        finally:
+            for each in spawned:
+                each.kill()
+    assert facts[0]["control"] != facts[1]["control"]
+
+
+def test_without_a_home_it_keeps_the_usual_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path))
+    with running() as (_, facts):
+        assert facts["profile"] == str(tmp_path / "profile.toml")
+
+
 def test_a_used_data_directory_is_said_at_once_with_status_1(tmp_path: Path) -> None:
     arguments = ("--home", str(tmp_path), "--data-dir", str(tmp_path / "data"))
     with running(*arguments), spawn("--port", "0", "--control-port", "0", *arguments) as other:

@@ -9,7 +9,8 @@ import pytest
 
 from iot_northbound.emulator.durable import DataDirError, Durable
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state.kernel import Request, Settings
+from iot_northbound.emulator.state.kernel import Request
+from iot_northbound.emulator.state.settings import Settings
 
 
 def run(act: Callable[[Runtime], Awaitable[None]], data_dir: Path | None = None) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import ssl
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,63 @@ def test_several_emulators_run_side_by_side_apart_from_one_another(home_folder: 
         assert Wire(other).login().devices() == []
 
 
+def profile_port(path: Path) -> int:
+    return int(tomllib.loads(path.read_text())["default"]["platform_port"])
+
+
+def test_a_bare_one_leaves_the_commands_home_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path / "home"))
+    with Emulator() as one, Emulator() as other:
+        Wire(one).login()
+        assert one.app_id != other.app_id
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_home_outlives_a_stop_and_goes_with_the_emulator() -> None:
+    emulator = Emulator()
+    with emulator:
+        folder, app_id = emulator.home.folder, emulator.app_id
+    with emulator:
+        assert emulator.app_id == app_id
+        Wire(emulator).login()
+    assert folder.exists()
+    del emulator
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_with_a_data_directory_and_no_folder_the_application_stays(tmp_path: Path) -> None:
+    with Emulator(data_dir=tmp_path) as first:
+        device_id = Wire(first).login().register("kept")
+    with Emulator(data_dir=tmp_path) as second:
+        assert Wire(second).login().devices() == [device_id]
+
+
+def test_a_second_one_in_a_home_leaves_the_firsts_profile_alone(tmp_path: Path) -> None:
+    with Emulator(folder=tmp_path) as first:
+        with Emulator(folder=tmp_path) as second:
+            own = second.profile_path
+            assert own != first.profile_path == tmp_path / "profile.toml"
+            assert own.stat().st_mode & 0o777 == 0o600
+            assert profile_port(own) == second.address[1]
+        assert not own.exists()
+        assert profile_port(tmp_path / "profile.toml") == first.address[1]
+    with Emulator(folder=tmp_path) as third:
+        assert third.profile_path == tmp_path / "profile.toml"
+        assert profile_port(third.profile_path) == third.address[1]
+
+
+def test_a_taken_port_is_told_once_and_by_the_name_of_its_setting(emulator: Emulator, home_folder: Path) -> None:
+    port = int((emulator.control_url or "").rpartition(":")[2])
+    with pytest.raises(BindError, match=r"control_port \(--control-port\)") as told:
+        Emulator(control_port=port, folder=home_folder).start()
+    assert str(told.value).count("[Errno") == 1
+    with pytest.raises(BindError) as told:
+        Emulator(port=emulator.address[1], folder=home_folder).start()
+    assert "control" not in str(told.value)
+    assert str(told.value).count("[Errno") == 1
+
+
 def test_a_taken_port_is_told_at_once_and_leaves_nothing_running(emulator: Emulator, home_folder: Path) -> None:
     before = threading.active_count()
     with pytest.raises(BindError, match="another program listens"):
@@ -63,7 +122,7 @@ def test_a_taken_port_is_told_at_once_and_leaves_nothing_running(emulator: Emula
 
 def test_an_unknown_setting_is_refused(home_folder: Path) -> None:
     with pytest.raises(TypeError, match="unknown setting 'token_life'"):
-        Emulator(folder=home_folder, token_life=5)
+        Emulator(folder=home_folder, token_life=5)  # type: ignore[call-arg]
 
 
 def test_callback_files_that_cannot_be_used_are_told_at_the_start(home_folder: Path) -> None:

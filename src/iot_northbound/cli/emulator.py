@@ -30,9 +30,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add(
         "--control-port",
         type=values.port_or_free,
-        default=8744,
         metavar="PORT",
-        help="port of the control plane, 0 for a free one (default: %(default)s)",
+        help="port of the control plane, 0 for a free one (default: 8744, or a free one with --port 0)",
     )
     add("--no-control", action="store_true", help="do without the control plane")
     add(
@@ -72,6 +71,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes; return the exit status."""
     # Here, so that the other commands do without the emulator's libraries.
+    from iot_northbound.emulator.certificates import default_folder
     from iot_northbound.emulator.durable import DataDirError
     from iot_northbound.emulator.server import Emulator
     from iot_northbound.serving import BindError
@@ -87,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
         emulator = Emulator(
             args.host,
             args.port,
-            control_port=None if args.no_control else args.control_port,
-            folder=args.home,
+            control_port=None if args.no_control else _control_port(args),
+            folder=args.home or default_folder(),
             data_dir=args.data_dir,
             callback_ca=args.callback_ca,
             **settings,
@@ -97,6 +97,12 @@ def run(args: argparse.Namespace) -> int:
     except (BindError, DataDirError, ValueError, OSError) as error:
         return _fail(args, error.strerror if isinstance(error, BindError) and error.strerror else str(error))
     return 0
+
+
+def _control_port(args: argparse.Namespace) -> int:
+    if args.control_port is not None:
+        return int(args.control_port)
+    return 8744 if args.port else 0  # who asks for a free port runs several
 
 
 def _announce(args: argparse.Namespace, emulator: Any) -> None:
@@ -108,7 +114,7 @@ def _announce(args: argparse.Namespace, emulator: Any) -> None:
         "appId": emulator.app_id,
         # Once, when it was made; from then on it stands in the profile, which its owner alone can read.
         "secret": emulator.secret if home.is_new else None,
-        "profile": str(home.profile),
+        "profile": str(emulator.profile_path),
         "ca": str(home.ca),
         "clientCertificate": str(home.client_p12),
         "dataDir": str(args.data_dir) if args.data_dir else None,
@@ -120,7 +126,7 @@ def _announce(args: argparse.Namespace, emulator: Any) -> None:
         ("platform", facts["url"]),
         ("control plane", facts["control"] or "none"),
         ("application id", facts["appId"]),
-        ("secret", facts["secret"] or f"as before, in {home.profile}"),
+        ("secret", facts["secret"] or f"as before, in {facts['profile']}"),
         ("profile", facts["profile"]),
         ("CA", facts["ca"]),
         ("client certificate", facts["clientCertificate"]),

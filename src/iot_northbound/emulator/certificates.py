@@ -63,8 +63,8 @@ class Home:
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def write_profile(self, host: str, port: int) -> None:
-        """Write the profile anew for the address that the emulator really listens on."""
+    def write_profile(self, host: str, port: int, path: Path | None = None) -> None:
+        """Write the profile (or another one, at `path` in this folder) for the address that is really listened on."""
         lines = (
             "# Written by the emulator at each start.",
             "[default]",
@@ -76,11 +76,35 @@ class Home:
             f'self_cert_pwd = "{self.p12_password}"',
             'trust_ca_path = "ca.pem"',
         )
-        _write(self.profile, ("\n".join(lines) + "\n").encode())
+        _write(path or self.profile, ("\n".join(lines) + "\n").encode())
+
+
+class RunningProfile:
+    """The profile of one emulator for as long as it runs: `path` is the home's `profile.toml`.
+
+    While another emulator that runs in the same home has that one, `path` is a file of its own, gone at the end: who
+    follows `profile.toml` goes on reaching the emulator that was there first.
+    """
+
+    def __init__(self, home: Home, host: str, port: int) -> None:
+        self._lock = (home.folder / ".profile.lock").open("w")
+        self.path = home.profile
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.path = home.folder / f"profile-{port}.toml"
+        self._is_own = self.path != home.profile
+        home.write_profile(host, port, self.path)
+
+    def withdraw(self) -> None:
+        """Let the next emulator have `profile.toml`."""
+        if self._is_own:
+            self.path.unlink(missing_ok=True)
+        self._lock.close()
 
 
 def default_folder() -> Path:
-    """Return `$IOT_NORTHBOUND_EMULATOR_HOME`, or `~/.iot-northbound/emulator`."""
+    """Return where the command keeps its home: `$IOT_NORTHBOUND_EMULATOR_HOME`, or `~/.iot-northbound/emulator`."""
     told = os.environ.get("IOT_NORTHBOUND_EMULATOR_HOME")
     return Path(told) if told else Path.home() / ".iot-northbound" / "emulator"
 

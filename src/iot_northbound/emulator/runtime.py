@@ -20,7 +20,8 @@ from iot_northbound.emulator.faults import FaultPlan
 from iot_northbound.emulator.journal import Journal
 from iot_northbound.emulator.push_client import PushClient
 from iot_northbound.emulator.push_sender import PushSender
-from iot_northbound.emulator.state.kernel import Answer, Platform, Refusal, Request, Settings
+from iot_northbound.emulator.state.kernel import Answer, Platform, Refusal, Request
+from iot_northbound.emulator.state.settings import Settings
 
 log = logging.getLogger("iot_northbound.emulator")
 

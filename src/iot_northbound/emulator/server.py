@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
+import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from iot_northbound.emulator import certificates
 from iot_northbound.emulator.app import NorthboundApp, server_refusal
@@ -14,28 +17,29 @@ from iot_northbound.emulator.control import Control
 from iot_northbound.emulator.control_api import ControlApp
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state import auth
-from iot_northbound.emulator.state.kernel import Settings
-from iot_northbound.serving import GuardedServer, Limits, LoopService
+from iot_northbound.emulator.state.settings import Settings, SomeSettings
+from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
 
 
 class Emulator(LoopService):
-    """A platform to test against: `with Emulator(port=0, folder=tmp) as platform: …`.
+    """A platform to test against: `with Emulator() as platform: …`.
 
     It runs on a thread of its own (`start`/`stop` or the context manager) or in the foreground (`serve_forever`).
-    Several may run side by side; those that share a folder share the application and the certificates, and the
-    profile there names the one started last.
+    Several may run side by side. Those that share a folder share the application and the certificates; the
+    `profile.toml` there leads to the one started first, and each later one has a profile of its own (`profile_path`).
 
     Args:
         host: Address of the northbound side. For one beyond this machine the certificate's names do not fit.
         port: Port of the northbound side; 0 takes a free one.
         control_port: Port of the control plane, on 127.0.0.1 only; 0 takes a free one, None goes without.
-        folder: Where certificates, application and profile stand; see `certificates.default_folder`.
+        folder: Where certificates, application and profile stand. None takes `home` in the data directory, and without
+            one a temporary folder that is gone with this object; the command's own home is never touched unless named.
         data_dir: Where the state is kept; None keeps it in memory.
         callback_ca: CA file (PEM) that receivers' certificates are checked against; None takes the emulator's own.
         callback_certificate: Certificate and key file (PEM) shown to receivers; None shows the emulator's own.
         limits: What one peer may take.
-        settings: The platform's settings by name, as in `state.kernel.Settings`: `token_lifetime`, `flow_control`,
-            `calls_a_minute`, `transitions`, …
+        settings: The platform's settings by name: `token_lifetime`, `flow_control`, `calls_a_minute`, `transitions`, …;
+            `control.settings()` lists them all with their values.
 
     Raises:
         TypeError: A setting is unknown.
@@ -52,19 +56,20 @@ class Emulator(LoopService):
         callback_ca: Path | str | None = None,
         callback_certificate: tuple[Path | str, Path | str] | None = None,
         limits: Limits | None = None,
-        **settings: Any,
+        **settings: Unpack[SomeSettings],
     ) -> None:
         known = {one.name for one in fields(Settings)}
         if unknown := sorted(set(settings) - known):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
         self._given = settings
         self._host, self._port, self._control_port = host, port, control_port
-        self._folder = Path(folder) if folder is not None else certificates.default_folder()
         self._data_dir = Path(data_dir) if data_dir is not None else None
+        self._folder = Path(folder) if folder is not None else self._data_dir and self._data_dir / "home"
         self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
         self._limits = limits or Limits(stop_grace=3.0)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedServer] = []
+        self._profile: certificates.RunningProfile | None = None
         self.home: certificates.Home
         """The folder with the certificates and the profile; there once the emulator has started."""
 
@@ -88,7 +93,7 @@ class Emulator(LoopService):
     @property
     def profile_path(self) -> Path:
         """The TOML profile a client can be made from."""
-        return self.home.profile
+        return self._profile.path if self._profile is not None else self.home.profile
 
     @property
     def app_id(self) -> str:
@@ -123,6 +128,10 @@ class Emulator(LoopService):
 
     async def open(self) -> None:
         """Come up on the running loop; return when calls are answered."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="iot-northbound-emulator-"))
+            # Not at the stop: whoever starts this emulator again goes on with the same application and certificates.
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self.home = certificates.prepare(self._folder)
         northbound = GuardedServer(
             self._serve_northbound,
@@ -137,14 +146,19 @@ class Emulator(LoopService):
         if self._control_port is not None:
             control = GuardedServer(self._serve_control, "127.0.0.1", self._control_port, limits=self._limits)
             self._servers.append(control)
-            _, self._control_port = control.bind()
+            try:
+                _, self._control_port = control.bind()
+            except BindError as error:
+                where = "the control plane's port is control_port (--control-port)"
+                raise BindError(error.errno, f"{error.strerror}; {where}") from error
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
         await runtime.execute(lambda: auth.add_application(runtime.platform, self.home.app_id, self.home.secret))
         self._control = Control(runtime, self._facts)
         self._northbound_app = NorthboundApp(runtime)
         self._control_app = ControlApp(self._control, runtime)
-        self.home.write_profile("127.0.0.1" if self._host in ("0.0.0.0", "") else self._host, self._port)  # noqa: S104
+        host = "127.0.0.1" if self._host in ("0.0.0.0", "") else self._host  # noqa: S104
+        self._profile = certificates.RunningProfile(self.home, host, self._port)
         for server in self._servers:
             await server.open()
 
@@ -155,6 +169,9 @@ class Emulator(LoopService):
         for server in self._servers:
             await server.aclose()
         self._servers = []
+        if self._profile is not None:
+            self._profile.withdraw()
+            self._profile = None
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             await runtime.aclose()

@@ -10,7 +10,8 @@ import pytest
 from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.clock import Clock
 from iot_northbound.emulator.state.ids import Ids
-from iot_northbound.emulator.state.kernel import Platform, Settings
+from iot_northbound.emulator.state.kernel import Platform
+from iot_northbound.emulator.state.settings import Settings
 from tests.emulator.state.calling import START, Caller
 
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from iot_northbound.emulator.state import auth, devices
 from iot_northbound.emulator.state.clock import Clock
 from iot_northbound.emulator.state.ids import Ids
-from iot_northbound.emulator.state.kernel import Platform, Settings
+from iot_northbound.emulator.state.kernel import Platform
+from iot_northbound.emulator.state.settings import Settings
 from tests.emulator.state.calling import START, Caller, code_of
 
 NODES = st.sampled_from([f"node-{n}" for n in range(8)])

@@ -9,7 +9,8 @@ import pytest
 from iot_northbound.emulator.state import devices, routing
 from iot_northbound.emulator.state.clock import Clock
 from iot_northbound.emulator.state.ids import Ids
-from iot_northbound.emulator.state.kernel import MALFORMED, Call, Platform, Refusal, Request, Settings
+from iot_northbound.emulator.state.kernel import MALFORMED, Call, Platform, Refusal, Request
+from iot_northbound.emulator.state.settings import Settings
 from tests.emulator.state.calling import START, Caller, code_of
 
 

@@ -15,6 +15,7 @@ from iot_northbound.emulator.state import RULE_MODULES
 from iot_northbound.emulator.state.clock import Clock, time_text
 from iot_northbound.emulator.state.ids import Ids
 from iot_northbound.emulator.state.routing import HOOKS, ROUTES, TABLES, TIMERS, Route
+from iot_northbound.emulator.state.settings import Settings
 from iot_northbound.emulator.state.store import Row, Store, Table
 from iot_northbound.error_codes import ERROR_CODES
 
@@ -99,41 +100,6 @@ class Call:
     def body(self) -> Any:
         """The JSON body, None or MALFORMED; read it through a Shape."""
         return self.request.body
-
-
-@dataclass(slots=True)
-class Settings:
-    """What a deployment of the platform may choose. Times in seconds unless the name says otherwise."""
-
-    token_lifetime: int = 3600
-    refresh_token_lifetime: int = 30 * 86400
-    flow_control: bool = False
-    calls_a_minute: int = 100
-    verify_timeout: int = 180
-    abnormal_after: float | None = 25 * 3600
-    offline_after: float | None = 49 * 3600
-    device_limit: int | None = None
-    nonsecure_device_limit: int | None = None
-    frozen_device_limit: int | None = None
-    license_limit: int | None = None
-    history_days: int = 90
-    history_rows_a_device: int = 1000
-    pending_commands_a_device: int = 20
-    command_ack_timeout: float = 60.0
-    """Until a sent command without acknowledgement is sent again, or ends as TIMEOUT."""
-    command_answer_timeout: float = 300.0
-    """Until an acknowledged command without an answer ends as TIMEOUT."""
-    zombie_after: float = 7 * 86400
-    """Since when a device has been silent that takes no commands any more (100612)."""
-    group_limit: int = 1000
-    unfinished_batch_tasks: int = 10
-    upgrade_timeout: float = 3600.0
-    """Until a device's upgrade without progress fails."""
-    upgrade_retry_delay: float = 60.0
-    push_retention: float = 86400.0
-    transitions: str = "immediate"
-    """How devices' states move on by themselves: immediate, timed (after transition_delay), manual."""
-    transition_delay: float = 1.0
 
 
 class Platform:
