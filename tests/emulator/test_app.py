@@ -102,8 +102,9 @@ def registered(wire: Wire) -> int:
     return len(fresh.devices())
 
 
-def test_latency_delays_the_answer(emulator: Emulator, wire: Wire) -> None:
-    strike(emulator, "latency", seconds=0.2)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_latency_delays_the_answer(emulator: Emulator, wire: Wire, when: str) -> None:
+    strike(emulator, "latency", seconds=0.2, when=when)
     started = time.monotonic()
     wire.register("a")
     assert time.monotonic() - started >= 0.2

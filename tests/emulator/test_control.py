@@ -76,6 +76,16 @@ def test_ids_from_a_seed_repeat(emulator: Emulator, wire: Wire) -> None:
     assert run() != wire.register("b")
 
 
+def test_a_snapshot_from_before_the_seed_ends_it(emulator: Emulator, wire: Wire) -> None:
+    emulator.control.snapshot()
+    emulator.control.seed_ids("seven")
+    made = []
+    for _ in range(2):
+        emulator.control.restore()
+        made.append(emulator.control.add_application()["appId"])
+    assert made[0] != made[1]
+
+
 def test_seeded_devices_are_there_with_their_shadow(emulator: Emulator, wire: Wire) -> None:
     assert emulator.control.seed(2_500) == 2_500
     status, answer = wire.call("GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0&pageSize=1")

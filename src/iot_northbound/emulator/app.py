@@ -16,7 +16,7 @@ from iot_northbound.emulator.durable import DataDirError
 from iot_northbound.emulator.faults import Fault
 from iot_northbound.emulator.journal import redacted
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state.kernel import MALFORMED, Answer, Refusal, Request
+from iot_northbound.emulator.state.kernel import INTERNAL, MALFORMED, Answer, Refusal, Request
 from iot_northbound.emulator.state.routing import ROUTES
 from iot_northbound.serving import CONNECTION, Connection
 
@@ -157,10 +157,10 @@ class NorthboundApp:
                 await runtime.settled()
             except DataDirError as error:
                 log.error("%s", error)
-                answer = Refusal(500, "50252").answer()
+                answer = Refusal(*INTERNAL).answer()
             sent = b"" if answer.body is None else encode(answer.body)
-            if fault is not None and fault.when == "after":
-                await self._strike(fault, scope, receive, send, (answer.status, sent))
+            whole = answer.status, sent
+            if fault is not None and fault.when == "after" and await self._strike(fault, scope, receive, send, whole):
                 return
             await _respond(send, answer.status, sent, _JSON if sent else None)
         finally:

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from iot_northbound.emulator.durable import DataDirError, Durable
+from iot_northbound.emulator.durable import Durable
 from iot_northbound.emulator.faults import FaultPlan
 from iot_northbound.emulator.journal import Journal
 from iot_northbound.emulator.push_client import PushClient
 from iot_northbound.emulator.push_sender import PushSender
-from iot_northbound.emulator.state.kernel import Answer, Platform, Refusal, Request
+from iot_northbound.emulator.state.kernel import DUE_AT_ONCE, Answer, Platform, Request
 from iot_northbound.emulator.state.settings import Settings
 
 log = logging.getLogger("iot_northbound.emulator")
@@ -68,12 +68,7 @@ class Runtime:
         self._tasks = [self._loop.create_task(work) for work in (self._run_timers(), self.pushes.run())]
 
     def _go_on(self, durable: Durable) -> None:
-        rows = list(durable.rows())
-        if rows:
-            # What the platform ships stands in the stored state already, as it was changed since.
-            self.platform.restore({})
-            self.platform.take_changes()
-            self.platform.load(rows)
+        self.platform.load(durable.rows())
         for name, value in (self.platform.meta.get(SETTINGS) or {}).items():
             setattr(self.platform.settings, name, value)
 
@@ -154,7 +149,7 @@ class Runtime:
     async def _run_timers(self) -> None:
         while True:
             self._timers_changed.clear()
-            self.platform.run_due()
+            self.platform.run_due(DUE_AT_ONCE)
             self.noted()
             self._timer_due = self.platform.next_due()
             clock = self.platform.clock
@@ -178,9 +173,3 @@ class Runtime:
         if self.durable is not None:
             self.noted()
             await asyncio.to_thread(self.durable.close)
-
-
-def internal_error(error: DataDirError) -> Answer:
-    """Return the answer for a call whose work could not be made durable."""
-    log.error("%s", error)
-    return Refusal(500, "50252").answer()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator.state import command_flow, devices, scripted
+from iot_northbound.emulator.state import batch, command_flow, devices, scripted
 from tests.emulator.state.calling import Caller, code_of
 from tests.emulator.state.scene import (
     CALLBACK,
@@ -179,6 +179,26 @@ def test_a_tasks_timeout_ends_what_is_open_and_tells_expired_from_timed_out(app:
     assert {row["param"]["deviceId"] for row in timed_out} == {asleep, sent}
     statuses = {row["deviceId"]: row["status"] for row in app.call("GET", COMMANDS).body["data"]}
     assert statuses == {asleep: "EXPIRED", sent: "TIMEOUT", done: "SUCCESSFUL"}
+
+
+def test_a_large_task_times_out_in_steps_and_its_numbers_add_up_between(app: Caller) -> None:
+    for number in range(250):
+        meter(app, f"m{number}")
+    # Its commands are created later than the task, so they would expire by themselves only after it.
+    app.platform.settings.transitions = "timed"
+    app.platform.settings.transition_delay = 10.0
+    task_id = create(app)
+    app.platform.advance(10)
+    app.platform.clock.move_to(app.platform.now() + 591)
+    seen = []
+    while not seen or seen[-1] < 250:
+        app.platform.run_due()
+        numbers = batch.progress(app.platform, task_id)
+        assert (numbers["totalCnt"], numbers["completeCnt"]) == (250, numbers["expiredCnt"])
+        seen.append(numbers["expiredCnt"])
+        assert len(seen) < 10
+    assert seen == [100, 200, 250]
+    assert task(app, task_id)["status"] == "Timeout"
 
 
 def test_devices_that_take_no_command_and_deleted_ones_count_as_failed(app: Caller) -> None:

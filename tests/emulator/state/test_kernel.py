@@ -9,7 +9,7 @@ import pytest
 from iot_northbound.emulator.state import devices, routing
 from iot_northbound.emulator.state.clock import Clock
 from iot_northbound.emulator.state.ids import Ids
-from iot_northbound.emulator.state.kernel import MALFORMED, Call, Platform, Refusal, Request
+from iot_northbound.emulator.state.kernel import DUE_AT_ONCE, MALFORMED, Call, Platform, Refusal, Request
 from iot_northbound.emulator.state.settings import Settings
 from tests.emulator.state.calling import START, Caller, code_of
 
@@ -98,6 +98,14 @@ def test_a_failure_inside_becomes_the_internal_error_and_undoes_the_call(
     answer = app.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", {"nodeId": "n"})
     assert code_of(answer) == (500, "50252")
     assert len(platform.table("devices")) == before
+
+
+def test_a_call_waits_for_some_of_many_due_timers_not_for_all(platform: Platform, app: Caller) -> None:
+    for number in range(DUE_AT_ONCE * 2):
+        app.register(f"n{number}", timeout=50)
+    platform.clock.move_to(START + 60)
+    left = [app.call("GET", "/iocm/app/dm/v1.4.0/devices", pageNo="0").body["totalCount"] for _ in range(3)]
+    assert left == [DUE_AT_ONCE, 0, 0]
 
 
 def test_a_refusal_undoes_what_the_call_did(platform: Platform) -> None:

@@ -33,7 +33,7 @@ DETAILS = table("batch_details")
 TAGS = table("batch_tags")
 
 CHUNK: Final = 100
-"""How many subtasks start in one step, so that a large task does not hold up other calls."""
+"""How many subtasks start or end in one step, so that a large task does not hold up other calls."""
 _STATUS: Final = {
     "SUCCESSFUL": "Success",
     "FAILED": "Fail",
@@ -267,12 +267,20 @@ def _timeout(platform: Platform, task_id: str) -> None:
     if task is None or not task["open"]:
         return
     platform.table(TASKS).change(task_id, status="Timeout", open=False, timer=None)
-    for detail in platform.table(DETAILS).where(taskId=task_id, outcome=None):
+    _end_open(platform, task_id)
+
+
+@timer("batch.end_open")
+def _end_open(platform: Platform, task_id: str) -> None:
+    """End the subtasks of a task whose time is up, some in each step."""
+    for detail in platform.table(DETAILS).where(taskId=task_id, outcome=None).slice(0, CHUNK):
         if detail["commandId"] is None:
             platform.table(DETAILS).change(str(detail["seq"]), status="Timeout", outcome="Expired")
             continue
         command = command_flow.commands(platform)[detail["commandId"]]
         command_flow.end(platform, command, "EXPIRED" if command["status"] == "PENDING" else "TIMEOUT")
+    if platform.table(DETAILS).where(taskId=task_id, outcome=None):
+        platform.after(0.0, "batch.end_open", task_id=task_id)
 
 
 def _close_if_complete(platform: Platform, task_id: str) -> None:

@@ -22,6 +22,8 @@ from iot_northbound.error_codes import ERROR_CODES
 log = logging.getLogger("iot_northbound.emulator")
 
 INTERNAL = (500, "50252")
+DUE_AT_ONCE = 100
+"""How many due timers a call waits for: when a hundred thousand fall due together, each call lets some of them run."""
 MALFORMED: Any = object()
 """The body of a request whose bytes were no JSON; each endpoint answers it with its own documented code."""
 
@@ -158,12 +160,14 @@ class Platform:
         first = self.timers.where().first()
         return None if first is None else first["due"]
 
-    def run_due(self) -> int:
-        """Run the timers that are due, in order of their due times; return how many ran."""
+    def run_due(self, at_most: int | None = None) -> int:
+        """Run the timers that are due, in order of their due times, all of them or so many; return how many ran."""
         # Timers set meanwhile for this same moment wait for the next run: one that always renews itself cannot hang us.
         last = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"]
         now, ran = self.now(), 0
-        while (first := self.timers.where().first()) is not None and first["due"] <= now and first["seq"] <= last:
+        while ran != at_most and (first := self.timers.where().first()) is not None:
+            if first["due"] > now or first["seq"] > last:
+                break
             ran += 1
             self._run_timer(first)
         return ran
@@ -280,8 +284,8 @@ class Platform:
     def _resume(self) -> None:
         if (clock := self.meta.get("clock")) is not None:
             self.clock.resume(clock)
-        if (ids := self.meta.get("ids")) is not None:
-            self.ids.seed, self.ids.counter = ids["seed"], ids["counter"]
+        ids = self.meta.get("ids") or {"seed": None, "counter": 0}
+        self.ids.seed, self.ids.counter = ids["seed"], ids["counter"]
 
     # --- events ---
 
@@ -299,7 +303,7 @@ class Platform:
     def handle(self, request: Request) -> Answer:
         """Answer a call. Never raises: whatever goes wrong inside becomes the documented internal error."""
         try:
-            self.run_due()
+            self.run_due(DUE_AT_ONCE)
             found = ROUTES.find(request.path)
             if found is None:
                 return _NO_SUCH_PATH.answer()
