@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import inspect
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
-from iot_northbound.emulator.control import NotFound
+from iot_northbound.emulator.control import Control, NotFound
+from iot_northbound.emulator.control_devices import ScriptedReport
+from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
 from iot_northbound.emulator.server import Emulator
+from iot_northbound.emulator.state.settings import Settings, SomeSettings
 
 from .conftest import Wire
 
@@ -185,3 +189,38 @@ def test_the_loops_own_thread_is_not_let_into_a_deadlock(emulator: Emulator) -> 
 def test_what_is_not_there_is_told(emulator: Emulator, name: str, arguments: list[Any]) -> None:
     with pytest.raises(NotFound, match="'x'"):
         getattr(emulator.control, name)(*arguments)
+
+
+def test_a_wrong_keyword_is_told_by_the_method_that_was_called(emulator: Emulator, wire: Wire) -> None:
+    device_id = wire.register("a")
+    with pytest.raises(TypeError, match=r"Control\.script\(\) got an unexpected keyword argument 'answers'"):
+        emulator.control.script(device_id, answers="never")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"Control\.add_fault\(\) got an unexpected keyword argument 'wen'"):
+        emulator.control.add_fault("reset", wen="after")  # type: ignore[call-arg]
+
+
+def test_the_typed_settings_are_the_settings() -> None:
+    told, there = get_type_hints(SomeSettings), get_type_hints(Settings)
+    assert told == there
+    assert set(told) == set(SETTINGS_SCHEMA["properties"])
+
+
+def test_a_scripted_report_is_spelt_as_everything_on_the_control_plane(emulator: Emulator, wire: Wire) -> None:
+    device_id = wire.register("a")
+    emulator.control.freeze()
+    report: ScriptedReport = {"service_id": "Meter", "data": {"total": 5}, "increments": {"total": 2}}
+    emulator.control.script(device_id, report_every=60, report=report)
+    emulator.control.advance(120)
+    answer = wire.call("GET", f"/iocm/app/dm/v1.4.0/devices/{device_id}")[1]
+    assert [service["data"] for service in answer["services"]] == [{"total": 7}]
+    with pytest.raises(ValueError, match="report needs service_id"):
+        emulator.control.script(device_id, report_every=60, report={"serviceId": "Meter", "data": {}})  # type: ignore[typeddict-item]
+    with pytest.raises(ValueError, match="give the seconds"):
+        emulator.control.script(device_id, report=report)
+
+
+def test_its_page_names_every_operation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+    operations = [name for name, member in inspect.getmembers(Control, callable) if not name.startswith("_")]
+    assert len(operations) > 30
+    assert [name for name in operations if f"`{name}(" not in page] == []
