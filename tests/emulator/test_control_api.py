@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -108,6 +109,16 @@ def test_every_method_is_offered_over_http() -> None:
     assert public - {one.name for one in OPERATIONS} == {"seed_some"}
 
 
+def test_the_description_tells_of_every_field_without_naming_internals() -> None:
+    operations = [one for path in description()["paths"].values() for one in path.values()]
+    told = {one["operationId"]: f"{one['summary']} {one.get('description', '')}" for one in operations}
+    for each in told.values():
+        assert not re.search(r"\b(state|faults|journal|kernel|scripted)\.\w", each)
+    for name in ("add_fault", "script"):
+        fields = next(one.body for one in OPERATIONS if one.name == name)["properties"]  # type: ignore[index]
+        assert [field for field in fields if f"{field}:" not in told[name]] == []
+
+
 class TestDescription:
     """What the description promises holds for whatever fits it, and for what does not."""
 
@@ -122,7 +133,8 @@ class TestDescription:
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     def test_holds(self, case: schemathesis.Case, shared_emulator: Emulator) -> None:
         # The rules of models, packages and reports know more than a schema can say.
-        more = case.operation.label.partition(" ")[2] in ("/models", "/packages", "/devices/{device_id}/script")
+        wise = ("/models", "/packages", "/devices/{device_id}/script", "/faults", "/journal")
+        more = case.operation.label.partition(" ")[2] in wise
         case.call_and_validate(
             base_url=shared_emulator.control_url, excluded_checks=[positive_data_acceptance] if more else []
         )

@@ -28,6 +28,8 @@ def test_entries_are_found_by_kind_endpoint_and_position() -> None:
     assert found(kind="push") == [2]
     assert found(endpoint="GET /a/{id}") == [1]
     assert found(endpoint="/a/{id}") == [1, 3]
+    assert found(endpoint="PUT *") == [3]
+    assert found(endpoint="*") == [1, 3, 4]
     assert found(since=2) == [3, 4]
     assert found(limit=2) == [3, 4]
 

@@ -13,11 +13,26 @@ __all__ = ["Control", "Emulator"]
 
 _HOMES = {"Emulator": "iot_northbound.emulator.server", "Control": "iot_northbound.emulator.control"}
 
+_EXTRA = ("uvicorn", "httptools", "sortedcontainers")
+
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use: the rules of the state can be tested without a server library.
-    if name in _HOMES:
-        from importlib import import_module
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
+    try:
         return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        raise ModuleNotFoundError(
+            f"the emulator needs libraries that are not installed ({error.name}): pip install"
+            " 'iot-northbound[emulator]'",
+            name=error.name,
+        ) from error
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,53 +6,30 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from functools import partial, wraps
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, Unpack
 
 from iot_northbound.emulator import seed as seeding
-from iot_northbound.emulator.faults import Fault
+from iot_northbound.emulator.control_base import NotFound, Row, operation
+from iot_northbound.emulator.control_devices import DeviceControl
+from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
+from iot_northbound.emulator.faults import Fault, Kind
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
 from iot_northbound.emulator.state import (
     auth,
-    command_flow,
-    devices,
     events,
-    invoke,
     models,
     notifications,
     packages,
-    scripted,
     transitions,
-    upgrade_flow,
 )
 from iot_northbound.emulator.state.clock import time_text
-
-F = TypeVar("F", bound=Callable[..., Any])
-Row = dict[str, Any]
+from iot_northbound.emulator.state.settings import SomeSettings
 
 SEED_AT_ONCE = 2_000
 """Devices made in one go; the API is served between two goes."""
 
 
-class NotFound(LookupError):
-    """Raised when what an operation names is not there; the text says what."""
-
-
-def operation(*, whole: bool = True) -> Callable[[F], F]:
-    """Let a method run on the emulator's loop, from whatever thread it is called, and return when it is durable."""
-
-    def decorate(method: F) -> F:
-        @wraps(method)
-        def call(self: Control, *args: Any, **named: Any) -> Any:
-            return self._runtime.from_any_thread(partial(method, self, *args, **named), whole=whole)
-
-        call.whole = whole  # type: ignore[attr-defined]
-        return cast(F, call)
-
-    return decorate
-
-
-class Control:
+class Control(DeviceControl):
     """Operations on a running emulator. Each is whole or not done at all, and durable when it returns.
 
     Every method may be called from any thread but the emulator's own; the HTTP control plane offers the same. Times are
@@ -60,9 +37,7 @@ class Control:
     """
 
     def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
-        self._runtime = runtime
-        self._platform = runtime.platform
-        self._facts = facts
+        super().__init__(runtime, facts)
         self._snapshots: dict[str, dict[str, dict[str, Row]]] = {}
         self._started = time.monotonic()
 
@@ -117,7 +92,7 @@ class Control:
         return asdict(self._platform.settings)
 
     @operation()
-    def change_settings(self, **changes: Any) -> Row:
+    def change_settings(self, **changes: Unpack[SomeSettings]) -> Row:
         """Change settings by name and return them all; with a data directory they outlive a restart."""
         known = asdict(self._platform.settings)
         if unknown := sorted(set(changes) - set(known)):
@@ -193,9 +168,48 @@ class Control:
     # --- faults and journal ---
 
     @operation()
-    def add_fault(self, kind: str, **fields: Any) -> Row:
-        """Put a fault in force and return it with its id; for kinds and fields see `faults.Fault`."""
-        return self._runtime.faults.add(Fault.parse({"kind": kind, **fields})).describe()
+    def add_fault(
+        self,
+        kind: Kind,
+        *,
+        endpoint: str = "*",
+        notify_type: str = "*",
+        url: str = "",
+        count: int | None = None,
+        probability: float = 1.0,
+        when: Literal["before", "after"] = "before",
+        seconds: float | None = None,
+        status: int = 500,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        delta: int = 10,
+    ) -> Row:
+        """Put a fault in force and return it with its id; of several that fit a call, the oldest strikes.
+
+        Args:
+            kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
+                pushes: push_lost, push_double, push_delay, push_reorder.
+            endpoint: Which calls: `*`, `GET *`, a documented path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`) or a
+                method and a path. What its placeholders are called makes no difference.
+            notify_type: Which pushes: their notifyType, `*`, or empty for those that carry none (command statuses).
+            url: Which pushes: those whose callback URL contains it.
+            count: How often it strikes before it is gone; None for ever.
+            probability: Chance to strike a call or push that it fits, 0 to 1.
+            when: Whether it strikes before or after the call's work is done (stall, reset, garbage, answer).
+            seconds: Pause of latency, stall, drip (a byte), push_delay and push_reorder; None for the kind's own.
+            status: Status of answer.
+            body: Body of answer: text goes out as it is, other values as JSON, None as no body.
+            headers: Headers of answer.
+            delta: Bytes that wrong_length announces too many, or, negative, too few.
+
+        Raises:
+            ValueError: A value is out of range, or no documented call or push would ever meet the fault.
+        """
+        fault = Fault(
+            kind, endpoint, notify_type, url, count, probability, when, seconds, status, body, headers or {}, delta
+        )  # fmt: skip
+        fault.endpoint, fault.notify_type = known_endpoint(fault.endpoint), known_notify_type(fault.notify_type)
+        return self._runtime.faults.add(fault).describe()
 
     @operation()
     def faults(self) -> list[Row]:
@@ -222,7 +236,18 @@ class Control:
     def journal(
         self, *, kind: str | None = None, endpoint: str | None = None, since: int = 0, limit: int = 1_000
     ) -> list[Row]:
-        """Return the newest calls and pushes, oldest first; see `journal.Journal.entries`."""
+        """Return the newest calls and pushes, oldest first.
+
+        Args:
+            kind: "call" or "push"; None for both.
+            endpoint: Only calls to this endpoint, named as for `add_fault`.
+            since: Only entries whose `seq` is above it.
+            limit: How many at most.
+
+        Raises:
+            ValueError: No call goes by this endpoint.
+        """
+        endpoint = None if endpoint is None else known_endpoint(endpoint)
         return self._runtime.journal.entries(kind=kind, endpoint=endpoint, since=since, limit=limit)
 
     @operation()
@@ -278,62 +303,6 @@ class Control:
         """Add a version package (software or firmware) and return it with its fileId."""
         return packages.add(self._platform, self._application(app_id), package)
 
-    # --- devices ---
-
-    @operation()
-    def report(self, device_id: str, service_id: str, data: Row, event_time: str | None = None) -> None:
-        """Let a device report data, as its radio would: it is active and online from then on.
-
-        Args:
-            device_id: The device.
-            service_id: A service of its model.
-            data: The service's properties.
-            event_time: Time text, as in `20250301T101500Z`; now by default.
-        """
-        devices.report(self._platform, self._device(device_id), service_id, data, event_time)
-
-    @operation()
-    def activate(self, device_id: str) -> None:
-        """Let a device show up for the first time."""
-        devices.activate(self._platform, self._device(device_id))
-
-    @operation()
-    def set_online(self, device_id: str, online: bool = True) -> None:
-        """Bring a device online, or take it offline."""
-        act = devices.set_online if online else devices.set_offline
-        act(self._platform, self._device(device_id))
-
-    @operation()
-    def add_sub_device(self, gateway_id: str, node_id: str, **info: str) -> Row:
-        """Let a gateway report a device behind it; return the new device's deviceId."""
-        row = devices.add_sub_device(self._platform, self._device(gateway_id), node_id, **info)
-        return {"deviceId": row["deviceId"]}
-
-    @operation()
-    def report_info(self, device_id: str, **fields: str) -> None:
-        """Let a device tell about itself: firmware version, battery level, …; see `state.devices.REPORTABLE`."""
-        devices.report_info(self._platform, self._device(device_id), **fields)
-
-    @operation()
-    def script(self, device_id: str, **behaviour: Any) -> Row:
-        """Let a device act by a script from now on; for its fields see `state.scripted.attach`."""
-        return scripted.attach(self._platform, self._device(device_id), **behaviour)
-
-    @operation()
-    def unscript(self, device_id: str) -> None:
-        """Take a device's script away."""
-        scripted.detach(self._platform, self._device(device_id))
-
-    @operation()
-    def mute(self, device_id: str, service_id: str, methods: list[str]) -> None:
-        """Set which commands of a device's service are muted (100432)."""
-        invoke.mute(self._platform, self._device(device_id), service_id, methods)
-
-    @operation()
-    def device_event(self, device_id: str, service_id: str, event_type: str, body: Row) -> None:
-        """Let a device send an event message (deviceEvent)."""
-        events.device_event(self._platform, self._device(device_id), service_id, event_type, body)
-
     @operation()
     def fire_rule(
         self, rule_id: str, rule_name: str, reasons: list[Row], actions: list[Row], app_id: str | None = None
@@ -341,38 +310,6 @@ class Control:
         """Push what a rule of an application would push when it fires (ruleEvent)."""
         app_id = self._application(app_id)
         events.fire_rule(self._platform, app_id, rule_id, rule_name, reasons=reasons, actions=actions)
-
-    @operation()
-    def answer_command(self, command_id: str, ok: bool | None = None, detail: Row | None = None) -> str:
-        """Acknowledge a command that was sent, for a device without a script, and answer it unless ok is None.
-
-        Returns:
-            The command's status after it.
-        """
-        if command_id not in command_flow.commands(self._platform):
-            raise NotFound(f"no command {command_id!r}")
-        command_flow.delivered(self._platform, command_id)
-        if ok is not None:
-            command_flow.answered(self._platform, command_id, ok=ok, detail=detail)
-        status: str = command_flow.commands(self._platform)[command_id]["status"]
-        return status
-
-    @operation()
-    def move_upgrade(self, sub_operation_id: str, state: str | None = None, ok: bool | None = None) -> None:
-        """Let a device without a script reach a state of its upgrade, and end it unless ok is None."""
-        if sub_operation_id not in self._platform.table(upgrade_flow.SUB_OPERATIONS):
-            raise NotFound(f"no part of an upgrade {sub_operation_id!r}")
-        if state is not None:
-            upgrade_flow.report_state(self._platform, sub_operation_id, state)
-        if ok is not None:
-            upgrade_flow.finish(self._platform, sub_operation_id, ok=ok)
-
-    @operation()
-    def stop_upgrade(self, operation_id: str) -> None:
-        """Stop what of an upgrade has not ended."""
-        if operation_id not in self._platform.table(upgrade_flow.OPERATIONS):
-            raise NotFound(f"no upgrade {operation_id!r}")
-        upgrade_flow.stop(self._platform, operation_id)
 
     @contextlib.contextmanager
     def _settings_kept(self) -> Iterator[None]:
@@ -383,14 +320,3 @@ class Control:
             self._platform.meta.put(SETTINGS, kept)
         else:
             self._platform.meta.delete(SETTINGS)
-
-    def _application(self, app_id: str | None) -> str:
-        wanted: str = app_id or self._facts()["app_id"]
-        if self._platform.table(auth.APPLICATIONS).get(wanted) is None:
-            raise NotFound(f"no application {wanted!r}")
-        return wanted
-
-    def _device(self, device_id: str) -> str:
-        if devices.find(self._platform, device_id) is None:
-            raise NotFound(f"no device {device_id!r}")
-        return device_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -152,7 +153,7 @@ def description() -> dict[str, Any]:
         names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
         told: dict[str, Any] = {
             "operationId": one.name,
-            "summary": (getattr(Control, one.name).__doc__ or "").partition("\n")[0],
+            **_told(inspect.getdoc(getattr(Control, one.name)) or ""),
             "parameters": [
                 *[
                     {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -176,6 +177,13 @@ def description() -> dict[str, Any]:
             "schemas": {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
         },
     }
+
+
+def _told(docstring: str) -> dict[str, str]:
+    # What Python's help() says of the arguments holds for the fields of the same names.
+    summary, _, more = docstring.partition("\n")
+    more = more.partition("\nRaises:")[0].replace("Args:", "Fields:").strip()
+    return {"summary": summary, **({"description": more} if more else {})}
 
 
 def _error_answer(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from iot_northbound.emulator.control_schema import (
 )
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
 from iot_northbound.emulator.state.devices import REPORTABLE
+from iot_northbound.emulator.state.notification_bodies import ALL_KINDS
 from iot_northbound.emulator.state.scripted import ANSWERS
 from iot_northbound.emulator.state.transitions import MODES
 from iot_northbound.emulator.state.upgrade_flow import STATES
@@ -24,6 +25,7 @@ from iot_northbound.emulator.state.upgrade_flow import STATES
 _ROWS: Schema = {"type": "array", "items": ANY_OBJECT}
 _SECONDS = number(0, 10 * 365 * 86_400)
 _WHOLE = number(1, 1_000_000_000, whole=True)
+_LIMIT = number(0, 1_000_000_000, whole=True)
 _EPOCH = number(0, 4_000_000_000)
 
 
@@ -44,7 +46,7 @@ class Operation:
 _FAULT = record(
     {"kind": one_of(*CALL_KINDS, *PUSH_KINDS)},
     endpoint=text(0),
-    notify_type=text(0),
+    notify_type=one_of("*", "", *ALL_KINDS),
     url=text(0),
     count=nullable(number(1, 1_000_000_000, whole=True)),
     probability=number(0, 1),
@@ -59,19 +61,19 @@ _FAULT = record(
     },
     delta={**number(-1_000_000, 1_000_000, whole=True), "not": {"const": 0}},
 )
-_SETTINGS = record(
+SETTINGS_SCHEMA = record(
     token_lifetime=_WHOLE,
     refresh_token_lifetime=_WHOLE,
     flow_control=BOOLEAN,
     calls_a_minute=_WHOLE,
-    verify_timeout=_WHOLE,
+    verify_timeout=_LIMIT,
     abnormal_after=nullable(_SECONDS),
     offline_after=nullable(_SECONDS),
-    device_limit=nullable(_WHOLE),
-    nonsecure_device_limit=nullable(_WHOLE),
-    frozen_device_limit=nullable(_WHOLE),
-    license_limit=nullable(_WHOLE),
-    history_days=number(1, 10_000, whole=True),
+    device_limit=nullable(_LIMIT),
+    nonsecure_device_limit=nullable(_LIMIT),
+    frozen_device_limit=nullable(_LIMIT),
+    license_limit=nullable(_LIMIT),
+    history_days=number(0, 10_000, whole=True),
     history_rows_a_device=_WHOLE,
     transitions=one_of(*MODES),
     transition_delay=_SECONDS,
@@ -93,14 +95,19 @@ _SCRIPT = record(
     asleep=BOOLEAN,
     result=nullable(ANY_OBJECT),
     report_every=nullable(number(0.001, 10 * 365 * 86_400)),
-    report=nullable(ANY_OBJECT),
+    report=nullable(
+        record(
+            {"service_id": text(), "data": ANY_OBJECT},
+            increments={"type": "object", "additionalProperties": number(-1e15, 1e15)},
+        )
+    ),
 )
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/health", "health"),
     Operation("POST", "/reset", "reset", status=204),
     Operation("GET", "/settings", "settings"),
-    Operation("PATCH", "/settings", "change_settings", _SETTINGS),
+    Operation("PATCH", "/settings", "change_settings", SETTINGS_SCHEMA),
     Operation("PUT", "/ids", "seed_ids", record({"seed": nullable(text())}), status=204),
     Operation(
         "POST", "/seed", "seed",

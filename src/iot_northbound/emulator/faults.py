@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
+from iot_northbound.emulator.endpoints import names_of
+
+Kind = Literal[
+    "latency", "stall", "reset", "truncate", "garbage", "answer", "wrong_length", "drip",
+    "push_lost", "push_double", "push_delay", "push_reorder",
+]  # fmt: skip
 CALL_KINDS: Mapping[str, str] = {
     "latency": "waits `seconds`, then answers as ever",
     "stall": "keeps the connection open without an answer, for `seconds` or until the client gives up",
@@ -26,6 +32,7 @@ PUSH_KINDS: Mapping[str, str] = {
 }
 _SECONDS = {"latency": 1.0, "stall": 3_600.0, "drip": 0.05, "push_delay": 1.0, "push_reorder": 1.0}
 _DOES_WORK_FIRST = frozenset({"truncate", "wrong_length", "drip"})
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 @dataclass
@@ -34,16 +41,16 @@ class Fault:
 
     Args:
         kind: A name of `CALL_KINDS` or `PUSH_KINDS`.
-        endpoint: For calls: `GET /path/{deviceId}`, the path template alone, or `*` for every call.
+        endpoint: For calls: `GET /path/{deviceId}`, the path template alone, `GET *`, or `*` for every call.
         notify_type: For pushes: their notifyType, or `*`.
         url: For pushes: a part of the callback URL; empty for any.
         count: How often it strikes; None for ever.
         probability: Chance to strike a call it fits, 0–1.
-        when: `before` or `after` the call's work is done (stall, reset, garbage, answer).
+        when: `before` or `after` the call's work is done (latency, stall, reset, garbage, answer).
         seconds: Pause, for the kinds that have one; None for the kind's default.
         status: Status of `answer`.
         body: Body of `answer`: text goes out as it is, other JSON as JSON, None as an empty body.
-        headers: Headers of `answer`, beside or instead of the content type.
+        headers: Headers of `answer`, beside or instead of the content type; not those that tell its length.
         delta: For `wrong_length`.
     """
 
@@ -74,20 +81,6 @@ class Fault:
         """The pause in seconds."""
         return self.seconds or 0.0
 
-    @classmethod
-    def parse(cls, told: Mapping[str, Any]) -> Fault:
-        """Return the fault that a JSON object describes.
-
-        Raises:
-            ValueError: A field is unknown, missing or out of range; the message names it.
-        """
-        known = {one.name for one in fields(cls)} - {"id", "struck"}
-        if unknown := sorted(set(told) - known):
-            raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        if "kind" not in told:
-            raise ValueError(f"kind is missing; one of {', '.join([*CALL_KINDS, *PUSH_KINDS])}")
-        return cls(**told)
-
     def describe(self) -> dict[str, Any]:
         """Return the fault as a JSON object, with its id and how often it struck."""
         return asdict(self)
@@ -115,6 +108,11 @@ def _check(fault: Fault) -> None:
     need(whole(fault.status, 200, 599), "status", "a whole number from 200 to 599")
     need(whole(fault.delta, -1_000_000, 1_000_000) and fault.delta != 0, "delta", "a whole number other than 0")
     headers = fault.headers
+    need(
+        not isinstance(headers, dict) or not _FRAMING & {str(name).lower() for name in headers},
+        "headers",
+        "the answer's length is the server's to tell; to tell a wrong one, use the kind wrong_length",
+    )
     clean = isinstance(headers, dict) and all(
         isinstance(text, str) and text.isascii() and text.isprintable() for pair in headers.items() for text in pair
     )
@@ -162,8 +160,8 @@ class FaultPlan:
         """Return the fault that strikes this call, counting it, or None."""
         if not self._faults:
             return None
-        path = endpoint.partition(" ")[2]
-        return self._strike(lambda fault: fault.kind in CALL_KINDS and fault.endpoint in ("*", endpoint, path))
+        names = names_of(endpoint)
+        return self._strike(lambda fault: fault.kind in CALL_KINDS and fault.endpoint in names)
 
     def for_push(self, notify_type: str | None, url: str) -> Fault | None:
         """Return the fault that strikes this push, counting it, or None."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
+from iot_northbound.emulator.endpoints import names_of
+
 REDACTED = "***"
 _SECRET_NAMES = frozenset(
     name.lower()
@@ -63,7 +65,7 @@ class Journal:
 
         Args:
             kind: `call` or `push`; None for both.
-            endpoint: Route as in `PUT /path/{deviceId}`, or its path template alone.
+            endpoint: Route as in `PUT /path/{deviceId}`, its path template alone, or `PUT *`.
             since: Only entries whose `seq` is greater.
             limit: At most so many.
         """
@@ -71,7 +73,9 @@ class Journal:
         for entry in self._entries:
             if entry["seq"] <= since or (kind is not None and entry["kind"] != kind):
                 continue
-            if endpoint is not None and endpoint not in (entry.get("endpoint"), _path(entry.get("endpoint"))):
+            if endpoint is not None and (
+                entry["kind"] != "call" or endpoint not in names_of(entry.get("endpoint") or "")
+            ):
                 continue
             found.append(entry)
         return list(found)
@@ -85,7 +89,3 @@ class Journal:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(list(self._entries))
-
-
-def _path(endpoint: str | None) -> str | None:
-    return endpoint.partition(" ")[2] if endpoint else None

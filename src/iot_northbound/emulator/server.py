@@ -15,6 +15,8 @@ from iot_northbound.emulator import certificates
 from iot_northbound.emulator.app import NorthboundApp, server_refusal
 from iot_northbound.emulator.control import Control
 from iot_northbound.emulator.control_api import ControlApp
+from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
+from iot_northbound.emulator.control_schema import check
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.settings import Settings, SomeSettings
@@ -43,6 +45,7 @@ class Emulator(LoopService):
 
     Raises:
         TypeError: A setting is unknown.
+        ValueError: A setting is out of its range, or of another type.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Emulator(LoopService):
         known = {one.name for one in fields(Settings)}
         if unknown := sorted(set(settings) - known):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        self._given = settings
+        self._given = check(settings, SETTINGS_SCHEMA, "settings")
         self._host, self._port, self._control_port = host, port, control_port
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._folder = Path(folder) if folder is not None else self._data_dir and self._data_dir / "home"
@@ -157,7 +160,7 @@ class Emulator(LoopService):
         self._control = Control(runtime, self._facts)
         self._northbound_app = NorthboundApp(runtime)
         self._control_app = ControlApp(self._control, runtime)
-        host = "127.0.0.1" if self._host in ("0.0.0.0", "") else self._host  # noqa: S104
+        host = "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
         self._profile = certificates.RunningProfile(self.home, host, self._port)
         for server in self._servers:
             await server.open()

@@ -83,7 +83,7 @@ def test_a_device_reports_at_its_interval_with_growing_values(app: Caller) -> No
     device_id = meter(app, "m")
     subscribe(app, "deviceDataChanged")
     report: dict[str, Any] = {
-        "serviceId": "WaterMeter", "data": {"totalVolume": 10}, "increments": {"totalVolume": 2}
+        "service_id": "WaterMeter", "data": {"totalVolume": 10}, "increments": {"totalVolume": 2}
     }  # fmt: skip
     scripted.attach(app.platform, device_id, report_every=600, report=report)
     app.platform.advance(1799)
@@ -111,7 +111,7 @@ def test_by_hand_nothing_moves_until_it_is_released(app: Caller) -> None:
 
 def test_scripts_survive_a_restart(app: Caller) -> None:
     device_id = meter(app, "m")
-    report = {"serviceId": "Battery", "data": {"batteryLevel": 50}}
+    report = {"service_id": "Battery", "data": {"batteryLevel": 50}}
     scripted.attach(app.platform, device_id, report_every=60, report=report)
     rows = [(table, key, row) for table, key, row in app.platform.take_changes() if row is not None]
     clock = Clock()
@@ -124,7 +124,7 @@ def test_scripts_survive_a_restart(app: Caller) -> None:
 
 def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
     device_id = meter(app, "m")
-    report = {"serviceId": "Battery", "data": {"batteryLevel": 50}}
+    report = {"service_id": "Battery", "data": {"batteryLevel": 50}}
     scripted.attach(app.platform, device_id, report_every=60, report=report)
     app.call("DELETE", f"{DEVICES}/{device_id}")
     assert len(scripted.scripts(app.platform)) == 0
@@ -136,12 +136,12 @@ def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
     [
         {"answer": "maybe"},
         {"after": -1},
-        {"report_every": 0, "report": {"serviceId": "Battery", "data": {}}},
+        {"report_every": 0, "report": {"service_id": "Battery", "data": {}}},
         {"report_every": 5},
-        {"report_every": 5, "report": {"serviceId": "Battery"}},
-        {"report_every": 5, "report": {"serviceId": "Oven", "data": {}}},
-        {"report_every": 5, "report": {"serviceId": "Battery", "data": {"a": "x"}, "increments": {"a": 1}}},
-        {"report_every": "often", "report": {"serviceId": "Battery", "data": {}}},
+        {"report_every": 5, "report": {"service_id": "Battery"}},
+        {"report_every": 5, "report": {"service_id": "Oven", "data": {}}},
+        {"report_every": 5, "report": {"service_id": "Battery", "data": {"a": "x"}, "increments": {"a": 1}}},
+        {"report_every": "often", "report": {"service_id": "Battery", "data": {}}},
         {"acknowledge_after": "soon"},
     ],
 )

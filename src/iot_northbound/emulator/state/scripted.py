@@ -53,7 +53,7 @@ def attach(
         asleep: whether it listens only for ten seconds after each report.
         result: what its answers carry.
         report_every: seconds between its reports; None for none.
-        report: what it reports: serviceId, data, and optionally increments (added to data's numbers each time).
+        report: what it reports: service_id, data, and optionally increments (added to data's numbers each time).
 
     Raises:
         LookupError: There is no such device.
@@ -68,6 +68,8 @@ def attach(
         if not _is_number(report_every) or report_every <= 0:
             raise ValueError("report_every must be a number of seconds above 0")
         _check_report(platform, device, report)
+    elif report is not None:
+        raise ValueError("report without report_every would never be sent; give the seconds between two")
     detach(platform, device_id)
     row: Row = {
         "deviceId": device_id,
@@ -94,11 +96,13 @@ def _is_number(value: Any) -> bool:
 
 def _check_report(platform: Platform, device: Row, report: Mapping[str, Any] | None) -> None:
     # Said now: at the time of a report there is nobody to say it to.
-    if report is None or not isinstance(report.get("serviceId"), str) or not isinstance(report.get("data"), dict):
-        raise ValueError("report needs serviceId (text) and data (an object)")
+    if report is None or not isinstance(report.get("service_id"), str) or not isinstance(report.get("data"), dict):
+        raise ValueError("report needs service_id (text) and data (an object)")
+    if unknown := sorted(report.keys() - {"service_id", "data", "increments"}):
+        raise ValueError(f"report.{unknown[0]} is not known; known are service_id, data, increments")
     model = models.of_device(platform, device)
-    if model is not None and models.find_service(model, report["serviceId"]) is None:
-        raise ValueError(f"report.serviceId must be a service of the device's model, not {report['serviceId']!r}")
+    if model is not None and models.find_service(model, report["service_id"]) is None:
+        raise ValueError(f"report.service_id must be a service of the device's model, not {report['service_id']!r}")
     increments = report.get("increments", {})
     if not isinstance(increments, dict) or not all(
         _is_number(step) and _is_number(report["data"].get(name, 0)) for name, step in increments.items()
@@ -163,7 +167,7 @@ def _report(platform: Platform, device_id: str) -> None:
     report = row["report"]
     _plan_report(platform, device_id, row["reportEvery"])
     data = dict(report["data"])
-    devices.report(platform, device_id, report["serviceId"], data)
+    devices.report(platform, device_id, report["service_id"], data)
     for name, step in report.get("increments", {}).items():
         data[name] = data.get(name, 0) + step
     scripts(platform).change(device_id, report={**report, "data": data})

@@ -1,0 +1,51 @@
+"""What every part of the control plane stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
+
+from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.state import auth, devices
+
+F = TypeVar("F", bound=Callable[..., Any])
+Row = dict[str, Any]
+
+
+class NotFound(LookupError):
+    """Raised when what an operation names is not there; the text says what."""
+
+
+def operation(*, whole: bool = True) -> Callable[[F], F]:
+    """Let a method run on the emulator's loop, from whatever thread it is called, and return when it is durable."""
+
+    def decorate(method: F) -> F:
+        @wraps(method)
+        def call(self: ControlBase, *args: Any, **named: Any) -> Any:
+            return self._runtime.from_any_thread(partial(method, self, *args, **named), whole=whole)
+
+        call.whole = whole  # type: ignore[attr-defined]
+        return cast(F, call)
+
+    return decorate
+
+
+class ControlBase:
+    """The running emulator that the operations work on."""
+
+    def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
+        self._runtime = runtime
+        self._platform = runtime.platform
+        self._facts = facts
+
+    def _application(self, app_id: str | None) -> str:
+        wanted: str = app_id or self._facts()["app_id"]
+        if self._platform.table(auth.APPLICATIONS).get(wanted) is None:
+            raise NotFound(f"no application {wanted!r}")
+        return wanted
+
+    def _device(self, device_id: str) -> str:
+        if devices.find(self._platform, device_id) is None:
+            raise NotFound(f"no device {device_id!r}")
+        return device_id

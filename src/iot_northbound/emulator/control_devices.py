@@ -1,0 +1,146 @@
+"""The part of the control plane that stands for devices: what they report, and how they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+from iot_northbound.emulator.control_base import ControlBase, NotFound, Row, operation
+from iot_northbound.emulator.state import command_flow, devices, events, invoke, scripted, upgrade_flow
+
+
+class ScriptedReport(TypedDict):
+    """What a scripted device reports."""
+
+    service_id: str
+    data: dict[str, Any]
+    increments: NotRequired[dict[str, float]]
+
+
+class DeviceControl(ControlBase):
+    """What a test lets devices do."""
+
+    @operation()
+    def report(self, device_id: str, service_id: str, data: Row, event_time: str | None = None) -> None:
+        """Let a device report data, as its radio would: it is active and online from then on.
+
+        Args:
+            device_id: The device.
+            service_id: A service of its model.
+            data: The service's properties.
+            event_time: Time text, as in `20250301T101500Z`; now by default.
+        """
+        devices.report(self._platform, self._device(device_id), service_id, data, event_time)
+
+    @operation()
+    def activate(self, device_id: str) -> None:
+        """Let a device show up for the first time."""
+        devices.activate(self._platform, self._device(device_id))
+
+    @operation()
+    def set_online(self, device_id: str, online: bool = True) -> None:
+        """Bring a device online, or take it offline."""
+        act = devices.set_online if online else devices.set_offline
+        act(self._platform, self._device(device_id))
+
+    @operation()
+    def add_sub_device(self, gateway_id: str, node_id: str, **info: str) -> Row:
+        """Let a gateway report a device behind it; return the new device's deviceId."""
+        row = devices.add_sub_device(self._platform, self._device(gateway_id), node_id, **info)
+        return {"deviceId": row["deviceId"]}
+
+    @operation()
+    def report_info(self, device_id: str, **fields: str) -> None:
+        """Let a device tell about itself: its firmware version, say, or its battery level.
+
+        Args:
+            device_id: The device.
+            fields: mac, swVersion, fwVersion, hwVersion, signalStrength, sigVersion, serialNumber, batteryLevel.
+        """
+        devices.report_info(self._platform, self._device(device_id), **fields)
+
+    @operation()
+    def script(
+        self,
+        device_id: str,
+        *,
+        answer: Literal["success", "fail", "never"] = "success",
+        after: float = 0.0,
+        acknowledge: bool = True,
+        acknowledge_after: float = 0.0,
+        asleep: bool = False,
+        result: Mapping[str, Any] | None = None,
+        report_every: float | None = None,
+        report: ScriptedReport | None = None,
+    ) -> Row:
+        """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
+
+        Whether the delays are kept is up to the setting `transitions`: "immediate" leaves them out, "timed" keeps them,
+        "manual" waits for `release`. Reports always keep their time.
+
+        Args:
+            device_id: The device.
+            answer: What becomes of commands and upgrades: "success", "fail", or "never" for no answer at all.
+            after: Seconds between acknowledgement and answer, and between the steps of an upgrade.
+            acknowledge: False for a device that takes commands without a sign: they end as TIMEOUT.
+            acknowledge_after: Seconds from the sending of a command to its acknowledgement.
+            asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
+            result: The result that its answers to commands carry; None for none.
+            report_every: Seconds between its reports; None for no reports.
+            report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:
+                what is added to which of them.
+
+        Raises:
+            ValueError: A value is out of range, or the device's product model has no such service.
+        """
+        return scripted.attach(
+            self._platform, self._device(device_id), answer=answer, after=after, acknowledge=acknowledge,
+            acknowledge_after=acknowledge_after, asleep=asleep, result=result, report_every=report_every, report=report,
+        )  # fmt: skip
+
+    @operation()
+    def unscript(self, device_id: str) -> None:
+        """Take a device's script away."""
+        scripted.detach(self._platform, self._device(device_id))
+
+    @operation()
+    def mute(self, device_id: str, service_id: str, methods: list[str]) -> None:
+        """Set which commands of a device's service are muted (100432)."""
+        invoke.mute(self._platform, self._device(device_id), service_id, methods)
+
+    @operation()
+    def device_event(self, device_id: str, service_id: str, event_type: str, body: Row) -> None:
+        """Let a device send an event message (deviceEvent)."""
+        events.device_event(self._platform, self._device(device_id), service_id, event_type, body)
+
+    @operation()
+    def answer_command(self, command_id: str, ok: bool | None = None, detail: Row | None = None) -> str:
+        """Acknowledge a command that was sent, for a device without a script, and answer it unless ok is None.
+
+        Returns:
+            The command's status after it.
+        """
+        if command_id not in command_flow.commands(self._platform):
+            raise NotFound(f"no command {command_id!r}")
+        command_flow.delivered(self._platform, command_id)
+        if ok is not None:
+            command_flow.answered(self._platform, command_id, ok=ok, detail=detail)
+        status: str = command_flow.commands(self._platform)[command_id]["status"]
+        return status
+
+    @operation()
+    def move_upgrade(self, sub_operation_id: str, state: str | None = None, ok: bool | None = None) -> None:
+        """Let a device without a script reach a state of its upgrade, and end it unless ok is None."""
+        if sub_operation_id not in self._platform.table(upgrade_flow.SUB_OPERATIONS):
+            raise NotFound(f"no part of an upgrade {sub_operation_id!r}")
+        if state is not None:
+            upgrade_flow.report_state(self._platform, sub_operation_id, state)
+        if ok is not None:
+            upgrade_flow.finish(self._platform, sub_operation_id, ok=ok)
+
+    @operation()
+    def stop_upgrade(self, operation_id: str) -> None:
+        """Stop what of an upgrade has not ended."""
+        if operation_id not in self._platform.table(upgrade_flow.OPERATIONS):
+            raise NotFound(f"no upgrade {operation_id!r}")
+        upgrade_flow.stop(self._platform, operation_id)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
+from iot_northbound.emulator.server import Emulator
+
+from .conftest import Wire
+
+DEVICE = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("*", "*"),
+        ("GET *", "GET *"),
+        ("get *", "GET *"),
+        (DEVICE, DEVICE),
+        (f"PUT {DEVICE}", f"PUT {DEVICE}"),
+        ("PUT /iocm/app/dm/v1.4.0/devices/{device_id}", f"PUT {DEVICE}"),
+        (f" delete  {DEVICE} ", f"DELETE {DEVICE}"),
+    ],
+)
+def test_an_endpoint_may_be_written_in_several_ways(emulator: Emulator, told: str, meant: str) -> None:
+    assert known_endpoint(told) == meant
+
+
+@pytest.mark.parametrize(
+    ("told", "hint"),
+    [
+        ("GET /nope", r"nothing documented is called so; \* stands for all"),
+        ("GET /iocm/app/dm/v1.4.0/device/{deviceId}", r"close to it: .*/iocm/app/dm/v1\.4\.0/devices/\{deviceId\}"),
+        ("GET /IOCM/app/dm/v1.4.0/devices", r"close to it: /iocm/app/dm/v1\.4\.0/devices,"),
+        ("PATCH *", "the method must be one of DELETE, GET, POST, PUT"),
+        (f"POST {DEVICE}", "this path takes DELETE, GET, PUT"),
+        (
+            "GET /iocm/app/dm/v1.4.0/devices/d-1",
+            r"the whole endpoint is 'GET /iocm/app/dm/v1\.4\.0/devices/\{deviceId\}'",
+        ),
+        ("", "nothing documented"),
+    ],
+)
+def test_what_no_call_would_meet_is_refused_with_what_comes_close(emulator: Emulator, told: str, hint: str) -> None:
+    for refused in (known_endpoint, lambda name: emulator.control.add_fault("reset", endpoint=name)):
+        with pytest.raises(ValueError, match=hint):
+            refused(told)
+    with pytest.raises(ValueError, match=hint):
+        emulator.control.journal(endpoint=told)
+    assert emulator.control.faults() == []
+
+
+def test_a_kind_of_push_that_does_not_exist_is_refused(emulator: Emulator) -> None:
+    assert [known_notify_type(one) for one in ("*", "", "deviceAdded")] == ["*", "", "deviceAdded"]
+    with pytest.raises(ValueError, match=r"close to it: .*deviceDataChanged"):
+        emulator.control.add_fault("push_lost", notify_type="devicedatachanged")
+
+
+@pytest.mark.parametrize("endpoint", ["GET *", "GET /iocm/app/dm/v1.4.0/devices/{device_id}"])
+def test_a_fault_written_so_strikes(emulator: Emulator, wire: Wire, endpoint: str) -> None:
+    device_id = wire.register("a")
+    emulator.control.add_fault("answer", endpoint=endpoint, status=503)
+    assert wire.call("GET", f"/iocm/app/dm/v1.4.0/devices/{device_id}")[0] == 503
+    assert wire.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{device_id}")[0] == 204
+    assert [call["status"] for call in emulator.control.journal(endpoint="DELETE *")] == [204]
