@@ -43,7 +43,7 @@ _FILES: tuple[tuple[str, str, str], ...] = (
     (
         "no password is given",
         "The file is encrypted.",
-        "Give its password (self_cert_pwd or trust_ca_pwd; a file with it on the command line).",
+        "Give its password (self_cert_pwd or trust_ca_pwd).",
     ),
     (
         "is wrong",

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -83,10 +84,69 @@ def test_the_emulator_by_its_variable(
 
 
 def test_no_platform_at_all(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["basic-test"]) == 1
-    told = capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["basic-test"])
+    assert end.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
     assert "--platform-ip" in told
     assert "iot-northbound emulator" in told
+    assert "1008" not in told
+    assert "ClientInfo" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--key", "k.pem"], "--key is given without --cert: "),
+        (["--expected-hostname", " "], "--expected-hostname is empty"),
+        (["--app-id", "my app"], "--app-id holds a blank"),
+        (["--app-id", ""], "--app-id is missing"),
+        (["--platform-ip", "https://h"], "--platform-ip = 'https://h'"),
+        (["--platform-ip", "h:8743"], "a port belongs in --platform-port"),
+        ([], "the secret (--secret-file or IOT_NORTHBOUND_SECRET) holds a blank"),
+    ],
+)
+def test_what_is_wrong_with_the_arguments_is_told_by_their_names(
+    emulator: Emulator,
+    arguments: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("IOT_NORTHBOUND_SECRET", "a secret" if not arguments else "sesame")
+    assert main(["basic-test", "--platform-ip", "h", "--app-id", "a", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert told in said
+    assert not re.search(r"ClientInfo|SSLConfig|self_|platform_", said)
+
+
+def test_a_failed_step_names_the_arguments_too(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IOT_NORTHBOUND_SECRET", emulator.secret)
+    arguments = by_address(emulator, tmp_path)
+    at = arguments.index("--cert-password-file")
+    del arguments[at : at + 2]
+    assert main(["basic-test", *arguments]) == 1
+    shown = capsys.readouterr().out
+    assert f"--cert {str(emulator.home.client_p12)!r}: " in shown
+    assert "what to do: Give its password (--cert-password-file or --ca-password-file)." in shown
+    assert main(["basic-test", "--json", *arguments]) == 1
+    step = json.loads(capsys.readouterr().out)["steps"][0]
+    assert step["remedy"] == "Give its password (--cert-password-file or --ca-password-file)."
+
+
+def test_a_profile_and_variables_keep_their_own_names(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.toml").write_text('[default]\nplatform_ip = "h"\napp_id = "a"\nsecret = "s"\nself_key_path = "k"\n')
+    assert main(["basic-test", "--profile", str(tmp_path / "p.toml")]) == 1
+    assert "self_key_path is given without self_cert_path" in capsys.readouterr().err
+    for name, value in {"PLATFORM_IP": "h", "APP_ID": "a", "SECRET": "s", "SELF_KEY_PATH": "k"}.items():
+        monkeypatch.setenv(f"IOT_NORTHBOUND_{name}", value)
+    assert main(["basic-test"]) == 1
+    told = capsys.readouterr().err
+    assert "IOT_NORTHBOUND_SELF_KEY_PATH is given without IOT_NORTHBOUND_SELF_CERT_PATH" in told
 
 
 def test_an_address_with_the_secret_in_a_file(

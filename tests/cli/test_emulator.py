@@ -56,7 +56,8 @@ def test_it_prints_where_everything_is_and_that_it_is_ready(tmp_path: Path) -> N
             told.append(line)
         assert line == "ready"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        _, end = process.communicate(timeout=10)
+    assert (process.returncode, end) == (0, "stopped; the state was in memory and is gone\n")
     text = "\n".join(told)
     for part in ("https://127.0.0.1:", str(tmp_path / "profile.toml"), str(tmp_path / "client.p12"), "in memory"):
         assert part in text
@@ -76,7 +77,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
         assert process.returncode == 0
-        assert errors == ""
+        assert json.loads(errors) == {"event": "stopped"}
 
 
 def test_a_taken_port_is_said_at_once_with_status_1(tmp_path: Path) -> None:
@@ -105,6 +106,15 @@ def test_without_a_home_it_keeps_the_usual_one(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path))
     with running() as (_, facts):
         assert facts["profile"] == str(tmp_path / "profile.toml")
+
+
+def test_its_last_line_says_what_is_left(tmp_path: Path) -> None:
+    with spawn("--port", "0", "--control-port", "0", "--home", str(tmp_path), "--data-dir", str(tmp_path / "d")) as one:
+        assert one.stdout is not None
+        assert any(line == "ready\n" for line in one.stdout)
+        one.send_signal(signal.SIGINT)
+        _, errors = one.communicate(timeout=10)
+    assert (one.returncode, errors) == (0, f"stopped; the state is kept in {tmp_path / 'd'}\n")
 
 
 def test_a_used_data_directory_is_said_at_once_with_status_1(tmp_path: Path) -> None:

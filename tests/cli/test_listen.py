@@ -15,6 +15,7 @@ from iot_northbound.client import NorthApiClient
 from iot_northbound.dto import RegDirectDeviceInDTO2
 from iot_northbound.emulator import Emulator
 from iot_northbound.push import Event
+from iot_northbound.push.events import KINDS
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 
@@ -34,6 +35,7 @@ def listening(*arguments, cwd):
             while not (told and "listening on" in told[-1]):
                 told.append(process.stderr.readline())
                 assert told[-1], told
+            process.told = told
             url = told[-1].split()[-1]
             yield process, url.split("/")[2]
         finally:
@@ -91,7 +93,7 @@ def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path):
         process.stdout.close()
         assert post(address, push_body("deviceAdded", deviceId="d1")) == 200
         process.wait(20)
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == "stopped\n"
     with listening(cwd=tmp_path) as (process, _):
         assert process.stdout.readline().split()[1:3] == ["deviceAdded", "d1"]
         end(process)
@@ -116,6 +118,7 @@ def test_it_subscribes_and_unsubscribes(tmp_path):
             device = client.device_management.reg_direct_device(RegDirectDeviceInDTO2(node_id="n1", timeout=0))
             assert process.stdout.readline().split()[1:3] == ["deviceAdded", device.device_id]
             end(process)
+            assert process.stderr.read() == f"unsubscribed from {len(subscriptions)} kinds\nstopped\n"
             client.authentication.get_auth_token()
             assert list(client.subscription_management.iter_subscriptions()) == []
 
@@ -149,7 +152,7 @@ def test_what_keeps_it_from_starting_is_told(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert main(["listen", "--memory", "--port", "0", "--network", "here"]) == 1
-    assert "Access.networks" in capsys.readouterr().err
+    assert "--network = 'here': " in capsys.readouterr().err
     assert main(["listen", "--inbox", str(tmp_path / "no" / "inbox"), "--port", "0"]) == 1
     assert "cannot be opened" in capsys.readouterr().err
     assert main(["listen", "--memory", "--port", "0", "--tls-cert", "missing.pem"]) == 1
@@ -158,8 +161,51 @@ def test_what_keeps_it_from_starting_is_told(tmp_path, capsys, monkeypatch):
     assert "nothing cannot be read" in capsys.readouterr().err
 
 
+def test_it_says_where_messages_wait(tmp_path):
+    for arguments, inbox in (
+        (("--memory",), "inbox in memory\n"),
+        ((), f"inbox {tmp_path / 'iot-northbound-inbox.sqlite3'}\n"),
+        (("--inbox", "mine"), f"inbox {tmp_path / 'mine'}\n"),
+    ):
+        with listening(*arguments, cwd=tmp_path) as (process, _):
+            assert inbox in process.told
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == "stopped\n"
+            assert process.wait(20) == 0
+
+
+def test_lines_in_a_file_are_whole(tmp_path):
+    with listening("--memory", cwd=tmp_path) as (process, address):
+        assert post(address, push_body("deviceAdded", deviceId="d1", extra="x" * 5000)) == 200
+        assert "x" * 5000 in process.stdout.readline()
+        end(process)
+
+
+def test_the_help_lists_the_kinds(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit):
+        main(["listen", "--help"])
+    assert f"Kinds: {', '.join(KINDS)}." in capsys.readouterr().out
+
+
+def test_a_bad_callback_url_is_told_by_the_option(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with Emulator(folder=tmp_path) as emulator:
+        platform = ("--subscribe", "--profile", str(emulator.profile_path))
+        assert main(["listen", "--memory", "--port", "0", *platform, "--callback-url", "here"]) == 1
+    assert "--callback-url = 'here': " in capsys.readouterr().err
+
+
+def test_the_data_comes_first():
+    service = {"serviceId": "Battery", "serviceType": "Battery", "data": {"level": 81}, "eventTime": "20260301T120000Z"}
+    text = line(event(push_body("deviceDataChanged", deviceId="d", requestId=None, gatewayId="g", service=service)))
+    assert text.split(" ", 3)[3].startswith('{"service":{"data":{"level":81},"serviceId":"Battery"')
+    text = line(event(push_body("deviceDatasChanged", deviceId="d", gatewayId="g", services=[service])))
+    assert text.split(" ", 3)[3].startswith('{"services":[{"data":{"level":81},')
+
+
 def test_lines_are_short_and_cannot_steer_the_terminal():
-    text = line(event(push_body("deviceAdded", deviceId="d\x1b[2J\n", extra="x" * 1000)))
+    text = line(event(push_body("deviceAdded", deviceId="d\x1b[2J\n", extra="x" * 1000)), widest=100)
     assert text.isprintable()
     assert len(text) < 220
     assert "deviceAdded d\\x1b[2J\\n" in text

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from iot_northbound._version import __version__
+from iot_northbound.cli.parser import Parser
+from iot_northbound.cli.wording import in_words_of
 from iot_northbound.config import PREFIX
 from iot_northbound.errors import NorthApiException
 
@@ -38,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        arguments.refuse_unknown(unknown)
     try:
         return int(arguments.run(arguments))
     except KeyboardInterrupt:
@@ -48,12 +52,12 @@ def _run(argv: Sequence[str] | None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        print(f"iot-northbound: {_in_words(error, arguments.command)}", file=sys.stderr)
+        print(f"iot-northbound: {_in_words(error, arguments)}", file=sys.stderr)
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="iot-northbound",
         description="Tools around the northbound API of an OceanConnect-family IoT platform.",
         epilog=f"Exit status: 0 done, 1 failed, 2 wrongly called, 130 interrupted. {DEBUG}=1 shows failures with "
@@ -63,15 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in _COMMANDS:
         module = importlib.import_module(f"iot_northbound.cli.{name}")
-        module.add_parser(subparsers).set_defaults(run=module.run)
+        own = module.add_parser(subparsers)
+        own.set_defaults(run=module.run, refuse=own.error, refuse_unknown=own.refuse_unknown, names={})
     return parser
 
 
-def _in_words(error: Exception, command: str) -> str:
+def _in_words(error: Exception, arguments: argparse.Namespace) -> str:
     if isinstance(error, NorthApiException):
-        return str(error)
+        return in_words_of(arguments, str(error))
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] in _EXTRAS:
-        extra = _COMMANDS[command.replace("-", "_")]
+        extra = _COMMANDS[arguments.command.replace("-", "_")]
         return f"this command needs {error.name}: pip install 'iot-northbound[{extra}]'"
     if isinstance(error, OSError):
         return str(error)

@@ -9,18 +9,21 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from iot_northbound.cli import values
 from iot_northbound.cli.connection import add_arguments, settings_from
+from iot_northbound.cli.parser import Parser
+from iot_northbound.cli.wording import in_words_of
 
 if TYPE_CHECKING:
     from iot_northbound.basic_test import Step
 
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+def add_parser(subparsers: Any) -> Parser:
     """Add the subcommand."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser: Parser = subparsers.add_parser(
         "basic-test",
         help="check files, address, TLS, login and a registration, step by step",
         description="Check everything between this machine and a working registration, and say what is wrong and "
@@ -45,26 +48,32 @@ def run(arguments: argparse.Namespace) -> int:
     # A check shows each failure as it is, instead of repeating until it is gone.
     http = attrs.evolve(http, max_attempts=1)
     if arguments.timeout is not None:
+        arguments.names = {**arguments.names, **dict.fromkeys(("connect_timeout", "read_timeout"), "--timeout")}
         http = attrs.evolve(http, connect_timeout=arguments.timeout, read_timeout=arguments.timeout)
     seen: list[Step] = []
 
     def tell(step: Step) -> None:
+        say = partial(in_words_of, arguments)
+        step = attrs.evolve(step, detail=say(step.detail), cause=say(step.cause), remedy=say(step.remedy))
         seen.append(step)
         if not arguments.json:
             print(step.line(), flush=True)
 
+    def so_far() -> Report:
+        return Report(platform=info.base_url, steps=tuple(seen))
+
     try:
         with _ended_in_order():
-            report = BasicTest.begin_basic_test(
+            BasicTest.begin_basic_test(
                 info.platform_ip, info.platform_port, info.app_id, info.secret, tls, http=http, on_step=tell
             )
     except KeyboardInterrupt:
         if arguments.json:
-            told = Report(platform=info.base_url, steps=tuple(seen)).as_json()
-            print(json.dumps({**told, "passed": False, "interrupted": True}, indent=2))
+            print(json.dumps({**so_far().as_json(), "passed": False, "interrupted": True}, indent=2))
         else:
             print("iot-northbound: interrupted", file=sys.stderr)
         raise
+    report = so_far()
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))
     else:

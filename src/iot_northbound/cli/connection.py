@@ -4,14 +4,18 @@ import argparse
 import getpass
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from iot_northbound.cli import values
+from iot_northbound.cli.wording import OPTIONS, VARIABLES
 from iot_northbound.config import DEFAULT_PORT, PREFIX, ClientInfo, HttpConfig, Settings, load_env, load_profile
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 from iot_northbound.ssl_config import EMULATOR_FOLDER, SSLConfig
 
-_WITH_ADDRESS = (
+SOURCES = ("platform_ip", "profile", "emulator")
+"""The arguments that name a platform, one of them at a time."""
+WITH_ADDRESS = (
     "platform_port",
     "app_id",
     "secret_file",
@@ -53,28 +57,37 @@ def add_arguments(parser: argparse.ArgumentParser, title: str = "platform") -> N
     add("--ca", metavar="FILE", help="CAs to trust: PEM, DER, PKCS#12 or JKS (default: the system's)")
     add("--ca-password-file", metavar="FILE", help="holds that file's password")
     add("--expected-hostname", metavar="NAME", help="what the server's certificate names, if not HOST")
-    parser.set_defaults(refuse=parser.error)
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Return the configuration the arguments name; arguments that do not fit together end the program (status 2).
 
+    `arguments.names` then holds what errors should call its parts.
+
     Raises:
         NorthApiException: it is incomplete or cannot be used (1006, 1007, 1008, 1010).
     """
     if arguments.platform_ip is not None:
+        arguments.names = {**arguments.names, **OPTIONS}
         return _from_arguments(arguments)
-    if lonely := [name for name in _WITH_ADDRESS if getattr(arguments, name) is not None]:
-        arguments.refuse(f"--{lonely[0].replace('_', '-')} needs --platform-ip beside it")
+    refuse_lonely(arguments, WITH_ADDRESS, "--platform-ip")
     if arguments.profile is not None:
         return load_profile(*_profile(arguments.profile))
     if arguments.emulator is not None:
-        return load_profile(_emulator_profile(arguments.emulator))
+        return load_profile(_emulator_profile(arguments))
     if any(os.environ.get(PREFIX + name) for name in ("PLATFORM_IP", "APP_ID")):
+        arguments.names = {**arguments.names, **VARIABLES}
         return load_env()
-    profile = _emulator_profile("")
+    profile = _emulator_profile(arguments)
     print(f"iot-northbound: no platform is named, taking the embedded one ({profile})", file=sys.stderr)
     return load_profile(profile)
+
+
+def refuse_lonely(arguments: argparse.Namespace, names: Sequence[str], beside: str) -> None:
+    """End the program (status 2) where one of some arguments is given that mean nothing without another one."""
+    for name in names:
+        if getattr(arguments, name) not in (None, []):
+            arguments.refuse(f"--{name.replace('_', '-')} needs {beside} beside it")
 
 
 def read_secret(path: str | None) -> str | None:
@@ -101,14 +114,13 @@ def _profile(text: str) -> tuple[str, str]:
     return (text, "default") if not colon or Path(text).expanduser().exists() else (path, name)
 
 
-def _emulator_profile(folder: str) -> Path:
-    told = folder or os.environ.get(f"{PREFIX}EMULATOR_HOME") or EMULATOR_FOLDER
+def _emulator_profile(arguments: argparse.Namespace) -> Path:
+    told = arguments.emulator or os.environ.get(f"{PREFIX}EMULATOR_HOME") or EMULATOR_FOLDER
     profile = Path(told).expanduser() / "profile.toml"
     if not profile.is_file():
-        raise InvalidArgumentError(
-            SdkCode.CLIENT_INFO,
+        arguments.refuse(
             f"no platform: there is no {profile}. Start `iot-northbound emulator`, or name a platform by --profile or "
-            "by --platform-ip",
+            "by --platform-ip"
         )
     return profile
 

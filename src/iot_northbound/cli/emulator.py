@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from iot_northbound.cli import values
+from iot_northbound.cli.parser import Parser
 
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+def add_parser(subparsers: Any) -> Parser:
     """Add the subcommand to a command line and return its parser."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser: Parser = subparsers.add_parser(
         "emulator",
         help="run a platform on this machine",
         description="Run a platform on this machine: HTTPS with client certificates, and a control plane beside it.",
@@ -96,7 +97,13 @@ def run(args: argparse.Namespace) -> int:
         emulator.serve_forever(lambda: _announce(args, emulator))
     except (BindError, DataDirError, ValueError, OSError) as error:
         return _fail(args, error.strerror if isinstance(error, BindError) and error.strerror else str(error))
+    _tell_the_end(args)
     return 0
+
+
+def _tell_the_end(args: argparse.Namespace) -> None:
+    state = f"the state is kept in {args.data_dir}" if args.data_dir else "the state was in memory and is gone"
+    print(json.dumps({"event": "stopped"}) if args.json else f"stopped; {state}", file=sys.stderr, flush=True)
 
 
 def _control_port(args: argparse.Namespace) -> int:

@@ -11,12 +11,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from iot_northbound.cli import values
-from iot_northbound.cli.connection import add_arguments, read_secret, settings_from
+from iot_northbound.cli.connection import (
+    SOURCES,
+    WITH_ADDRESS,
+    add_arguments,
+    read_secret,
+    refuse_lonely,
+    settings_from,
+)
+from iot_northbound.cli.parser import Parser, did_you_mean
 from iot_northbound.errors import NorthApiException
 
 if TYPE_CHECKING:
@@ -24,12 +33,20 @@ if TYPE_CHECKING:
     from iot_northbound.push import Event, PushMessageReceiver
 
 _WIDEST = 100
+"""Characters of a message that a line on a terminal shows."""
 _WITH_TLS_CERT = ("tls_key", "tls_key_password_file", "tls_client_ca")
+_NAMES = {
+    "client_names": "--client-name",
+    "networks": "--network",
+    "path_secret": "--path-secret-file",
+    "receiver_url": "--callback-url",
+}
+"""What errors should call the parts of the receiver."""
 
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+def add_parser(subparsers: Any) -> Parser:
     """Add the subcommand."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser: Parser = subparsers.add_parser(
         "listen",
         help="receive pushes and show them live",
         description="Receive what the platform pushes, keep it in an inbox, and show one line a message until Ctrl-C. "
@@ -50,7 +67,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="port to listen on, 0 for a free one (default: %(default)s)",
     )
     add("--json", action="store_true", help="print one JSON object a line")
-    add("--kind", action="append", metavar="KIND", help="show these kinds alone; repeatable, * stands for any text")
+    add("--kind", action="append", metavar="KIND", help="these kinds alone (below); repeatable, * stands for any text")
     add("--device", action="append", metavar="ID", help="show these devices alone; repeatable, * stands for any text")
     add("--inbox", type=Path, default=Path("iot-northbound-inbox.sqlite3"), metavar="FILE", help="where messages wait")
     add("--memory", action="store_true", help="keep messages in memory instead; what was not shown is lost at the end")
@@ -60,14 +77,28 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     tls.add_argument("--tls-key-password-file", metavar="FILE", help="holds the key's password")
     tls.add_argument("--tls-client-ca", metavar="PEM", help="CA of the platform's certificate, required from then on")
     who = parser.add_argument_group("who may post", "Everybody unless given.")
-    who.add_argument("--client-name", action="append", default=[], metavar="NAME", help="name in the certificate")
+    who.add_argument(
+        "--client-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name in the certificate, which --tls-client-ca asks for",
+    )
     who.add_argument("--network", action="append", default=[], metavar="CIDR", help="network of the sender")
     who.add_argument("--path-secret-file", metavar="FILE", help="holds the first segment of the path to post to")
     subscribing = parser.add_argument_group("subscribing")
     subscribing.add_argument("--subscribe", action="store_true", help="subscribe at the start, unsubscribe at the end")
     subscribing.add_argument("--callback-url", metavar="URL", help="where the platform posts to, path secret included")
     add_arguments(parser, "platform to subscribe at")
+    parser.more_help = lambda: f"Kinds: {', '.join(_kinds())}."
     return parser
+
+
+def _kinds() -> tuple[str, ...]:
+    # Here, so that the other commands do without all those classes.
+    from iot_northbound.push.events import KINDS
+
+    return tuple(KINDS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,11 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _listen(arguments: argparse.Namespace) -> int:
     from iot_northbound.push import server_context
 
-    given = [name for name in _WITH_TLS_CERT if getattr(arguments, name) is not None]
-    if given and not arguments.tls_cert:
-        arguments.refuse(f"--{given[0].replace('_', '-')} needs --tls-cert beside it")
-    if arguments.subscribe and not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104
-        arguments.refuse(f"--subscribe needs --callback-url beside --host {arguments.host}: nobody can post there")
+    _refuse_what_does_not_fit(arguments)
+    arguments.names = _NAMES
     settings = settings_from(arguments) if arguments.subscribe else None
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,16 +133,42 @@ def _listen(arguments: argparse.Namespace) -> int:
     with receiver.server(arguments.host, arguments.port, ssl=context) as server:
         url = arguments.callback_url or _with_secret(server.url, secret)
         with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
-            # To stderr, as stdout is for the messages; and without the path secret.
-            print(f"listening on {server.url}", file=sys.stderr, flush=True)
+            _tell("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
+            _tell(f"listening on {server.url}")  # without the path secret
             ended.wait()
+    _tell("stopped")
     return 0
+
+
+def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
+    if not arguments.tls_cert:
+        refuse_lonely(arguments, _WITH_TLS_CERT, "--tls-cert")
+    if not arguments.tls_client_ca:
+        refuse_lonely(arguments, ("client_name",), "--tls-client-ca")  # else nobody shows a certificate
+    if not arguments.subscribe:
+        refuse_lonely(arguments, ("callback_url", *SOURCES, *WITH_ADDRESS), "--subscribe")
+    elif not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104
+        arguments.refuse(f"--subscribe needs --callback-url beside --host {arguments.host}: nobody can post there")
+    known = _kinds()
+    for kind in arguments.kind or ():
+        if not any(_fits(each, [kind]) for each in known):
+            arguments.refuse(f"--kind: there is no {kind!r} (--help lists all){did_you_mean(kind, known)}")
+    if arguments.subscribe and not _subscribable(arguments.kind):
+        arguments.refuse("--kind leaves nothing to subscribe to: each command names its own URL for its status")
+
+
+def _subscribable(patterns: list[str] | None) -> list[str]:
+    """Return the kinds to subscribe to; a command's status goes to the command's own callback URL."""
+    from iot_northbound.push import COMMAND_STATUS
+
+    return [kind for kind in _kinds() if kind != COMMAND_STATUS and _fits(kind, patterns)]
 
 
 def _receiver(arguments: argparse.Namespace, secret: str | None, ended: threading.Event) -> PushMessageReceiver:
     from iot_northbound.push import Access, MemoryInbox, PushMessageReceiver, SqliteInbox
 
-    show = line_as_json if arguments.json else line
+    widest = _WIDEST if sys.stdout.isatty() else None
+    show = line_as_json if arguments.json else partial(line, widest=widest)
     shown = wanted(arguments.kind, arguments.device)
     inbox = MemoryInbox() if arguments.memory else SqliteInbox(arguments.inbox)
     access = Access(client_names=arguments.client_name, networks=arguments.network, path_secret=secret)
@@ -145,14 +199,29 @@ def _fits(value: str, patterns: list[str] | None) -> bool:
     return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
-def line(event: Event) -> str:
-    """Return a message as one line for a person: time of arrival, kind, device, the rest as JSON, cut."""
+def line(event: Event, widest: int | None = None) -> str:
+    """Return a message as one line for a person: time of arrival, kind, device, the rest as JSON, data first.
+
+    `widest` cuts that rest to so many characters.
+    """
     rest = {key: value for key, value in event.raw.items() if key not in ("notifyType", "deviceId")}
-    text = json.dumps(rest, ensure_ascii=False, separators=(",", ":"))
-    if len(text) > _WIDEST:
-        text = f"{text[:_WIDEST]}…"
+    text = json.dumps(_data_first(rest), ensure_ascii=False, separators=(",", ":"))
+    if widest is not None and len(text) > widest:
+        text = f"{text[:widest]}…"
     moment = f"{event.received_at.astimezone():%H:%M:%S}"
     return _printable(f"{moment} {event.kind or 'unknown'} {event.device or '-'} {text}")
+
+
+def _data_first(value: Any) -> Any:
+    """Return JSON with what is nested in front: ids and times stand beside the data, the data stands deeper."""
+    if isinstance(value, list):
+        return [_data_first(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _data_first(each)
+        for key, each in sorted(value.items(), key=lambda item: not isinstance(item[1], dict | list))
+    }
 
 
 def _printable(text: str) -> str:
@@ -177,33 +246,36 @@ def line_as_json(event: Event) -> str:
 def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Iterator[None]:
     """Have the platform push here as long as the block runs."""
     from iot_northbound.client import NorthApiClient
-    from iot_northbound.push import COMMAND_STATUS
-    from iot_northbound.push.events import KINDS
     from iot_northbound.subscribing import subscribe
 
-    # A command's status goes to the command's own callback URL: there is nothing to subscribe to.
-    kinds = [kind for kind in KINDS if kind != COMMAND_STATUS and _fits(kind, patterns)]
     with NorthApiClient(*settings) as client:
         service = client.subscription_management
         try:
-            changes = service.ensure(url, kinds)
+            changes = service.ensure(url, _subscribable(patterns))
         except NorthApiException:
             with contextlib.suppress(NorthApiException):  # the first error is the one to tell
                 service.ensure(url, [])
             raise
-        print(f"subscribed to {len(changes.kept) + len(changes.added)} kinds", file=sys.stderr, flush=True)
+        _tell(f"subscribed to {len(changes.kept) + len(changes.added)} kinds")
         for kind, other in changes.moved.items():
             # The host alone, as the rest of the URL may be a secret.
-            print(f"{kind} leads to {urlsplit(other).hostname} again at the end", file=sys.stderr, flush=True)
+            _tell(f"{kind} leads to {urlsplit(other).hostname} again at the end")
         try:
             yield
         finally:
             try:
-                service.ensure(url, [])
+                ended = service.ensure(url, []).removed
                 for kind, other in changes.moved.items():
                     subscribe(service, kind, other)
             except NorthApiException as error:
-                print(f"iot-northbound: the subscriptions are not as before: {error}", file=sys.stderr)
+                _tell(f"iot-northbound: the subscriptions are not as before: {error}")
+            else:
+                _tell(f"unsubscribed from {len(ended)} kinds")
+
+
+def _tell(text: str) -> None:
+    """Say something beside the messages, which have stdout to themselves."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _with_secret(url: str, secret: str | None) -> str:

@@ -2,7 +2,8 @@
 
 import argparse
 import contextlib
-import math
+
+_DAY = 86_400
 
 
 def port(text: str) -> int:
@@ -29,8 +30,8 @@ def whole(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Return a span above nothing."""
+    """Return a span above nothing, a day at most: sockets take no number beyond some size."""
     with contextlib.suppress(ValueError):
-        if math.isfinite(number := float(text)) and number > 0:
+        if 0 < (number := float(text)) <= _DAY:
             return number
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, up to {_DAY}")
