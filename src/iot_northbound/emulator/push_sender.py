@@ -30,7 +30,7 @@ IN_ALL = 512
 BREATH = 0.001
 """Seconds between two looks at the queue: many completions are then served by one look, and API calls come first."""
 LOOK = 0.5
-"""Seconds until the next look while something due has to wait for what is under way."""
+"""Seconds until the next look while as many pushes are under way as may be."""
 
 
 class PushSender:
@@ -60,7 +60,6 @@ class PushSender:
         self._settled, self._noted = settled, noted
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lanes: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._sent: Counter[str] = Counter()
         self._wake = asyncio.Event()
@@ -80,12 +79,12 @@ class PushSender:
         while True:
             self._wake.clear()
             now = self._platform.clock.now()
-            rows = notifications.due(self._platform, now, IN_ALL - len(self._busy), PER_DESTINATION, self._busy)
+            room = IN_ALL - len(self._busy)
+            rows = notifications.due(self._platform, now, room, PER_DESTINATION, self._busy, self._failing)
             if rows:
                 await self._settled()  # no receiver hears of what a crash could still undo
-                for row in filter(self._may_go, rows):
+                for row in rows:
                     self._busy.add(row["pushId"])
-                    self._lanes[row["destination"]] += 1
                     task = asyncio.get_running_loop().create_task(self._send(row))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
@@ -99,19 +98,14 @@ class PushSender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.aclose()
 
-    def _may_go(self, row: dict[str, Any]) -> bool:
-        # One push at a time tries a receiver that failed: many hanging ones must not use up the room of all.
-        return not self._lanes[row["destination"]] or row["destination"] not in self._failing
-
     async def _pause(self) -> None:
         """Sleep until something completes, is queued, or falls due."""
         clock = self._platform.clock
-        due = notifications.next_due(self._platform, PER_DESTINATION, self._busy)
+        due = notifications.next_due(self._platform, PER_DESTINATION, self._busy, self._failing)
         wait = None if due is None or clock.frozen else due - clock.now()
         if wait is not None and wait <= 0:
-            # Due, yet not begun: its receiver failed and is tried by one push, or as many as may be are under way in
-            # all. A completion wakes; what falls due meanwhile for another receiver is seen by the next look.
-            wait = LOOK if self._busy else BREATH
+            # Due since this last look, or as many are under way as may be in all: then a completion wakes.
+            wait = LOOK if len(self._busy) >= IN_ALL else BREATH
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._wake.wait()
@@ -135,13 +129,10 @@ class PushSender:
                     error = f"answered {status} instead of 200"
         except PushFailure as failure:
             error = str(failure)
-        except asyncio.CancelledError:
-            self._free(row)
-            raise
         except Exception as failure:
             log.exception("a push could not be sent")
             error = f"internal error: {failure!r}"
-        self._free(row)
+        self._busy.discard(push_id)
         self._sent[row["destination"]] += 1
         self._passed.set()
         self._passed.clear()
@@ -168,12 +159,6 @@ class PushSender:
         self._journal.note(entry)
         self._noted()
         self.wake()
-
-    def _free(self, row: dict[str, Any]) -> None:
-        self._busy.discard(row["pushId"])
-        self._lanes[row["destination"]] -= 1
-        if not self._lanes[row["destination"]]:
-            del self._lanes[row["destination"]]
 
     async def _hold(self, fault: Fault, destination: str) -> None:
         if fault.kind == "push_delay":

@@ -67,6 +67,20 @@ def test_what_is_under_way_hides_no_other_receivers_next_time(platform: Platform
     assert next_due(platform, 2, busy=[*slow[:2], other]) is None
 
 
+def test_a_failing_destination_is_tried_by_one_push_and_takes_no_others_place(platform: Platform) -> None:
+    slow = [push(platform, "app-one", ONE, {"n": n})["pushId"] for n in range(3)]
+    other = push(platform, "app-one", TWO, {})["pushId"]
+    destination = platform.table(notifications.PUSHES)[slow[0]]["destination"]
+
+    def now_due(busy: set[str]) -> list[str]:
+        return [row["pushId"] for row in due(platform, START, 2, 3, busy, {destination})]
+
+    assert now_due(set()) == [slow[0], other]
+    assert now_due({slow[0]}) == [other]
+    assert next_due(platform, 3, {slow[0]}, {destination}) == START
+    assert next_due(platform, 3, {slow[0], other}, {destination}) is None
+
+
 def test_a_delivered_push_leaves_the_queue(platform: Platform) -> None:
     push_id = push(platform, "app-one", ONE, {})["pushId"]
     assert next_due(platform) == START

@@ -80,7 +80,12 @@ def push(platform: Platform, app_id: str, url: str, body: Body) -> Row:
 
 
 def due(
-    platform: Platform, now: float, limit: int, per_destination: int, busy: Collection[str] = frozenset()
+    platform: Platform,
+    now: float,
+    limit: int,
+    per_destination: int,
+    busy: Collection[str] = frozenset(),
+    failing: Collection[str] = frozenset(),
 ) -> list[Row]:
     """Return the pushes to send now, oldest first within a destination.
 
@@ -90,34 +95,54 @@ def due(
         limit: the most to return.
         per_destination: the most under way for one destination, those in `busy` included.
         busy: ids of pushes being sent right now; they are not returned again.
+        failing: destinations that are tried with one push at a time.
     """
     found: list[Row] = []
-    pushes = platform.table(PUSHES)
-    for destination in list(platform.table(DESTINATIONS).rows.values()):
-        if destination["restingUntil"] > now:
-            continue
-        waiting = pushes.where(destination=destination["destination"]).between(high=now)
-        found += [row for row in waiting.slice(0, per_destination) if row["pushId"] not in busy]
+    for destination in platform.table(DESTINATIONS).rows.values():
+        if destination["restingUntil"] <= now:
+            found += _ready(platform, destination["destination"], per_destination, busy, failing, now)
         if len(found) >= limit:
             break
     return found[:limit]
 
 
-def next_due(platform: Platform, per_destination: int = 1, busy: Collection[str] = frozenset()) -> float | None:
+def next_due(
+    platform: Platform,
+    per_destination: int = 1,
+    busy: Collection[str] = frozenset(),
+    failing: Collection[str] = frozenset(),
+) -> float | None:
     """Return the epoch second at which `due` will have something beyond what is under way; None: not by waiting.
 
     Args:
         platform: the platform.
         per_destination: as in `due`; a destination whose share is under way has nothing until one of them ends.
         busy: ids of pushes being sent right now.
+        failing: destinations that are tried with one push at a time.
     """
-    times = []
-    for destination in platform.table(DESTINATIONS).rows.values():
-        for row in platform.table(PUSHES).where(destination=destination["destination"]).slice(0, per_destination):
-            if row["pushId"] not in busy:
-                times.append(max(row["nextDue"], destination["restingUntil"]))
-                break
+    times = [
+        max(ready[0]["nextDue"], destination["restingUntil"])
+        for destination in platform.table(DESTINATIONS).rows.values()
+        if (ready := _ready(platform, destination["destination"], per_destination, busy, failing))
+    ]
     return min(times, default=None)
+
+
+def _ready(
+    platform: Platform,
+    destination: str,
+    per_destination: int,
+    busy: Collection[str],
+    failing: Collection[str],
+    now: float | None = None,
+) -> list[Row]:
+    """Return the next pushes (due now, if a time is given) that would go to a destination beside those under way."""
+    waiting = platform.table(PUSHES).where(destination=destination).between(high=now).slice(0, per_destination)
+    ready = [row for row in waiting if row["pushId"] not in busy]
+    if destination in failing:
+        # Many hanging ones must not use up the room of all.
+        return ready[:1] if len(ready) == len(waiting) else []
+    return ready
 
 
 def record_attempt(
