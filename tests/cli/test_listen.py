@@ -24,11 +24,11 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
 
 @contextmanager
-def listening(*arguments, cwd):
+def listening(*arguments, cwd, stdout=subprocess.PIPE):
     """Run the command until its first message can come; yield process and address."""
     command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0", *arguments]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "TZ": "UTC"}
+        command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "TZ": "UTC"}
     ) as process:
         try:
             told = []
@@ -179,6 +179,17 @@ def test_lines_in_a_file_are_whole(tmp_path):
         assert post(address, push_body("deviceAdded", deviceId="d1", extra="x" * 5000)) == 200
         assert "x" * 5000 in process.stdout.readline()
         end(process)
+
+
+def test_lines_on_a_terminal_are_cut(tmp_path):
+    master, terminal = os.openpty()
+    with os.fdopen(master) as screen, os.fdopen(terminal, "w") as stdout:
+        with listening("--memory", cwd=tmp_path, stdout=stdout) as (process, address):
+            assert post(address, push_body("deviceAdded", deviceId="d1", extra="x" * 5000)) == 200
+            shown = screen.readline()
+            end(process)
+    assert shown.endswith("…\n")
+    assert len(shown) < 160
 
 
 def test_the_help_lists_the_kinds(capsys, monkeypatch):
