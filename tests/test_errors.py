@@ -121,7 +121,44 @@ def test_an_unknown_code_gives_a_sentence_all_the_same() -> None:
 
 
 def test_a_wait_that_took_too_long_is_not_blamed_on_the_network() -> None:
-    error = WaitTimeoutError("1003", "command c-1 has not ended within 5 s")
-    assert "last_state" in str(error)
-    assert "certificates" not in str(error)
+    error = WaitTimeoutError("1003", "command c-1 has not ended within 5 s", attempts=4, elapsed=5.04)
+    assert str(error) == (
+        "1003: command c-1 has not ended within 5 s. Looked 4 times in 5.0 s. "
+        "Wait again, or longer; last_state tells how far it got."
+    )
     assert "longer" in error.cause
+
+
+@pytest.mark.parametrize(
+    ("cls", "code"),
+    [
+        (errors.RequestTimeoutError, SdkCode.NO_ANSWER),
+        (errors.RequestTimeoutError, SdkCode.UNREADABLE),
+        (errors.ConnectionFailedError, SdkCode.NO_ANSWER),
+        (errors.TlsError, SdkCode.NO_ANSWER),
+        (errors.ClientClosedError, SdkCode.CLIENT_INTERNAL),
+        (WaitTimeoutError, SdkCode.NO_ANSWER),
+    ],
+)
+def test_where_failures_share_a_code_the_class_tells_cause_and_remedy(cls: Any, code: str) -> None:
+    error, shared = cls(code, "told"), NorthApiException(code, "told")
+    assert error.cause not in ("", shared.cause)
+    assert error.remedy not in ("", shared.remedy)
+    if cls is not errors.TlsError:
+        assert "certificate" not in error.remedy
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.InvalidArgumentError.of("timeout", "-1", "it must be a number of seconds, 0 or more"),
+        errors.InvalidArgumentError(SdkCode.CLIENT_INFO, "ClientInfo.secret is missing: give it"),
+        errors.InvalidArgumentError(SdkCode.BLANK_IN_CREDENTIALS, "ClientInfo.secret holds a blank: remove it"),
+        errors.TlsError(SdkCode.TLS, "trust.pem does not exist: correct the path"),
+        errors.TlsError(SdkCode.NO_ANSWER, "We refused the server's certificate: it has expired"),
+    ],
+    ids=lambda error: error.error_code,
+)
+def test_a_message_that_says_what_to_do_is_not_followed_by_a_second_one(error: NorthApiException) -> None:
+    assert str(error) == f"{error.error_code}: {error.error_desc}."
+    assert error.remedy

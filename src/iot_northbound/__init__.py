@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iot_northbound.core.tokens import TokenStore as TokenStore
     from iot_northbound.errors import AlreadyExistsError as AlreadyExistsError
     from iot_northbound.errors import BadTokenError as BadTokenError
+    from iot_northbound.errors import ClientClosedError as ClientClosedError
     from iot_northbound.errors import ConnectionFailedError as ConnectionFailedError
     from iot_northbound.errors import DeviceOfflineError as DeviceOfflineError
     from iot_northbound.errors import InvalidArgumentError as InvalidArgumentError
@@ -46,12 +47,14 @@ if TYPE_CHECKING:
     from iot_northbound.services.device_upgrade import DeviceUpgrade as DeviceUpgrade
     from iot_northbound.services.signal_delivery import SignalDelivery as SignalDelivery
     from iot_northbound.services.subscription_management import SubscriptionManagement as SubscriptionManagement
+    from iot_northbound.ssl_config import HostnameVerifier as HostnameVerifier
     from iot_northbound.ssl_config import PeerCertificate as PeerCertificate
     from iot_northbound.ssl_config import SSLConfig as SSLConfig
 
 _ERRORS = (
     "AlreadyExistsError",
     "BadTokenError",
+    "ClientClosedError",
     "ConnectionFailedError",
     "DeviceOfflineError",
     "InvalidArgumentError",
@@ -90,6 +93,7 @@ _WHERE = {
     "DeviceUpgrade": "services.device_upgrade",
     "SignalDelivery": "services.signal_delivery",
     "SubscriptionManagement": "services.subscription_management",
+    "HostnameVerifier": "ssl_config",
     "PeerCertificate": "ssl_config",
     "SSLConfig": "ssl_config",
 }

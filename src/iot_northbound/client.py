@@ -4,6 +4,7 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Mapping
+from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -35,6 +36,16 @@ DEFAULT_LIFETIME = 3600.0
 """Seconds a token lives where the platform does not say."""
 LONGEST_LIFETIME = 366 * 86400
 """Seconds a token is taken to live at most; timers cannot wait for just any number."""
+
+
+class Keep(Enum):
+    """Stands for what is left out, where None has a meaning of its own."""
+
+    AS_IT_IS = "as it is"
+
+    def __repr__(self) -> str:
+        return self.value
+
 
 _pipelines: "weakref.WeakSet[Pipeline]" = weakref.WeakSet()
 
@@ -111,40 +122,64 @@ class NorthApiClient:
         _pipelines.add(self._pipeline)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, **rest: Any) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        hooks: Hooks | None = None,
+        token_store: TokenStore | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Self:
         """Return a client configured by the variables ``IOT_NORTHBOUND_…``; see `iot_northbound.config.load_env`."""
-        return cls(*load_env(environ), **rest)
+        return cls(*load_env(environ), hooks=hooks, token_store=token_store, clock=clock)
 
     @classmethod
-    def from_profile(cls, path: str | os.PathLike[str], name: str = "default", **rest: Any) -> Self:
+    def from_profile(
+        cls,
+        path: str | os.PathLike[str],
+        name: str = "default",
+        *,
+        hooks: Hooks | None = None,
+        token_store: TokenStore | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Self:
         """Return a client configured by a table of a TOML file; see `iot_northbound.config.load_profile`."""
-        return cls(*load_profile(path, name), **rest)
+        return cls(*load_profile(path, name), hooks=hooks, token_store=token_store, clock=clock)
 
     def with_options(
         self,
         *,
-        timeout: float | tuple[float, float] | None = None,
-        deadline: float | None = None,
+        timeout: float | tuple[float | None, float | None] | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
+        deadline: float | Keep | None = Keep.AS_IT_IS,
         max_attempts: int | None = None,
     ) -> Self:
-        """Return the same client with other patience: same connections, same token.
+        """Return the same client with other patience: same connections, same token. What is left out stays.
 
         Args:
-            timeout: seconds for the connection and for each wait of the answer; one number for both, or a pair.
-            deadline: seconds for a whole call.
+            timeout: short for the two that follow: one number for both, or a pair.
+            connect_timeout: seconds for the connection.
+            read_timeout: seconds for each wait of the answer.
+            deadline: seconds for a whole call; None lifts the limit.
             max_attempts: how often a request is tried at most.
 
         Raises:
-            InvalidArgumentError: a value is out of its range (1007).
+            InvalidArgumentError: a value is out of its range, or a time is given twice (1007).
         """
         now = self._options
-        pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        if len(pair) != 2:
-            raise InvalidArgumentError.of("timeout", repr(timeout), "it must be a number or a pair (connect, read)")
+        if timeout is not None:
+            if connect_timeout is not None or read_timeout is not None:
+                rule = "connect_timeout or read_timeout is given too: one way or the other"
+                raise InvalidArgumentError.of("timeout", repr(timeout), rule)
+            pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+            if len(pair) != 2:
+                raise InvalidArgumentError.of("timeout", repr(timeout), "it must be a number or a pair (connect, read)")
+            connect_timeout, read_timeout = pair
         checked = HttpConfig(
-            connect_timeout=now.timeouts.connect if pair[0] is None else pair[0],
-            read_timeout=now.timeouts.read if pair[1] is None else pair[1],
-            deadline=now.deadline if deadline is None else deadline,
+            connect_timeout=now.timeouts.connect if connect_timeout is None else connect_timeout,
+            read_timeout=now.timeouts.read if read_timeout is None else read_timeout,
+            deadline=now.deadline if deadline is Keep.AS_IT_IS else deadline,
             max_attempts=now.max_attempts if max_attempts is None else max_attempts,
         )
         view = copy.copy(self)

@@ -135,6 +135,9 @@ def _of_silence(error: NorthApiException) -> Diagnosis:
         remedy = (
             "Run again with more time (--timeout); if it stays, tell the platform's operator the step and the time."
         )
+    elif isinstance(error, ConnectionFailedError) and "no client certificate" in error.error_desc:
+        cause = "The platform requires a client certificate, and none was shown."
+        remedy = "Give the application's certificate and key (self_cert_path)."
     elif isinstance(error, ConnectionFailedError) and "broke" in error.error_desc:
         cause = "The platform, or a firewall or proxy before it, ended the connection without an answer."
         remedy = "Run again; if it stays, tell the platform's operator the step and the time."

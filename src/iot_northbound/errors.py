@@ -1,6 +1,6 @@
 """NorthApiException and its family: what went wrong, told so that a person can act and a program can choose."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from iot_northbound.error_codes import Kind, explain
 
@@ -20,6 +20,12 @@ class SdkCode:
     BLANK_IN_CREDENTIALS = "1010"
     NOT_JSON = "1011"
     FORBIDDEN_WITHOUT_CODE = "1012"
+
+
+_SELF_EXPLANATORY = frozenset(
+    {SdkCode.TLS, SdkCode.INVALID_ARGUMENT, SdkCode.CLIENT_INFO, SdkCode.BLANK_IN_CREDENTIALS}
+)
+"""Codes whose descriptions say what to do, and better than a remedy for all of them can."""
 
 
 class NorthApiException(Exception):
@@ -64,27 +70,36 @@ class NorthApiException(Exception):
         self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
 
+    _likely: ClassVar[tuple[str, str] | None] = None
+    """Cause and remedy, where the class tells more than its code, which other failures share."""
+    _spent: ClassVar[str] = "Given up after {attempts} attempts in {elapsed:.1f} s."
+
     @property
     def cause(self) -> str:
-        """The likely cause of the code, where it is a known one; empty otherwise."""
-        known = explain(self.error_code)
-        return known.cause if known else ""
+        """The likely cause, by class or else by code; empty where the code is not a known one."""
+        return self._explained[0]
 
     @property
     def remedy(self) -> str:
-        """What to do about the code, where it is a known one; empty otherwise."""
+        """What to do, by class or else by code; empty where the code is not a known one."""
+        return self._explained[1]
+
+    @property
+    def _explained(self) -> tuple[str, str]:
+        if self._likely is not None:
+            return self._likely
         known = explain(self.error_code)
-        return known.remedy if known else ""
+        return (known.cause, known.remedy) if known else ("", "")
 
     def __str__(self) -> str:
         where = f" on {self.endpoint}" if self.endpoint else ""
         status = f" (HTTP {self.http_status_code})" if self.http_status_code is not None else ""
         parts = [f"{self.error_code}{where}{status}: {self.error_desc.rstrip('.')}."]
         if self.attempts > 1:
-            parts.append(f"Given up after {self.attempts} attempts in {self.elapsed:.1f} s.")
+            parts.append(self._spent.format(attempts=self.attempts, elapsed=self.elapsed))
         if self.outcome_unknown:
             parts.append("The request may have taken effect: look before you repeat it.")
-        if self.remedy:
+        if self.remedy and self.error_code not in _SELF_EXPLANATORY and not isinstance(self, TlsError):
             parts.append(self.remedy)
         return " ".join(parts)
 
@@ -143,13 +158,38 @@ class PlatformFailureError(NorthApiException):
 class TlsError(NorthApiException):
     """Certificates, keys or the TLS handshake: code 1006 from files, 1003 from the wire."""
 
+    _likely = (
+        "A certificate, key, password or host name is not what it should be, on our side or on the other.",
+        "Correct the certificate or setting that the message names.",
+    )
+
 
 class RequestTimeoutError(NorthApiException):
     """No answer came in time."""
 
+    _likely = (
+        "The platform is slow or does not run, or a firewall drops what is sent to it.",
+        "Check address and port where no connection came about; else try later, or allow more time "
+        "(HttpConfig, with_options).",
+    )
+
 
 class ConnectionFailedError(NorthApiException):
     """The platform could not be reached, or the connection broke."""
+
+    _likely = (
+        "Nothing listens there, the address cannot be reached from here, or something on the way ended the connection.",
+        "Check address, port and network, and that the platform runs.",
+    )
+
+
+class ClientClosedError(NorthApiException):
+    """A call was made with a client that is closed (1001)."""
+
+    _likely = (
+        "close() was called, or the with statement that holds the client has ended.",
+        "Make a new client, or keep this one open as long as calls are made.",
+    )
 
 
 class UnreadableAnswerError(NorthApiException):
@@ -157,21 +197,20 @@ class UnreadableAnswerError(NorthApiException):
 
 
 class WaitTimeoutError(NorthApiException):
-    """What was waited for did not end in time; `last_state` holds the last answer seen."""
+    """What was waited for did not end in time; `last_state` holds the last answer seen.
+
+    `attempts` tells how often it was looked at.
+    """
+
+    _likely = (
+        "The device, or the platform on its behalf, takes longer than the time given.",
+        "Wait again, or longer; last_state tells how far it got.",
+    )
+    _spent = "Looked {attempts} times in {elapsed:.1f} s."
 
     def __init__(self, error_code: str, error_desc: str, *, last_state: Any = None, **rest: Any) -> None:
         super().__init__(error_code, error_desc, **rest)
         self.last_state = last_state
-
-    @property
-    def cause(self) -> str:
-        """The likely cause."""
-        return "The device, or the platform on its behalf, takes longer than the time given."
-
-    @property
-    def remedy(self) -> str:
-        """What to do."""
-        return "Wait again, or longer; last_state tells how far it got."
 
 
 BY_KIND: dict[Kind, type[NorthApiException]] = {

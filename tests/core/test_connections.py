@@ -4,22 +4,30 @@ import gzip
 import ssl
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certs import LOOPBACK_NAMES, Authority, server_context
 from tests.core.faults import (
     PATIENCE,
     READ,
     TOKEN,
     WRITE,
     call,
+    close,
     fails,
     ok,
+    reset,
 )
-from tests.faulty_server import Seen, Wire, message
+from tests.faulty_server import APP_ID, SECRET, FaultyServer, Seen, Wire, message
 
 from iot_northbound import (
+    ClientInfo,
+    ConnectionFailedError,
+    NorthApiClient,
     RequestTimeoutError,
+    SSLConfig,
     UnreadableAnswerError,
 )
 from iot_northbound.core.endpoint import Endpoint
@@ -159,3 +167,35 @@ def test_sending_keeps_the_deadline_when_every_piece_goes_but_all_of_them_take_t
         client.call(WRITE, {}, body={"text": "x" * 30_000_000}, access_token=TOKEN)
     assert time.monotonic() - started < PATIENCE
     assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("fault", [reset, close])
+@pytest.mark.parametrize("shown", [False, True], ids=["bare", "with certificate"])
+def test_a_new_connection_that_breaks_names_the_certificate_we_did_not_show(
+    pki: Any, tmp_path: Path, fault: Any, shown: bool
+) -> None:
+    ca = Authority()
+    (tmp_path / "ca.pem").write_bytes(ca.pem)
+    own = {"self_cert_path": pki.tls.self_cert_path, "self_key_path": pki.tls.self_key_path} if shown else {}
+    tls = SSLConfig(trust_ca_path=tmp_path / "ca.pem", **own)
+    with FaultyServer(server_context(ca.issue("server", LOOPBACK_NAMES), None, tmp_path), fault) as server:
+        info = ClientInfo(platform_ip=server.host, platform_port=server.port, app_id=APP_ID, secret=SECRET)
+        client = NorthApiClient(info, tls)
+        error = fails(client, WRITE, ConnectionFailedError, "1003")
+        client.close()
+    assert ("Set SSLConfig.self_cert_path" in error.error_desc) is not shown
+
+
+def test_a_kept_connection_that_breaks_is_not_blamed_on_certificates(tmp_path: Path) -> None:
+    ca = Authority()
+    (tmp_path / "ca.pem").write_bytes(ca.pem)
+    context = server_context(ca.issue("server", LOOPBACK_NAMES), None, tmp_path)
+    with FaultyServer(
+        context, lambda seen, wire: ok(seen, wire) if len(server.seen) == 1 else reset(seen, wire)
+    ) as server:
+        info = ClientInfo(platform_ip=server.host, platform_port=server.port, app_id=APP_ID, secret=SECRET)
+        client = NorthApiClient(info, SSLConfig(trust_ca_path=tmp_path / "ca.pem"))
+        call(client)
+        error = fails(client, WRITE, ConnectionFailedError, "1003")
+        client.close()
+    assert "certificate" not in str(error)

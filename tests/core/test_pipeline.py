@@ -1,6 +1,7 @@
 """A call's way: attempts, deadline, token, and that whatever comes back is a DTO or a NorthApiException."""
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from iot_northbound import (
     BadTokenError,
     ClientInfo,
     ConnectionFailedError,
+    Hooks,
     HttpConfig,
     InvalidArgumentError,
     NorthApiClient,
@@ -344,3 +346,27 @@ def test_what_the_adapter_raises_is_wrapped(mock: responses.RequestsMock) -> Non
     with pytest.raises(ConnectionFailedError) as caught:
         call(make(max_attempts=1))
     assert caught.value.error_code == "1003"
+
+
+def test_the_debug_log_tells_each_exchange_on_one_readable_line(
+    mock: responses.RequestsMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make()
+    mock.add("POST", f"{BASE}/write", body='{"id": "d-1",\n "secret": "hidden-thing"}', status=201)
+    mock.add("GET", f"{BASE}/read", body=b"")
+    with caplog.at_level(logging.DEBUG, "iot_northbound"):
+        client.call(WRITE, {}, body={"nodeId": "n-1", "psk": "aabbccdd"}, access_token=TOKEN)
+        client.call(READ, {}, query={"pageNo": 0, "token": "hidden-thing", "name": "Zähler"}, access_token=TOKEN)
+    assert [record.getMessage() for record in caplog.records] == [
+        'POST /write [MainThread] sent {"nodeId":"n-1","psk":"***"}, answered 201 {"id": "d-1",\\n "secret": "***"}',
+        "GET /read?pageNo=0&token=***&name=Z%C3%A4hler [MainThread] answered 200 ",
+    ]
+
+
+def test_hooks_are_told_the_template_and_never_the_id(mock: responses.RequestsMock) -> None:
+    told: list[str] = []
+    client = NorthApiClient(INFO, hooks=Hooks(before_request=lambda event: told.append(event.endpoint)))
+    mock.add("GET", f"{BASE}/things/t-1", json={})
+    by_id: Endpoint[None] = Endpoint("GET", "/things/{thing_id}", type(None), section="test")
+    client.call(by_id, {"thing_id": "t-1"}, query={"pageNo": 0}, access_token=TOKEN)
+    assert told == ["GET /things/{thing_id}"]

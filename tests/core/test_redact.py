@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from iot_northbound.core.redact import redact
+from iot_northbound.core.redact import one_line, redact
 
 SECRET = "hush-Hush-77"
 KEYS = ["accessToken", "refreshToken", "secret", "psk", "verifyCode", "password", "Authorization", "deviceSecret"]
@@ -51,6 +51,19 @@ def test_known_secrets_go_wherever_they_stand_in_every_spelling() -> None:
 
 def test_the_longer_of_two_secrets_goes_whole() -> None:
     assert redact("it is abcdefgh", ("abcd", "abcdefgh")) == "it is ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"a": "b"}', '{"a": "b"}'),
+        ("one\r\ntwo\t", r"one\r\ntwo\t"),
+        ("\x1b[31mred\u2028\u202e\ud800", r"\x1b[31mred\u2028\u202e\ud800"),
+        ("Zähler 水表 \U0001f4a7", "Zähler 水表 \U0001f4a7"),
+    ],
+)
+def test_a_text_becomes_one_line_and_keeps_what_can_be_read(text: str, line: str) -> None:
+    assert one_line(text) == line
 
 
 def test_very_short_secrets_do_not_take_words_apart() -> None:

@@ -27,7 +27,6 @@ from iot_northbound.dto import (
     QueryUpgradeTaskOutDTO,
 )
 
-
 PROMISED = {
     "AuthOutDTO": {"access_token": "accessToken"},
     "AuthRefreshOutDTO": {"access_token": "accessToken"},
@@ -58,12 +57,12 @@ def test_only_what_a_call_exists_for_is_mandatory_and_nulls_are_read(name: str) 
     assert all(getattr(empty, field) is None for field in rest)
 
 
-@pytest.mark.parametrize("answer", [{}, {"null": None}], ids=["missing", "null"])
 @pytest.mark.parametrize("name", PROMISED)
-def test_an_answer_without_what_the_call_exists_for_is_refused(name: str, answer: dict[str, Any]) -> None:
-    for wire in PROMISED[name].values():
+def test_an_answer_without_what_the_call_exists_for_is_refused(name: str) -> None:
+    (wire,) = PROMISED[name].values()
+    for answer in ({}, {wire: None}):
         with pytest.raises(ShapeError) as raised:
-            structure({wire: value for value in answer.values()}, RESPONSES[name])
+            structure(answer, RESPONSES[name])
         assert str(raised.value) == f"$.{wire} should be text, not null"
 
 

@@ -1,6 +1,5 @@
 """A call's way: encode, token, rate limit, attempts, answer, DTO. Every call of every service takes it."""
 
-import json
 import logging
 import threading
 from collections.abc import Mapping
@@ -11,11 +10,12 @@ from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
-from iot_northbound.core.redact import redact
+from iot_northbound.core.redact import one_line, redact
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit, RetryQuota, outcome_of
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import (
+    ClientClosedError,
     InvalidArgumentError,
     NorthApiException,
     RequestTimeoutError,
@@ -126,10 +126,10 @@ class Pipeline:
         """Refuse to work for a closed client.
 
         Raises:
-            NorthApiException: it is closed (1001).
+            ClientClosedError: it is closed (1001).
         """
         if self._closed:
-            raise NorthApiException(SdkCode.CLIENT_INTERNAL, "the client is closed: make a new one")
+            raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the client is closed")
 
     def probe(self, options: CallOptions) -> str:
         """Return in words what the platform's root answered, once, whatever it is.
@@ -358,8 +358,10 @@ class Pipeline:
     def _log_bodies(self, prepared: _Prepared, answer: Answer, secrets: tuple[str, ...]) -> None:
         sent = redact(prepared.body.decode(), secrets) if prepared.body else ""
         got = shown(answer, secrets, 20000) or ""
-        name, thread = prepared.endpoint.name, threading.current_thread().name
-        log.debug("%s [%s] sent %s, answered %d %s", name, thread, json.dumps(sent), answer.status, json.dumps(got))
+        request = f"{prepared.endpoint.method} {redact(prepared.target, secrets)}"
+        words = f"sent {one_line(sent)}, answered" if sent else "answered"
+        thread = threading.current_thread().name
+        log.debug("%s [%s] %s %d %s", request, thread, words, answer.status, one_line(got))
 
 
 def _checked(access_token: str) -> str:

@@ -11,6 +11,7 @@ _KEYS = r"\w{0,20}(?:token|secret|psk|verify_?code|password|authorization)"
 _IN_JSON = re.compile(rf'("{_KEYS}"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}}\]]+)', re.IGNORECASE)
 _IN_QUOTED_JSON = re.compile(rf'(\\"{_KEYS}\\"\s*:\s*)\\"(?:[^"\\]|\\[^"])*(?:\\")?', re.IGNORECASE)
 _IN_FORM = re.compile(rf"\b({_KEYS})=[^&\s\"'<>]*", re.IGNORECASE)
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 _BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
 
 
@@ -24,6 +25,11 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in sorted({form for each in secrets for form in _forms(each)}, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
+
+
+def one_line(text: str) -> str:
+    """Return the text with line breaks and other invisible characters escaped, so that a log line stays one."""
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _forms(secret: str) -> set[str]:

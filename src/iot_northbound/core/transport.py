@@ -247,7 +247,9 @@ class Transport:
             return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, f"{what}: {type(alien).__name__}"), outcome)
         if isinstance(error, OSError | urllib3_errors.HTTPError):  # requests' exceptions are OSErrors
             what = "the connection broke before an answer came" if sent else f"no connection to {self._base_url}"
-            told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}")
+            # With TLS 1.3 a server that wants our certificate may hang up only when the request is on its way.
+            bare = sent and _call.fresh and not self._policy.shows_certificate
+            told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}{_BARE if bare else ''}")
             return AttemptFailed(told_connection, outcome, reused=sent and not _call.fresh)
         if isinstance(error, ValueError):
             # http.client's check of header values; the value itself may be a secret.
@@ -272,6 +274,10 @@ class Transport:
         return AttemptFailed(told, Outcome.UNKNOWN)
 
 
+_BARE = (
+    ". The connection was new, and we sent no client certificate: the server may require one. "
+    "Set SSLConfig.self_cert_path"
+)
 _NO_TUNNEL = "Tunnel connection failed: "
 """How http.client's error begins when a proxy refuses; the status follows."""
 

@@ -8,8 +8,8 @@ CODES = by_code(
         Kind.OTHER,
         (),
         "The client failed inside.",
-        "Something the SDK did not foresee.",
-        "Do as the message says; where it says nothing to do, report it with the traceback.",
+        "Something the SDK did not foresee, or a token store of the application's own that failed.",
+        "Look at the traceback; report it where the SDK is to blame.",
     ),
     ErrorCode(
         "1002",
@@ -25,7 +25,7 @@ CODES = by_code(
         (),
         "No answer came.",
         "The platform refused the connection, did not answer in time, or TLS failed.",
-        "Check address, port, network and certificates; iot-northbound basic-test tells them apart.",
+        "Check address, port, network and certificates.",
     ),
     ErrorCode(
         "1004",
@@ -49,7 +49,7 @@ CODES = by_code(
         (),
         "The TLS configuration is not usable.",
         "A certificate, key or trust store is missing, wrong or expired.",
-        "Correct the SSLConfig as the message says.",
+        "Correct the file or setting that the message names.",
     ),
     ErrorCode(
         "1007",

@@ -77,7 +77,7 @@ class BatchProcess(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> QueryOneTaskOutDTO:
-        """Return a batch task with its state, its progress in per cent and its counts.
+        """Return a batch task with its state, its progress in thousandths and its counts.
 
         `select="tags"` asks for the task's tags too. `app_id` names the application that authorised this one.
 
