@@ -63,8 +63,12 @@ def dim(client: NorthApiClient, device_id: str) -> None:
     wish = ServiceDesiredDTO(service_id="Lamp", desired={"brightness": 40})
     client.device_management.modify_device_shadow(ModifyDeviceShadowInDTO(service_desireds=[wish]), device_id)
     shadow = client.device_management.query_device_shadow(device_id)
-    for service in shadow.services or []:
-        console.print(f"shadow of {service.service_id}: wanted {service.desired_props}, has {service.reported_props}")
+    for service in shadow.services or []:  # one for each service of the product model
+        wanted, has = service.desired_props, service.reported_props
+        if wanted or has:
+            console.print(
+                f"shadow of {service.service_id}: wanted {wanted or 'nothing'}, reported {has or 'nothing yet'}"
+            )
 
 
 def show_errors(client: NorthApiClient) -> None:

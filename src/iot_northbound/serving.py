@@ -158,7 +158,7 @@ class GuardedServer(LoopService):
     ASGI TLS extension, and `client_cert`, the mapping of `ssl.SSLSocket.getpeercert()` with its alternative names.
 
     Args:
-        app: The ASGI 3 application.
+        app: The ASGI 3 application; it gets requests only, no lifespan.
         host: Name or address to listen on.
         port: Port to listen on; 0 takes a free one, told by `address`.
         ssl_context: Server-side context; None serves plain HTTP.
@@ -184,7 +184,6 @@ class GuardedServer(LoopService):
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = 0
-        self._lifespan: Any = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -234,14 +233,11 @@ class GuardedServer(LoopService):
         if self._socket is None:
             raise RuntimeError("the server is being closed")
         # No log config and no change to uvicorn's loggers: they belong to the program that embeds this server.
-        config = Config(self._app, log_config=None, lifespan="auto", ws="none", proxy_headers=False, interface="asgi3")
+        # No lifespan: who embeds it brings the application up, and need not read in the log that it came up.
+        config = Config(self._app, log_config=None, lifespan="off", ws="none", proxy_headers=False, interface="asgi3")
         config.load()
         config.timeout_keep_alive = self.limits.idle  # type: ignore[assignment]  # call_later takes fractions too
         self._config = config
-        self._lifespan = config.lifespan_class(config)
-        await self._lifespan.startup()
-        if self._lifespan.should_exit:
-            raise RuntimeError("the application failed to start; its error is in the log")
         for work in (self._accept(self._socket), self._keep_date()):
             self._spawn(work)
 
@@ -264,9 +260,6 @@ class GuardedServer(LoopService):
             await asyncio.sleep(0.01)
         for connection in list(connections):
             connection.transport.abort()
-        lifespan, self._lifespan = self._lifespan, None
-        if lifespan is not None:
-            await lifespan.shutdown()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

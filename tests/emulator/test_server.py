@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import socket
 import ssl
 import threading
 import time
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,17 @@ def test_a_restart_goes_on_where_it_stood(home_folder: Path, tmp_path: Path) -> 
         assert set(again.devices()) == {kept, answer["deviceId"]}
         second.control.advance(51)  # the registration's timer was kept too
         assert again.devices() == [kept]
+
+
+def test_an_application_that_logs_everything_hears_nothing_of_an_ordinary_life(
+    home_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), Emulator(folder=home_folder) as emulator:
+        Wire(emulator).login().register("node-1")
+        assert http_status(f"{emulator.control_url}/health") == 200
+    assert caplog.messages == []
+
+
+def http_status(url: str) -> int:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return int(answer.status)

@@ -39,7 +39,8 @@ def test_the_quickstart_registers_lists_changes_and_deletes(platform: Emulator) 
     platform.control.clear_journal()
     told = run("quickstart.py", str(platform.profile_path), "--devices", "12")
     assert "15 street lamps, 12 of them ours" in told
-    assert "wanted {'brightness': 40}" in told
+    assert "shadow of Lamp: wanted {'brightness': 40}, reported nothing yet" in told
+    assert told.count("shadow of") == 1
     for error in ("NotFoundError 1004", "InvalidArgumentError 1007", "BadTokenError 1010005"):
         assert error in told
     calls = platform.control.journal(kind="call")
