@@ -183,11 +183,14 @@ def test_lines_in_a_file_are_whole(tmp_path):
 
 def test_lines_on_a_terminal_are_cut(tmp_path):
     master, terminal = os.openpty()
-    with os.fdopen(master) as screen, os.fdopen(terminal, "w") as stdout:
-        with listening("--memory", cwd=tmp_path, stdout=stdout) as (process, address):
-            assert post(address, push_body("deviceAdded", deviceId="d1", extra="x" * 5000)) == 200
-            shown = screen.readline()
-            end(process)
+    with (
+        os.fdopen(master) as screen,
+        os.fdopen(terminal, "w") as stdout,
+        listening("--memory", cwd=tmp_path, stdout=stdout) as (process, address),
+    ):
+        assert post(address, push_body("deviceAdded", deviceId="d1", extra="x" * 5000)) == 200
+        shown = screen.readline()
+        end(process)
     assert shown.endswith("…\n")
     assert len(shown) < 160
 
