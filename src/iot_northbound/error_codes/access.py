@@ -63,7 +63,7 @@ CODES = by_code(
         "100025",
         Kind.NOT_AUTHORIZED,
         (401,),
-        "No such application to log in.",
+        "The application that calls does not exist.",
         "The application id in the header app_key is missing or unknown.",
         "Check the application id in ClientInfo, and that this platform issued it.",
     ),

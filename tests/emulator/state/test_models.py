@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator.state import models
+from iot_northbound.emulator.state import devices, models
 from iot_northbound.emulator.state.kernel import Platform
 from tests.emulator.state.calling import Caller, code_of
+from tests.emulator.state.scene import meter
 
 OWN: dict[str, Any] = {
     "productId": "door-1",
@@ -139,3 +140,64 @@ PARAS = [
 )
 def test_parameters_are_held_against_their_model(given: dict[str, Any], fault: str | None) -> None:
     assert list(models.faults_in(PARAS, given)) == ([] if fault is None else [fault])
+
+
+# --- what was hardly meant is said in the log ---
+
+
+def hints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+METER_TOLD = {
+    "manufacturerId": "HYDRALIS",
+    "manufacturerName": "Hydralis Metering",
+    "deviceType": "WaterMeter",
+    "model": "HM20",
+    "protocolType": "CoAP",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"model": "hm20"}, "which has model 'HM20' (the device: 'hm20')"),
+        ({"manufacturerId": None}, "which has manufacturerId 'HYDRALIS' (the device: none)"),
+        (
+            {"deviceType": "Meter", "protocolType": "LWM2M"},
+            "deviceType 'WaterMeter' (the device: 'Meter'), protocolType",
+        ),
+    ],
+)
+def test_a_device_close_to_a_model_is_said_to_be(
+    app: Caller, caplog: pytest.LogCaptureFixture, changed: dict[str, Any], told: str
+) -> None:
+    info = {name: value for name, value in {**METER_TOLD, **changed}.items() if value is not None}
+    device_id = app.register("m", deviceInfo=info, timeout=0)
+    assert devices.need(app.platform, device_id).get("productId") is None
+    (said,) = hints(caplog)
+    assert "the nearest is 'water-meter-nb'" in said
+    assert device_id in said
+    assert told in said
+    app.register("another", deviceInfo=info, timeout=0)
+    assert len(hints(caplog)) == 1
+
+
+def test_a_device_that_fits_a_model_or_is_like_none_gets_no_hint(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    app.register("fits", deviceInfo=METER_TOLD, timeout=0)
+    app.register("tells nothing", timeout=0)
+    app.register(
+        "is like none", deviceInfo={"manufacturerId": "X", "model": "Y", "deviceType": "WaterMeter"}, timeout=0
+    )
+    assert hints(caplog) == []
+
+
+def test_a_report_its_model_does_not_allow_is_taken_and_said(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    device_id = meter(app, "m")
+    for _ in range(2):
+        devices.report(app.platform, device_id, "Battery", {"batteryLevel": "full", "nope": 1, "batteryVoltage": 3.6})
+    assert [said.partition("'Battery': ")[2] for said in hints(caplog)] == [
+        "batteryLevel must be of type int (said once)",
+        "nope is no property of this service (said once)",
+    ]
+    assert devices.need(app.platform, device_id)["services"]["Battery"]["data"]["batteryLevel"] == "full"

@@ -136,6 +136,7 @@ def with_model(platform: Platform, row: Row) -> Row:
     app_id = row["appId"]
     model = models.by_id(platform, app_id, row.get("productId")) or models.match(platform, app_id, row)
     if model is None:
+        models.hint_nearest(platform, row)
         return row
     identity = {name: model[name] for name in models.IDENTITY}
     return {**row, **identity, "productId": model["productId"], "nodeType": model["nodeType"]}
@@ -301,6 +302,9 @@ def report(
 def report_services(platform: Platform, device_id: str, services: Iterable[Mapping[str, Any]]) -> None:
     """Take a device's data: it is then activated and online, its shadow shows them, its subscribers hear of them.
 
+    Data that its product model does not know or allow are taken too, as real devices send such, with a warning in the
+    log.
+
     Each service is {serviceId, data, eventTime or None (now)}. A frozen device (mute) is heard, its data are dropped.
 
     Raises:
@@ -313,6 +317,8 @@ def report_services(platform: Platform, device_id: str, services: Iterable[Mappi
     for each in given:
         if model is not None and models.find_service(model, each["serviceId"]) is None:
             raise ValueError(f"product model {model['productId']!r} has no service {each['serviceId']!r}")
+        if model is not None:
+            models.hint_misfits(platform, model, each["serviceId"], each["data"])
     set_online(platform, device_id)
     row = need(platform, device_id)
     if row.get("mute") == "TRUE":

@@ -24,6 +24,8 @@ log = logging.getLogger("iot_northbound.emulator")
 INTERNAL = (500, "50252")
 DUE_AT_ONCE = 100
 """How many due timers a call waits for: when a hundred thousand fall due together, each call lets some of them run."""
+HINTS = 1_000
+"""How many different hints a platform gives in its life."""
 MALFORMED: Any = object()
 """The body of a request whose bytes were no JSON; each endpoint answers it with its own documented code."""
 
@@ -120,6 +122,7 @@ class Platform:
         self.store = Store()
         self.recent_calls: dict[str, Any] = {}
         """Flow control's memory; not part of the state, so that a restart forgives."""
+        self._hinted: set[str] = set()
         for name in RULE_MODULES:
             import_module(f"{__package__}.{name}")
         self.meta = self.store.table("meta", ())
@@ -127,6 +130,12 @@ class Platform:
         for name, order in TABLES.items():
             self.store.table(name, order)
         self.emit("start")
+
+    def hint(self, subject: str, text: str) -> None:
+        """Warn in the log of what the platform takes, but hardly was meant; once for each subject."""
+        if subject not in self._hinted and len(self._hinted) < HINTS:
+            self._hinted.add(subject)
+            log.warning("%s (said once)", text)
 
     # --- time ---
 

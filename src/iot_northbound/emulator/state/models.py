@@ -1,7 +1,7 @@
 """Product models: which services, properties and commands a device has (reference 1.5.5).
 
 A model is a JSON object: productId, the five identifying fields, nodeType, and services in the form in which 1.5.5
-answers them. Four ship with the emulator; others are loaded into an application.
+answers them. Five ship with the emulator; others are loaded into an application.
 """
 
 from __future__ import annotations
@@ -152,6 +152,44 @@ def match(platform: Platform, app_id: str, info: Mapping[str, Any]) -> Row | Non
         if row["appId"] in (None, app_id) and all(info.get(field) in (None, row[field]) for field in IDENTITY):
             return row
     return None
+
+
+def hint_nearest(platform: Platform, device: Row) -> None:
+    """Say in the log which model a device without one comes close to, and what keeps them apart."""
+
+    def alike(row: Row, names: tuple[str, ...]) -> int:
+        return sum(str(device.get(name) or "").casefold() == row[name].casefold() for name in names)
+
+    rows = [
+        row
+        for row in platform.table(MODELS).rows.values()
+        if row["appId"] in (None, device["appId"]) and alike(row, ("manufacturerId", "manufacturerName", "model"))
+    ]
+    if not rows:
+        return
+    nearest = max(rows, key=lambda row: alike(row, IDENTITY))
+    apart = [
+        f"{name} {nearest[name]!r} (the device: {'none' if device.get(name) is None else repr(device[name])})"
+        for name in IDENTITY
+        if device.get(name) != nearest[name] and (device.get(name) is not None or name in ("manufacturerId", "model"))
+    ]
+    platform.hint(
+        f"model {[device.get(name) for name in IDENTITY]}",
+        f"device {device['deviceId']} has no product model, hence no services; the nearest is"
+        f" {nearest['productId']!r}, which has {', '.join(apart)}",
+    )
+
+
+def hint_misfits(platform: Platform, model: Row, service_id: str, data: Mapping[str, Any]) -> None:
+    """Say in the log what of a report the model does not know or allow; the report is taken all the same."""
+    rules = {rule["propertyName"]: rule for rule in (find_service(model, service_id) or {}).get("properties", ())}
+    for name, value in data.items():
+        fault = fault_of(rules[name], value) if name in rules else "is no property of this service"
+        if fault is not None:
+            where = f"{model['productId']!r}, service {service_id!r}"
+            platform.hint(
+                f"report {where} {name} {fault}", f"a report does not fit product model {where}: {name} {fault}"
+            )
 
 
 def of_device(platform: Platform, device: Row) -> Row | None:
