@@ -7,7 +7,8 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from iot_northbound.emulator.control import Control, NotFound
+from iot_northbound.emulator.control import Control
+from iot_northbound.emulator.control_base import NotFound
 from iot_northbound.emulator.control_devices import ScriptedReport
 from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
 from iot_northbound.emulator.server import Emulator
@@ -114,10 +115,21 @@ def test_settings_take_effect_at_once(emulator: Emulator, wire: Wire) -> None:
     answers = [wire.call("GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0") for _ in range(2)]
     assert [status for status, _ in answers] == [200, 403]
     assert answers[1][1]["error_code"] == "1010009"
-    with pytest.raises(ValueError, match="unknown setting 'flow'"):
-        emulator.control.change_settings(flow=True)
+    with pytest.raises(ValueError, match=r"settings\.flow is not known; known fields: token_lifetime"):
+        emulator.control.change_settings(flow=True)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="transitions must be one of"):
-        emulator.control.change_settings(transitions="sometimes")
+        emulator.control.change_settings(transitions="sometimes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"settings\.token_lifetime must be from 1 to"):
+        emulator.control.change_settings(flow_control=False, token_lifetime=0)
+    with pytest.raises(ValueError, match=r"settings\.calls_a_minute must be integer"):
+        Emulator(calls_a_minute="ten")  # type: ignore[arg-type]
+    assert emulator.control.settings()["flow_control"] is True
+
+
+def test_every_setting_has_its_rule_and_every_default_keeps_it(emulator: Emulator) -> None:
+    settings = emulator.control.settings()
+    assert settings.keys() == SETTINGS_SCHEMA["properties"].keys()
+    assert emulator.control.change_settings(**settings) == settings
 
 
 def test_settings_outlive_resets_and_restores(home_folder: Path, tmp_path: Path) -> None:
@@ -214,7 +226,7 @@ def test_a_scripted_report_is_spelt_as_everything_on_the_control_plane(emulator:
     answer = wire.call("GET", f"/iocm/app/dm/v1.4.0/devices/{device_id}")[1]
     assert [service["data"] for service in answer["services"]] == [{"total": 7}]
     with pytest.raises(ValueError, match="report needs service_id"):
-        emulator.control.script(device_id, report_every=60, report={"serviceId": "Meter", "data": {}})  # type: ignore[typeddict-item]
+        emulator.control.script(device_id, report_every=60, report={"serviceId": "Meter", "data": {}})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="give the seconds"):
         emulator.control.script(device_id, report=report)
 

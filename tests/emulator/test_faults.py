@@ -81,6 +81,7 @@ def test_every_kind_can_be_told_as_json(kind: str) -> None:
         ({"kind": "answer", "status": 99}, "status is 99"),
         ({"kind": "answer", "headers": {"a": "b\r\nc"}}, "headers is"),
         ({"kind": "answer", "headers": {"a b": "c"}}, "headers is"),
+        ({"kind": "answer", "headers": {"Content-Length": "1"}}, "use the kind wrong_length"),
         ({"kind": "wrong_length", "delta": 0}, "delta is 0"),
         ({"kind": "reset", "endpoint": 5}, "endpoint is 5"),
     ],

@@ -11,6 +11,8 @@ from typing import Any, Literal, Unpack
 from iot_northbound.emulator import seed as seeding
 from iot_northbound.emulator.control_base import NotFound, Row, operation
 from iot_northbound.emulator.control_devices import DeviceControl
+from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
+from iot_northbound.emulator.control_schema import check
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
@@ -46,13 +48,12 @@ class Control(DeviceControl):
     @operation()
     def health(self) -> Row:
         """Return that it runs, where, for how long, and how much it holds."""
-        tables = self._platform.dump()
         return {
             "status": "ok",
             **self._facts(),
             "uptime": round(time.monotonic() - self._started, 3),
             "durable": self._runtime.durable is not None,
-            "rows": {name: len(rows) for name, rows in sorted(tables.items()) if rows},
+            "rows": self._platform.store.sizes(),
         }
 
     @operation(whole=False)
@@ -94,14 +95,10 @@ class Control(DeviceControl):
     @operation()
     def change_settings(self, **changes: Unpack[SomeSettings]) -> Row:
         """Change settings by name and return them all; with a data directory they outlive a restart."""
-        known = asdict(self._platform.settings)
-        if unknown := sorted(set(changes) - set(known)):
-            raise ValueError(f"unknown setting {unknown[0]!r}; known are {', '.join(known)}")
-        if changes.get("transitions", "timed") not in transitions.MODES:
-            raise ValueError(f"transitions must be one of {', '.join(transitions.MODES)}")
-        for name, value in changes.items():
+        checked: Row = check(changes, SETTINGS_SCHEMA, "settings")
+        for name, value in checked.items():
             setattr(self._platform.settings, name, value)
-        self._platform.meta.put(SETTINGS, {**(self._platform.meta.get(SETTINGS) or {}), **changes})
+        self._platform.meta.put(SETTINGS, {**(self._platform.meta.get(SETTINGS) or {}), **checked})
         return asdict(self._platform.settings)
 
     @operation()

@@ -299,6 +299,10 @@ class Store:
             self.table(name).put(key, row)
         self._dirty.clear()
 
+    def sizes(self) -> dict[str, int]:
+        """Return how many rows each table has that has any, by name."""
+        return {name: len(table) for name, table in sorted(self._tables.items()) if len(table)}
+
     def dump(self) -> dict[str, dict[str, Row]]:
         """Return all rows, table by table. Rows are values, so this costs no deep copy; do not alter them."""
         return {name: dict(table.rows) for name, table in self._tables.items()}
