@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from iot_northbound.push import SqliteInbox
-from iot_northbound.serving import GuardedServer
 from iot_northbound.testing.messages import push_body
 from tests.push.helpers import PATIENCE, until
 
@@ -57,8 +57,15 @@ def wsgi(application):
 
 @contextmanager
 def asgi(application):
-    with GuardedServer(application) as server:
-        yield server.address
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive())
+        yield server.servers[0].sockets[0].getsockname()[:2]
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
 
 
 def comes_to_show(address, path, text):

@@ -19,21 +19,15 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class AsgiAdapter:
-    """An ASGI application. Served by itself, it starts and stops the receiver with the server.
+    """An ASGI application. On a server that tells it of start and end, it starts and stops the receiver."""
 
-    Args:
-        receiver: whose application it is.
-        lifespan: whether to follow the server's life; False where somebody else starts and stops the receiver.
-    """
-
-    def __init__(self, receiver: PushMessageReceiver, *, lifespan: bool = True) -> None:
-        self._receiver, self._lifespan = receiver, lifespan
+    def __init__(self, receiver: PushMessageReceiver) -> None:
+        self._receiver = receiver
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or follow the server's life."""
         if scope["type"] == "lifespan":
-            if self._lifespan:
-                await self._live(receive, send)
+            await self._live(receive, send)
         elif scope["type"] == "http":
             answer = await self._answer(scope, receive)
             if answer is None:

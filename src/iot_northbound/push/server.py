@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.errors import SdkCode, TlsError
-from iot_northbound.push.asgi import AsgiAdapter
 from iot_northbound.push.reply import Reply
 from iot_northbound.serving import GuardedServer, Limits, json_refusal
 
@@ -70,8 +69,7 @@ class ReceiverServer:
     ) -> None:
         self._receiver, self._drain = receiver, drain
         bounded = replace(limits or Limits(), body_limit=receiver.gate.body_limit)
-        app = AsgiAdapter(receiver, lifespan=False)
-        self._server = GuardedServer(app, host, port, ssl_context=context, limits=bounded, refusal=self._refusal)
+        self._server = GuardedServer(receiver.asgi, host, port, ssl_context=context, limits=bounded, refusal=self._refusal)
         self._scheme = "https" if context is not None else "http"
 
     @property
