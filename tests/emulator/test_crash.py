@@ -17,6 +17,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from iot_northbound.emulator.push_sender import PER_DESTINATION
+from tests.emulator.test_push_sender import Receiver
+
 ROUNDS = 5
 WRITERS = 4
 
@@ -152,3 +155,34 @@ def test_killed_under_load_it_has_lost_nothing_it_answered(tmp_path: Path) -> No
                 thread.join(20)
                 assert not thread.is_alive()
     assert len(ledger.there) > ROUNDS * 10
+
+
+@pytest.mark.timeout(120)
+def test_killed_with_pushes_in_its_queue_it_sends_them_after_the_restart(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    receiver = Receiver()
+    receiver.hold.clear()  # nothing is answered before the kill
+    made: set[str] = set()
+    with receiver.serving() as url:
+        process, facts = start(home, data)
+        with process:
+            client = Client(facts, home)
+            client.headers["Authorization"] = f"Bearer {client.login(facts['secret'])}"
+            wanted = {"notifyType": "deviceAdded", "callbackUrl": url}
+            assert client.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", wanted)[0] == 201
+            for number in range(40):
+                body = {"nodeId": f"n{number}", "timeout": 0}
+                status, answer = client.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", body)
+                assert status == 200, answer
+                made.add(answer["deviceId"])
+            process.kill()
+        receiver.hold.set()
+        process, _ = start(home, data)
+        with process:
+            # Those that were under way at the kill come twice: nobody could know that they had arrived.
+            came = [body["deviceId"] for body in receiver.wait_for(40, 30)]
+            while set(came) != made:
+                came = [body["deviceId"] for body in receiver.wait_for(len(came) + 1, 30)]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        assert len(receiver.bodies) <= len(made) + PER_DESTINATION
