@@ -19,6 +19,7 @@ import pytest
 import iot_northbound
 from iot_northbound.cli import main
 from iot_northbound.emulator import Emulator, certificates
+from iot_northbound.emulator.state import models
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -31,6 +32,8 @@ RUNNABLE = (
     "docs/retries-and-limits.md",
     "docs/observability.md",
     "docs/paging-and-waiting.md",
+    "docs/emulator.md",
+    "docs/emulator-models.md",
 )
 LANGUAGES = {"python", "sh", "toml", "json", "text", ""}
 
@@ -169,6 +172,29 @@ def test_every_exception_class_stands_in_its_table() -> None:
     page = (DOCS / "errors.md").read_text()
     classes = [name for name in iot_northbound.__all__ if name.endswith("Error")]
     assert [name for name in classes if f"| `{name}` |" not in page] == []
+
+
+def test_every_shipped_product_model_stands_in_its_table() -> None:
+    told = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]]
+        for line in (DOCS / "emulator-models.md").read_text().splitlines()
+        if line.startswith("| `") and line.count("|") == 5
+    ]
+    there = [
+        [
+            model["productId"],
+            f"{model['manufacturerId']}, {model['model']}",
+            f"{model['deviceType']}, {model['protocolType']}",
+            "; ".join(
+                ": ".join(
+                    filter(None, [each["serviceId"], ", ".join(one["commandName"] for one in each.get("commands", ()))])
+                )
+                for each in model["services"]
+            ),
+        ]
+        for model in models.shipped()
+    ]
+    assert sorted(told) == sorted(there)
 
 
 def test_every_logger_stands_in_its_table() -> None:

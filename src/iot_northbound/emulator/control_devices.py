@@ -82,7 +82,7 @@ class DeviceControl(ControlBase):
             device_id: The device.
             answer: What becomes of commands and upgrades: "success", "fail", or "never" for no answer at all.
             after: Seconds between acknowledgement and answer, and between the steps of an upgrade.
-            acknowledge: False for a device that takes commands without a sign: they end as TIMEOUT.
+            acknowledge: False for a device that takes commands without a sign: they run into their timeouts.
             acknowledge_after: Seconds from the sending of a command to its acknowledgement.
             asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
             result: The result that its answers to commands carry; None for none.
