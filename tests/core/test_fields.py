@@ -1,3 +1,4 @@
+import inspect
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -255,3 +256,48 @@ def test_values_that_have_no_text_pass_where_they_fit_and_are_named_by_type_wher
     assert Order(id="a", extra={"deep": endless, "long": 10**5000}).extra
     with pytest.raises(InvalidArgumentError, match=r"Order.fragile = a int: it must be True or False"):
         Order(id="a", fragile=10**5000)  # type: ignore[arg-type]
+
+
+@request
+class _Base:
+    """What both have.
+
+    Attributes:
+        size: how large.
+        label: what stands on it, over
+            two lines: mandatory too.
+    """
+
+    size: int | None = None
+    label: str
+
+
+@request
+class Parcel(_Base):
+    """Something to send.
+
+    Attributes:
+        to: who gets it.
+        by: who brings it.
+    """
+
+    to: str
+    by: str | None = None
+
+
+def test_help_tells_which_fields_are_mandatory() -> None:
+    for signature in (inspect.signature(Parcel), inspect.signature(Parcel.__init__)):
+        without = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name != "self"]
+        assert sorted(without) == ["label", "to"]
+    told = inspect.getdoc(Parcel)
+    assert told is not None
+    lines = told.splitlines()
+    assert "    label: mandatory; what stands on it, over" in lines
+    assert "    to: mandatory; who gets it." in lines
+    assert "    by: who brings it." in lines
+    assert told.count("mandatory; ") == 2
+
+
+def test_a_forgotten_mandatory_field_is_told_by_the_validator_all_the_same() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"Parcel.to = None: it is mandatory"):
+        Parcel(label="x")  # type: ignore[call-arg]

@@ -125,3 +125,30 @@ def test_receive_holds_to_it():
     with PushMessageReceiver(MemoryInbox(), access=Access(networks=["192.0.2.0/24"])) as receiver:
         assert receiver.receive(b"{}").status == 403
         assert receiver.receive(b"{}", peer=Peer("192.0.2.1")).status == 200
+
+
+def test_a_wrong_path_is_told_once_with_the_right_one(caplog):
+    checker = gate()
+    for _ in range(3):
+        assert status(checker, "/v1.0.0/messagereceiver\n", mounted_at="/iot") == 404
+    assert status(checker, "/other") == 404
+    assert status(checker) == 200
+    assert caplog.messages == [
+        f"POST to '/v1.0.0/messagereceiver\\n' answered 404: this receiver serves /iot{ROUTE}",
+        f"POST to '/other' answered 404: this receiver serves {ROUTE}",
+    ]
+
+
+def test_whoever_tries_paths_fills_neither_log_nor_memory(caplog):
+    checker = gate()
+    for number in range(1000):
+        assert status(checker, f"/{number}/" + "x" * 10_000) == 404
+    assert len(caplog.messages) == 100
+    assert max(map(len, caplog.messages)) < 400
+
+
+def test_a_nearly_right_path_secret_is_in_no_log(caplog):
+    checker = gate(path_secret=SECRET)
+    for path in (f"/{SECRET[:-1]}{ROUTE}", f"/{SECRET}x{ROUTE}", f"/{SECRET}/v1.0.0/wrong", ROUTE, None):
+        assert status(checker, path) == 404
+    assert caplog.messages == [f"POST to a path answered 404: this receiver serves /<path secret>{ROUTE}"]

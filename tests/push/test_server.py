@@ -8,6 +8,12 @@ import sys
 import threading
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from iot_northbound.errors import TlsError
 from iot_northbound.push import Access, InboxInUseError, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
@@ -95,12 +101,37 @@ def test_client_certificates_may_be_left_to_the_name_check(tls):
         assert post(server, data_body(), tls())[0] == 403
 
 
-def test_tls_files_that_cannot_be_used_are_named(tls):
-    for files in (("missing.pem",), (tls.certificate, tls.folder / "other.key"), (tls.certificate,)):
-        with pytest.raises(TlsError, match=r"missing\.pem|server\.pem"):
-            server_context(*files)
-    with pytest.raises(TlsError, match="client"):
-        server_context(tls.certificate, tls.key, client_ca=tls.folder / "client-missing.pem")
+def test_a_post_to_a_wrong_path_is_told_with_the_right_one(tls, caplog):
+    receiver = Recorder(MemoryInbox())
+    with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key)) as server:
+        assert server.url.endswith(ROUTE)
+        for _ in range(2):
+            assert post(server, data_body(), tls(), path="/messageReceiver")[0] == 404
+    told = [message for message in caplog.messages if "404" in message]
+    assert told == [f"POST to '/messageReceiver' answered 404: this receiver serves {ROUTE}"]
+
+
+def test_tls_files_that_cannot_be_used_are_named_with_the_reason(tls, tmp_path):
+    junk, missing, locked = tmp_path / "junk.pem", tmp_path / "missing.pem", tmp_path / "locked.key"
+    junk.write_text("no PEM at all")
+    key = load_pem_private_key(tls.key.read_bytes(), None)
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"not-a-real-one")))
+    for arguments, why in (
+        ((missing,), "missing.pem cannot be used for the server's TLS: No such file"),
+        ((tls.folder, tls.key), "Is a directory"),
+        ((junk,), "junk.pem cannot be used for the server's TLS: there is no PEM certificate"),
+        ((tls.certificate,), "there is no PEM private key"),
+        ((tls.certificate, tls.folder / "other.key"), "server.pem with .*other.key .*does not belong"),
+        ((tls.certificate, locked), "password is missing or wrong"),
+    ):
+        with pytest.raises(TlsError, match=why) as caught:
+            server_context(*arguments)
+        assert caught.value.error_code == "1006"
+        assert "PEM lib" not in str(caught.value)
+    for wrong, why in ((missing, "No such file"), (junk, "holds no PEM certificate")):
+        with pytest.raises(TlsError, match=f"{wrong.name} .*{why}"):
+            server_context(tls.certificate, tls.key, client_ca=wrong)
+    server_context(tls.certificate, locked, password="not-a-real-one")
 
 
 def test_a_peer_that_says_nothing_harms_nobody(tls):

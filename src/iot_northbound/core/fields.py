@@ -17,6 +17,7 @@ five times as long to make, and every program that imports the SDK would wait fo
 
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -82,6 +83,9 @@ class Items(NamedTuple):
 
 
 class _Time:
+    def __repr__(self) -> str:
+        return "TIME"
+
     def broken_by(self, value: Any) -> str | None:
         if isinstance(value, datetime):
             return None if value.tzinfo is not None else "a datetime with a time zone"
@@ -97,6 +101,9 @@ class Wire(NamedTuple):
 
 class _Secret:
     """Marks a value that no repr, log or message may show."""
+
+    def __repr__(self) -> str:
+        return "SECRET"
 
 
 SECRET = _Secret()
@@ -282,6 +289,7 @@ def _response_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[att
 
 
 _FIELDS = "\n\nAttributes:\n"
+_FIELD = re.compile(r"^ +(\w+): (?!mandatory; )", re.MULTILINE)
 
 
 def _with_inherited_words(cls: type[T]) -> type[T]:
@@ -296,7 +304,26 @@ def _with_inherited_words(cls: type[T]) -> type[T]:
 @dataclass_transform(kw_only_default=True)
 def request(cls: type[T]) -> type[T]:
     """Make an attrs class that holds the rules in its annotations, at construction and at each assignment."""
-    return attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_request_fields)
+    made = attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_request_fields)
+    _tell_mandatory(made)
+    return made
+
+
+def _tell_mandatory(cls: type[Any]) -> None:
+    """Let `help`, and what else looks at signatures, tell the mandatory fields: to attrs they have a default."""
+    mandatory = {attribute.name for attribute in attrs.fields(cls) if attribute.metadata.get("mandatory")}
+    if not mandatory:
+        return
+    init: Any = cls.__init__
+    told = inspect.signature(init)
+    init.__signature__ = told.replace(
+        parameters=[
+            parameter.replace(default=parameter.empty) if name in mandatory else parameter
+            for name, parameter in told.parameters.items()
+        ]
+    )
+    if cls.__doc__:
+        cls.__doc__ = _FIELD.sub(lambda line: line[0] + ("mandatory; " if line[1] in mandatory else ""), cls.__doc__)
 
 
 @dataclass_transform(kw_only_default=True)

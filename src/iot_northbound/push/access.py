@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -17,6 +18,10 @@ from iot_northbound.push.reply import Reply
 
 ROUTE = "/v1.0.0/messageReceiver"
 """Where the vendor's SDKs are posted to; command status changes go to ``/cmd`` below it."""
+
+_WARNED_PATHS, _SHOWN = 100, 200
+"""Strangers may ask for any number of paths of any length: so many are told, so much of each."""
+log = logging.getLogger("iot_northbound.push")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -132,6 +137,7 @@ class Gate:
         self.route, self.body_limit = route, body_limit
         self._access = access
         self._routes = (route, f"{route}/cmd")
+        self._warned: set[str] = set()
 
     def owns(self, path: str, mounted_at: str = "") -> bool:
         """Tell whether a path is the receiver's: below where it is mounted, or as a whole."""
@@ -152,6 +158,7 @@ class Gate:
         is not believed.
         """
         if not (self.owns(path, mounted_at) if path is not None else self._access.path_secret is None):
+            self._warn(method, path, mounted_at)
             return reply.NOT_HERE
         if not self._access.admits(peer):
             return reply.NOT_ALLOWED
@@ -160,3 +167,15 @@ class Gate:
         if length is not None and length > self.body_limit:
             return reply.too_large(self.body_limit)
         return None
+
+    def _warn(self, method: str, path: str | None, mounted_at: str) -> None:
+        """Say once for each path that it is not served: a callback URL is easily mistyped, and nobody else tells."""
+        if self._access.path_secret is not None:
+            # A mistyped secret is nearly the secret: neither is shown.
+            told, served = "a path", f"/<path secret>{self.route}"
+        else:
+            told, served = repr(path if path is None else path[:_SHOWN]), f"{mounted_at}{self.route}"
+        if told in self._warned or len(self._warned) >= _WARNED_PATHS:
+            return
+        self._warned.add(told)
+        log.warning("%s to %s answered 404: this receiver serves %s", method[:10], told, served)

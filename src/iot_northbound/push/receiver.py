@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.errors import InvalidArgumentError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("iot_northbound.push")
 
 D = TypeVar("D")
+E = TypeVar("E")
 
 ANSWER_WITHIN = 12.0
 """Seconds after which the platform is told to come back; it waits 15 itself."""
@@ -97,14 +98,25 @@ class PushMessageReceiver(Handlers):
 
     # Registering
 
-    def on(self, *kinds: type[D]) -> Callable[[Callable[[D], object]], Callable[[D], object]]:
+    # Told apart by number, so that a handler of several kinds takes their union and not their common base.
+    @overload
+    def on(self, kind: type[D], /) -> Callable[[Callable[[D], object]], Callable[[D], object]]: ...
+    @overload
+    def on(
+        self, kind: type[D], other: type[E], /
+    ) -> Callable[[Callable[[D | E], object]], Callable[[D | E], object]]: ...
+    @overload
+    def on(
+        self, kind: type[Any], other: type[Any], third: type[Any], /, *more: type[Any]
+    ) -> Callable[[Callable[[Any], object]], Callable[[Any], object]]: ...
+    def on(self, *kinds: type[Any]) -> Callable[[Callable[[Any], object]], Callable[[Any], object]]:
         """Register a function for the messages of one or more DTO classes; several may be registered for a kind.
 
         Raises:
             InvalidArgumentError: a class is no notification's, or the function is a coroutine (1007).
         """
 
-        def register(handler: Callable[[D], object]) -> Callable[[D], object]:
+        def register(handler: Callable[[Any], object]) -> Callable[[Any], object]:
             self._dispatch.add(kinds, handler)
             return handler
 

@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from iot_northbound.core.clock import SYSTEM_CLOCK
@@ -42,16 +43,45 @@ def server_context(
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    chain, secret = _read(certificate), _read(key if key is not None else certificate)
     try:
         # A callable, so that an encrypted key without a password fails instead of asking on the terminal.
         context.load_cert_chain(certificate, key, password=lambda: password or "")
-        if client_ca is not None:
+    except (ssl.SSLError, ValueError) as error:
+        raise _unusable(_why(error, chain, secret), certificate, key) from error
+    if client_ca is not None:
+        _read(client_ca)
+        try:
             context.load_verify_locations(client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED if require_client_certificate else ssl.CERT_OPTIONAL
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        files = ", ".join(str(each) for each in (certificate, key, client_ca) if each is not None)
-        raise TlsError(SdkCode.TLS, f"the server's TLS files ({files}) cannot be used: {error}") from error
+        except ssl.SSLError as error:
+            raise _unusable("it holds no PEM certificate", client_ca) from error
+        context.verify_mode = ssl.CERT_REQUIRED if require_client_certificate else ssl.CERT_OPTIONAL
     return context
+
+
+def _read(file: str | os.PathLike[str]) -> bytes:
+    """Return a file's content: OpenSSL's own errors name no file, and say little else."""
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise _unusable(str(error.strerror), file) from error
+
+
+def _unusable(why: str, *files: str | os.PathLike[str] | None) -> TlsError:
+    named = " with ".join(str(each) for each in files if each is not None)
+    return TlsError(SdkCode.TLS, f"{named} cannot be used for the server's TLS: {why}")
+
+
+def _why(error: ssl.SSLError | ValueError, chain: bytes, secret: bytes) -> str:
+    if b"-----BEGIN CERTIFICATE" not in chain:
+        return "there is no PEM certificate"
+    if b"PRIVATE KEY-----" not in secret:
+        return "there is no PEM private key"
+    if "MISMATCH" in str(error):
+        return "the key does not belong to the certificate, they must be made as a pair"
+    if b"ENCRYPTED" in secret:
+        return "the key's password is missing or wrong"
+    return f"OpenSSL does not take it ({getattr(error, 'reason', None) or error})"
 
 
 class ReceiverServer:
@@ -69,7 +99,9 @@ class ReceiverServer:
     ) -> None:
         self._receiver, self._drain = receiver, drain
         bounded = replace(limits or Limits(), body_limit=receiver.gate.body_limit)
-        self._server = GuardedServer(receiver.asgi, host, port, ssl_context=context, limits=bounded, refusal=self._refusal)
+        self._server = GuardedServer(
+            receiver.asgi, host, port, ssl_context=context, limits=bounded, refusal=self._refusal
+        )
         self._scheme = "https" if context is not None else "http"
 
     @property
@@ -79,7 +111,10 @@ class ReceiverServer:
 
     @property
     def url(self) -> str:
-        """Where the platform posts to, as far as this machine knows its own name; without a path secret."""
+        """The callback URL to subscribe with: the route's path is in it, a path secret is not.
+
+        The host is the one listened on; put in the name the platform reaches this machine by.
+        """
         host, port = self.address
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}{self._receiver.gate.route}"
 
