@@ -208,7 +208,8 @@ class GuardedServer(LoopService):
                     errno.EACCES: "ports below 1024 need privileges; choose a higher one",
                     errno.EADDRNOTAVAIL: "this machine has no such address; choose one of its own, or 127.0.0.1",
                 }.get(getattr(error, "errno", None) or 0, "check host and port")
-                reason = getattr(error, "strerror", None) or error  # str() would tell the number a second time
+                # Without the number and the address, which the message tells anyway.
+                reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
                 raise BindError(
                     getattr(error, "errno", None) or 0, f"cannot listen on {self.host}:{self.port} ({reason}): {hint}"
                 ) from error

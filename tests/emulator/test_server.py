@@ -110,6 +110,7 @@ def test_a_taken_port_is_told_once_and_by_the_name_of_its_setting(emulator: Emul
     with pytest.raises(BindError) as told:
         Emulator(port=emulator.address[1], folder=home_folder).start()
     assert "control" not in str(told.value)
+    assert str(told.value).count(str(emulator.address[1])) == 1
     assert str(told.value).count("[Errno") == 1
 
 
