@@ -100,9 +100,10 @@ def test_a_registration_whose_answer_is_lost_is_found_and_deleted(emulator: Emul
     assert devices(emulator) == 120
 
 
-def test_a_registration_that_says_no_device_id(emulator: Emulator, check: Check) -> None:
-    emulator.control.add_fault("answer", endpoint=REGISTER, when="after", status=201, body={})
-    assert "no deviceId" in check.failed_at(REGISTERING).detail
+@pytest.mark.parametrize(("body", "told"), [({}, "$.deviceId should be text"), ({"deviceId": ""}, "no deviceId")])
+def test_a_registration_that_says_no_device_id(emulator: Emulator, check: Check, body: Any, told: str) -> None:
+    emulator.control.add_fault("answer", endpoint=REGISTER, when="after", status=201, body=body)
+    assert told in check.failed_at(REGISTERING).detail
     assert check.clean_up.passed
     assert devices(emulator) == 0
 

@@ -13,6 +13,7 @@ import pytest
 
 from iot_northbound import NorthApiClient
 from iot_northbound._version import __version__
+from iot_northbound.core.fields import specs
 from tests.dto.examples import example
 from tests.endpoints import ALL
 from tests.facts import ENDPOINTS, snake
@@ -93,8 +94,10 @@ class Case:
 
 
 def capture(case: Case, serve: Any, connect: Any) -> tuple[Seen, FaultyServer]:
-    """Make the call; return the request as it arrived. The answer says nothing, which some results do not take."""
-    server = serve(Desk(lambda seen, wire: (case.fact["success_status"], {})))
+    """Make the call; return the request as it arrived. The answer says no more than the result has to hold."""
+    result = ALL[case.fact["rest_section"]].result
+    answer = {spec.wire: "x" for spec in specs(result).values() if spec.promised} if attrs.has(result) else {}
+    server = serve(Desk(lambda seen, wire: (case.fact["success_status"], answer)))
     with connect(server) as client:
         case.make(client)
     seen = server.calls()

@@ -214,7 +214,7 @@ class _Run:
             detail.append(self._shake_hands(client))
         with self._step() as detail:
             granted = client.authentication.get_auth_token()
-            self._token = granted.access_token or ""
+            self._token = granted.access_token
             detail.append(f"token valid for {granted.expires_in} s")
         with self._step() as detail:
             detail.append(self._refresh(client, granted.refresh_token))
@@ -237,7 +237,7 @@ class _Run:
         app_id, secret = client.credentials()
         dto = AuthRefreshInDTO(app_id=app_id, secret=secret, refresh_token=refresh_token)
         renewed = client.authentication.refresh_auth_token(dto)
-        self._token = renewed.access_token or ""
+        self._token = renewed.access_token
         return f"token valid for {renewed.expires_in} s"
 
     def _try_device(self, devices: DeviceManagement) -> None:
@@ -297,7 +297,7 @@ class _Run:
                     raise
                 if isinstance(error, BadTokenError):
                     with contextlib.suppress(NorthApiException):
-                        self._token = client.authentication.get_auth_token().access_token or ""
+                        self._token = client.authentication.get_auth_token().access_token
                 self._clock.sleep(max(pause, min(error.retry_after or 0.0, LONGEST_PAUSE)))
         raise AssertionError("not reached: the last round returns or raises")
 
