@@ -231,7 +231,7 @@ def test_a_port_that_takes_connections_and_stays_silent(check: Check) -> None:
 
 
 def test_a_root_that_stays_silent_does_not_speak_against_tls(emulator: Emulator, check: Check) -> None:
-    emulator.control.add_fault("stall", endpoint="GET /", seconds=60)
+    emulator.control.add_fault("stall", endpoint="GET *", count=1, seconds=60)
     assert check.run(read_timeout=0.5).passed
     assert "no answer" in check.steps[2].detail
 
