@@ -44,7 +44,7 @@ class _Listener(asyncio.Protocol):
             if len(self.buffer) < size:
                 return
             body, self.buffer = self.buffer[end + 4 : size], self.buffer[size:]
-            number = json.loads(body)["service"]["data"]["number"]
+            number = json.loads(body)["service"]["data"]["totalVolume"]
             self.numbers[number] = self.numbers.get(number, 0) + 1
             self.transport.write(ANSWER)
 
@@ -68,7 +68,7 @@ def _listen(home: Path, pipe: Connection) -> None:
 def _reports(platform: Platform, devices: list[str], count: int) -> float:
     started = time.perf_counter()
     for number in range(count):
-        body = {"service_id": "WaterMeter", "data": {"number": number}}
+        body = {"service_id": "WaterMeter", "data": {"totalVolume": number}}
         platform.control("POST", f"/devices/{devices[number % len(devices)]}/reports", body)
     return time.perf_counter() - started
 

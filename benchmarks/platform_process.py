@@ -24,7 +24,12 @@ class Platform:
 
     def __init__(self, home: Path, *options: str) -> None:
         self.home = home
-        self.process = subprocess.Popen([*COMMAND, "--home", str(home), *options], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*COMMAND, "--home", str(home), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         assert self.process.stdout is not None
         facts = json.loads(self.process.stdout.readline())
         self.port = int(facts["url"].rpartition(":")[2])
