@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 log = logging.getLogger("iot_northbound.hooks")
+
+E = TypeVar("E")
 
 
 class RequestEvent(NamedTuple):
@@ -45,7 +47,7 @@ class Hooks(NamedTuple):
     on_retry: Callable[[RetryEvent], None] | None = None
 
 
-def tell(hook: Callable[[object], None] | None, event: object) -> None:
+def tell(hook: Callable[[E], None] | None, event: E) -> None:
     """Call one hook; its failure is its own."""
     if hook is None:
         return

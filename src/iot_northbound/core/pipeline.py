@@ -268,7 +268,7 @@ class Pipeline:
                 if too_late or delay > LONGEST_PAUSE:
                     raise error from failed.__cause__
                 tell(
-                    self._hooks.on_retry,  # type: ignore[arg-type]
+                    self._hooks.on_retry,
                     RetryEvent(
                         prepared.endpoint.name, prepared.attempts, delay, f"{failed.outcome.value}: {error.error_code}"
                     ),
@@ -295,7 +295,7 @@ class Pipeline:
             headers["Content-Length"] = str(len(prepared.body))
         elif endpoint.method != "GET":
             headers["Content-Length"] = "0"
-        tell(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts))  # type: ignore[arg-type]
+        tell(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts))
         started = self._clock.monotonic()
         status: int | None = None
         code: str | None = None
@@ -318,7 +318,7 @@ class Pipeline:
             if self._hooks.after_response is not None:
                 elapsed = self._clock.monotonic() - started
                 tell(
-                    self._hooks.after_response,  # type: ignore[arg-type]
+                    self._hooks.after_response,
                     ResponseEvent(endpoint.name, prepared.attempts, status, code, elapsed),
                 )
 
