@@ -79,10 +79,19 @@ def test_a_token_store_that_fails_at_the_end_does_not_keep_the_connections_open(
     server = serve(Desk(ok))
     client = connect(server, token_store=Stubborn())
     client.start_timer()
-    with pytest.raises(OSError, match="disk gone"):
+    with pytest.raises(NorthApiException, match="1001: the token store failed to clear: OSError"):
         client.close()
     eventually(lambda: not any(thread.is_alive() for thread in server._threads[1:]))
     client._pipeline.tokens._store = MemoryTokenStore()
+
+
+def test_a_closed_client_probes_nothing(serve: Any, connect: Any) -> None:
+    server = serve(Desk(ok))
+    client = connect(server)
+    client.close()
+    with pytest.raises(ClientClosedError):
+        client.probe()
+    assert server.connections == 0
 
 
 def test_closing_while_a_call_waits_to_be_repeated_opens_nothing_anew(serve: Any, connect: Any) -> None:

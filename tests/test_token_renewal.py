@@ -118,6 +118,20 @@ def test_what_seemed_forbidden_because_another_process_logged_in_works_again_soo
         assert desk.logins == 4
 
 
+def test_many_threads_that_lose_one_token_to_another_process_wait_no_longer_than_one_would(
+    serve: Any, connect: Any
+) -> None:
+    others = threading.Event()
+    desk = Desk(lambda seen, wire: (200, {}) if others.is_set() else (403, BAD_TOKEN))
+    clock = FakeClock()
+    with connect(serve(desk), clock=clock) as client:
+        assert {type(each) for each in in_threads(30, lambda: client.call(READ, {}))} == {BadTokenError}
+        desk.revoke()
+        others.set()
+        clock.advance(1.1)
+        client.call(READ, {})
+
+
 def test_a_forbidden_call_made_over_and_over_logs_in_ever_more_seldom(serve: Any, connect: Any) -> None:
     desk = Desk(lambda seen, wire: (403, BAD_TOKEN))
     clock = FakeClock()

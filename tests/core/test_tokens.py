@@ -382,7 +382,9 @@ def test_a_store_that_cannot_save_hangs_nobody(make: Any, platform: Platform, cl
     tokens.start()
     store.save_fails = True
     found = at_once(20, lambda: tokens.replace("token-1"))
-    assert {type(each) for each in found} <= {OSError, NorthApiException}
+    assert {(type(each), each.error_code) for each in found} == {(NorthApiException, "1001")}
+    with pytest.raises(NorthApiException, match="the token store failed to save: OSError"):
+        tokens.adopt(Grant("token-own", None, clock.now(), 1000))
     store.save_fails = False
     clock.advance(1.1)
     assert tokens.replace("token-1") == tokens.current() != "token-1"
@@ -405,6 +407,17 @@ def test_a_store_that_cannot_load_is_told_to_callers_and_survived_by_the_timer(
     store.load_fails = False
     clock.advance(2)
     eventually(lambda: tokens.current() == "token-2")
+
+
+def test_a_store_that_holds_no_grant_is_told_as_that(make: Any) -> None:
+    store: Any = MemoryTokenStore()
+    tokens = make(store)
+    tokens.start()
+    store.load = lambda: "token-1"
+    for use in (tokens.current, tokens.status):
+        with pytest.raises(NorthApiException, match="1001: the token store holds a str, not a Grant or None"):
+            use()
+    assert tokens.held == ()
 
 
 def test_the_timer_is_one_daemon_thread_however_often_it_is_started(make: Any, platform: Platform) -> None:

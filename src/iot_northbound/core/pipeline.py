@@ -39,6 +39,14 @@ class CallOptions(NamedTuple):
     max_attempts: int
 
 
+class _Forbidden(NamedTuple):
+    """When an endpoint refused a new token, for how long that causes no further login, and which token it was."""
+
+    at: float
+    pause: float
+    token: str
+
+
 class _Prepared:
     """A request ready to be sent, and what its attempts added up to."""
 
@@ -111,7 +119,7 @@ class Pipeline:
         self._rate_limit = rate_limit
         self._backoff = backoff
         self._quota = RetryQuota()
-        self._forbidden: dict[str, tuple[float, float]] = {}
+        self._forbidden: dict[str, _Forbidden] = {}
         self._proven = ""
 
     def after_fork(self) -> None:
@@ -139,6 +147,7 @@ class Pipeline:
         Raises:
             NorthApiException: there is no connection, or it broke.
         """
+        self.check_open()
         until = self._clock.monotonic() + options.deadline if options.deadline is not None else None
         try:
             answer = self.transport.send("GET", "/", self._headers.copy(), None, options.timeouts, until)
@@ -220,9 +229,15 @@ class Pipeline:
             return self._accepted(name, token, self._attempts(prepared, token))
         except NorthApiException as error:
             if is_bad_token(error):
-                _, pause = self._forbidden.get(name, (0.0, FORBIDDEN_FIRST / 2))
-                self._forbidden[name] = self._clock.monotonic(), min(2 * pause, FORBIDDEN_CAP)
+                self._note_forbidden(name, token)
             raise
+
+    def _note_forbidden(self, endpoint: str, token: str) -> None:
+        known = self._forbidden.get(endpoint)
+        if known is not None and known.token == token:
+            return  # threads that share a renewal share its failure: it counts once
+        pause = min(2 * known.pause, FORBIDDEN_CAP) if known is not None else FORBIDDEN_FIRST
+        self._forbidden[endpoint] = _Forbidden(self._clock.monotonic(), pause, token)
 
     def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
         self._proven = token
@@ -236,10 +251,10 @@ class Pipeline:
         So it seems where the endpoint refused a new token before. It may also be that another process logged in at
         that moment; so a new login is tried now and then, seldom while others take the token.
         """
-        if endpoint not in self._forbidden:
+        known = self._forbidden.get(endpoint)
+        if known is None:
             return False
-        at, pause = self._forbidden[endpoint]
-        return self._clock.monotonic() - at < (FORBIDDEN_CAP if token == self._proven else pause)
+        return self._clock.monotonic() - known.at < (FORBIDDEN_CAP if token == self._proven else known.pause)
 
     # -- attempts ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ whoever meets a used-up token meanwhile waits for that one and shares its outcom
 import logging
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.grants import Grant as Grant
@@ -16,6 +17,7 @@ from iot_northbound.core.grants import TokenStatus as TokenStatus
 from iot_northbound.core.grants import TokenStore as TokenStore
 from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCode
 
+T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")
 
 RETRY_FIRST, RETRY_CAP = 1.0, 60.0
@@ -105,7 +107,7 @@ class Tokens:
         with self._lock:
             if not self._running:
                 return
-            self._store.save(grant)
+            self._ask("save", self._store.save, grant)
             self._note_success()
         self._wake.set()
 
@@ -137,7 +139,7 @@ class Tokens:
             self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        self._store.clear()
+        self._ask("clear", self._store.clear)
 
     def status(self) -> TokenStatus:
         """Return what can be said of the token without showing it."""
@@ -162,7 +164,7 @@ class Tokens:
     def held(self) -> tuple[str, ...]:
         """The values no log may show."""
         try:
-            grant = self._store.load()
+            grant = self._load()
         except Exception:
             log.exception("the token store failed while a text was cleared of secrets")
             return ()
@@ -171,13 +173,22 @@ class Tokens:
         return (grant.access_token, grant.refresh_token) if grant.refresh_token else (grant.access_token,)
 
     def _load(self) -> Grant | None:
+        grant = self._ask("load", self._store.load)
+        if grant is not None and not isinstance(grant, Grant):
+            raise NorthApiException(
+                SdkCode.CLIENT_INTERNAL, f"the token store holds a {type(grant).__name__}, not a Grant or None"
+            )
+        return grant
+
+    def _ask(self, what: str, do: Callable[..., T], *args: Grant) -> T:
+        """Return what the store does; a failure that is no exception of the SDK's becomes one."""
         try:
-            return self._store.load()
+            return do(*args)
         except NorthApiException:
             raise
         except Exception as error:
             raise NorthApiException(
-                SdkCode.CLIENT_INTERNAL, f"the token store failed to load: {type(error).__name__}"
+                SdkCode.CLIENT_INTERNAL, f"the token store failed to {what}: {type(error).__name__}"
             ) from error
 
     def _start_thread(self) -> None:
@@ -257,7 +268,7 @@ class Tokens:
             fetched = self._fetch(seen, by_login, until)
             with self._lock:
                 if self._running:
-                    self._store.save(fetched)
+                    self._ask("save", self._store.save, fetched)
                 self._renewals += 1
                 self._renewed_at = self._clock.monotonic()
                 self._note_success()

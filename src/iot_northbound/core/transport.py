@@ -108,9 +108,10 @@ class _Adapter(PinnedAdapter):
     pool: Any = None
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
-        if self.pool is None:
-            self.pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-        return self.pool
+        pool = self.pool  # read once: another thread's close() may take it away meanwhile
+        if pool is None:
+            pool = self.pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        return pool
 
     def request_url(self, request: Any, proxies: Any) -> str:
         return request.path_url  # type: ignore[no-any-return]
