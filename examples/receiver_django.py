@@ -20,19 +20,23 @@ if not settings.configured:
     django.setup()
 
 devices: set[str] = set()
+gone: set[str] = set()
 receiver = PushMessageReceiver(SqliteInbox(os.environ.get("PUSH_INBOX", "pushes.sqlite3")))
 
 
 @receiver.on(NotifyDeviceAddedDTO)
 def remember(body: NotifyDeviceAddedDTO) -> None:
-    """Note a new device."""
-    devices.add(body.device_id or "")
+    """Note a new device, unless it is known to be deleted: ids do not come back, but pushes may come late."""
+    if body.device_id is not None and body.device_id not in gone:
+        devices.add(body.device_id)
 
 
 @receiver.on(NotifyDeviceDeletedDTO)
 def forget(body: NotifyDeviceDeletedDTO) -> None:
-    """Forget a deleted device."""
-    devices.discard(body.device_id or "")
+    """Forget a deleted device, for good: these messages tell no time that could be compared."""
+    if body.device_id is not None:
+        gone.add(body.device_id)
+        devices.discard(body.device_id)
 
 
 def show(request: HttpRequest) -> JsonResponse:

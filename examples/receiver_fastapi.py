@@ -6,6 +6,7 @@ uvicorn --factory examples.receiver_fastapi:create_app --port 8686
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,13 +18,21 @@ from iot_northbound.push import PushMessageReceiver, SqliteInbox
 
 def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> FastAPI:
     """Return the application."""
-    readings: dict[str, Any] = {}
+    readings: dict[str, dict[str, Any]] = {}  # device -> service -> data
+    newest: dict[tuple[str, str], datetime] = {}
     receiver = PushMessageReceiver(SqliteInbox(inbox))
 
     @receiver.on(NotifyDeviceDataChangedDTO)
     def store(body: NotifyDeviceDataChangedDTO) -> None:
-        if body.device_id is not None and body.service is not None:
-            readings[body.device_id] = body.service.data
+        service = body.service
+        if body.device_id is None or service is None or service.service_id is None:
+            return
+        # The order of arrival is not that of the events: a push the platform tried again comes behind newer ones.
+        made = service.event_time.datetime if service.event_time else receiver.event.received_at
+        key = body.device_id, service.service_id
+        if key not in newest or made >= newest[key]:
+            newest[key] = made
+            readings.setdefault(body.device_id, {})[service.service_id] = service.data
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

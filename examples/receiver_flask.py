@@ -6,6 +6,7 @@ In production: one process with threads (``gunicorn --workers 1 --threads 16``),
 """
 
 import os
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -17,13 +18,21 @@ from iot_northbound.push import PushMessageReceiver, SqliteInbox
 def create_app(inbox: str | os.PathLike[str]) -> Flask:
     """Return the application; its receiver is at ``app.extensions["pushes"]``."""
     app = Flask(__name__)
-    readings: dict[str, Any] = {}
+    readings: dict[str, dict[str, Any]] = {}  # device -> service -> data
+    newest: dict[tuple[str, str], datetime] = {}
     receiver = PushMessageReceiver(SqliteInbox(inbox))
 
     @receiver.on(NotifyDeviceDataChangedDTO)
     def store(body: NotifyDeviceDataChangedDTO) -> None:
-        if body.device_id is not None and body.service is not None:
-            readings[body.device_id] = body.service.data
+        service = body.service
+        if body.device_id is None or service is None or service.service_id is None:
+            return
+        # The order of arrival is not that of the events: a push the platform tried again comes behind newer ones.
+        made = service.event_time.datetime if service.event_time else receiver.event.received_at
+        key = body.device_id, service.service_id
+        if key not in newest or made >= newest[key]:
+            newest[key] = made
+            readings.setdefault(body.device_id, {})[service.service_id] = service.data
 
     @app.get("/readings")
     def show() -> dict[str, Any]:

@@ -7,6 +7,7 @@ Without certificate it speaks plain HTTP, for a proxy in front that ends TLS.
 
 import argparse
 import logging
+from datetime import datetime
 
 from iot_northbound.dto import NotifyDeviceAddedDTO, NotifyDeviceDataChangedDTO
 from iot_northbound.push import HandlerRetry, PushMessageReceiver, SqliteInbox, server_context
@@ -15,15 +16,26 @@ from iot_northbound.push import HandlerRetry, PushMessageReceiver, SqliteInbox, 
 class Application(PushMessageReceiver):
     """Prints what comes."""
 
+    def __init__(self, inbox: SqliteInbox, retry: HandlerRetry) -> None:
+        super().__init__(inbox, retry=retry)
+        self.newest: dict[tuple[str | None, str | None], datetime] = {}
+
     def handle_device_added(self, body: NotifyDeviceAddedDTO) -> None:
         """Print a new device."""
         print(f"new device {body.device_id}", flush=True)
 
     def handle_device_data_changed(self, body: NotifyDeviceDataChangedDTO) -> None:
-        """Print a report, with the moment it was made as a datetime."""
+        """Print a report with the moment it was made, and whether a newer one of its service came before."""
         service = body.service
-        if service is not None and service.event_time is not None:
-            print(f"{body.device_id} {service.event_time.datetime:%H:%M:%S} {service.data}", flush=True)
+        if service is None:
+            return
+        # The order of arrival is not that of the events: a push the platform tried again comes behind newer ones.
+        made = service.event_time.datetime if service.event_time else self.event.received_at
+        key = body.device_id, service.service_id
+        late = key in self.newest and made < self.newest[key]
+        if not late:
+            self.newest[key] = made
+        print(f"{body.device_id} {made:%H:%M:%S} {service.data}{' (late)' if late else ''}", flush=True)
 
 
 def main() -> None:

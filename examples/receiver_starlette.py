@@ -17,6 +17,9 @@ from starlette.routing import Mount, Route
 from iot_northbound.dto import NotifyNBCCommandStatusChangedDTO
 from iot_northbound.push import PushMessageReceiver, SqliteInbox
 
+STEPS = ("PENDING", "SENT", "DELIVERED")
+"""What a command's status is before its end, in order."""
+
 
 class Commands(PushMessageReceiver):
     """Keeps the last status of each command."""
@@ -27,8 +30,17 @@ class Commands(PushMessageReceiver):
 
     def handle_nbc_command_state_changed(self, body: NotifyNBCCommandStatusChangedDTO) -> None:
         """Note a status; called again with the same message, it notes the same."""
-        if body.command_id is not None and body.result is not None and body.result.result_code is not None:
-            self.last[body.command_id] = body.result.result_code
+        if body.command_id is None or body.result is None or body.result.result_code is None:
+            return
+        # The order of arrival is not that of the steps, and no time is told: an earlier step replaces no later one.
+        code, known = body.result.result_code, self.last.get(body.command_id)
+        if known is None or step(code) >= step(known):
+            self.last[body.command_id] = code
+
+
+def step(code: str) -> int:
+    """Return how far a status is; every end is as far."""
+    return STEPS.index(code) if code in STEPS else len(STEPS)
 
 
 def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> Starlette:
