@@ -35,7 +35,23 @@ class TestClientInfo:
     def test_port_as_number_or_digits(self, port: Any) -> None:
         assert ClientInfo(**INFO, platform_port=port).platform_port == 443
 
-    @pytest.mark.parametrize("port", [0, 65536, -1, "", "https", "8743.0", 8743.0, True, None, [8743]])
+    @pytest.mark.parametrize(
+        "port",
+        [
+            0,
+            65536,
+            -1,
+            "",
+            "https",
+            "8743.0",
+            8743.0,
+            True,
+            None,
+            [8743],
+            pytest.param(10**5000, id="huge"),
+            pytest.param("9" * 5000, id="digits"),
+        ],
+    )
     def test_what_is_no_port(self, port: Any) -> None:
         assert "1 to 65535" in refused("1007", ClientInfo, **INFO, platform_port=port)
 
@@ -115,6 +131,11 @@ class TestHttpConfig:
     def test_values_out_of_range(self, name: str, value: Any) -> None:
         message = refused("1007", HttpConfig, **{name: value})
         assert message.startswith(f"HttpConfig.{name} = {value!r}: it must be a")
+
+    @pytest.mark.parametrize("name", ["connect_timeout", "deadline", "backoff_cap", "max_attempts", "pool_size"])
+    @pytest.mark.parametrize("value", [2 * 10**9, 10**400, pytest.param(10**5000, id="huge")])
+    def test_what_no_timer_can_wait_for(self, name: str, value: int) -> None:
+        assert "at most" in refused("1007", HttpConfig, **{name: value})
 
     def test_no_deadline_and_no_waiting(self) -> None:
         assert HttpConfig(deadline=None, backoff_base=0, backoff_cap=0).deadline is None
@@ -264,6 +285,14 @@ class TestProfile:
         message = self.fault(tmp_path, f"[default]\n{text}")
         assert "secret_file" in message
         assert str(tmp_path / "s") in message
+
+    @pytest.mark.parametrize("path", [None, 5, b"profile.toml", "a\0b", "\ud800", "~nobody-of-that-name/profile.toml"])
+    def test_what_is_no_path(self, path: Any) -> None:
+        assert refused("1007", load_profile, path=path).startswith("path = ")
+
+    @pytest.mark.parametrize("name", [None, 5, ["default"]])
+    def test_what_is_no_table(self, tmp_path: Path, name: Any) -> None:
+        assert "name of a table" in refused("1007", load_profile, path=tmp_path / "profile.toml", name=name)
 
     def test_secret_given_twice(self, tmp_path: Path) -> None:
         assert "one of the two" in self.fault(tmp_path, f'[default]\n{BASE}secret_file = "s"\n')

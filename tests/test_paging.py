@@ -287,6 +287,12 @@ class TestAPlatformThatDoesNotPage:
         assert read(platform) == list(range(5))
         assert len(platform.asked) <= 3
 
+    def test_and_neither_counts_nor_names_its_items_is_read_once(self) -> None:
+        platform = Platform([{"id": None, "at": n} for n in range(5)], ignores_page_no=True, counts=False)
+        nameless = attrs.evolve(paged(), key=lambda row: row["id"])
+        assert list(islice(nameless.walk(platform.ask, Query()), 100)) == platform.rows
+        assert len(platform.asked) <= 3
+
     def test_and_gives_less_than_it_counts_is_an_error_and_no_short_list(self) -> None:
         platform = Platform(list(range(50)), ignores_page_no=True)
         walk = paged().walk(platform.ask, Query())

@@ -63,7 +63,9 @@ def test_ends_what_nobody_wants_any_more(subscriptions):
     assert held(subscriptions) == set()
 
 
-@pytest.mark.parametrize(("url", "kinds"), [("ftp://x", ["deviceAdded"]), (None, []), (HERE, "deviceAdded")])
+@pytest.mark.parametrize(
+    ("url", "kinds"), [("ftp://x", ["deviceAdded"]), (None, []), (HERE, "deviceAdded"), (HERE, None)]
+)
 def test_refuses_what_cannot_be_meant_before_anything_is_sent(subscriptions, url, kinds):
     before = held(subscriptions)
     with pytest.raises(InvalidArgumentError) as caught:

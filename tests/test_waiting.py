@@ -104,7 +104,7 @@ def test_what_was_never_found_is_told_apart() -> None:
     assert caught.value.last_state is None
 
 
-@pytest.mark.parametrize("timeout", [-1.0, math.nan, "soon", None])
+@pytest.mark.parametrize("timeout", [-1.0, math.nan, "soon", None, pytest.param(10**5000, id="huge")])
 def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="timeout"):
         wait(Looks("done"), timeout=timeout)
@@ -139,8 +139,17 @@ def test_a_platform_that_names_a_time_is_left_alone_until_then() -> None:
     assert clock.slept == [1.0, 17.0]
 
 
-@pytest.mark.parametrize("wrong", [{"start": 0.0}, {"factor": 0.5}, {"cap": math.inf}, {"start": "1"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"start": 0.0}, {"factor": 0.5}, {"cap": math.inf}, {"start": "1"}, pytest.param({"factor": 10**5000}, id="huge")],
+)
 def test_intervals_that_would_not_grow_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(NorthApiException, match=f"Polling.{next(iter(wrong))}") as caught:
         Polling(**wrong)
     assert caught.value.error_code == "1007"
+
+
+@pytest.mark.parametrize("polling", [None, 5, {"start": 1.0}])
+def test_intervals_of_another_type_are_refused(polling: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"polling = .*: it must be a Polling"):
+        wait(Looks("done"), polling=polling)

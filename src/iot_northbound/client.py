@@ -12,6 +12,7 @@ from iot_northbound._version import __version__
 from iot_northbound.config import ClientInfo, HttpConfig, load_env, load_profile
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.retry import Backoff, RateLimit
@@ -171,10 +172,12 @@ class NorthApiClient:
         if timeout is not None:
             if connect_timeout is not None or read_timeout is not None:
                 rule = "connect_timeout or read_timeout is given too: one way or the other"
-                raise InvalidArgumentError.of("timeout", repr(timeout), rule)
+                raise InvalidArgumentError.of("timeout", shown(timeout), rule)
             pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
             if len(pair) != 2:
-                raise InvalidArgumentError.of("timeout", repr(timeout), "it must be a number or a pair (connect, read)")
+                raise InvalidArgumentError.of(
+                    "timeout", shown(timeout), "it must be a number or a pair (connect, read)"
+                )
             connect_timeout, read_timeout = pair
         checked = HttpConfig(
             connect_timeout=now.timeouts.connect if connect_timeout is None else connect_timeout,

@@ -2,7 +2,6 @@
 
 import ipaddress
 import logging
-import math
 import os
 import ssl
 from collections.abc import Mapping
@@ -12,27 +11,30 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from iot_northbound.core.fields import shown
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.ssl_config import SSLConfig
 
 log = logging.getLogger("iot_northbound.config")
 
 DEFAULT_PORT = 8743
+LONGEST = 2_000_000
+"""Seconds, 23 days; sockets cannot wait much longer."""
 
 
 def _hide(value: Any) -> str:
     return "None" if value is None else "'***'"
 
 
-def _invalid(where: str, name: str, rule: str, shown: str | None = None) -> InvalidArgumentError:
-    value = "" if shown is None else f" = {shown}"
+def _invalid(where: str, name: str, rule: str, told: str | None = None) -> InvalidArgumentError:
+    value = "" if told is None else f" = {told}"
     return InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{where}.{name}{value}: {rule}")
 
 
 def _port(value: int | str) -> int:
-    number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    number = int(value) if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20 else value
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 65535:
-        raise _invalid("ClientInfo", "platform_port", "it must be a number from 1 to 65535", repr(value))
+        raise _invalid("ClientInfo", "platform_port", "it must be a number from 1 to 65535", shown(value))
     return number
 
 
@@ -106,6 +108,7 @@ def _number(
     *, above: float | None = None, low: float | None = None, whole: bool = False, optional: bool = False
 ) -> Any:
     """Return a validator for a number; NaN and infinity are never one."""
+    high = 10**9 if whole else LONGEST
     kinds: Any = int if whole else (int, float)
     rule = "a whole number" if whole else "a number of seconds"
     rule += f" above {above:g}" if above is not None else f" of {low:g} or more"
@@ -116,12 +119,12 @@ def _number(
         if (
             not isinstance(value, kinds)
             or isinstance(value, bool)
-            or not math.isfinite(value)
+            or not -high <= value <= high
             or (above is not None and value <= above)
             or (low is not None and value < low)
         ):
-            shown = repr(value)[:60]
-            raise _invalid("HttpConfig", attribute.name, f"it must be {rule}{' or None' if optional else ''}", shown)
+            words = f"it must be {rule}, {high:,} at most{', or None' if optional else ''}"
+            raise _invalid("HttpConfig", attribute.name, words, shown(value))
 
     return check
 
@@ -144,8 +147,8 @@ def _check_proxy(_: Any, __: Any, value: Any) -> None:
     except (ValueError, TypeError, AttributeError):
         sound = False
     if not sound:
-        shown = _shown_proxy(value) if isinstance(value, str) else type(value).__name__
-        raise _invalid("HttpConfig", "proxy", rule, shown)
+        told = _shown_proxy(value) if isinstance(value, str) else type(value).__name__
+        raise _invalid("HttpConfig", "proxy", rule, told)
 
 
 @attrs.frozen(kw_only=True)
@@ -272,8 +275,13 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
     """
     import tomllib  # here, since most clients are configured without it
 
-    file = Path(path).expanduser()
-    where = _Origin(f"profile {file}", file.parent)
+    try:
+        file = Path(path).expanduser()
+    except (TypeError, RuntimeError) as error:  # RuntimeError: a home folder nobody has
+        raise InvalidArgumentError.of("path", shown(path), f"it must be a file's path ({error})") from None
+    if not isinstance(name, str):
+        raise InvalidArgumentError.of("name", shown(name), "it must be text, the name of a table")
+    where = _Origin(f"profile {shown(str(file))[1:-1]}", file.parent)
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -281,7 +289,9 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
     except OSError as error:
         message = f"{where.place} cannot be read: {error.strerror or error}"
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (UnicodeEncodeError, ValueError) as error:
+        if not isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError):
+            raise InvalidArgumentError.of("path", shown(path), "no file can have such a name") from None
         # Its message names line and column; the text itself, which may hold a secret, it does not show.
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{where.place} is not valid TOML: {error}") from None
     table = tables.get(name)

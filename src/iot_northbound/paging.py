@@ -116,6 +116,7 @@ class _Progress:
         self._unique = unique
         self._seen: set[Hashable] = set()
         self._fruitful = 0
+        self._last: Sequence[Any] = ()
         self._repeats = 0
         """How many leading rows may be repeats, where equal rows can both be real."""
 
@@ -133,11 +134,12 @@ class _Progress:
 
     def fresh(self, rows: Sequence[Item], keys: Sequence[Hashable], *, counted: bool) -> Iterator[Item]:
         """Yield the rows not seen before; `counted` tells that the platform says how many there are."""
-        if not counted and all(key in self._seen for key in keys):
+        if not counted and (rows == self._last or all(key is not None and key in self._seen for key in keys)):
             self._repeats = len(rows)  # with no count to go by, a page of known rows alone is a repeat
+        self._last = rows
         found = False
         for row, key in zip(rows, keys, strict=True):
-            if key is not None and key in self._seen:
+            if key in self._seen and (key is not None or (not counted and self._repeats)):
                 if self._unique:
                     continue
                 if self._repeats > 0:

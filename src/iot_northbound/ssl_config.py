@@ -55,7 +55,10 @@ def _expanded(value: str | PathLike[str]) -> Path:
         raise tls_error(f"a certificate path must be text or a Path, not {type(value).__name__}")
     if not str(value).strip():
         raise tls_error("a certificate path is empty: leave the argument out, or give the file's path")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except (TypeError, RuntimeError) as error:
+        raise tls_error(f"{value!r} is no path of a file: {error}") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +99,9 @@ class SSLConfig:
                 raise tls_error(f"SSLConfig.{name} must be text, not {type(getattr(self, name)).__name__}")
         if self.self_key_path and not self.self_cert_path:
             raise tls_error("SSLConfig.self_key_path is given without self_cert_path: give the certificate too")
-        if self.expected_hostname is not None and not str(self.expected_hostname).strip():
+        if not isinstance(self.expected_hostname, str | None):
+            raise tls_error(f"SSLConfig.expected_hostname must be text, not {type(self.expected_hostname).__name__}")
+        if self.expected_hostname is not None and not self.expected_hostname.strip():
             raise tls_error("SSLConfig.expected_hostname is empty: leave it out to check the URL's host")
         if self.expected_hostname is not None and self.hostname_verifier is not None:
             raise tls_error("SSLConfig has both expected_hostname and hostname_verifier: one rule must decide")

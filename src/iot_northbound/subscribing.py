@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from iot_northbound.core.fields import shown
 from iot_northbound.dto.common import NotifyType
 from iot_northbound.dto.subscription_management import (
     DeleteBatchSubInDTO,
@@ -77,11 +78,11 @@ def ensure(
 
 
 def _wanted(receiver_url: str, kinds: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(kinds, str):
-        raise InvalidArgumentError.of("kinds", repr(kinds), "it must be a list of notification types, not one text")
+    if isinstance(kinds, str) or not isinstance(kinds, Iterable):
+        raise InvalidArgumentError.of("kinds", shown(kinds), "it must be a list of notification types")
     wanted = tuple(dict.fromkeys(str(kind) for kind in kinds))
     if not isinstance(receiver_url, str) or not receiver_url.startswith(("http://", "https://")):
-        raise InvalidArgumentError.of("receiver_url", repr(receiver_url), "it must be an http or https URL")
+        raise InvalidArgumentError.of("receiver_url", shown(receiver_url), "it must be an http or https URL")
     return wanted
 
 

@@ -6,7 +6,9 @@ from typing import TypeVar
 
 import attrs
 
+from iot_northbound.config import LONGEST
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.fields import shown
 from iot_northbound.errors import (
     ConnectionFailedError,
     InvalidArgumentError,
@@ -26,9 +28,9 @@ PASSING = (ConnectionFailedError, RequestTimeoutError, ThrottledError, PlatformF
 
 def _seconds(low: float) -> Callable[[object, "attrs.Attribute[float]", float], None]:
     def check(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
-        if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= low):
+        if not (isinstance(value, (int, float)) and low <= value <= LONGEST):
             raise InvalidArgumentError.of(
-                f"Polling.{attribute.name}", repr(value), f"it must be a number from {low} up"
+                f"Polling.{attribute.name}", shown(value), f"it must be a number from {low} to {LONGEST:,}"
             )
 
     return check
@@ -87,8 +89,10 @@ def wait_until(
         NorthApiException: a look failed. Once a state was seen, failures that pass (no connection, no answer,
             throttling, platform failure) do not end the wait; the last one is the timeout's cause then.
     """
-    if not (isinstance(timeout, (int, float)) and timeout >= 0):
-        raise InvalidArgumentError.of("timeout", repr(timeout), "it must be a number of seconds, 0 or more")
+    if not (isinstance(timeout, (int, float)) and (0 <= timeout <= LONGEST or timeout == math.inf)):
+        raise InvalidArgumentError.of("timeout", shown(timeout), "it must be a number of seconds, 0 or more")
+    if not isinstance(polling, Polling):
+        raise InvalidArgumentError.of("polling", shown(polling), "it must be a Polling")
     begun = clock.monotonic()
     interval = min(polling.start, polling.cap)
     state: State | None = None

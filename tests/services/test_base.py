@@ -1,11 +1,13 @@
 import inspect
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, get_args
 
 import attrs
 import pytest
 
 from iot_northbound import dto, services
+from iot_northbound.core.fields import check_id
 from iot_northbound.errors import InvalidArgumentError
 from tests.services.fake import FakeClient, minimal
 
@@ -50,6 +52,24 @@ def test_a_request_that_must_be_given_cannot_be_none() -> None:
     with pytest.raises(InvalidArgumentError, match="it must be a QueryDeviceDataHistoryInDTO"):
         services.DataCollection(client).query_device_data_history(None)  # type: ignore[arg-type]
     assert client.sent == []
+
+
+@pytest.mark.parametrize("wrong", [5, 1.5, b"a", ["a"], {"a": 1}, object(), datetime(2026, 2, 12)])
+def test_a_single_value_of_another_type_is_refused_before_it_is_sent(wrong: Any) -> None:
+    client = FakeClient()
+    for call in (
+        lambda: services.DataCollection(client).query_single_device_info("d-1", app_id=wrong),
+        lambda: services.DeviceGroupManagement(client).query_single_device_group("g-1", access_app_id=wrong),
+    ):
+        with pytest.raises(InvalidArgumentError, match=rf"app_id = a {type(wrong).__name__}: it must be text"):
+            call()
+    assert client.sent == []
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"d", pytest.param(10**5000, id="huge")])
+def test_an_id_of_another_type_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"device_id = .*: it must be text"):
+        check_id("device_id", wrong)
 
 
 def test_there_are_such_methods_in_every_service() -> None:

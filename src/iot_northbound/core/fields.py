@@ -136,6 +136,11 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in rest)
 
 
+def snake(name: str) -> str:
+    """Return a wire name in the snake_case of our arguments."""
+    return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
 def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
     """Return an annotation's bare type, its markers and whether None is allowed."""
     markers: tuple[Any, ...] = ()
@@ -239,11 +244,14 @@ def _check(spec: FieldSpec, cls: type, value: Any) -> None:
 
 
 def _shown(spec: FieldSpec, value: Any) -> str:
-    if spec.secret:
-        return "***"
+    return "***" if spec.secret else shown(value)
+
+
+def shown(value: Any) -> str:
+    """Return a refused value as an error message may show it: its repr, cut, or its type where it has none."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists without end
+    except Exception:  # noqa: BLE001  # a number of thousands of digits, a class's own mistake
         return f"a {type(value).__name__}"
     return text if len(text) <= 120 else f"{text[:100]}… ({len(text)} characters)"
 
@@ -335,7 +343,7 @@ def response(cls: type[T]) -> type[T]:
 def check_id(name: str, value: Any) -> str:
     """Return `value` when it can stand in a path; refuse ids that would address another resource."""
     if not isinstance(value, str):
-        raise InvalidArgumentError.of(name, repr(value), f"it must be text, not {type(value).__name__}")
+        raise InvalidArgumentError.of(name, shown(value), f"it must be text, not {type(value).__name__}")
     if not value.strip():
         raise InvalidArgumentError.of(name, repr(value), "an id must not be empty")
     if value in (".", ".."):
@@ -361,5 +369,7 @@ __all__ = [
     "recheck",
     "request",
     "response",
+    "shown",
+    "snake",
     "specs",
 ]

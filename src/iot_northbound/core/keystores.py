@@ -87,6 +87,8 @@ def _read(source: Source) -> bytes:
         raise source.error("the file does not exist: check the path") from None
     except OSError as error:
         raise source.error(f"the file cannot be read: {error.strerror or error}") from error
+    except ValueError:  # a null character, half a surrogate pair
+        raise source.error("no file can have such a name: check the path") from None
     if not data.strip():
         raise source.error("the file is empty")
     return data

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.fields import snake
 from iot_northbound.errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -72,4 +73,8 @@ class Service:
                 raise InvalidArgumentError.of(
                     "the request", f"a {type(request).__name__}", f"it must be a {endpoint.takes.__name__}"
                 )
+        if isinstance(query, Mapping):
+            for name, value in query.items():
+                if value is not None and not isinstance(value, str | bool):
+                    raise InvalidArgumentError.of(snake(name), f"a {type(value).__name__}", "it must be text")
         return self._client.call(endpoint, ids, query=query, body=body, access_token=access_token)
