@@ -24,7 +24,7 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._monotonic
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         if seconds > 0:
             self.slept.append(seconds)
             self.advance(seconds)

@@ -94,6 +94,46 @@ def test_a_closed_client_probes_nothing(serve: Any, connect: Any) -> None:
     assert server.connections == 0
 
 
+@pytest.mark.parametrize("limit", [None, 1])
+def test_closing_ends_the_waits_of_calls(serve: Any, connect: Any, limit: int | None) -> None:
+    """Two calls wait for a minute: for the platform to be less busy, or for their turn."""
+    server = serve(Desk(lambda seen, wire: (503, {"error_code": "100501"}, {"Retry-After": "60"})))
+    client = connect(server, deadline=None, calls_per_minute=limit)
+    client.start_timer()
+    ended: list[NorthApiException] = []
+
+    def call() -> None:
+        try:
+            client.call(READ, {})
+        except NorthApiException as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: limit or len(server.calls()) == 2)
+    client.close()
+    for thread in threads:
+        thread.join(20)
+    assert [type(each) for each in ended] == [ClientClosedError] * 2
+
+
+def test_closing_ends_the_renewal_the_timer_waits_with(
+    serve: Any, connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The timer's own login waits for a minute; the call that follows would join it."""
+    desk = Desk(ok, expires_in=1)
+    client = connect(serve(desk), deadline=None)
+    client.start_timer()
+    desk.before_login = lambda seen, wire: (503, {"error_code": "100501"}, {"Retry-After": "60"})
+    eventually(lambda: desk.logins == 2)
+    closing = threading.Thread(target=client.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    assert "renewing the token failed" not in caplog.text
+
+
 def test_closing_while_a_call_waits_to_be_repeated_opens_nothing_anew(serve: Any, connect: Any) -> None:
     def close_then_fail(seen: Seen, wire: Wire) -> None:
         client.close()

@@ -22,7 +22,7 @@ class ManualClock:
     def monotonic(self) -> float:
         return self.time
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         self.time += seconds
 
     def wait(self, wake: threading.Event, seconds: float) -> bool:
@@ -70,8 +70,9 @@ def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come about in time")
 
 
-def data_body(device: str = "d1", number: int = 0, **changes: Any) -> bytes:
-    return push_body("deviceDataChanged", deviceId=device, requestId=f"r{number}", n=number, **changes)
+def data_body(device: str = "d1", number: int = 0, *, extra: Any = None, **changes: Any) -> bytes:
+    unknown = {"n": number, "extra": extra}
+    return push_body("deviceDataChanged", unknown, deviceId=device, requestId=f"r{number}", **changes)
 
 
 def data_message(device: str = "d1", number: int = 0, at: float = 1_770_000_000.0, **changes: Any) -> Message:

@@ -24,7 +24,7 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.time
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         self.slept.append(seconds)
         self.time += seconds
 

@@ -16,8 +16,8 @@ class Clock(Protocol):
         """Return seconds of a clock that never jumps, for deadlines and ages."""
         ...
 
-    def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+        """Return after that many seconds, or once `wake` is set."""
         ...
 
     def wait(self, wake: threading.Event, seconds: float) -> bool:
@@ -36,10 +36,14 @@ class SystemClock:
         """Return seconds of the machine's monotonic clock."""
         return time.monotonic()
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         """Sleep; a negative number counts as none."""
-        if seconds > 0:
+        if seconds <= 0:
+            return
+        if wake is None:
             time.sleep(seconds)
+        else:
+            wake.wait(seconds)
 
     def wait(self, wake: threading.Event, seconds: float) -> bool:
         """Wait for the event, that many seconds at most."""

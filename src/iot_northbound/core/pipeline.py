@@ -114,7 +114,7 @@ class Pipeline:
         self._headers = dict(headers)
         self._app_id = app_id
         self._own_secrets = own_secrets
-        self._closed = False
+        self._closing = threading.Event()
         self._hooks = hooks
         self._rate_limit = rate_limit
         self._backoff = backoff
@@ -124,6 +124,9 @@ class Pipeline:
 
     def after_fork(self) -> None:
         """Make what a forked child must not share with its parent."""
+        closing, self._closing = self._closing, threading.Event()
+        if closing.is_set():
+            self._closing.set()
         self.transport.reset()
         self.tokens.reset_locks()
         self._quota = RetryQuota()
@@ -136,7 +139,7 @@ class Pipeline:
         Raises:
             ClientClosedError: it is closed (1001).
         """
-        if self._closed:
+        if self._closing.is_set():
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the client is closed")
 
     def probe(self, options: CallOptions) -> str:
@@ -159,8 +162,8 @@ class Pipeline:
         return f"both sides agreed; the root answered HTTP {answer.status}"
 
     def close(self) -> None:
-        """Stop the timer, forget the token, close the connections."""
-        self._closed = True
+        """Stop the timer, forget the token, close the connections; calls that wait for their turn end at once."""
+        self._closing.set()
         try:
             self.tokens.stop()
         finally:
@@ -263,7 +266,7 @@ class Pipeline:
         fresh_tried = False
         while True:
             if self._rate_limit is not None:
-                self._rate_limit.wait(prepared.until)
+                self._rate_limit.wait(prepared.until, self._closing)
             self.check_open()
             try:
                 result = self._attempt(prepared, token)
@@ -289,7 +292,7 @@ class Pipeline:
                     ),
                 )
                 log.debug("%s: attempt %d failed, again in %.2f s", prepared.endpoint.name, prepared.attempts, delay)
-                self._clock.sleep(delay)
+                self._clock.sleep(delay, self._closing)
 
     def _may_repeat(self, prepared: _Prepared, failed: AttemptFailed, failures: int) -> bool:
         if failed.outcome is Outcome.FINAL or failures >= prepared.options.max_attempts:

@@ -106,8 +106,8 @@ class RateLimit:
         """Make a new lock, in a forked child."""
         self._lock = threading.Lock()
 
-    def wait(self, until: float | None) -> None:
-        """Return when this call may start.
+    def wait(self, until: float | None, wake: threading.Event | None = None) -> None:
+        """Return when this call may start, or once `wake` is set.
 
         Raises:
             ThrottledError: its turn would come after the deadline (1010009, without asking the platform).
@@ -125,4 +125,4 @@ class RateLimit:
             self._starts.append(start)
             while len(self._starts) > self._calls:
                 self._starts.popleft()
-        self._clock.sleep(start - now)
+        self._clock.sleep(start - now, wake)

@@ -15,7 +15,7 @@ from iot_northbound.core.grants import MemoryTokenStore as MemoryTokenStore
 from iot_northbound.core.grants import TokenState as TokenState
 from iot_northbound.core.grants import TokenStatus as TokenStatus
 from iot_northbound.core.grants import TokenStore as TokenStore
-from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCode
+from iot_northbound.errors import ClientClosedError, NorthApiException, RequestTimeoutError, SdkCode
 
 T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")
@@ -211,6 +211,8 @@ class Tokens:
                     wake.clear()
                     continue
                 self._renew(self._load())
+            except ClientClosedError:
+                return
             except Exception as error:
                 # Beside refusals: a store of the application's own. The timer outlives it all the same.
                 if self._failures == failures:
