@@ -236,3 +236,28 @@ def test_its_page_names_every_operation() -> None:
     operations = [name for name, member in inspect.getmembers(Control, callable) if not name.startswith("_")]
     assert len(operations) > 30
     assert [name for name in operations if f"`{name}(" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (lambda control, lamp: control.report(lamp, "Lamp", "x"), "report: data must be object, not str"),
+        (lambda control, lamp: control.report(lamp, 7, {}), "report: service_id must be string, not int"),
+        (lambda control, lamp: control.script(lamp, result=0), "script: result must be object or null, not int"),
+        (lambda control, lamp: control.advance("48h"), "advance: seconds must be number, not str"),
+        (lambda control, lamp: control.freeze("now"), "freeze: at must be number or null, not str"),
+        (lambda control, lamp: control.mute(lamp, "Lamp", "SWITCH"), "mute: methods must be array, not str"),
+        (lambda control, lamp: control.activate([lamp]), "activate: device_id must be string, not list"),
+        (lambda control, lamp: control.journal(limit="9"), "journal: limit must be integer, not str"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_named(emulator: Emulator, wire: Wire, act: Any, told: str) -> None:
+    lamp = wire.register("lamp")
+    with pytest.raises(ValueError, match=told):
+        act(emulator.control, lamp)
+
+
+def test_a_refused_secret_is_not_shown(emulator: Emulator) -> None:
+    with pytest.raises(ValueError, match="add_application: secret must be string, not bytes") as refused:
+        emulator.control.add_application("app-2", b"hush")  # type: ignore[arg-type]
+    assert "hush" not in str(refused.value)

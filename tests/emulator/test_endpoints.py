@@ -31,7 +31,9 @@ def test_an_endpoint_may_be_written_in_several_ways(emulator: Emulator, told: st
     [
         ("GET /nope", r"nothing documented is called so; \* stands for all"),
         ("GET /iocm/app/dm/v1.4.0/device/{deviceId}", r"close to it: .*/iocm/app/dm/v1\.4\.0/devices/\{deviceId\}"),
-        ("GET /IOCM/app/dm/v1.4.0/devices", r"close to it: /iocm/app/dm/v1\.4\.0/devices,"),
+        ("GET /IOCM/app/dm/v1.4.0/devices", r"close to it: GET /iocm/app/dm/v1\.4\.0/devices,"),
+        ("GET /devices", r"close to it: GET /iocm/app/dm/v1\.4\.0/devices"),
+        ("/devices/{id}", r"close to it: .*GET /iocm/app/dm/v1\.4\.0/devices"),
         ("PATCH *", "the method must be one of DELETE, GET, POST, PUT"),
         (f"POST {DEVICE}", "this path takes DELETE, GET, PUT"),
         (

@@ -89,3 +89,21 @@ def test_every_kind_can_be_told_as_json(kind: str) -> None:
 def test_bad_faults_are_refused_by_the_name_of_the_field(told: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         Fault(**told)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"kind": "push_lost", "endpoint": CALL}, "endpoint is .*: push_lost has no such option; it goes with latency"),
+        ({"kind": "push_lost", "when": "after"}, "when is 'after': push_lost has no such option"),
+        ({"kind": "push_double", "seconds": 2}, "seconds is 2: push_double has no such option; .*push_delay"),
+        ({"kind": "reset", "notify_type": "deviceAdded"}, "notify_type is .*: reset has no such option"),
+        ({"kind": "reset", "url": "/in"}, "url is .*: reset has no such option"),
+        ({"kind": "stall", "status": 503}, "status is 503: stall has no such option; it goes with answer"),
+        ({"kind": "garbage", "body": {}}, "body is .*: garbage has no such option; it goes with answer"),
+        ({"kind": "drip", "delta": 3}, "delta is 3: drip has no such option; it goes with wrong_length"),
+    ],
+)
+def test_an_option_that_the_kind_does_not_have_is_refused(fault: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Fault(**fault)

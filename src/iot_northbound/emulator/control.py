@@ -35,7 +35,8 @@ class Control(DeviceControl):
     """Operations on a running emulator. Each is whole or not done at all, and durable when it returns.
 
     Every method may be called from any thread but the emulator's own; the HTTP control plane offers the same. Times are
-    seconds. Unknown things raise NotFound, bad values ValueError.
+    seconds. A device, command or other thing that is not there raises NotFound, a value of a wrong type or out of its
+    range ValueError; both name it.
     """
 
     def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
@@ -183,6 +184,8 @@ class Control(DeviceControl):
     ) -> Row:
         """Put a fault in force and return it with its id; of several that fit a call, the oldest strikes.
 
+        An option that the kind does not have is refused.
+
         Args:
             kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
                 pushes: push_lost, push_double, push_delay, push_reorder.
@@ -200,7 +203,8 @@ class Control(DeviceControl):
             delta: Bytes that wrong_length announces too many, or, negative, too few.
 
         Raises:
-            ValueError: A value is out of range, or no documented call or push would ever meet the fault.
+            ValueError: A value is out of range, an option does not fit the kind, or no documented call or push would
+                ever meet the fault.
         """
         fault = Fault(
             kind, endpoint, notify_type, url, count, probability, when, seconds, status, body, headers or {}, delta

@@ -72,6 +72,7 @@ class DeviceControl(ControlBase):
         result: Mapping[str, Any] | None = None,
         report_every: float | None = None,
         report: ScriptedReport | None = None,
+        takes_wishes: bool = True,
     ) -> Row:
         """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
 
@@ -89,6 +90,8 @@ class DeviceControl(ControlBase):
             report_every: Seconds between its reports; None for no reports.
             report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:
                 what is added to which of them.
+            takes_wishes: Whether it does as its shadow wishes: it reports each property wished for, `after` seconds
+                after the wish was delivered.
 
         Raises:
             ValueError: A value is out of range, or the device's product model has no such service.
@@ -96,6 +99,7 @@ class DeviceControl(ControlBase):
         return scripted.attach(
             self._platform, self._device(device_id), answer=answer, after=after, acknowledge=acknowledge,
             acknowledge_after=acknowledge_after, asleep=asleep, result=result, report_every=report_every, report=report,
+            takes_wishes=takes_wishes,
         )  # fmt: skip
 
     @operation()

@@ -101,6 +101,7 @@ _SCRIPT = record(
             increments={"type": "object", "additionalProperties": number(-1e15, 1e15)},
         )
     ),
+    takes_wishes=BOOLEAN,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -201,3 +202,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/devices/{gateway_id}/devices", "add_sub_device", record({"node_id": text()}, name=text()), status=201
     ),
 )  # fmt: skip
+
+
+_TYPES: Mapping[str, Mapping[str, Schema]] = {
+    one.name: {
+        **{part[1:-1]: text() for part in one.path.split("/") if part.startswith("{")},
+        **(one.body or {}).get("properties", {}),
+        **one.query,
+    }
+    for one in OPERATIONS
+}
+
+
+def types_of(name: str) -> Mapping[str, Schema]:
+    """Return the schemas of an operation's arguments by name; none for what is not offered over HTTP."""
+    return _TYPES.get(name, {})

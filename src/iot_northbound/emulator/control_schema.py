@@ -65,6 +65,18 @@ ANY_OBJECT: Schema = {"type": "object"}
 BOOLEAN: Schema = {"type": "boolean"}
 
 
+def check_type(value: Any, schema: Schema, where: str) -> None:
+    """Hold a value against the types that a schema allows, and against nothing else.
+
+    Raises:
+        Invalid: It has another; the text does not show it, since it may be a secret.
+    """
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if kinds != [None] and not any(_TYPES[kind](value) for kind in kinds):
+        raise Invalid(f"{where} must be {' or '.join(kinds)}, not {type(value).__name__}")
+
+
 def check(value: Any, schema: Schema, where: str = "body") -> Any:
     """Hold a JSON value against a schema made with the functions above, and return it, whole numbers as int.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
-from typing import NoReturn
 
 from iot_northbound.emulator.state.notification_bodies import ALL_KINDS
-from iot_northbound.emulator.state.routing import ROUTES
+from iot_northbound.emulator.state.routing import ROUTES, Route
 
 
 def names_of(endpoint: str) -> tuple[str, ...]:
@@ -31,7 +31,8 @@ def known_endpoint(told: str) -> str:
         return f"{method} *".strip()
     routes, values = ROUTES.find(path) or ({}, [])
     if not routes:
-        _no_such("endpoint", told, path, [route.template for route in ROUTES.routes])
+        known = [each for each in ROUTES.routes if method in ("", each.method)]
+        raise _no_such("endpoint", told, _close_endpoints(path, known))
     template = next(iter(routes.values())).template
     name = f"{method} {template}".strip()
     if not all(value.startswith("{") and value.endswith("}") for value in values):
@@ -48,13 +49,31 @@ def known_notify_type(told: str) -> str:
         ValueError: No push ever has it; the message says which come close.
     """
     if told not in ("*", "", *ALL_KINDS):
-        _no_such("notify_type", told, told, ALL_KINDS)
+        raise _no_such("notify_type", told, _close(told, ALL_KINDS))
     return told
 
 
-def _no_such(name: str, told: str, text: str, known: Iterable[str]) -> NoReturn:
+def _close_endpoints(path: str, known: Iterable[Route]) -> list[str]:
+    by_path: dict[str, list[str]] = {}
+    for each in known:
+        by_path.setdefault(each.template, []).append(f"{each.method} {each.template}")
+    # Often only the end is told: `/devices` of `/iocm/app/dm/v1.4.0/devices`.
+    end = _bare(path).strip("/")
+    ends = [each for each in by_path if end and _bare(each).endswith(f"/{end}")]
+    found = [*ends, *(each for each in _close(path, by_path) if each not in ends)]
+    return [name for each in found for name in by_path[each]][:4]
+
+
+def _bare(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path).lower()
+
+
+def _close(text: str, known: Iterable[str]) -> list[str]:
     # Compared without regard to case: that is the likeliest slip of all.
     by_lower = {each.lower(): each for each in known}
-    close = [by_lower[each] for each in difflib.get_close_matches(text.lower(), by_lower, n=3, cutoff=0.6)]
+    return [by_lower[each] for each in difflib.get_close_matches(text.lower(), by_lower, n=3, cutoff=0.6)]
+
+
+def _no_such(name: str, told: str, close: list[str]) -> ValueError:
     hint = f"close to it: {', '.join(close)}" if close else "* stands for all"
-    raise ValueError(f"{name} is {told!r}: nothing documented is called so; {hint}")
+    return ValueError(f"{name} is {told!r}: nothing documented is called so; {hint}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from itertools import count
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ CALL_KINDS: Mapping[str, str] = {
     "drip": "sends the answer byte by byte, `seconds` apart",
 }
 PUSH_KINDS: Mapping[str, str] = {
-    "push_lost": "takes the push for delivered without sending it",
+    "push_lost": "takes the push for delivered without sending it, so it is not repeated",
     "push_double": "sends the push twice",
     "push_delay": "sends the push `seconds` late",
     "push_reorder": "holds the push until the destination got a later one, at most `seconds`",
@@ -86,6 +86,23 @@ class Fault:
         return asdict(self)
 
 
+_DEFAULTS = {
+    each.name: each.default if each.default_factory is MISSING else each.default_factory() for each in fields(Fault)
+}
+_FITTING: Mapping[str, Collection[str]] = {
+    "endpoint": CALL_KINDS,
+    "when": CALL_KINDS,
+    "notify_type": PUSH_KINDS,
+    "url": PUSH_KINDS,
+    "seconds": _SECONDS,
+    "status": ("answer",),
+    "body": ("answer",),
+    "headers": ("answer",),
+    "delta": ("wrong_length",),
+}
+"""The options that not every kind has. An option at its default counts as not given."""
+
+
 def _check(fault: Fault) -> None:
     def need(fine: bool, name: str, rule: str) -> None:
         if not fine:
@@ -99,6 +116,12 @@ def _check(fault: Fault) -> None:
 
     kinds = [*CALL_KINDS, *PUSH_KINDS]
     need(isinstance(fault.kind, str) and fault.kind in kinds, "kind", f"one of {', '.join(kinds)}")
+    for option, fitting in _FITTING.items():
+        need(
+            fault.kind in fitting or getattr(fault, option) == _DEFAULTS[option],
+            option,
+            f"{fault.kind} has no such option; it goes with {', '.join(fitting)}",
+        )
     for name in ("endpoint", "notify_type", "url"):
         need(isinstance(getattr(fault, name), str), name, "must be text")
     need(fault.count is None or whole(fault.count, 1, 1e9), "count", "a whole number from 1, or null for ever")

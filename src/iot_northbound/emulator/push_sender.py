@@ -116,11 +116,12 @@ class PushSender:
         started = time.monotonic()
         status: int | None = None
         error: str | None = None
+        lost = False
         try:
             if fault is not None:
                 await self._hold(fault, row["destination"])
             if fault is not None and fault.kind == "push_lost":
-                status = 200
+                lost = True
             else:
                 body = json.dumps(row["body"], ensure_ascii=False, separators=(",", ":")).encode()
                 for _ in range(2 if fault is not None and fault.kind == "push_double" else 1):
@@ -137,7 +138,7 @@ class PushSender:
         self._passed.set()
         self._passed.clear()
         now = self._platform.clock.now()
-        ok = status == 200 and error is None
+        ok = lost or (status == 200 and error is None)
         (self._failing.discard if ok else self._failing.add)(row["destination"])
         outcome = notifications.record_attempt(self._platform, push_id, ok=ok, status=status, error=error, now=now)
         entry = {
@@ -150,7 +151,7 @@ class PushSender:
             "attempt": row["attempts"] + 1,
             "status": status,
             "error": error,
-            "outcome": outcome,
+            "outcome": "lost" if lost else outcome,
             "durationMs": round((time.monotonic() - started) * 1000, 3),
             "fault": None if fault is None else fault.kind,
         }

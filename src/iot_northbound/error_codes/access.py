@@ -48,8 +48,9 @@ CODES = by_code(
         Kind.INVALID_ARGUMENT,
         (400,),
         "A value in the request is not acceptable.",
-        "A parameter is out of its range, or a time range or page is incomplete.",
-        "Check the values; endTime after startTime, pageNo and pageSize both given.",
+        "A parameter is missing, unknown, of the wrong type or out of its range.",
+        "Read the description, which often names the parameter; then check it against the call's rules and, in a"
+        " command, against the device's product model.",
     ),
     ErrorCode(
         "100023",

@@ -135,7 +135,7 @@ PARAS = [
         ({"n": 1, "s": "abcd"}, "s must have at most 3 characters"),
         ({"n": 1, "e": "C"}, "e must be one of A, B"),
         ({"n": 1, "d": 1.6}, "d must be at most 1.5"),
-        ({"n": 1, "x": 1}, "x is no parameter of this command"),
+        ({"n": 1, "x": 1}, "x is no parameter of this command, which takes n, s, e, d, odd"),
     ],
 )
 def test_parameters_are_held_against_their_model(given: dict[str, Any], fault: str | None) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator.state import devices
+from iot_northbound.emulator.state import devices, scripted
 from iot_northbound.emulator.state.kernel import Platform
 from tests.emulator.state.calling import Caller, code_of
 
@@ -75,3 +75,46 @@ def test_a_refused_wish_leaves_the_others_undone(app: Caller, lamp: str) -> None
     assert code_of(answer) == (400, "50400")
     assert "brightness must be at most 100" in answer.body["error_desc"]
     assert shadow(app, lamp)["desiredProps"] is None
+
+
+def test_a_scripted_device_does_as_its_shadow_wishes_and_goes_on_reporting_it(
+    platform: Platform, app: Caller, lamp: str
+) -> None:
+    platform.settings.transitions = "timed"
+    report = {"service_id": "Lamp", "data": {"brightness": 10, "power": 30.5}}
+    scripted.attach(platform, lamp, after=5, report_every=60, report=report)
+    wish(app, lamp, brightness=40, switch="ON")
+    assert shadow(app, lamp)["reportedProps"] is None
+    platform.advance(5)
+    assert shadow(app, lamp)["reportedProps"] == {"brightness": 40, "switch": "ON"}
+    platform.advance(55)
+    assert shadow(app, lamp)["reportedProps"] == {"brightness": 40, "switch": "ON", "power": 30.5}
+
+
+def test_a_scripted_device_takes_what_was_wished_while_it_was_offline(
+    platform: Platform, app: Caller, lamp: str
+) -> None:
+    wish(app, lamp, brightness=40)
+    wish(app, lamp, "Schedule", plan="22:00 30%")
+    scripted.attach(platform, lamp)
+    platform.advance(0)
+    assert shadow(app, lamp)["reportedProps"] == {"brightness": 40}
+    assert shadow(app, lamp, "Schedule")["reportedProps"] == {"plan": "22:00 30%"}
+
+
+def test_a_scripted_device_may_leave_wishes_alone(platform: Platform, app: Caller, lamp: str) -> None:
+    scripted.attach(platform, lamp, takes_wishes=False)
+    wish(app, lamp, brightness=40)
+    platform.advance(0)
+    assert (shadow(app, lamp)["reportedProps"], shadow(app, lamp)["desiredProps"]) == (None, {"brightness": 40})
+
+
+def test_a_device_that_became_another_before_it_took_a_wish_leaves_it(
+    platform: Platform, app: Caller, lamp: str
+) -> None:
+    platform.settings.transitions = "timed"
+    scripted.attach(platform, lamp, after=5)
+    wish(app, lamp, brightness=40)
+    app.call("PUT", f"/iocm/app/dm/v1.4.0/devices/{lamp}", {"productId": "water-meter-nb"})
+    platform.advance(5)
+    assert "brightness" not in str(devices.need(platform, lamp)["services"]["Lamp"].get("data"))

@@ -15,7 +15,7 @@ from iot_northbound.emulator.state.ids import Ids
 from iot_northbound.emulator.state.kernel import Platform
 from iot_northbound.emulator.state.notification_bodies import ALL_KINDS, MANAGEMENT_KINDS, SERVICE_KINDS
 from tests.emulator.state.calling import Caller, code_of
-from tests.emulator.state.scene import MANAGEMENT, SUBSCRIPTIONS, meter, pushed, response_fields, subscribe
+from tests.emulator.state.scene import MANAGEMENT, SUBSCRIPTIONS, command, meter, pushed, response_fields, subscribe
 
 URL = "https://na.example:9443/in"
 
@@ -157,3 +157,32 @@ class SubscriptionsAgainstAModel(RuleBasedStateMachine):
 
 TestSubscriptionsAgainstAModel = SubscriptionsAgainstAModel.TestCase
 TestSubscriptionsAgainstAModel.settings = hypothesis_settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
+def test_callback_urls_at_two_places_are_taken_with_one_warning(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    subscribe(app, "deviceAdded", "https://na.example/a")
+    subscribe(app, "deviceDeleted", "https://na.example:443/b")
+    subscribe(app, "deviceEvent", "https://broker.example/", channel="MQTT")
+    assert "host and port" not in caplog.text
+    for kind in ("deviceDataChanged", "deviceDatasChanged"):
+        assert subscribe(app, kind, "https://na.example:9443/a").status == 201
+    told = [record.getMessage() for record in caplog.records if "host and port" in record.getMessage()]
+    assert len(told) == 1
+    assert "na.example:443 and na.example:9443" in told[0]
+
+
+def test_a_whole_set_moved_to_a_new_place_gives_no_warning(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    kinds = ("deviceAdded", "deviceDeleted")
+    for kind in kinds:
+        subscribe(app, kind, "https://old.example/in")
+    for row in app.call("GET", SUBSCRIPTIONS).body["subscriptions"]:
+        app.call("DELETE", f"{SUBSCRIPTIONS}/{row['subscriptionId']}")
+    for kind in kinds:
+        assert subscribe(app, kind, "https://new.example/in").status == 201
+    assert "host and port" not in caplog.text
+
+
+def test_a_commands_callback_url_counts_too(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    subscribe(app, "deviceAdded", "https://na.example/in")
+    command(app, meter(app, "m"), callbackUrl="https://na.example:9443/c")
+    assert "na.example:443 and na.example:9443" in caplog.text

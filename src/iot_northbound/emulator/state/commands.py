@@ -8,7 +8,7 @@ from iot_northbound.emulator.state import command_flow, devices, models
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route
 from iot_northbound.emulator.state.store import Row, Selection
-from iot_northbound.emulator.state.subscriptions import callback_url
+from iot_northbound.emulator.state.subscriptions import callback_url, hint_apart
 from iot_northbound.emulator.state.values import (
     Shape,
     integer,
@@ -131,7 +131,11 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
         raise Refusal(200, "100431")
     known = models.find_command(model, command["serviceId"], command["method"])
     if known is None:
-        raise refuse(INPUT, f"service {command['serviceId']} has no command {command['method']}")
+        names = models.command_names(model, command["serviceId"])
+        raise refuse(
+            INPUT,
+            f"service {command['serviceId']} has no command {command['method']}; it has {', '.join(names) or 'none'}",
+        )
     fault = next(models.faults_in(known.get("paras", []), command.get("paras", {})), None)
     if fault is not None:
         raise refuse(INPUT, f"paras: {fault}")
@@ -160,6 +164,8 @@ def create(platform: Platform, call: Call) -> Answer:
         expire_time=expire_time,
         max_retransmit=given.get("maxRetransmit"),
     )
+    if row["callbackUrl"]:
+        hint_apart(platform, call.app_id, row["callbackUrl"])
     answer = public(row)
     del answer["result"]
     return Answer(201, answer)

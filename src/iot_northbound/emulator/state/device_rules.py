@@ -145,7 +145,7 @@ def _identified(platform: Platform, call: Call, given: Row) -> tuple[Row, str | 
     info, product = given.get("deviceInfo", {}), given.get("productId")
     if product is not None:
         if models.by_id(platform, call.app_id, product) is None:
-            raise Refusal(403, "600002")
+            raise refuse((403, "600002"), models.unknown_id(platform, call.app_id, product))
     elif "deviceInfo" in given and call.route.section == "1.4.1" and "model" not in info:
         raise refuse(INVALID, "deviceInfo needs model where no productId is given")
     return info, product
@@ -205,7 +205,7 @@ def modify(platform: Platform, call: Call) -> Answer:
     given: dict[str, Any] = MODIFY.read(call.body)
     row = devices.of_call(platform, call)
     if (product := given.get("productId")) is not None and models.by_id(platform, call.app_id, product) is None:
-        raise refuse((400, "100022"), "there is no product of this productId")
+        raise refuse((400, "100022"), models.unknown_id(platform, call.app_id, product))
     if row["isSecure"] and given.get("isSecure") is False:
         _room_for_nonsecure(platform, call.app_id)
     if given.get("mute") == "TRUE" and row.get("mute") != "TRUE":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -140,6 +141,14 @@ def by_id(platform: Platform, app_id: str, product_id: str | None) -> Row | None
     return row if row is not None and row["appId"] in (None, app_id) else None
 
 
+def unknown_id(platform: Platform, app_id: str, product_id: str) -> str:
+    """Return what to say of a productId that the application has no model of: which come close, or which there are."""
+    known = [row["productId"] for row in platform.table(MODELS).rows.values() if row["appId"] in (None, app_id)]
+    close = get_close_matches(product_id, known, n=3)
+    told = f"close to it: {', '.join(close)}" if close else f"there are {', '.join(known[:10]) or 'none'}"
+    return f"no product model has productId {product_id!r}; {told}"
+
+
 def match(platform: Platform, app_id: str, info: Mapping[str, Any]) -> Row | None:
     """Return the model that a device's identifying fields name, or None.
 
@@ -209,6 +218,11 @@ def find_command(model: Row, service_id: str, name: str) -> Row | None:
     return next((command for command in commands if command["commandName"] == name), None)
 
 
+def command_names(model: Row, service_id: str) -> list[str]:
+    """Return the names of a service's commands."""
+    return [command["commandName"] for command in (find_service(model, service_id) or {}).get("commands", ())]
+
+
 def find_property(service: Row, name: str) -> Row | None:
     """Return a property of a service, or None."""
     return next((each for each in service.get("properties", ()) if each["propertyName"] == name), None)
@@ -216,10 +230,10 @@ def find_property(service: Row, name: str) -> Row | None:
 
 def faults_in(paras: list[Row], given: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the parameters given to a command, against what its model says of them."""
-    names = {para["paraName"] for para in paras}
+    names = [para["paraName"] for para in paras]
     for name in given:
         if name not in names:
-            yield f"{name} is no parameter of this command"
+            yield f"{name} is no parameter of this command, which takes {', '.join(names) or 'none'}"
     for para in paras:
         value = given.get(para["paraName"])
         if value is None:

@@ -40,6 +40,7 @@ def attach(
     result: Mapping[str, Any] | None = None,
     report_every: float | None = None,
     report: Mapping[str, Any] | None = None,
+    takes_wishes: bool = True,
 ) -> Row:
     """Give a device a script and bring it online; a former script is replaced.
 
@@ -54,6 +55,7 @@ def attach(
         result: what its answers carry.
         report_every: seconds between its reports; None for none.
         report: what it reports: service_id, data, and optionally increments (added to data's numbers each time).
+        takes_wishes: whether it does as its shadow wishes, and reports so.
 
     Raises:
         LookupError: There is no such device.
@@ -81,6 +83,7 @@ def attach(
         "result": None if result is None else dict(result),
         "reportEvery": report_every,
         "report": None if report is None else dict(report),
+        "takesWishes": takes_wishes,
         "timer": None,
     }
     scripts(platform).put(device_id, row)
@@ -157,6 +160,33 @@ def _answer(platform: Platform, command_id: str, device_id: str) -> None:
     row = scripts(platform).get(device_id)
     if row is not None:
         command_flow.answered(platform, command_id, ok=row["answer"] == "success", detail=row["result"])
+
+
+@on("wishes_delivered")
+def take_wishes(platform: Platform, device_id: str, service_id: str, wished: Row) -> None:
+    """Let a scripted device do as its shadow wishes."""
+    row = scripts(platform).get(device_id)
+    if row is not None and row.get("takesWishes", True):
+        transitions.later(
+            platform, row["after"], "script.wish", device_id=device_id, service_id=service_id, wished=wished
+        )
+
+
+@timer("script.wish")
+def _fulfil(platform: Platform, device_id: str, service_id: str, wished: Row) -> None:
+    row = scripts(platform).get(device_id)
+    device = devices.find(platform, device_id)
+    if row is None or device is None:
+        return
+    model = models.of_device(platform, device)
+    if model is not None and models.find_service(model, service_id) is None:
+        return  # the device has become another since
+    devices.report(platform, device_id, service_id, wished)
+    report = row["report"]
+    if report is not None and report["service_id"] == service_id:
+        # What it now is, it goes on to report.
+        data = {**report["data"], **{name: wished[name] for name in report["data"] if name in wished}}
+        scripts(platform).change(device_id, report={**report, "data": data})
 
 
 @timer("script.report")

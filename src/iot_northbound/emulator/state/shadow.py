@@ -79,6 +79,7 @@ def deliver(platform: Platform, row: Row) -> None:
     for service_id, properties in waiting.items():
         body = bodies.desired_status_changed(row["deviceId"], service_id, properties, "DELIVERED")
         platform.notify(row["appId"], "deviceDesiredPropertiesModifyStatusChanged", body)
+        platform.emit("wishes_delivered", row["deviceId"], service_id, properties)
 
 
 @route("1.4.9", "GET", PATH)

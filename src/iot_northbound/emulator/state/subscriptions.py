@@ -95,6 +95,8 @@ def subscribe(platform: Platform, call: Call) -> Answer:
     if _find(platform, app_id, owner, given["notifyType"], channel) is not None:
         raise Refusal(409, "100227")
     row = _add(platform, app_id, owner, given["notifyType"], given["callbackUrl"], channel)
+    if channel == "HTTP":
+        hint_apart(platform, owner, given["callbackUrl"])
     clients = {"clientIds": [row["clientId"]]} if channel == "MQTT" else {}
     return Answer(201, {**_public(row), **clients})
 
@@ -111,6 +113,7 @@ def subscribe_management(platform: Platform, call: Call) -> Answer:
         _add(platform, call.app_id, call.app_id, given["notifyType"], url, "HTTP")
     else:
         platform.table(SUBSCRIPTIONS).change(row["subscriptionId"], callbackUrl=url)
+    hint_apart(platform, call.app_id, url)
     return Answer(200)
 
 
@@ -172,6 +175,28 @@ def _owned(platform: Platform, call: Call) -> Row:
 
 def _find(platform: Platform, app_id: str, owner: str, kind: str, channel: str) -> Row | None:
     return platform.table(SUBSCRIPTIONS).where(appId=app_id, owner=owner, notifyType=kind, channel=channel).first()
+
+
+def hint_apart(platform: Platform, owner: str, url: str) -> None:
+    """Say in the log, once, that an application's callback URLs lead to more than one host and port.
+
+    The real platform allows one; the reference has no code for it, and an application may be on its way from one
+    receiver to another, one kind after the other, so it is no refusal here.
+    """
+    for row in platform.table(SUBSCRIPTIONS).where(owner=owner, channel="HTTP"):
+        other = row["callbackUrl"]
+        if _place(other) != _place(url):
+            platform.hint(
+                f"callbacks of {owner}",
+                f"application {owner} has callback URLs at {_place(other)} and {_place(url)};"
+                " a real platform wants all of them at one host and port",
+            )
+            return
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _add(platform: Platform, app_id: str, owner: str, kind: str, url: str, channel: str) -> Row:
