@@ -179,3 +179,11 @@ def test_a_secret_at_the_cut_is_not_shown_in_half() -> None:
     assert text is not None
     assert len(text) <= 2000
     assert "a-long" not in text
+
+
+def test_a_description_without_end_is_cut_and_still_holds_no_secret() -> None:
+    secret = "sesame-Open-81"
+    desc = "x" * 1990 + secret + "y" * 1980 + secret + "z" * 10_000_000
+    with pytest.raises(NorthApiException) as caught:
+        read(404, {"error_code": "100403", "error_desc": desc}, secrets=(secret,))
+    assert caught.value.error_desc == "x" * 1990 + "***" + "y" * 7

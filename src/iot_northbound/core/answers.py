@@ -71,12 +71,15 @@ def _parse(answer: Answer) -> Any:
 
 def shown(answer: Answer, secrets: tuple[str, ...], length: int = _SHOWN) -> str | None:
     """Return the beginning of an answer's body as an exception may show it; None where it is empty."""
+    return _cleared(answer.text(8 * length), secrets, length) or None
+
+
+def _cleared(text: str, secrets: tuple[str, ...], length: int = _SHOWN) -> str:
     # Cleared before it is cut: half a secret would not be found. So what stands near the end of a cut is left out.
-    text = answer.text(8 * length)
     cleared = redact(text[: 2 * length], secrets)
     if len(text) > 2 * length:
         cleared = cleared[:-_LONGEST_SECRET]
-    return cleared[:length] or None
+    return cleared[:length]
 
 
 def _code_of(value: Any) -> str | None:
@@ -127,7 +130,7 @@ def _details(answer: Answer, now: float, secrets: tuple[str, ...]) -> dict[str, 
 
 
 def _failure(answer: Answer, code: str, desc: Any, now: float, secrets: tuple[str, ...]) -> NorthApiException:
-    text = redact(desc, secrets) if isinstance(desc, str) and desc.strip() else "the platform gave no description"
+    text = _cleared(desc, secrets) if isinstance(desc, str) and desc.strip() else "the platform gave no description"
     details = _details(answer, now, secrets) | {"http_message": None}
     return class_for(code, answer.status)(code, text, **details)
 
