@@ -94,7 +94,8 @@ class NorthApiException(Exception):
     def __str__(self) -> str:
         where = f" on {self.endpoint}" if self.endpoint else ""
         status = f" (HTTP {self.http_status_code})" if self.http_status_code is not None else ""
-        parts = [f"{self.error_code}{where}{status}: {self.error_desc.rstrip('.')}."]
+        desc = self.error_desc.rstrip(".")
+        parts = [f"{self.error_code}{where}{status}: {desc}{'' if desc.endswith('?') else '.'}"]
         if self.attempts > 1:
             parts.append(self._spent.format(attempts=self.attempts, elapsed=self.elapsed))
         if self.outcome_unknown:

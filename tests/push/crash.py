@@ -71,7 +71,7 @@ class Run:
     def send(self, sender: int) -> None:
         connection, port = None, 0
         for number in range(sender, self.messages, self.senders):
-            body = push_body("deviceDataChanged", deviceId=f"d{sender}", requestId=f"r{number}", n=number)
+            body = push_body("deviceDataChanged", {"n": number}, deviceId=f"d{sender}", requestId=f"r{number}")
             while True:
                 self.up.wait(60)
                 try:

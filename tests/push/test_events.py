@@ -33,7 +33,7 @@ def test_the_event_tells_where_and_when():
 
 
 def test_unknown_fields_stay_reachable():
-    found = event(push_body("deviceAdded", networkStatus={"cell": 1.0}))
+    found = event(push_body("deviceAdded", {"networkStatus": {"cell": 1.0}}))
     assert found.raw["networkStatus"] == {"cell": 1.0}
 
 

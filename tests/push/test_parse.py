@@ -112,12 +112,12 @@ def same(one, other):
     return one.slot is not None and (one.slot, one.identity) == (other.slot, other.identity)
 
 
-def data(**changes):
-    return parse(push_body("deviceDataChanged", **changes), 1.0)
+def data(unknown=None, **changes):
+    return parse(push_body("deviceDataChanged", unknown, **changes), 1.0)
 
 
 def test_data_with_an_id_is_recognised_by_it():
-    assert same(data(requestId="r", extra=1), data(extra=2, requestId="r"))
+    assert same(data({"extra": 1}, requestId="r"), data({"extra": 2}, requestId="r"))
     assert not same(data(requestId="r"), data(requestId="s"))
     assert not same(data(requestId="r"), data(requestId="r", deviceId="other"))
 
@@ -131,7 +131,7 @@ def test_one_request_pushed_service_by_service_is_not_one_message():
 @pytest.mark.parametrize("without", [None, ""])
 def test_data_without_an_id_is_recognised_by_being_identical(without):
     assert same(data(requestId=without), data(requestId=without))
-    assert not same(data(requestId=without), data(requestId=without, extra=1))
+    assert not same(data(requestId=without), data({"extra": 1}, requestId=without))
 
 
 def test_data_without_id_and_time_is_never_taken_for_a_repetition():
@@ -149,5 +149,5 @@ def test_a_state_shares_its_slot_with_the_states_before_it():
 
 @pytest.mark.parametrize("kind", ["commandRsp", "deviceEvent", "messageConfirm", "ruleEvent", COMMAND_STATUS])
 def test_what_carries_an_id_or_a_time_has_a_slot_of_its_own(kind):
-    message, other = (parse(push_body(kind, extra=number), 1.0) for number in (1, 2))
+    message, other = (parse(push_body(kind, {"extra": number}), 1.0) for number in (1, 2))
     assert message.slot == message.identity != other.slot

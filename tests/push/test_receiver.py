@@ -1,5 +1,6 @@
 import logging
 import os
+from pathlib import Path
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_the_whole_body_is_seen_first():
         def handle_device_added(self, body):
             seen.add(("device_added", body.device_id))
 
-    body = push_body("deviceAdded", name="ü")
+    body = push_body("deviceAdded", {"name": "ü"})
     with Application(MemoryInbox()) as receiver:
         receiver.receive(body)
         assert seen.wait_for(2) == [("body", body.decode()), ("device_added", "device-1")]
@@ -109,7 +110,7 @@ def test_what_fits_no_kind_goes_whole_to_handle_unknown(raw):
 def test_the_event_is_there_within_a_handler_only(receiver):
     seen = Log()
     receiver.on(NotifyNBCCommandStatusChangedDTO)(lambda body: seen.add(receiver.event))
-    receiver.receive(push_body("commandStatusChanged", extra=1))
+    receiver.receive(push_body("commandStatusChanged", {"extra": 1}))
     (event,) = seen.wait_for(1)
     assert (event.kind, event.raw["extra"], event.attempt) == ("commandStatusChanged", 1, 1)
     with pytest.raises(RuntimeError, match="within a handler only"):
@@ -131,6 +132,46 @@ def test_what_cannot_be_registered_is_refused(receiver):
 
     with pytest.raises(InvalidArgumentError, match="plain function"):
         Application()
+
+
+@pytest.mark.parametrize("handler", [lambda: None, lambda body, event: None, lambda *, body: None, None])
+def test_functions_that_cannot_be_called_with_a_message_are_refused(receiver, handler):
+    for register in (receiver.on(NotifyDeviceAddedDTO), receiver.on_body, receiver.on_unknown):
+        with pytest.raises(InvalidArgumentError, match=r"handler = .*it must"):
+            register(handler)
+
+
+@pytest.mark.parametrize("handler", [print, lambda body, also=1: None, lambda *all_of_it: None, Log().add])
+def test_functions_that_can_be_called_with_a_message_are_taken(receiver, handler):
+    assert receiver.on(NotifyDeviceAddedDTO)(handler) is handler
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "told"),
+    [
+        ("handle_device_data_change", lambda self, body: None, "did you mean handle_device_data"),
+        ("handle_nothing_like_it", staticmethod(print), "no message goes to a method of this name"),
+        ("handle_device_added", lambda self: None, "the message as its one argument"),
+        ("handle_device_added", lambda self, body, event: None, "the message as its one argument"),
+        ("handle_body", lambda self: None, "the message as its one argument"),
+    ],
+)
+def test_a_method_that_would_never_get_its_message_is_refused(name, method, told):
+    application = type("Application", (PushMessageReceiver,), {name: method})
+    with pytest.raises(InvalidArgumentError, match=told) as caught:
+        application(MemoryInbox())
+    assert caught.value.error_code == "1007"
+
+
+def test_what_is_no_handler_by_its_name_is_left_alone():
+    type("Application", (PushMessageReceiver,), {"_handle_it": print, "handle_count": 3, "handled": print})()
+
+
+@pytest.mark.parametrize("inbox", ["pushes.sqlite3", Path("pushes.sqlite3"), MemoryInbox, 7])
+def test_what_is_no_inbox_is_refused(inbox):
+    with pytest.raises(InvalidArgumentError, match=r"inbox = .*SqliteInbox\(path\)") as caught:
+        PushMessageReceiver(inbox)
+    assert caught.value.error_code == "1007"
 
 
 @pytest.mark.parametrize("wrong", [{"threads": 0}, {"body_limit": 0}, {"route": "no path"}])
@@ -211,7 +252,7 @@ def test_bodies_stay_out_of_the_log(receiver, caplog):
 
     receiver.on(NotifyDeviceDataChangedDTO)(fail)
     with caplog.at_level(logging.DEBUG, "iot_northbound"):
-        receiver.receive(data_body("d1", 1, token="sesame"))
+        receiver.receive(data_body("d1", 1, extra={"token": "sesame"}))
         until(lambda: receiver.metrics().failures == 1)
     assert "boom" in caplog.text
     assert "sesame" not in caplog.text

@@ -25,7 +25,8 @@ from iot_northbound.cli.connection import (
     refuse_lonely,
     settings_from,
 )
-from iot_northbound.cli.parser import Parser, did_you_mean
+from iot_northbound.cli.parser import Parser
+from iot_northbound.core.near import did_you_mean
 from iot_northbound.errors import NorthApiException
 
 if TYPE_CHECKING:
@@ -258,8 +259,7 @@ def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Ite
             raise
         _tell(f"subscribed to {len(changes.kept) + len(changes.added)} kinds")
         for kind, other in changes.moved.items():
-            # The host alone, as the rest of the URL may be a secret.
-            _tell(f"{kind} leads to {urlsplit(other).hostname} again at the end")
+            _tell(f"{kind} leads to {_address(other)} again at the end")
         try:
             yield
         finally:
@@ -276,6 +276,11 @@ def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Ite
 def _tell(text: str) -> None:
     """Say something beside the messages, which have stdout to themselves."""
     print(text, file=sys.stderr, flush=True)
+
+
+def _address(url: str) -> str:
+    """Return the host and port a URL names, and nothing more: its path and its user may be secrets."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _with_secret(url: str, secret: str | None) -> str:

@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from iot_northbound.config import PREFIX
+from iot_northbound.core.near import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,9 +36,3 @@ class Parser(argparse.ArgumentParser):
             also = f", or set {PREFIX}SECRET" if name == "--secret" else ""
             self.error(f"there is no {name}, as the process list would show it: give {name}-file{also}")
         self.error(f"there is no {name}{did_you_mean(name, known)}")
-
-
-def did_you_mean(text: str, known: Sequence[str]) -> str:
-    """Return the end of a sentence that names what comes near; empty where nothing does."""
-    near = get_close_matches(text, known)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from iot_northbound.core.near import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS, Event
 from iot_northbound.push.handlers import Handlers, method_for
@@ -18,6 +19,9 @@ log = logging.getLogger("iot_northbound.push")
 Handler = Callable[[Any], object]
 
 EVENT: ContextVar[Event] = ContextVar("iot_northbound_event")
+
+_PREFIX = "handle_"
+"""What the names of a receiver's handlers start with."""
 
 BODY, UNFIT = object(), object()
 """What a function is registered for beside a kind: every message, and those that no kind fits."""
@@ -33,7 +37,13 @@ class Dispatcher:
         self._table[BODY] = [owner.handle_body]
         self._table[UNFIT] = [owner.handle_unknown]
         for handlers in self._table.values():
-            _refuse_coroutine(handlers[0])
+            _check(handlers[0])
+        known = sorted(name for name in vars(Handlers) if name.startswith(_PREFIX))
+        for name in dir(type(owner)):
+            if name.startswith(_PREFIX) and name not in known and callable(getattr(type(owner), name)):
+                rule = f"no message goes to a method of this name, and {_PREFIX} is kept for those that get messages"
+                where = f"{type(owner).__qualname__}.{name}"
+                raise InvalidArgumentError.of("handler", where, f"{rule}{did_you_mean(name, known)}")
 
     def add(self, kinds: tuple[type[Any], ...], handler: Handler) -> None:
         """Register a function for the kinds of some DTO classes."""
@@ -45,7 +55,7 @@ class Dispatcher:
 
     def append(self, key: object, handler: Handler) -> None:
         """Register a function."""
-        _refuse_coroutine(handler)
+        _check(handler)
         self._table[key].append(handler)
 
     def __call__(self, delivery: Delivery) -> BaseException | None:
@@ -89,9 +99,21 @@ class Dispatcher:
         return failure
 
 
-def _refuse_coroutine(handler: Handler) -> None:
+def _check(handler: Handler) -> None:
+    """Refuse what could not be called with a message, before one is there."""
+    name = getattr(handler, "__qualname__", repr(handler))
     if inspect.iscoroutinefunction(handler):
-        name = getattr(handler, "__qualname__", repr(handler))
         raise InvalidArgumentError.of(
             "handler", name, "it must be a plain function; handlers run on threads, not in a loop"
         )
+    try:
+        signature = inspect.signature(handler)
+    except (TypeError, ValueError):  # some functions written in C do not tell theirs; and what cannot be called
+        if callable(handler):
+            return
+        raise InvalidArgumentError.of("handler", name, "it must be a function") from None
+    try:
+        signature.bind(None)
+    except TypeError:
+        rule = f"it must take the message as its one argument; it takes {signature}"
+        raise InvalidArgumentError.of("handler", name, rule) from None

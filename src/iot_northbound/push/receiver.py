@@ -66,7 +66,8 @@ class PushMessageReceiver(Handlers):
         clock: where time comes from.
 
     Raises:
-        InvalidArgumentError: a handler is a coroutine, the route is no path, or a number is too small (1007).
+        InvalidArgumentError: a method named like a handler is none, or is a coroutine, or does not take the message as
+            its one argument; the inbox is none; the route is no path; a number is too small (1007).
     """
 
     def __init__(
@@ -84,6 +85,11 @@ class PushMessageReceiver(Handlers):
             raise InvalidArgumentError.of("threads", repr(threads), "it must be 1 or more")
         if body_limit < 1:
             raise InvalidArgumentError.of("body_limit", repr(body_limit), "it must be 1 byte or more")
+        if isinstance(inbox, str | bytes | os.PathLike):
+            raise InvalidArgumentError.of("inbox", repr(inbox), "it must be an inbox: give SqliteInbox(path)")
+        if inbox is not None and (isinstance(inbox, type) or not callable(getattr(inbox, "put", None))):
+            rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of yours"
+            raise InvalidArgumentError.of("inbox", repr(inbox), rule)
         self._inbox: Inbox | None = inbox
         self._clock = clock
         self._threads, self._retry = threads, retry or HandlerRetry()
@@ -113,7 +119,8 @@ class PushMessageReceiver(Handlers):
         """Register a function for the messages of one or more DTO classes; several may be registered for a kind.
 
         Raises:
-            InvalidArgumentError: a class is no notification's, or the function is a coroutine (1007).
+            InvalidArgumentError: a class is no notification's, or the function is a coroutine or does not take the
+                message as its one argument (1007). `on_body` and `on_unknown` refuse such functions too.
         """
 
         def register(handler: Callable[[Any], object]) -> Callable[[Any], object]:

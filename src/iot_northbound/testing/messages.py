@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from iot_northbound.core.fields import JsonObject
+from iot_northbound.core.fields import JsonObject, specs
+from iot_northbound.core.near import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS
 from iot_northbound.push.parse import COMMAND_STATUS
@@ -153,26 +154,39 @@ ROUTE_OF: Mapping[str, str] = MappingProxyType(
 """Where the platform posts a kind."""
 
 
-def push_message(kind: str | type[Any], **changes: Any) -> JsonObject:
+def push_message(kind: str | type[Any], unknown: Mapping[str, Any] | None = None, /, **changes: Any) -> JsonObject:
     """Return a valid message as JSON-able data, a new one each time.
 
     Args:
         kind: one of `PUSH_KINDS`, or a notification's DTO class.
+        unknown: fields to add that the reference does not know, by their wire names, as a newer platform may send.
         changes: fields to replace or add, by their wire names: ``deviceId="meter-7"``.
 
     Raises:
-        InvalidArgumentError: there is no such kind (1007).
+        InvalidArgumentError: there is no such kind, or it has no such field (1007).
     """
     name = kind if isinstance(kind, str) else KIND_OF.get(kind, "")
     if name not in _FIELDS:
         raise InvalidArgumentError.of("kind", repr(kind), f"it must be one of {', '.join(PUSH_KINDS)}, or its DTO")
     head = {} if name == COMMAND_STATUS else {"notifyType": name}
-    return {**head, **copy.deepcopy(_FIELDS[name]), **changes}
+    _refuse_unknown(name, {**head, **_FIELDS[name]}, changes)
+    return {**head, **copy.deepcopy(_FIELDS[name]), **(unknown or {}), **changes}
 
 
-def push_body(kind: str | type[Any], **changes: Any) -> bytes:
+def push_body(kind: str | type[Any], unknown: Mapping[str, Any] | None = None, /, **changes: Any) -> bytes:
     """Return a valid message as the bytes the platform would post; the arguments are `push_message`'s."""
-    return json.dumps(push_message(kind, **changes), ensure_ascii=False).encode()
+    return json.dumps(push_message(kind, unknown, **changes), ensure_ascii=False).encode()
+
+
+def _refuse_unknown(kind: str, example: JsonObject, changes: Mapping[str, Any]) -> None:
+    """Refuse a field the kind does not have: added, it would leave the one that was meant as it is."""
+    fields = specs(KINDS[kind])
+    known = {*example, *(wire for spec in fields.values() for wire in (spec.wire, *spec.also))}
+    for name in changes.keys() - known:
+        python = fields.get(name)
+        hint = f"; did you mean {python.wire}?" if python is not None else did_you_mean(name, sorted(known))
+        rule = f"{kind} has no such field (one of a newer platform goes into the second argument, a dict){hint}"
+        raise InvalidArgumentError.of(name, repr(changes[name]), rule)
 
 
 __all__ = ["PUSH_KINDS", "ROUTE_OF", "push_body", "push_message"]
