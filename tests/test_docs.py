@@ -19,6 +19,8 @@ import pytest
 import iot_northbound
 from iot_northbound.cli import main
 from iot_northbound.emulator import Emulator, certificates
+from iot_northbound.emulator.control_operations import OPERATIONS
+from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
 from iot_northbound.emulator.state import models
 
 ROOT = Path(__file__).parent.parent
@@ -195,6 +197,20 @@ def test_every_shipped_product_model_stands_in_its_table() -> None:
         for model in models.shipped()
     ]
     assert sorted(told) == sorted(there)
+
+
+def test_every_operation_of_the_control_plane_stands_in_its_table_with_its_exact_path() -> None:
+    rows = [line for line in (DOCS / "emulator.md").read_text().splitlines() if line.startswith("| ")]
+    for one in OPERATIONS:
+        told = f"`{one.method} {one.path}`"
+        assert any(f"`{one.name}(" in row and told in row for row in rows), f"{one.name}: {told}"
+
+
+def test_every_field_of_a_script_and_every_kind_of_fault_stands_in_its_table() -> None:
+    page = (DOCS / "emulator.md").read_text()
+    script = next(one.body for one in OPERATIONS if one.name == "script")
+    names = [*(script or {})["properties"], *CALL_KINDS, *PUSH_KINDS]
+    assert [name for name in names if f"\n| `{name}` |" not in page] == []
 
 
 def test_every_logger_stands_in_its_table() -> None:

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from iot_northbound.emulator.control import Control as Control
+    from iot_northbound.emulator.control_base import NotFound as NotFound
     from iot_northbound.emulator.server import Emulator as Emulator
 
-__all__ = ["Control", "Emulator"]
+__all__ = ["Control", "Emulator", "NotFound"]
 
-_HOMES = {"Emulator": "iot_northbound.emulator.server", "Control": "iot_northbound.emulator.control"}
+_HOMES = {
+    "Emulator": "iot_northbound.emulator.server",
+    "Control": "iot_northbound.emulator.control",
+    "NotFound": "iot_northbound.emulator.control_base",
+}
 
 _EXTRA = ("uvicorn", "httptools", "sortedcontainers")
 

@@ -201,3 +201,40 @@ def test_a_report_its_model_does_not_allow_is_taken_and_said(app: Caller, caplog
         "nope is no property of this service (said once)",
     ]
     assert devices.need(app.platform, device_id)["services"]["Battery"]["data"]["batteryLevel"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("product_id", "told"),
+    [
+        ("water-meter", "no product model has productId 'water-meter'; close to it: water-meter-nb"),
+        ("7f3c", "there are home-gateway-mqtt, climate-sensor-zigbee, smoke-detector-nb, street-lamp-nb, "),
+    ],
+)
+def test_an_unknown_product_id_is_refused_with_those_that_there_are(app: Caller, product_id: str, told: str) -> None:
+    body = {"nodeId": "n", "productId": product_id}
+    registered = app.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", body)
+    assert code_of(registered) == (403, "600002")
+    assert told in registered.body["error_desc"]
+    device_id = app.register("n")
+    changed = app.call("PUT", f"/iocm/app/dm/v1.4.0/devices/{device_id}", {"productId": product_id})
+    assert code_of(changed) == (400, "100022")
+    assert told in changed.body["error_desc"]
+
+
+@pytest.mark.parametrize(
+    ("method", "paras", "told"),
+    [
+        ("SET_BRIGHTNES", {}, "service Lamp has no command SET_BRIGHTNES; it has SET_BRIGHTNESS, SWITCH"),
+        (
+            "SET_BRIGHTNESS",
+            {"value": 5, "brightness": 5},
+            "brightness is no parameter of this command, which takes value,",
+        ),
+    ],
+)
+def test_a_refused_command_names_what_there_is(app: Caller, method: str, paras: dict[str, Any], told: str) -> None:
+    device_id = app.register("lamp", timeout=0, productId="street-lamp-nb")
+    body = {"deviceId": device_id, "command": {"serviceId": "Lamp", "method": method, "paras": paras}}
+    refused = app.call("POST", "/iocm/app/cmd/v1.4.0/deviceCommands", body)
+    assert code_of(refused) == (400, "100022")
+    assert told in refused.body["error_desc"]
