@@ -187,3 +187,10 @@ def test_a_description_without_end_is_cut_and_still_holds_no_secret() -> None:
     with pytest.raises(NorthApiException) as caught:
         read(404, {"error_code": "100403", "error_desc": desc}, secrets=(secret,))
     assert caught.value.error_desc == "x" * 1990 + "***" + "y" * 7
+
+
+@pytest.mark.parametrize("zero", [0, "0", "000000"])
+def test_a_zero_beside_data_is_a_success_and_an_error_on_an_error_status(zero: Any) -> None:
+    body = {"error_code": zero, "deviceId": "d-1"}
+    assert read(200, body) == body
+    assert error_of(400, body).error_code == str(zero)

@@ -24,7 +24,7 @@ def calls() -> Iterator[tuple[str, str, str]]:
                     yield service, name, argument
 
 
-@pytest.mark.parametrize("request_", [{"nodeId": "n-1"}, dto.CommandDTOV4, "text"])
+@pytest.mark.parametrize("request_", [{"nodeId": "n-1"}, {}, [], 0, "", dto.CommandDTOV4, "text"])
 @pytest.mark.parametrize(("service", "name", "argument"), list(calls()))
 def test_a_request_of_another_type_is_refused_before_it_is_sent(
     service: str, name: str, argument: str, request_: Any

@@ -109,7 +109,8 @@ def read_answer(answer: Answer, now: Callable[[], float], secrets: Callable[[], 
             desc = value.get("resultmsg")
             if code is not None and answer.status < 300 and "resultmsg" not in value:
                 code = None
-        if code is not None:
+        if code is not None and not (answer.status < 300 and code.strip("0") == ""):
+            # A zero beside data is how some deployments say success.
             raise _failure(answer, code, desc, now(), secrets())
     if 200 <= answer.status < 300:
         if value is _NOT_JSON:

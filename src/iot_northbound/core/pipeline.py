@@ -26,7 +26,7 @@ from iot_northbound.errors import (
 T = TypeVar("T")
 LONGEST_PAUSE = 300.0
 """Seconds; a call whose repeat would have to wait longer fails at once, and tells what the platform asked for."""
-FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 600.0
+FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 60.0
 """Seconds in which an endpoint that refused a new token causes no further login; doubled each time, up to the cap."""
 log = logging.getLogger("iot_northbound")
 

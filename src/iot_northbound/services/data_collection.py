@@ -114,7 +114,7 @@ class DataCollection(Service):
 
         Reference: section 1.5.2.
         """
-        query = qbdi_in_dto or QueryBatchDevicesInfoInDTO(page_no=0)
+        query = QueryBatchDevicesInfoInDTO(page_no=0) if qbdi_in_dto is None else qbdi_in_dto
         return self._call(QUERY_DEVICES, query=query, access_token=access_token)
 
     def iter_devices(
@@ -132,7 +132,7 @@ class DataCollection(Service):
         """
         return DEVICES.walk(
             lambda page: self.query_batch_devices_info(page, access_token=access_token),
-            qbdi_in_dto or QueryBatchDevicesInfoInDTO(),
+            QueryBatchDevicesInfoInDTO() if qbdi_in_dto is None else qbdi_in_dto,
         )
 
     def query_device_data_history(
@@ -207,5 +207,7 @@ class DataCollection(Service):
         Reference: section 1.5.5.
         """
         return self._call(
-            QUERY_CAPABILITIES, query=qdc_in_dto or QueryDeviceCapabilitiesInDTO(), access_token=access_token
+            QUERY_CAPABILITIES,
+            query=QueryDeviceCapabilitiesInDTO() if qdc_in_dto is None else qdc_in_dto,
+            access_token=access_token,
         )

@@ -149,7 +149,11 @@ class DeviceGroupManagement(Service):
 
         Reference: section 1.9.4.
         """
-        return self._call(QUERY_GROUPS, query=qdg_in_dto or QueryDeviceGroupsInDTO(), access_token=access_token)
+        return self._call(
+            QUERY_GROUPS,
+            query=QueryDeviceGroupsInDTO() if qdg_in_dto is None else qdg_in_dto,
+            access_token=access_token,
+        )
 
     def iter_device_groups(
         self, qdg_in_dto: QueryDeviceGroupsInDTO | None = None, *, access_token: str | None = None
@@ -165,7 +169,7 @@ class DeviceGroupManagement(Service):
         """
         return GROUPS.walk(
             lambda page: self.query_device_groups(page, access_token=access_token),
-            qdg_in_dto or QueryDeviceGroupsInDTO(),
+            QueryDeviceGroupsInDTO() if qdg_in_dto is None else qdg_in_dto,
         )
 
     def query_single_device_group(

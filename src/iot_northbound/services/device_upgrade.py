@@ -111,7 +111,7 @@ class DeviceUpgrade(Service):
 
         Reference: section 1.10.1.
         """
-        query = qupl_in_dto or QueryUpgradePackageListInDTO()
+        query = QueryUpgradePackageListInDTO() if qupl_in_dto is None else qupl_in_dto
         return self._call(QUERY_PACKAGES, query=query, access_token=access_token)
 
     def iter_upgrade_packages(
@@ -128,7 +128,7 @@ class DeviceUpgrade(Service):
         """
         return PACKAGES.walk(
             lambda page: self.query_upgrade_package_list(page, access_token=access_token),
-            qupl_in_dto or QueryUpgradePackageListInDTO(),
+            QueryUpgradePackageListInDTO() if qupl_in_dto is None else qupl_in_dto,
         )
 
     def query_upgrade_package(self, file_id: str, *, access_token: str | None = None) -> QueryUpgradePackageOutDTO:
@@ -235,7 +235,7 @@ class DeviceUpgrade(Service):
 
         Reference: section 1.10.7.
         """
-        query = qust_in_dto or QueryUpgradeSubTaskInDTO()
+        query = QueryUpgradeSubTaskInDTO() if qust_in_dto is None else qust_in_dto
         return self._call(QUERY_SUB_TASKS, query=query, access_token=access_token, operation_id=operation_id)
 
     def iter_upgrade_sub_tasks(
@@ -253,7 +253,7 @@ class DeviceUpgrade(Service):
         """
         return SUB_TASKS.walk(
             lambda page: self.query_upgrade_sub_task(page, operation_id, access_token=access_token),
-            qust_in_dto or QueryUpgradeSubTaskInDTO(),
+            QueryUpgradeSubTaskInDTO() if qust_in_dto is None else qust_in_dto,
         )
 
     def query_upgrade_task_list(
@@ -268,7 +268,11 @@ class DeviceUpgrade(Service):
 
         Reference: section 1.10.8.
         """
-        return self._call(QUERY_TASKS, query=qutl_in_dto or QueryUpgradeTaskListInDTO(), access_token=access_token)
+        return self._call(
+            QUERY_TASKS,
+            query=QueryUpgradeTaskListInDTO() if qutl_in_dto is None else qutl_in_dto,
+            access_token=access_token,
+        )
 
     def iter_upgrade_tasks(
         self, qutl_in_dto: QueryUpgradeTaskListInDTO | None = None, *, access_token: str | None = None
@@ -284,5 +288,5 @@ class DeviceUpgrade(Service):
         """
         return TASKS.walk(
             lambda page: self.query_upgrade_task_list(page, access_token=access_token),
-            qutl_in_dto or QueryUpgradeTaskListInDTO(),
+            QueryUpgradeTaskListInDTO() if qutl_in_dto is None else qutl_in_dto,
         )

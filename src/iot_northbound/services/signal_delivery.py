@@ -129,7 +129,11 @@ class SignalDelivery(Service):
 
         Reference: section 1.7.2.
         """
-        return self._call(QUERY_COMMANDS, query=qdc_in_dto or QueryDeviceCommandInDTO2(), access_token=access_token)
+        return self._call(
+            QUERY_COMMANDS,
+            query=QueryDeviceCommandInDTO2() if qdc_in_dto is None else qdc_in_dto,
+            access_token=access_token,
+        )
 
     def iter_device_commands(
         self, qdc_in_dto: QueryDeviceCommandInDTO2 | None = None, *, access_token: str | None = None
@@ -145,7 +149,7 @@ class SignalDelivery(Service):
         """
         return COMMANDS.walk(
             lambda page: self.query_device_command(page, access_token=access_token),
-            qdc_in_dto or QueryDeviceCommandInDTO2(),
+            QueryDeviceCommandInDTO2() if qdc_in_dto is None else qdc_in_dto,
         )
 
     def wait_for_device_command(
@@ -243,7 +247,7 @@ class SignalDelivery(Service):
 
         Reference: section 1.7.6.
         """
-        query = qdcct_in_dto or QueryDeviceCmdCancelTaskInDTO2()
+        query = QueryDeviceCmdCancelTaskInDTO2() if qdcct_in_dto is None else qdcct_in_dto
         return self._call(QUERY_CANCEL_TASKS, query=query, access_token=access_token)
 
     def iter_device_cmd_cancel_tasks(
@@ -260,7 +264,7 @@ class SignalDelivery(Service):
         """
         return CANCEL_TASKS.walk(
             lambda page: self.query_device_cmd_cancel_task(page, access_token=access_token),
-            qdcct_in_dto or QueryDeviceCmdCancelTaskInDTO2(),
+            QueryDeviceCmdCancelTaskInDTO2() if qdcct_in_dto is None else qdcct_in_dto,
         )
 
     def wait_for_device_cmd_cancel_task(

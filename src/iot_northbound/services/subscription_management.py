@@ -120,7 +120,9 @@ class SubscriptionManagement(Service):
 
         Reference: section 1.6.4.
         """
-        return self._call(QUERY_BATCH, query=qbs_in_dto or QueryBatchSubInDTO(), access_token=access_token)
+        return self._call(
+            QUERY_BATCH, query=QueryBatchSubInDTO() if qbs_in_dto is None else qbs_in_dto, access_token=access_token
+        )
 
     def iter_subscriptions(
         self, qbs_in_dto: QueryBatchSubInDTO | None = None, *, access_token: str | None = None
@@ -136,7 +138,7 @@ class SubscriptionManagement(Service):
         """
         return SUBSCRIPTIONS.walk(
             lambda page: self.query_batch_subscriptions(page, access_token=access_token),
-            qbs_in_dto or QueryBatchSubInDTO(),
+            QueryBatchSubInDTO() if qbs_in_dto is None else qbs_in_dto,
         )
 
     def delete_single_subscription(
@@ -163,7 +165,9 @@ class SubscriptionManagement(Service):
 
         Reference: section 1.6.6.
         """
-        self._call(DELETE_BATCH, query=dbs_in_dto or DeleteBatchSubInDTO(), access_token=access_token)
+        self._call(
+            DELETE_BATCH, query=DeleteBatchSubInDTO() if dbs_in_dto is None else dbs_in_dto, access_token=access_token
+        )
 
     def ensure(
         self, receiver_url: str, kinds: Iterable[str], *, access_token: str | None = None
