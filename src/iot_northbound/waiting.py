@@ -77,7 +77,8 @@ def wait_until(
         ended: tells a final state.
         what: the thing in words, for the error message; without secrets.
         endpoint: the route template that is asked.
-        timeout: seconds until the wait is given up; the last look is made when they are over. 0 looks once.
+        timeout: seconds until the wait is given up; the last look is made when they are over, and a look
+            under way is waited for, as long as the client's own deadline allows a call. 0 looks once.
         polling: the intervals.
         clock: the time to go by.
         on_progress: called with the first state and with each that differs from the one before it. What it raises
