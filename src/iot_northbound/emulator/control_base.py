@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from inspect import signature
+from inspect import Signature, signature
 from typing import Any, TypeVar, cast
 
 from iot_northbound.emulator.control_operations import types_of
@@ -20,27 +20,29 @@ class NotFound(LookupError):
     """Raised when what an operation names is not there; the text says what."""
 
 
-def _check_types(method: Callable[..., Any], named: Mapping[str, Any]) -> None:
+def _check_types(operation_name: str, shape: Signature, named: Mapping[str, Any]) -> None:
     # What comes in over HTTP has met its whole schema; a Python caller's slip is named too, not stumbled over.
-    schemas = types_of(method.__name__)
-    for name, parameter in signature(method).parameters.items():
+    schemas = types_of(operation_name)
+    for name, parameter in shape.parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD or name not in named or name not in schemas:
             continue
         if named[name] is not None or parameter.default is not None:
-            check_type(named[name], schemas[name], f"{method.__name__}: {name}")
+            check_type(named[name], schemas[name], f"{operation_name}: {name}")
 
 
 def operation(*, whole: bool = True) -> Callable[[F], F]:
     """Let a method run on the emulator's loop, from whatever thread it is called, and return when it is durable."""
 
     def decorate(method: F) -> F:
+        shape = signature(method)
+
         @wraps(method)
         def call(self: ControlBase, *args: Any, **named: Any) -> Any:
             try:
-                given = signature(method).bind(self, *args, **named).arguments
+                given = shape.bind(self, *args, **named).arguments
             except TypeError as error:
                 raise TypeError(f"{method.__qualname__}() {error}") from None
-            _check_types(method, given)
+            _check_types(method.__name__, shape, given)
             return self._runtime.from_any_thread(partial(method, self, *args, **named), whole=whole)
 
         call.whole = whole  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 _TYPES: Mapping[str, Any] = {
-    "object": lambda value: isinstance(value, dict),
+    "object": lambda value: isinstance(value, Mapping),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
