@@ -202,7 +202,7 @@ from iot_northbound.push import PushMessageReceiver, SqliteInbox
 
 class Application(PushMessageReceiver):
     def handle_device_data_changed(self, body):
-        print("handled", self.event.raw["n"], flush=True)
+        print(f"handled {self.event.raw['n']}\\n", end="", flush=True)  # one write: handlers are on several threads
 
 server = Application(SqliteInbox(sys.argv[1])).server(port=0)
 server.serve_forever(lambda: print("port", server.address[1], flush=True))
