@@ -50,7 +50,7 @@ def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLConte
     elif not config.insecure_skip_verification:
         _trust_system(context)
     if config.self_cert_path is not None:
-        _show(context, config, now)
+        _show(context, config.self_cert_path, config, now)
     return context
 
 
@@ -93,10 +93,9 @@ def _trust_system(context: ssl.SSLContext) -> None:
     context.load_verify_locations(cafile=file if has_file else None, capath=folder if has_folder else None)
 
 
-def _show(context: ssl.SSLContext, config: SSLConfig, now: datetime | None) -> None:
-    """Give the context the client's certificate, its chain and its key."""
-    assert config.self_cert_path is not None  # noqa: S101  the caller's condition, for the type checker
-    source = Source(config.self_cert_path, "self_cert_path", config.self_cert_pwd, "self_cert_pwd")
+def _show(context: ssl.SSLContext, path: Path, config: SSLConfig, now: datetime | None) -> None:
+    """Give the context the client's certificate, which stands at `path`, its chain and its key."""
+    source = Source(path, "self_cert_path", config.self_cert_pwd, "self_cert_pwd")
     store = read_store(source)
     if not store.certificates:
         raise source.error(f"no certificate in this {store.kind} file")
