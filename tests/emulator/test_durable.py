@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.durable import DataDirError, Durable
+from tests.locks import LOOKS, locks, look, needs_proc_locks
 
 
 def rows(folder: Path) -> dict[tuple[str, str], object]:
@@ -134,3 +135,112 @@ def test_when_the_disk_fails_nobody_is_told_that_it_is_safe(tmp_path: Path) -> N
 
     asyncio.run(work())
     assert rows(tmp_path) == {}
+
+
+PLATFORM = """
+import asyncio, os, pathlib, sys
+from iot_northbound.emulator.durable import DataDirError, Durable
+
+durable = Durable(pathlib.Path(sys.argv[1]))
+
+def keep(number):
+    async def work():
+        durable.take([("t", str(number), {})])
+        await durable.settled()
+    asyncio.run(work())
+
+for line in sys.stdin:
+    if line == "fork\\n":
+        child = os.fork()
+        if not child:
+            exec(sys.argv[2])
+        os.waitpid(child, 0)
+    elif line == "again\\n":
+        try:
+            Durable(pathlib.Path(sys.argv[1]))
+        except DataDirError as error:
+            print(error, end=" ")
+    else:
+        keep(line.strip())
+    print("ok", flush=True)
+"""
+
+
+class Process:
+    def __init__(self, folder: Path, child: str = "") -> None:
+        command = [sys.executable, "-c", PLATFORM, str(folder), child]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+
+    def tell(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate(timeout=30)
+
+
+@needs_proc_locks
+@pytest.mark.parametrize("how", LOOKS)
+def test_a_look_at_the_state_costs_none_of_it(tmp_path: Path, how: str) -> None:
+    process = Process(tmp_path)
+    process.tell("0")
+    look(tmp_path / "state.sqlite3", how)
+    assert "in use by another emulator" in process.tell("again")
+    assert "POSIX READ" in locks(tmp_path / "state.sqlite3", process.pid)
+    process.tell("1")
+    process.kill()
+    assert set(rows(tmp_path)) == {("t", "0"), ("t", "1")}
+
+
+@needs_proc_locks
+@pytest.mark.parametrize("end", ["durable._file.close()", "sys.exit()", "os._exit(0)"])
+def test_a_forked_child_leaves_the_state_to_its_parent(tmp_path: Path, end: str) -> None:
+    process = Process(tmp_path, end + "; os._exit(0)")
+    process.tell("0")
+    process.tell("fork")
+    assert "POSIX READ" in locks(tmp_path / "state.sqlite3", process.pid)
+    process.tell("1")
+    process.kill()
+    assert set(rows(tmp_path)) == {("t", "0"), ("t", "1")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE rows SET row = 'no json'",
+        "UPDATE rows SET row = '[]'",
+        "UPDATE rows SET row = x'7b7d'",
+        "UPDATE rows SET key = CAST(x'ff' AS TEXT)",
+        "ALTER TABLE rows ADD COLUMN more",
+        "DROP TABLE rows",
+        "PRAGMA user_version = 7",
+    ],
+)
+def test_a_damaged_state_is_refused_and_left_as_it_is(tmp_path: Path, change: str) -> None:
+    durable = Durable(tmp_path)
+    durable.take([("t", "a", {})])
+    durable.close()
+    file = tmp_path / "state.sqlite3"
+    with sqlite3.connect(file) as database:
+        database.execute(change)
+    database.close()
+    before = file.read_bytes()
+    with pytest.raises(DataDirError, match="move it away"):
+        Durable(tmp_path)
+    assert file.read_bytes() == before
+
+
+def test_the_state_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "state.sqlite3"
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE customers (name)")
+    database.close()
+    before = file.read_bytes()
+    with pytest.raises(DataDirError, match="another program"):
+        Durable(tmp_path)
+    assert file.read_bytes() == before

@@ -16,11 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
+
 log = logging.getLogger("iot_northbound.emulator")
 
 Change = tuple[str, str, dict[str, Any] | None]
 
-SCHEMA_VERSION = 1
+_SCHEMA = Schema(
+    what="the state of an emulator",
+    version=1,
+    tables="CREATE TABLE rows (tab TEXT, key TEXT, row TEXT NOT NULL, PRIMARY KEY (tab, key)) WITHOUT ROWID;",
+)
 
 
 class DataDirError(RuntimeError):
@@ -39,31 +45,15 @@ class Durable:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "state.sqlite3"
+        self._rows: list[tuple[str, str, dict[str, Any]]] = []
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # What makes a second process fail is SQLite's own lock: held from the first write, gone with the process.
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0, check_same_thread=False)
-            self.path.chmod(0o600)
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("BEGIN EXCLUSIVE")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS rows (tab TEXT, key TEXT, row TEXT NOT NULL, PRIMARY KEY (tab, key))"
-                " WITHOUT ROWID"
-            )
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
-                raise DataDirError(f"{self.path} was written by another version ({version}); use a new folder")
-            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise DataDirError(
-                    f"{folder} is in use by another emulator; stop that one, or give this one a folder of its own"
-                ) from None
-            raise DataDirError(f"cannot use {folder}: {error}") from error
-        except (sqlite3.DatabaseError, OSError) as error:
+            self._file = OwnedSqlite(self.path, _SCHEMA, self._read)
+        except FileInUseError as error:
+            raise DataDirError(
+                f"{folder} is in use by another emulator ({error}); stop that one, or give this one a folder of its own"
+            ) from None
+        except (UnfitFileError, OSError) as error:
             raise DataDirError(f"cannot use {folder}: {error}") from error
         self._pending: list[Change] = []
         self._taken = self._awaited = self._written = 0
@@ -74,10 +64,17 @@ class Durable:
         self._writer = threading.Thread(target=self._write, name="iot-northbound-durable", daemon=True)
         self._writer.start()
 
+    def _read(self, connection: sqlite3.Connection) -> None:
+        for table, key, text in connection.execute("SELECT tab, key, row FROM rows ORDER BY tab, key"):
+            row = json.loads(text)
+            if not (type(table) is type(key) is type(text) is str and type(row) is dict):
+                raise ValueError("a row of the state is no JSON object")
+            self._rows.append((table, key, row))
+
     def rows(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield all rows as (table, key, row); before anything is taken."""
-        for table, key, row in self._db.execute("SELECT tab, key, row FROM rows ORDER BY tab, key"):
-            yield table, key, json.loads(row)
+        """Yield all rows that were there at the start as (table, key, row), once."""
+        rows, self._rows = self._rows, []
+        yield from rows
 
     def take(self, changes: list[Change], *, awaited: bool = True) -> None:
         """Take changes over for the next transaction; `settled` waits for it, unless nobody is told of them."""
@@ -112,9 +109,7 @@ class Durable:
             self._closing = True
             self._wake.notify()
         self._writer.join()
-        with contextlib.suppress(sqlite3.Error):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
+        self._file.close()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -160,15 +155,8 @@ class Durable:
         last = {(table, key): row for table, key, row in changes}
         gone = [key for key, row in last.items() if row is None]
         kept = [(*key, json.dumps(row, separators=(",", ":"))) for key, row in last.items() if row is not None]
-        execute = self._db.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._file.transaction() as db:
             if gone:
-                self._db.executemany("DELETE FROM rows WHERE tab = ? AND key = ?", gone)
+                db.executemany("DELETE FROM rows WHERE tab = ? AND key = ?", gone)
             if kept:
-                self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", kept)
-            execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                execute("ROLLBACK")
-            raise
+                db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", kept)

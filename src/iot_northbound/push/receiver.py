@@ -215,7 +215,7 @@ class PushMessageReceiver(Handlers):
             return self.refuse(reply.not_a_message(str(error)))
         if self._stopped:
             raise InboxError("the receiver was stopped")
-        if self._running is not None and self._process != os.getpid():
+        if self._inherited:
             # Neither its threads nor its file survive a fork; answering 200 here would lose the message.
             raise InboxError("the receiver was started before this process was forked; start it in each process")
         if self._running is None:
@@ -253,6 +253,8 @@ class PushMessageReceiver(Handlers):
 
     def _start(self, *, by_message: bool) -> None:
         with self._starting:
+            if self._inherited:
+                self._workers = self._running = None
             if self._workers is not None or (by_message and self._stopped):  # a late message does not undo a stop
                 return
             inbox = self._inbox
@@ -272,6 +274,11 @@ class PushMessageReceiver(Handlers):
             self._stopped = False
             self._workers, self._running, self._process = workers, inbox, os.getpid()
 
+    @property
+    def _inherited(self) -> bool:
+        """Whether what runs is another process's, which this one was forked from."""
+        return self._running is not None and self._process != os.getpid()
+
     def stop(self, timeout: float = 30.0) -> bool:
         """Take nothing more, handle what waits for at most `timeout` seconds, and close the inbox.
 
@@ -281,7 +288,7 @@ class PushMessageReceiver(Handlers):
         """
         with self._starting:
             workers, inbox, self._stopped = self._workers, self._running, True
-            if workers is None or inbox is None:
+            if workers is None or inbox is None or self._inherited:
                 return True
             finished = workers.stop(timeout)
             if not finished and not inbox.durable:

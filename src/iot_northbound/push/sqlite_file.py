@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
 
 _VERSION = 1
@@ -27,6 +27,9 @@ CREATE TABLE messages (
 CREATE INDEX dead_letters ON messages (id) WHERE dead;
 CREATE TABLE seen (slot BLOB NOT NULL, identity BLOB NOT NULL, at REAL NOT NULL);
 """
+_HIGHEST_ID = 1 << 62
+_EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
+"""The years 1 and 10000: what lies outside is no time of arrival."""
 _FORGET_AT_ONCE = 2_000
 """Old entries of `seen` deleted in one transaction; more would hold up the answers that wait for it."""
 
@@ -37,6 +40,7 @@ _SHRINK_PAGES = 1_024
 """Empty pages given back to the disk in one transaction."""
 _LOG_BYTES = 32 * 1024 * 1024
 """What the write-ahead log beside the file is cut to once a larger one was used up."""
+_SCHEMA = Schema("an inbox", _VERSION, _TABLES, ("auto_vacuum = INCREMENTAL", f"journal_size_limit = {_LOG_BYTES}"))
 
 
 class Transaction:
@@ -100,90 +104,97 @@ class Transaction:
             self._connection.executemany(statement, rows)
 
 
+class Content:
+    """What an inbox file holds at the start."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def seen(self) -> Iterable[tuple[bytes, bytes, float]]:
+        """Return what repetitions are recognised by, oldest first.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        for slot, identity, at in self._connection.execute("SELECT slot, identity, at FROM seen ORDER BY rowid"):
+            if not (type(slot) is type(identity) is bytes and _is_time(at)):
+                raise ValueError("what repetitions are recognised by has values of a wrong type")
+            yield slot, identity, at
+
+    def messages(self) -> Iterable[tuple[int, str, float, int, int]]:
+        """Return id, device, received_at, size and whether dead of every message, in order of arrival.
+
+        Raises:
+            ValueError: one is damaged.
+        """
+        statement = (
+            "SELECT id, kind, device, received_at, typeof(body), length(body), dead, attempts, error"
+            " FROM messages ORDER BY id"
+        )
+        for message_id, kind, device, at, body, size, dead, attempts, error in self._connection.execute(statement):
+            texts = type(kind) is type(device) is type(error) is str
+            if not (texts and _is_time(at) and body == "blob" and dead in (0, 1) and type(attempts) is int):
+                raise ValueError(f"message {message_id} has values of a wrong type")
+            yield message_id, device, at, size, dead
+
+    def last_id(self) -> int:
+        """Return the highest id ever given.
+
+        Raises:
+            ValueError: it is lower than one in use, or no number.
+        """
+        given = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+        used = self._connection.execute("SELECT max(id) FROM messages").fetchone()[0] or 0
+        last = given[0] if given else 0
+        if type(last) is not int or not used <= last < _HIGHEST_ID:
+            raise ValueError("the number of the last message is wrong")
+        return last
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is float and _EARLIEST <= value < _LATEST
+
+
 class InboxFile:
     """An open inbox file. Writing is for one thread, reading for any.
 
+    Args:
+        path: the file.
+        read: takes over what is in it, before anything is written.
+
     Raises:
         InboxInUseError: another receiver has it open.
-        InboxError: it cannot be opened, or is something else than an inbox of this version.
+        InboxError: it cannot be opened, is damaged, or is something else than an inbox of this version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Callable[[Content], None] = lambda content: None) -> None:
         self._reading = threading.Lock()
-        self._open: list[sqlite3.Connection] = []
-        path = path.resolve()  # two names of one file have one owner
         try:
-            self._own(Path(f"{path}-owner"))
-            self._write = self._connect(path)
-            self._prepare()
-            self._read = self._connect(path)
-        except InboxError:
-            self.close()
-            raise
-        except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
-
-    def _connect(self, path: Path, timeout: float = 10.0) -> sqlite3.Connection:
-        # Only its owner may read the devices' data; SQLite gives the log beside a file the same rights.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=timeout)
-        self._open.append(connection)
-        return connection
-
-    def _own(self, path: Path) -> None:
-        """Hold a lock that ends with this process, however it ends: an open transaction on a file of its own."""
-        try:
-            self._connect(path, timeout=0).execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+            self._file = OwnedSqlite(path, _SCHEMA, lambda connection: read(Content(connection)))
+        except FileInUseError as error:
             raise InboxInUseError(
-                f"{path.with_name(path.name.removesuffix('-owner'))} is in use by another receiver ({error}): "
-                "give each process an inbox of its own"
+                f"{path} is in use by another receiver ({error}): give each process an inbox of its own"
             ) from None
+        except UnfitFileError as error:
+            raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
+        self._write, self._read = self._file.writer, self._file.connect()
 
-    def _prepare(self) -> None:
-        version = self._write.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version not in (0, _VERSION) or (version == 0 and tables):
-            raise InboxError(f"the file is not an inbox of this version (it says {version}): choose another path")
-        self._write.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts before the first table alone
-        self._write.execute("PRAGMA journal_mode = WAL")
-        self._write.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
-        self._write.execute("PRAGMA synchronous = FULL")
-        self._write.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
-        if not tables:
-            self._write.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    @property
+    def inherited(self) -> bool:
+        """Whether this process got the file by a fork, and it is the parent's."""
+        return self._file.inherited
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commit what the block writes, or nothing of it where it raises."""
-        self._write.execute("BEGIN IMMEDIATE")
-        try:
-            yield Transaction(self._write)
-            self._write.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._write.execute("ROLLBACK")
-            raise
+        """Commit what the block writes, or nothing of it if it raises."""
+        with self._file.transaction() as connection:
+            yield Transaction(connection)
 
     def shrink(self) -> None:
         """Give some room back to the disk, where much of the file is empty after a crowd of messages."""
         if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
             # As a script, since a single statement is stepped once, and frees one page.
             self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
-
-    def seen(self) -> Iterable[tuple[bytes, bytes, float]]:
-        """Return what repetitions are recognised by, oldest first."""
-        return self._write.execute("SELECT slot, identity, at FROM seen ORDER BY rowid")
-
-    def messages(self) -> Iterable[tuple[int, str, float, int, int]]:
-        """Return id, device, received_at, size and whether dead of every message, in order of arrival."""
-        return self._write.execute("SELECT id, device, received_at, length(body), dead FROM messages ORDER BY id")
-
-    def last_id(self) -> int:
-        """Return the highest id ever given."""
-        row = self._write.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-        return int(row[0]) if row else 0
 
     def body(self, message_id: int) -> tuple[bytes, float]:
         """Return body and time of arrival of a message.
@@ -206,7 +217,5 @@ class InboxFile:
             return self._read.execute(statement, (limit,)).fetchall()
 
     def close(self) -> None:
-        """Close every connection; the owner's lock goes last."""
-        for connection in reversed(self._open):
-            connection.close()
-        self._open.clear()
+        """Close it."""
+        self._file.close()

@@ -119,19 +119,27 @@ class SqliteInbox:
             InboxError: the file cannot be opened, or is something else.
         """
         if self._file is not None:
-            return
-        file = sqlite_file.InboxFile(self.path)
+            if not self._file.inherited:
+                return
+            self._forget()
         ledger = Ledger(self._limits, Seen(self._duplicates))
-        try:
-            for slot, identity, at in file.seen():
+        waiting: list[tuple[int, str]] = []
+
+        def read(content: sqlite_file.Content) -> None:
+            for slot, identity, at in content.seen():
                 ledger.seen.remember(slot, identity, at)
-            for message_id, device, received_at, size, dead in file.messages():
+            for message_id, device, received_at, size, dead in content.messages():
                 ledger.add(message_id, received_at, size)
                 if dead:
                     ledger.bury(message_id)
                 else:
-                    deliver(message_id, device)
-            self._last_id = file.last_id()
+                    waiting.append((message_id, device))
+            self._last_id = content.last_id()
+
+        file = sqlite_file.InboxFile(self.path, read)
+        try:
+            for message_id, device in waiting:
+                deliver(message_id, device)
         except BaseException:
             file.close()
             raise
@@ -149,6 +157,7 @@ class SqliteInbox:
         future: Future[bool] = Future()
         future.set_running_or_notify_cancel()  # from here on it is written, whoever stops waiting
         body = message.text.encode()
+        self._opened()
         with self._changed:
             if self._file is None or self._closing:
                 raise InboxError("the inbox is closed")
@@ -171,12 +180,12 @@ class SqliteInbox:
         Raises:
             MessageGoneError: it is not there any more.
         """
+        file = self._opened()
         with self._changed:
             message = self._fresh.pop(message_id, None)
             if message is not None:
                 self._fresh_characters -= len(message.text)
                 return message
-            file = self._opened()
         body, received_at = file.body(message_id)
         return parse(body, received_at)
 
@@ -198,8 +207,7 @@ class SqliteInbox:
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""
         self._revive([], delete=False)  # behind every burial asked for so far
-        with self._changed:
-            file = self._opened()
+        file = self._opened()
         return [
             DeadLetter(message_id, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, parse(body, at).text)
             for message_id, kind, device, at, attempts, error, body in file.dead_letters(limit)
@@ -219,29 +227,34 @@ class SqliteInbox:
             return self._ledger.stats()
 
     def stop(self) -> None:
-        """Write what is asked for, and close the file."""
-        writer = self._writer
-        if writer is None:
+        """Write what is asked for, and close the file. In a forked child, the parent's file stays open."""
+        writer, file = self._writer, self._file
+        if writer is None or file is None:
             return
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        writer.join()
-        self._opened().close()
-        with self._changed:
-            self._file = self._writer = None
-            self._work.clear()
-        self._fresh.clear()
-        self._fresh_characters = 0
+        if not file.inherited:
+            with self._changed:
+                self._closing = True
+                self._changed.notify()
+            writer.join()
+            file.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._changed = threading.Condition()  # a forked child may have got the old one locked for ever
+        self._file = self._writer = None
+        self._work, self._fresh, self._fresh_characters = [], {}, 0
 
     def _opened(self) -> sqlite_file.InboxFile:
-        if self._file is None:
+        file = self._file
+        if file is None:
             raise InboxError("the inbox is closed; start the receiver first")
-        return self._file
+        if file.inherited:
+            raise InboxError("the inbox was opened before this process was forked; start it in each process")
+        return file
 
     def _revive(self, ids: list[int] | None, *, delete: bool) -> int:
+        self._opened()
         with self._changed:
-            self._opened()
             if self._closing:
                 raise InboxError("the inbox is closing")
             # Each once, and only what can be an id: the transaction has to succeed, as others' messages are in it.
