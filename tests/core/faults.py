@@ -1,15 +1,18 @@
 """Ways for a server to misbehave, and calls made to see what comes of it."""
 
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.faulty_server import Hangup, Seen, Wire
+from tests.faulty_server import Hangup, Seen, Wire, message
 
 from iot_northbound import (
     NorthApiException,
 )
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.fields import response
 
 READ: Endpoint[None] = Endpoint("GET", "/read/{item}", type(None), section="test")
 WRITE: Endpoint[None] = Endpoint("POST", "/write", type(None), section="test")
@@ -115,3 +118,51 @@ def endless_header(seen: Seen, wire: Wire) -> None:
 
 def too_many_headers(seen: Seen, wire: Wire) -> None:
     wire.send(b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 500 + b"\r\n")
+
+
+# -- answers that say which request they belong to ------------------------------------------------------------------
+
+
+@response
+class Echo:
+    path: str | None = None
+
+
+def ask(client: Any, number: object, method: str = "GET", **body: Any) -> str | None:
+    """Return which request the answer says it belongs to."""
+    endpoint = Endpoint(method, f"/{number}", Echo, section="test")
+    return client.call(endpoint, {}, body=body or None, access_token=TOKEN).path  # type: ignore[no-any-return]
+
+
+def echo(seen: Seen) -> bytes:
+    return message(200, {"path": seen.path})
+
+
+def interim(status: int, **headers: str) -> bytes:
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status} Word\r\n{lines}\r\n".encode()
+
+
+def answering(*pieces: Callable[[Seen], bytes] | bytes) -> Any:
+    """A handler that sends these, each by itself."""
+
+    def handler(seen: Seen, wire: Wire) -> None:
+        for piece in pieces:
+            wire.send(piece if isinstance(piece, bytes) else piece(seen))
+
+    return handler
+
+
+def at_once(handler: Any) -> Any:
+    """The same handler, with all it sends in one piece."""
+
+    def joined(seen: Seen, wire: Wire) -> None:
+        sent: list[bytes] = []
+        handler(seen, SimpleNamespace(send=sent.append))
+        wire.send(b"".join(sent))
+
+    return joined
+
+
+FALSE = message(200, {"path": "/false"})
+"""An answer to nobody."""

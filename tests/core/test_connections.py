@@ -26,12 +26,13 @@ from iot_northbound import (
     ClientInfo,
     ConnectionFailedError,
     NorthApiClient,
+    NorthApiException,
     RequestTimeoutError,
     SSLConfig,
     UnreadableAnswerError,
 )
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.core.transport import DeadlineSocket
+from iot_northbound.core.sockets import DeadlineSocket
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 10_000])
@@ -199,3 +200,19 @@ def test_a_kept_connection_that_breaks_is_not_blamed_on_certificates(tmp_path: P
         error = fails(client, WRITE, ConnectionFailedError, "1003")
         client.close()
     assert "certificate" not in str(error)
+
+
+def test_closing_the_client_closes_its_connections_even_if_an_exception_is_kept(serve: Any, connect: Any) -> None:
+    closed = threading.Event()
+
+    def answer(seen: Seen, wire: Wire) -> None:
+        wire.send(message(500, {"error_code": "100001", "error_desc": "internal"}))
+        assert wire.socket.recv(1) == b""
+        closed.set()
+
+    client = connect(serve(answer), max_attempts=1)
+    with pytest.raises(NorthApiException) as kept:
+        call(client)
+    client.close()
+    assert closed.wait(10)
+    assert kept.value.error_code == "100001"

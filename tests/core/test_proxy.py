@@ -16,11 +16,12 @@ PASSWORD = "proxy-pass-77"
 
 
 class Proxy:
-    """A CONNECT proxy on loopback; `answer` may refuse instead."""
+    """A CONNECT proxy on loopback; `answer` may refuse instead, `hint` is sent before the real answer."""
 
-    def __init__(self, answer: bytes | None = None) -> None:
+    def __init__(self, answer: bytes | None = None, hint: bytes = b"") -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._answer = answer
+        self._hint = hint
         self._sockets: list[socket.socket] = [self._listener]
         self.heads: list[bytes] = []
         self.url = f"http://someone:{PASSWORD}@127.0.0.1:{self._listener.getsockname()[1]}"
@@ -51,7 +52,7 @@ class Proxy:
             host, port = head.split(b" ")[1].decode().rsplit(":", 1)
             platform = socket.create_connection((host, int(port)), timeout=10)
             self._sockets.append(platform)
-            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            client.sendall(self._hint + b"HTTP/1.1 200 Connection established\r\n\r\n")
             threading.Thread(target=_pipe, args=(platform, client), daemon=True).start()
             _pipe(client, platform)
 

@@ -9,6 +9,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 
+from iot_northbound.core.framing import PlatformResponse
 from iot_northbound.ssl_config import HostnameVerifier, SSLConfig
 
 
@@ -23,12 +24,15 @@ class PlatformConnection(HTTPSConnection):
     """
 
     verifier: HostnameVerifier | None = None
+    response_class = PlatformResponse
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection can carry another call: open, and silent on both sides of the decryption."""
+        """Whether the connection can carry another call: open, unspoilt, silent on both sides of the decryption."""
         socket: Any = self.sock
-        return super().is_connected and not (hasattr(socket, "pending") and socket.pending())
+        if getattr(socket, "spoilt", False) or not super().is_connected:
+            return False
+        return not (hasattr(socket, "pending") and socket.pending())
 
     def connect(self) -> None:
         """Connect, and close again what the verifier refuses.

@@ -6,8 +6,6 @@ is what remains. Everything that can go wrong comes out as `AttemptFailed`, with
 
 import ssl
 import sys
-import threading
-import time
 from collections.abc import Callable, Mapping
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, NamedTuple
@@ -17,7 +15,9 @@ from requests import exceptions as requests_errors
 from urllib3 import exceptions as urllib3_errors
 
 from iot_northbound.core.answers import Answer
+from iot_northbound.core.framing import UnclearConnection
 from iot_northbound.core.retry import AttemptFailed, Outcome
+from iot_northbound.core.sockets import CallState, DeadlineSocket, here
 from iot_northbound.core.tls import PinnedAdapter, TlsPolicy
 from iot_northbound.errors import (
     ConnectionFailedError,
@@ -32,57 +32,6 @@ from iot_northbound.errors import (
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of an answer's body, decompressed; more is refused."""
 _CHUNK = 262144
-
-
-class _CallState(threading.local):
-    """What the socket has to know, and tells, of the call its thread is making."""
-
-    until: float | None = None
-    patience: float | None = None
-    sent = False
-    fresh = False
-    outer: BaseException | None = None
-    """What the application was handling when it made the call: Python chains it to our errors, it is none of them."""
-
-
-_call = _CallState()
-
-
-class DeadlineSocket(ssl.SSLSocket):
-    """A TLS socket that keeps the call's deadline over all its reads, so that a slow drip cannot outlast it."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Shake hands, and note that this call opened its connection itself."""
-        _call.fresh = True
-        self._hurry()
-        super().do_handshake(block)
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send, and note that from here on the platform may have the request."""
-        _call.sent = True
-        # What the call before left of its own deadline is none of this one's.
-        self.settimeout(_call.patience)
-        super().sendall(data, flags)
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send a piece, no longer than the call's deadline allows."""
-        self._hurry()
-        return super().send(data, flags)
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive, no longer than the call's deadline allows."""
-        self._hurry()
-        return super().recv_into(buffer, nbytes, flags)
-
-    def _hurry(self) -> None:
-        until = _call.until
-        if until is not None:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the call's deadline has passed")
-            timeout = self.gettimeout()
-            if timeout is None or left < timeout:
-                self.settimeout(left)
 
 
 class _Request(PreparedRequest):
@@ -180,8 +129,10 @@ class Transport:
     def close(self) -> None:
         """Close the idle connections; busy ones close when their call ends."""
         self._closed_connections = self.connections_opened
+        pool, self._adapter.pool = self._adapter.pool, None
         self._adapter.close()
-        self._adapter.pool = None
+        if pool is not None:
+            pool.close()  # the adapter leaves that to the garbage collection, which an exception's frames can put off
 
     def send(
         self,
@@ -205,36 +156,44 @@ class Transport:
         request.target = target
         request.headers = headers  # type: ignore[assignment]  # a dict serves; the copy would be made per call
         request.body = body
-        _call.until, _call.patience, _call.sent, _call.fresh = until, timeouts.read, False, False
-        _call.outer = sys.exc_info()[1]
+        before, call = here.call, CallState(until, timeouts.read, sys.exc_info()[1])
         response: Response | None = None
         try:
+            here.call = call
             response = self._adapter.send(
                 request,
                 stream=True,
                 timeout=(timeouts.connect, timeouts.read),
                 proxies=self._proxies,
             )
-            return Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
+            answer = Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
+            if _fits(call, answer.status):
+                return answer
+            failed = _too_early(response)
+            chain: list[BaseException] = []
         except Exception as error:  # noqa: BLE001  # raised below
-            chain = _chain(error)
-            failed = self._failed(error, chain) if response is None else self._broken_off(chain, response)
+            chain = _chain(error, call.outer)
+            failed = self._failed(call, error, chain) if response is None else self._broken_off(chain, response)
+        except BaseException:
+            if response is not None:
+                response.raw.close()
+            raise
         finally:
-            _call.until = _call.outer = None
+            here.call = before
         # Out of the libraries' own chain of exceptions, which holds the request's headers and what the server sent.
         raise failed from _cause(chain)
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
 
-    def _failed(self, error: Exception, chain: list[BaseException]) -> AttemptFailed:
-        sent = _call.sent
+    def _failed(self, call: CallState, error: Exception, chain: list[BaseException]) -> AttemptFailed:
+        sent = call.sent
         outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
         tls = _first(chain, ssl.SSLError, ssl.CertificateError)
         hung_up = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         if (isinstance(error, requests_errors.SSLError) or tls) and not (hung_up and sent):
             told = TlsError(SdkCode.NO_ANSWER, f"the TLS connection failed: {self._explain(error)}")
             # With TLS 1.3 a server's refusal of our certificate comes when the request is on its way: it is not read.
-            refused = not sent or (_call.fresh and "ALERT" in str(getattr(tls, "reason", "")))
+            refused = not sent or (call.fresh and "ALERT" in str(getattr(tls, "reason", "")))
             return AttemptFailed(told, outcome if hung_up or not refused else Outcome.FINAL)
         if isinstance(error, requests_errors.ConnectTimeout):
             told_timeout = RequestTimeoutError(SdkCode.NO_ANSWER, f"no connection to {self._base_url} in time")
@@ -245,13 +204,14 @@ class Transport:
         alien = _first(chain, HTTPException)
         if alien and not isinstance(alien, RemoteDisconnected | IncompleteRead):
             what = "what came is no HTTP answer" if isinstance(alien, BadStatusLine) else "its head cannot be read"
-            return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, f"{what}: {type(alien).__name__}"), outcome)
+            why = alien if isinstance(alien, UnclearConnection) else f"{what}: {type(alien).__name__}"
+            return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, str(why)), outcome)
         if isinstance(error, OSError | urllib3_errors.HTTPError):  # requests' exceptions are OSErrors
             what = "the connection broke before an answer came" if sent else f"no connection to {self._base_url}"
             # With TLS 1.3 a server that wants our certificate may hang up only when the request is on its way.
-            bare = sent and _call.fresh and not self._policy.shows_certificate
+            bare = sent and call.fresh and not self._policy.shows_certificate
             told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}{_BARE if bare else ''}")
-            return AttemptFailed(told_connection, outcome, reused=sent and not _call.fresh)
+            return AttemptFailed(told_connection, outcome, reused=sent and not call.fresh)
         if isinstance(error, ValueError):
             # http.client's check of header values; the value itself may be a secret.
             rejected = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")
@@ -301,18 +261,39 @@ def _read(raw: Any) -> bytes:
     return b"".join(pieces)
 
 
+def _fits(call: CallState, status: int) -> bool:
+    """Whether an answer is certainly the one to this call.
+
+    It is if it came after the whole request. An earlier refusal is too, on a connection that no other call has used.
+    """
+    whole = not call.cut and (not call.early or call.interim)
+    return whole or (call.fresh and status >= 400)
+
+
+def _too_early(response: Response) -> AttemptFailed:
+    """Return the failure of a request that was answered before the whole of it had gone."""
+    return AttemptFailed(
+        UnreadableAnswerError(
+            SdkCode.UNREADABLE,
+            "the server answered before it had the whole request: the answer may be another call's",
+            http_status_code=response.status_code,
+        ),
+        Outcome.UNKNOWN,
+    )
+
+
 def _cause(chain: list[BaseException]) -> BaseException | None:
     """Return the operating system's or OpenSSL's own error, where there is one."""
     return next((each for each in chain if isinstance(each, OSError) and (each.strerror or each.errno)), None)
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def _chain(error: BaseException, outer: BaseException | None) -> list[BaseException]:
     """Return an exception and what caused it, however the libraries wrapped it, the outermost first."""
     found: list[BaseException] = []
     todo: list[Any] = [error]
     while todo:
         each = todo.pop(0)
-        if not isinstance(each, BaseException) or each is _call.outer or any(each is one for one in found):
+        if not isinstance(each, BaseException) or each is outer or any(each is one for one in found):
             continue
         found.append(each)
         todo += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]

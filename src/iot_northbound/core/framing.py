@@ -1,0 +1,71 @@
+"""Where an answer ends: interim answers are skipped, lengths are checked, and what is left over is noticed.
+
+http.client takes any status but 100 for the answer, takes the first of two lengths, and drops bytes it has read ahead.
+Each of these leaves something on a kept connection that the next call would take for its own answer.
+"""
+
+from http.client import HTTPException, HTTPResponse, parse_headers
+from typing import Any
+
+from iot_northbound.core.sockets import here
+
+MAX_INTERIM = 100
+"""Interim answers (1xx) skipped before the real one; more end the call."""
+
+
+class UnclearConnection(HTTPException):
+    """Nobody can say what comes next on the connection. The text says why; nothing of it comes from the server."""
+
+
+class PlatformResponse(HTTPResponse):
+    """One answer off a connection. Where the connection's state stays unknown, it is closed."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Return the status line of the real answer. http.client calls this for a proxy's CONNECT answer too.
+
+        Raises:
+            UnclearConnection: an interim answer changes what comes next, or there are too many.
+        """
+        for _ in range(MAX_INTERIM + 1):
+            line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in the stubs
+            status = line[1]
+            if status >= 200:
+                return line
+            if status == 101:
+                raise UnclearConnection("the server switched to another protocol (HTTP 101), which nobody asked for")
+            here.call.interim = True
+            headers = parse_headers(self.fp)
+            if headers.get("Content-Length", "0").strip() != "0" or "Transfer-Encoding" in headers:
+                raise UnclearConnection(f"an interim answer (HTTP {status}) came with a body")
+        raise UnclearConnection(f"more than {MAX_INTERIM} interim answers came and no real one")
+
+    def begin(self) -> None:
+        """Read the answer's head, and close the connection after it if its end is in doubt.
+
+        Raises:
+            UnclearConnection: the head does not say where the body ends.
+        """
+        super().begin()
+        lengths: set[str] = set()
+        codings: set[str] = set()
+        head: Any = self.headers
+        for name, value in head.raw_items():
+            match name.lower():
+                case "content-length":
+                    lengths.update(each.strip() for each in value.split(","))
+                case "transfer-encoding":
+                    codings.update(each.strip().lower() for each in value.split(","))
+        if len(lengths) > 1:
+            raise UnclearConnection("its head announces several lengths")
+        if not all(each.isascii() and each.isdigit() for each in lengths):
+            raise UnclearConnection("its head announces a length that is no number")
+        codings.discard("identity")  # an old way to say: none
+        if codings and not self.chunked:
+            raise UnclearConnection("its head announces a transfer coding that nobody asked for")
+        bodiless = self.status in (204, 304) or self._method == "HEAD"  # type: ignore[attr-defined]  # not in the stubs
+        if lengths and not codings and not bodiless:
+            self.length = int(lengths.pop())
+        if (codings and (lengths or self.version < 11)) or (self.status == 204 and (codings or lengths - {"0"})):
+            self.will_close = True
+        if head.defects:
+            self.will_close = True

@@ -1,0 +1,145 @@
+"""The sockets under a call: they keep its deadline, and notice when the other side speaks out of turn."""
+
+import errno
+import io
+import ssl
+import threading
+import time
+from typing import Any
+
+from urllib3.util.wait import wait_for_read
+
+_PIECE = 65536
+"""Bytes sent at once; between two pieces the socket looks whether the server speaks already."""
+
+
+class CallState:
+    """What a socket has to know, and tells, of the call its thread is making."""
+
+    __slots__ = ("cut", "early", "fresh", "interim", "outer", "patience", "sent", "until")
+
+    def __init__(
+        self, until: float | None = None, patience: float | None = None, outer: BaseException | None = None
+    ) -> None:
+        self.until = until
+        self.patience = patience
+        self.sent = False
+        """Whether the platform may have some of the request."""
+        self.cut = False
+        """Whether sending ended before the whole request had gone."""
+        self.fresh = False
+        """Whether the call opened its connection itself."""
+        self.early = False
+        """Whether the server spoke before it had the whole request."""
+        self.interim = False
+        """Whether an interim answer came."""
+        self.outer = outer
+        """What the application was handling when it made the call. Python chains it to our errors; it is not one."""
+
+
+class _Here(threading.local):
+    def __init__(self) -> None:
+        self.call = CallState()
+
+
+here = _Here()
+"""`here.call` is the call that this thread is making."""
+
+
+class _Stream(io.BufferedReader):
+    """What an answer is read from. Bytes left over when it closes mean that the connection is spoilt."""
+
+    socket: "DeadlineSocket"
+
+    def close(self) -> None:
+        if not self.closed:
+            self.socket.resting = True
+            if self.peek():
+                self.socket.spoilt = True
+        super().close()
+
+
+class DeadlineSocket(ssl.SSLSocket):
+    """A TLS socket that keeps the call's deadline over all its reads, so that a slow drip cannot outlast it."""
+
+    resting = False
+    """Whether no answer is awaited; then nothing is read."""
+    spoilt = False
+    """Whether more came than was asked for, or less was sent than was announced: no other call may use it."""
+    _early = b""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands, and note that this call opened its connection itself."""
+        here.call.fresh = True
+        self._hurry()
+        super().do_handshake(block)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send, and note that from here on the platform may have the request."""
+        call = here.call
+        self.resting = False
+        # What the call before left of its own deadline is none of this one's.
+        self.settimeout(call.patience)
+        try:
+            super().sendall(data, flags)
+        except BaseException:
+            self.spoilt = call.cut = True
+            raise
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send a piece, no longer than the call's deadline allows."""
+        self._hurry()
+        call = here.call
+        if call.sent and not call.early and self._is_spoken_to():
+            # An interim answer to this request, its real answer, or the late answer to another call.
+            call.early = self.spoilt = True
+        call.sent = True
+        return super().send(data[:_PIECE], flags)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Receive, no longer than the call's deadline allows."""
+        if self.resting:
+            raise BlockingIOError(errno.EAGAIN, "no answer is awaited")
+        if self._early:
+            buffer[:1], self._early = self._early, b""
+            return 1
+        self._hurry()
+        return super().recv_into(buffer, nbytes, flags)
+
+    def makefile(self, mode: Any = "r", buffering: int | None = None, **rest: Any) -> Any:
+        """Return a stream; one to read bytes from looks for leftovers when it closes."""
+        if mode != "rb" or buffering is not None:
+            return super().makefile(mode, buffering, **rest)
+        stream = _Stream(super().makefile("rb", 0))
+        stream.socket = self
+        return stream
+
+    def _is_spoken_to(self) -> bool:
+        """Whether bytes for us are there already. TLS's own messages do not count.
+
+        Raises:
+            BrokenPipeError: the server has closed the connection.
+        """
+        if not self.pending() and not wait_for_read(self, timeout=0.0):
+            return False
+        timeout = self.gettimeout()
+        self.settimeout(0.0)
+        try:
+            self._early = self.recv(1)
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self.settimeout(timeout)
+        if not self._early:
+            raise BrokenPipeError(errno.EPIPE, "the server closed the connection before it had the whole request")
+        return True
+
+    def _hurry(self) -> None:
+        until = here.call.until
+        if until is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the call's deadline has passed")
+            timeout = self.gettimeout()
+            if timeout is None or left < timeout:
+                self.settimeout(left)
