@@ -8,7 +8,6 @@ import http
 import logging
 import os
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from typing import Any, Literal
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from .serving_tls import peer_facts
 
 log = logging.getLogger("iot_northbound.serving")
 
@@ -115,7 +116,7 @@ class Connection(HttpToolsProtocol):
         self.made = True
         self.idle_since = time.monotonic()  # uvloop tells time in whole milliseconds
         if self._tls:
-            self._extensions["tls"] = _tls_facts(transport.get_extra_info("ssl_object"))
+            self._extensions["tls"] = peer_facts(transport.get_extra_info("ssl_object"))
         self._guarded = "headers"
         self._guard = self.loop.call_at(self._first_deadline, self._overdue, "headers")
 
@@ -238,36 +239,3 @@ class Connection(HttpToolsProtocol):
         # Closing at once would make the kernel answer what is still arriving with a reset, and the reason with it lost.
         self._guard = self.loop.call_later(self.limits.linger, self.transport.close)
         self.flow.resume_reading()
-
-
-def _tls_facts(tls: ssl.SSLObject) -> dict[str, Any]:
-    """Return the ASGI TLS extension's facts on the peer, with `getpeercert()`'s mapping beside them."""
-    facts: dict[str, Any] = {
-        "server_cert": None,
-        "client_cert_chain": [],
-        "client_cert_name": None,
-        "client_cert_error": None,
-        "tls_version": None,
-        "cipher_suite": None,
-        "client_cert": None,
-    }
-    der = tls.getpeercert(binary_form=True)
-    if der is not None:
-        certificate = tls.getpeercert() or {}
-        facts["client_cert"] = certificate
-        facts["client_cert_chain"] = [ssl.DER_cert_to_PEM_cert(der)]
-        subject: Any = certificate.get("subject", ())
-        facts["client_cert_name"] = ",".join(
-            "+".join(f"{_SHORT.get(key, key)}={value}" for key, value in part) for part in reversed(subject)
-        )
-    return facts
-
-
-_SHORT = {
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "countryName": "C",
-    "localityName": "L",
-    "stateOrProvinceName": "ST",
-}

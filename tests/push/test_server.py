@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from iot_northbound.errors import TlsError
 from iot_northbound.push import Access, InboxInUseError, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
 from iot_northbound.serving import BindError, Limits
-from tests.certs import Authority
+from tests.certs import ODD, UNTIDY, Authority, altered
 from tests.push.helpers import PATIENCE, Recorder, data_body, until
 
 ROUTE = "/v1.0.0/messageReceiver"
@@ -42,6 +42,7 @@ def tls(tmp_path_factory):
         return context
 
     client.certificate, client.key, client.ca, client.folder = certificate, key, ca, folder
+    client.theirs = theirs
     return client
 
 
@@ -91,6 +92,53 @@ def test_client_certificates_are_asked_for_and_their_names_checked(tls):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             post(server, data_body(), tls())
         assert receiver.metrics().accepted == 1
+
+
+def untidy(tls, case, tmp_path):
+    """Return the CA's file and a context that shows a certificate of that CA, both with this fault."""
+    of_ca, of_client = {**UNTIDY, **ODD}[case]
+    ca, _ = altered(tls.theirs, **of_ca).write(tmp_path, "ca")
+    client = tls()
+    client.load_cert_chain(*altered(tls.theirs.issue("push", client=True), **of_client).write(tmp_path, "client"))
+    return ca, client
+
+
+@pytest.mark.parametrize("case", [*UNTIDY, *ODD])
+def test_untidy_platform_certificates_are_taken_on_every_python(tls, tmp_path, case):
+    ca, client = untidy(tls, case, tmp_path)
+    with Recorder(MemoryInbox()).server(port=0, ssl=server_context(tls.certificate, tls.key, client_ca=ca)) as server:
+        assert post(server, data_body(), client)[0] == 200
+
+
+@pytest.mark.parametrize("case", list(UNTIDY))
+def test_strict_checking_refuses_untidy_platform_certificates(tls, tmp_path, case):
+    ca, client = untidy(tls, case, tmp_path)
+    context = server_context(tls.certificate, tls.key, client_ca=ca, strict_x509=True)
+    with (
+        Recorder(MemoryInbox()).server(port=0, ssl=context) as server,
+        pytest.raises((ssl.SSLError, ConnectionError)),
+    ):
+        post(server, data_body(), client)
+
+
+def test_strict_checking_takes_tidy_platform_certificates(tls):
+    context = server_context(tls.certificate, tls.key, client_ca=tls.ca, strict_x509=True)
+    with Recorder(MemoryInbox()).server(port=0, ssl=context) as server:
+        assert post(server, data_body(), tls("platform"))[0] == 200
+
+
+def test_the_platforms_intermediate_ca_or_its_certificate_alone_may_be_trusted(tls, tmp_path):
+    intermediate = tls.theirs.intermediate()
+    leaf = intermediate.issue("push", client=True)
+    client = tls()
+    client.load_cert_chain(*leaf.write(tmp_path, "client"))
+    for number, trusted in enumerate((intermediate, leaf)):
+        ca, _ = trusted.write(tmp_path, f"trusted-{number}")
+        context = server_context(tls.certificate, tls.key, client_ca=ca)
+        with Recorder(MemoryInbox()).server(port=0, ssl=context) as server:
+            assert post(server, data_body(), client)[0] == 200
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                post(server, data_body(), tls("other"))
 
 
 def test_client_certificates_may_be_left_to_the_name_check(tls):
