@@ -74,7 +74,8 @@ class Emulator(LoopService):
         self._folder = Path(folder) if folder is not None else self._data_dir and self._data_dir / "home"
         self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
         self._strict_x509 = strict_x509
-        self._limits = limits or Limits(stop_grace=3.0)
+        # A test's machine is one address, and may have every connection.
+        self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedServer] = []
         self._profile: certificates.RunningProfile | None = None
