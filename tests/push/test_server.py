@@ -193,6 +193,23 @@ def test_a_peer_that_says_nothing_harms_nobody(tls):
             each.close()
 
 
+def test_half_a_push_of_one_address_over_and_over_does_not_delay_the_next_one():
+    receiver = Recorder(MemoryInbox())
+    with receiver.server(port=0, limits=Limits(stop_grace=0.1)) as server:
+        halves = []
+        for _ in range(1_100):
+            halves.append(socket.create_connection(server.address, PATIENCE, ("127.0.0.1", 0)))
+            halves[-1].sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{" % ROUTE.encode())
+        for source in ("127.0.0.2", "127.0.0.1"):
+            connection = http.client.HTTPConnection(*server.address, timeout=10, source_address=(source, 0))
+            connection.request("POST", ROUTE, data_body(source))
+            assert connection.getresponse().read() == b"ok"
+            connection.close()
+        for half in halves:
+            half.close()
+    assert receiver.metrics().accepted == 2
+
+
 def test_what_the_server_itself_refuses_is_counted():
     receiver = PushMessageReceiver(MemoryInbox(), body_limit=100)
     with receiver.server(port=0) as server:
