@@ -184,15 +184,20 @@ def test_one_address_has_its_own_cap(probe: Probe, connect: Connect) -> None:
         assert is_open(other)
 
 
-def test_an_address_whose_connections_are_all_being_answered_gets_no_more(probe: Probe, connect: Connect) -> None:
+def test_an_address_whose_connections_are_all_being_answered_gets_no_more(
+    probe: Probe, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
     with GuardedServer(probe, limits=room(connections_per_address=1)) as server:
         held = connect(server, GREEDY, request("/hold"))
         assert probe.entered.wait(10)
-        assert is_closed(connect(server, GREEDY))
+        for _ in range(5):
+            assert is_closed(connect(server, GREEDY))
         assert answered(connect(server, OTHER))
         probe.release.set()
         assert read_answer(held)[0] == 200
         assert answered(connect(server, GREEDY))
+    (warning,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "refused a connection of 127.0.0.1" in warning.message
 
 
 def test_a_connection_that_the_application_took_over_is_not_closed(connect: Connect) -> None:

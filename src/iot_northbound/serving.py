@@ -185,6 +185,7 @@ class GuardedServer(LoopService):
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = Room(self.limits)
+        self._complain_from = 0.0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -274,6 +275,13 @@ class GuardedServer(LoopService):
             self.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
             await asyncio.sleep(1)
 
+    def _complain(self, what: str, why: object) -> None:
+        """Warn, but not more than once a minute: strangers decide how often it happens."""
+        now = time.monotonic()
+        if now >= self._complain_from:
+            self._complain_from = now + 60
+            log.warning("%s: %s", what, why)
+
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -281,7 +289,7 @@ class GuardedServer(LoopService):
                 peer, address = await loop.sock_accept(listener)
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
-                log.warning("cannot accept a connection: %s", error)
+                self._complain("cannot accept a connection", error)
                 if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._room.close_one():
                     await asyncio.sleep(0.1)
                 # A closed connection gives its file descriptor back in the loop's next rounds.
@@ -289,7 +297,9 @@ class GuardedServer(LoopService):
                 continue
             sender = sender_of(address[0])
             if not self._room.for_address(sender):
-                log.warning("refused a connection of %s: all it has are being answered", sender)
+                self._complain(
+                    f"refused a connection of {sender}", "it has the most allowed, and all are being answered"
+                )
                 peer.close()
                 continue
             try:
