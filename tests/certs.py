@@ -1,13 +1,12 @@
 """Certificates made on the spot, and a small TLS server on loopback, for every test that needs them."""
 
 import contextlib
-import ipaddress
 import os
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,9 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from iot_northbound.core.tls import PinnedAdapter, TlsPolicy
+from iot_northbound.emulator import issuing
+from iot_northbound.emulator.issuing import CLIENT, SERVER, Pair
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -37,6 +37,10 @@ class Issued:
         self.key = key
         self.certificate = certificate
         self.issuer = issuer
+
+    @property
+    def pair(self) -> Pair:
+        return Pair(self.certificate, self.key)
 
     @property
     def pem(self) -> bytes:
@@ -74,70 +78,96 @@ class Authority(Issued):
     """A CA; `issue` makes certificates, `intermediate` a CA below it."""
 
     def __init__(self, name: str = "test ca", *, issuer: "Authority | None" = None, **validity: Any) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        super().__init__(key, _sign(name, key, issuer, _CA_EXTENSIONS, **validity), issuer)
+        certificate, key = issuing.issue(name, issuer and issuer.pair, is_ca=True, **validity)
+        super().__init__(key, certificate, issuer)
 
     def intermediate(self, name: str = "test intermediate ca") -> "Authority":
         return Authority(name, issuer=self)
 
-    def issue(
-        self,
-        name: str,
-        sans: Sequence[str] = (),
-        *,
-        client: bool = False,
-        key: Any = None,
-        not_before: datetime | None = None,
-        not_after: datetime | None = None,
-    ) -> Issued:
+    def issue(self, name: str, sans: Sequence[str] = (), *, client: bool = False, **more: Any) -> Issued:
         """Return a server's certificate for these names and addresses, or a client's."""
-        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
-        extensions: list[tuple[x509.ExtensionType, bool]] = [
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            (x509.ExtendedKeyUsage([usage]), False),
-        ]
-        if sans:
-            extensions.append((x509.SubjectAlternativeName([_general_name(each) for each in sans]), False))
-        key = key or ec.generate_private_key(ec.SECP256R1())
-        return Issued(key, _sign(name, key, self, extensions, not_before=not_before, not_after=not_after), self)
+        usages = (CLIENT,) if client else (SERVER,)
+        certificate, key = issuing.issue(name, self.pair, usages=usages, names=sans, **more)
+        return Issued(key, certificate, self)
 
 
-_CA_EXTENSIONS: list[tuple[x509.ExtensionType, bool]] = [
-    (x509.BasicConstraints(ca=True, path_length=None), True),
-    (x509.KeyUsage(False, False, False, False, False, True, True, False, False), True),
-]
-
-
-def _general_name(text: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(text))
-    except ValueError:
-        return x509.DNSName(text)
-
-
-def _sign(
-    name: str,
-    key: Any,
-    issuer: Issued | None,
-    extensions: Sequence[tuple[x509.ExtensionType, bool]],
+def altered(
+    issued: Issued,
     *,
-    not_before: datetime | None = None,
-    not_after: datetime | None = None,
-) -> x509.Certificate:
-    now = datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(not_before or now - timedelta(hours=1))
-        .not_valid_after(not_after or now + timedelta(days=30))
+    without: Sequence[type[x509.ExtensionType]] = (),
+    flipped: Sequence[type[x509.ExtensionType]] = (),
+    serial: int | None = None,
+    version_1: bool = False,
+) -> Issued:
+    """Return a certificate made untidy and signed anew, as the ones that CAs of the field issue.
+
+    It lacks the extensions `without`; those `flipped` are critical where they were not, and the other way round.
+    """
+    old = issued.certificate
+    builder = x509.CertificateBuilder(
+        old.issuer, old.subject, old.public_key(), old.serial_number, old.not_valid_before_utc, old.not_valid_after_utc
     )
-    for extension, critical in extensions:
-        builder = builder.add_extension(extension, critical)
-    return builder.sign(issuer.key if issuer else key, hashes.SHA256())
+    for each in old.extensions:
+        if type(each.value) not in without:
+            builder = builder.add_extension(each.value, critical=each.critical != (type(each.value) in flipped))
+    signer = issued.issuer.key if issued.issuer else issued.key
+    new = builder.sign(signer, hashes.SHA256())
+    if serial is not None or version_1:
+        new = _rewritten(new, signer, new.serial_number if serial is None else serial, version_1=version_1)
+    return Issued(issued.key, new, issued.issuer)
+
+
+_CONSTRAINTS, _USAGE = x509.BasicConstraints, x509.KeyUsage
+_OWN_KEY, _ISSUER_KEY = x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier
+UNTIDY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "no authority key id": ({}, {"without": [_ISSUER_KEY]}),
+    "no subject key id of the CA": ({"without": [_OWN_KEY]}, {}),
+    "no key usage of the CA": ({"without": [_USAGE]}, {}),
+    "no basic constraints of the CA": ({"without": [_CONSTRAINTS]}, {}),
+    "basic constraints not critical": ({"flipped": [_CONSTRAINTS]}, {}),
+    "only what a CA cannot do without": (
+        {"without": [_USAGE, _OWN_KEY, _ISSUER_KEY], "flipped": [_CONSTRAINTS]},
+        {"without": [_CONSTRAINTS, _USAGE, _OWN_KEY, _ISSUER_KEY, x509.ExtendedKeyUsage]},
+    ),
+    "a CA of version 1": (
+        {"without": [_CONSTRAINTS, _USAGE, _OWN_KEY, _ISSUER_KEY], "version_1": True},
+        {"without": [_OWN_KEY, _ISSUER_KEY]},
+    ),
+}
+"""What the field's CAs leave out of their own certificate, and of those they issue; strict checking refuses each."""
+ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "serial number 0": ({}, {"serial": 0}),
+    "negative serial number": ({}, {"serial": -1}),
+    "serial number 0 of the CA": ({"serial": 0}, {}),
+    "no subject key id": ({}, {"without": [_OWN_KEY]}),
+    "no key usage": ({}, {"without": [_USAGE]}),
+    "key usage of the CA not critical": ({"flipped": [_USAGE]}, {}),
+}
+"""What is against RFC 5280 too, though OpenSSL's strict checking lets it pass."""
+
+
+def _rewritten(certificate: x509.Certificate, signer: Any, serial: int, *, version_1: bool) -> x509.Certificate:
+    """Return it signed anew, with a serial number or a version that the library refuses to write."""
+    version, old = b"\xa0\x03\x02\x01\x02", _integer(certificate.serial_number)
+    body = certificate.tbs_certificate_bytes
+    body = body[body.index(version + old) + len(version + old) :]
+    body = _sequence((b"" if version_1 else version) + _integer(serial) + body)
+    algorithm = _sequence(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")  # ecdsa-with-SHA256
+    signature = b"\0" + signer.sign(body, ec.ECDSA(hashes.SHA256()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library means to refuse such numbers one day
+        return x509.load_der_x509_certificate(_sequence(body + algorithm + bytes((3, len(signature))) + signature))
+
+
+def _integer(value: int) -> bytes:
+    width = value.bit_length() // 8 + 1
+    return bytes((2, width)) + value.to_bytes(width, signed=True)
+
+
+def _sequence(content: bytes) -> bytes:
+    size = len(content)
+    length = bytes((size,)) if size < 128 else b"\x81" + size.to_bytes(1) if size < 256 else b"\x82" + size.to_bytes(2)
+    return b"\x30" + length + content
 
 
 def server_context(

@@ -203,10 +203,22 @@ class TestEnvironment:
 
     @pytest.mark.parametrize(
         ("name", "value"),
-        [("POOL_SIZE", "7.5"), ("READ_TIMEOUT", "soon"), ("PLATFORM_PORT", "https"), ("MINIMUM_VERSION", "1.1")],
+        [
+            ("POOL_SIZE", "7.5"),
+            ("READ_TIMEOUT", "soon"),
+            ("PLATFORM_PORT", "https"),
+            ("MINIMUM_VERSION", "1.1"),
+            ("STRICT_X509", "yes"),
+        ],
     )
     def test_value_of_the_wrong_type_names_the_variable(self, name: str, value: str) -> None:
         assert f"IOT_NORTHBOUND_{name}" in refused("1007", load_env, {**ENVIRON, f"IOT_NORTHBOUND_{name}": value})
+
+    @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
+    def test_strict_checking_of_certificates_is_true_or_false(self, text: str, value: bool) -> None:
+        ssl_config = load_env({**ENVIRON, "IOT_NORTHBOUND_STRICT_X509": text}).ssl_config
+        assert ssl_config is not None
+        assert ssl_config.strict_x509 is value
 
     @pytest.mark.parametrize("name", ["INSECURE_SKIP_VERIFICATION", "HOSTNAME_VERIFIER"])
     def test_verification_cannot_be_switched_off_from_outside(self, name: str) -> None:
@@ -315,6 +327,8 @@ class TestProfile:
             "minimum_version = ['1.2']",
             "platform_port = true",
             "proxy = 8080",
+            'strict_x509 = "true"',
+            "strict_x509 = 1",
         ],
     )
     def test_value_of_the_wrong_type_names_the_key(self, tmp_path: Path, line: str) -> None:

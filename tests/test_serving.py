@@ -28,6 +28,7 @@ class Probe:
 
     def __init__(self) -> None:
         self.entered = threading.Event()
+        self.holds = threading.Semaphore(0)
         self.release = threading.Event()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -41,6 +42,7 @@ class Probe:
             body, more = body + message["body"], message["more_body"]
         if scope["path"] == "/hold":
             self.entered.set()
+            self.holds.release()
             while not self.release.is_set():
                 await asyncio.sleep(0.005)
         if scope["path"] == "/reset":

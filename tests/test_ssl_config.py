@@ -45,6 +45,7 @@ def test_home_folder_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         ({"expected_hostname": "x", "hostname_verifier": lambda host, certificate: True}, "both"),
         ({"hostname_verifier": "platform.example"}, "must be callable"),
         ({"insecure_skip_verification": "no"}, "True or False"),
+        ({"strict_x509": "no"}, "strict_x509 must be True or False"),
         ({"minimum_version": ssl.TLSVersion.TLSv1_1}, "unsafe"),
         ({"minimum_version": "1.2"}, "TLSv1_2"),
     ],

@@ -204,6 +204,7 @@ _SSL = {
     "trust_ca_pwd": str,
     "expected_hostname": str,
     "minimum_version": ssl.TLSVersion,
+    "strict_x509": bool,
 }
 _HTTP = {
     "connect_timeout": float,
@@ -309,6 +310,8 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
 
 def _from_text(origin: _Origin, name: str, text: str) -> Any:
     kind = _KINDS.get(name)
+    if kind is bool and text in _SWITCHES:
+        return _SWITCHES[text]
     if kind not in (int, float):
         return _from_toml(origin, name, text)
     try:
@@ -317,7 +320,9 @@ def _from_text(origin: _Origin, name: str, text: str) -> Any:
         raise origin.error(name, f"it must be {_WORDS[kind]}") from None
 
 
+_SWITCHES = {"true": True, "false": False}
 _WORDS: Mapping[type, str] = {
+    bool: "true or false",
     str: "text",
     Path: "text, the path of a file",
     int: "a whole number",
@@ -339,7 +344,7 @@ def _from_toml(origin: _Origin, name: str, value: Any) -> Any:
     if name == "platform_port" and isinstance(value, str):
         return value  # digits are as good; ClientInfo looks at them
     accepted: Any = {Path: str, float: (int, float)}.get(kind, kind)
-    if not isinstance(value, accepted) or isinstance(value, bool):
+    if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
         raise origin.error(name, f"it must be {_WORDS[kind]}, not {type(value).__name__}")
     if kind is Path:
         if not value:

@@ -1,8 +1,8 @@
 """The one guarded ASGI server under the receiver and the emulator.
 
 uvicorn parses and answers HTTP; what it has no notion of is added here: a deadline for the TLS handshake and the
-headers, one for the body, one for a reader that stops reading, a cap on headers, bodies and connections. A stuck peer
-holds one connection for a bounded time and harms no other.
+headers, one for the body, one for a reader that stops reading, and a cap on headers, bodies and connections, of one
+address and of all. A stuck peer holds one connection for a bounded time and harms no other.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from .serving_connection import CONNECTION, Connection, Limits
+from .serving_room import Room, sender_of
 
 __all__ = [
     "CONNECTION",
@@ -183,7 +184,8 @@ class GuardedServer(LoopService):
         self._app, self._ssl = app, ssl_context
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open = 0
+        self._room = Room(self.limits)
+        self._complain_from = 0.0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -262,55 +264,73 @@ class GuardedServer(LoopService):
         for connection in list(connections):
             connection.transport.abort()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _keep_date(self) -> None:
         while True:
             self.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
             await asyncio.sleep(1)
 
+    def _complain(self, what: str, why: object) -> None:
+        """Warn, but not more than once a minute: strangers decide how often it happens."""
+        now = time.monotonic()
+        if now >= self._complain_from:
+            self._complain_from = now + 60
+            log.warning("%s: %s", what, why)
+
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                peer, _ = await loop.sock_accept(listener)
+                peer, address = await loop.sock_accept(listener)
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
-                log.warning("cannot accept a connection: %s", error)  # mostly: out of file descriptors
-                await asyncio.sleep(0.1)
+                self._complain("cannot accept a connection", error)
+                if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._room.close_one():
+                    await asyncio.sleep(0.1)
+                # A closed connection gives its file descriptor back in the loop's next rounds.
+                await asyncio.sleep(0.001)
+                continue
+            sender = sender_of(address[0])
+            if not self._room.for_address(sender):
+                self._complain(
+                    f"refused a connection of {sender}", "it has the most allowed, and all are being answered"
+                )
+                peer.close()
                 continue
             try:
-                while self._open >= self.limits.connections:
-                    self._close_longest_idle()
+                while not self._room.for_another():
                     await asyncio.sleep(0.01)
             except asyncio.CancelledError:
                 peer.close()
                 raise
-            self._open += 1
-            self._spawn(self._welcome(peer))
+            self._welcome(peer, sender)
 
-    def _release(self) -> None:
-        self._open -= 1
-
-    def _close_longest_idle(self) -> None:
-        idle = [one for one in self.state.connections if isinstance(one, Connection) and not one.busy]
-        if idle:
-            min(idle, key=lambda one: one.idle_since).transport.abort()
-
-    async def _welcome(self, peer: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
+    def _welcome(self, peer: socket.socket, sender: str) -> None:
         connection = Connection(
             self._config,
             self.state,
             limits=self.limits,
             refusal=self.refusal,
             tls=self._ssl is not None,
-            first_deadline=loop.time() + self.limits.header_deadline,
-            on_lost=self._release,
+            sender=sender,
+            on_lost=self._room.remove,
         )
+        self._room.add(connection)
+
+        def done(_: asyncio.Task[None]) -> None:  # also if it was cancelled before its first step
+            if not connection.made:
+                peer.close()
+                self._room.remove(connection)
+
+        connection.handshake = self._spawn(self._shake_hands(peer, connection))
+        connection.handshake.add_done_callback(done)
+
+    async def _shake_hands(self, peer: socket.socket, connection: Connection) -> None:
         tls: dict[str, Any] = {}
         if self._ssl is not None:
             tls = {
@@ -319,10 +339,6 @@ class GuardedServer(LoopService):
                 "ssl_shutdown_timeout": min(5.0, self.limits.write_deadline),
             }
         try:
-            await loop.connect_accepted_socket(lambda: connection, peer, **tls)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, peer, **tls)
         except OSError as error:  # SSLError and handshake timeouts are among them
             log.info("TLS handshake failed: %s", str(error) or type(error).__name__)
-        finally:
-            if not connection.made:
-                peer.close()
-                self._release()

@@ -8,7 +8,6 @@ import http
 import logging
 import os
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from typing import Any, Literal
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from .serving_tls import peer_facts
 
 log = logging.getLogger("iot_northbound.serving")
 
@@ -40,7 +41,16 @@ class Limits:
     header_limit: int = 65_536
     body_limit: int = 8 * 1024 * 1024
     connections: int = 1_000
-    """Open connections, handshakes included; beyond it the longest idle one is closed, or new ones wait their turn."""
+    """Open connections, handshakes included; for one more, the slowest one of the address that has most is closed.
+
+    The slowest one is the one that has waited longest for its peer: idle, with a request that is not all there, or
+    with an answer that the peer does not read. A request that is all there is answered first.
+    """
+    connections_per_address: int = 500
+    """Open connections of one IPv4 address or one IPv6 /64 network; for one more, its own slowest one is closed.
+
+    Behind a proxy all connections have the proxy's address: give it as many as `connections`.
+    """
     linger: float = 2.0
     """How long a refused peer's bytes are still read and dropped, so that it gets to read why it was refused."""
     stop_grace: float = 10.0
@@ -62,21 +72,24 @@ class Connection(HttpToolsProtocol):
         limits: Limits,
         refusal: Callable[[int, str], bytes],
         tls: bool,
-        first_deadline: float,
-        on_lost: Callable[[], None],
+        sender: str,
+        on_lost: Callable[[Connection], None],
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self.access_log = False
         self.made = False
-        self.idle_since = 0.0
+        self.sender = sender
+        self.handshake: asyncio.Task[None] | None = None
+        self.waits_since = time.monotonic()  # uvloop tells time in whole milliseconds
         self.limits = limits
         self._refusal, self._tls, self._on_lost = refusal, tls, on_lost
-        self._first_deadline = first_deadline
+        self._first_deadline = self.loop.time() + limits.header_deadline
         self._phase: Literal["idle", "headers", "body"] = "idle"
         self._guarded: str | None = None
         self._guard: asyncio.TimerHandle | None = None
         self._write_guard: asyncio.TimerHandle | None = None
-        self._refused = False
+        self._refused = self._hijacked = False
+        self._unanswered = 0
         self._header_bytes = self._body_bytes = 0
         self._extensions: dict[str, Any] = {CONNECTION: self}
 
@@ -85,6 +98,19 @@ class Connection(HttpToolsProtocol):
         """Whether a request is being received or answered."""
         cycle = self.cycle
         return self._phase != "idle" or not (cycle is None or cycle.response_complete or cycle.disconnected)
+
+    @property
+    def waits_for_peer(self) -> bool:
+        """Whether the next step is the peer's: to finish the handshake or a request, to begin one, or to read."""
+        return not self.made or self.flow.write_paused or not (self._unanswered > 0 or self._hijacked)
+
+    def drop(self) -> None:
+        """End the connection at once, whatever it is doing."""
+        if self.made:
+            self._abandon()
+            self.transport.abort()
+        elif self.handshake is not None:
+            self.handshake.cancel()
 
     # What an application may do with it
 
@@ -100,7 +126,7 @@ class Connection(HttpToolsProtocol):
     def hijack(self) -> asyncio.Transport:
         """Return the transport for raw bytes; nothing else is written to it, and the caller closes it."""
         self._abandon()
-        self._refused = True  # what the peer still sends is dropped
+        self._refused = self._hijacked = True  # what the peer still sends is dropped
         return self.transport
 
     def _abandon(self) -> None:
@@ -113,9 +139,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.made = True
-        self.idle_since = time.monotonic()  # uvloop tells time in whole milliseconds
         if self._tls:
-            self._extensions["tls"] = _tls_facts(transport.get_extra_info("ssl_object"))
+            self._extensions["tls"] = peer_facts(transport.get_extra_info("ssl_object"))
         self._guarded = "headers"
         self._guard = self.loop.call_at(self._first_deadline, self._overdue, "headers")
 
@@ -125,7 +150,7 @@ class Connection(HttpToolsProtocol):
                 timer.cancel()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
-        self._on_lost()
+        self._on_lost(self)
 
     def data_received(self, data: bytes) -> None:
         if self._refused or self.parser is None:
@@ -164,6 +189,7 @@ class Connection(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.waits_since = time.monotonic()
         if self._write_guard is None:
             self._write_guard = self.loop.call_later(self.limits.write_deadline, self.reset)
 
@@ -179,6 +205,8 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._phase = "headers"
         self._body_bytes = 0
+        if self.cycle is not None:  # the first request is waited for since the connection came
+            self.waits_since = time.monotonic()
         self.scope["extensions"] = self._extensions
 
     def on_headers_complete(self) -> None:
@@ -202,11 +230,13 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._phase = "idle"
+        self._unanswered += 1
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self.idle_since = time.monotonic()  # uvloop tells time in whole milliseconds
+        self._unanswered -= 1
+        self.waits_since = time.monotonic()
 
     def timeout_keep_alive_handler(self) -> None:
         if self._phase == "idle":
@@ -238,36 +268,3 @@ class Connection(HttpToolsProtocol):
         # Closing at once would make the kernel answer what is still arriving with a reset, and the reason with it lost.
         self._guard = self.loop.call_later(self.limits.linger, self.transport.close)
         self.flow.resume_reading()
-
-
-def _tls_facts(tls: ssl.SSLObject) -> dict[str, Any]:
-    """Return the ASGI TLS extension's facts on the peer, with `getpeercert()`'s mapping beside them."""
-    facts: dict[str, Any] = {
-        "server_cert": None,
-        "client_cert_chain": [],
-        "client_cert_name": None,
-        "client_cert_error": None,
-        "tls_version": None,
-        "cipher_suite": None,
-        "client_cert": None,
-    }
-    der = tls.getpeercert(binary_form=True)
-    if der is not None:
-        certificate = tls.getpeercert() or {}
-        facts["client_cert"] = certificate
-        facts["client_cert_chain"] = [ssl.DER_cert_to_PEM_cert(der)]
-        subject: Any = certificate.get("subject", ())
-        facts["client_cert_name"] = ",".join(
-            "+".join(f"{_SHORT.get(key, key)}={value}" for key, value in part) for part in reversed(subject)
-        )
-    return facts
-
-
-_SHORT = {
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "countryName": "C",
-    "localityName": "L",
-    "stateOrProvinceName": "ST",
-}

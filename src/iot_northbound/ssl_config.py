@@ -81,6 +81,8 @@ class SSLConfig:
             alternative names; the chain is still checked. What it raises counts as a refusal.
         insecure_skip_verification: accept any server certificate of anybody. Each client made so logs a warning.
         minimum_version: the oldest protocol spoken: TLS 1.2, or 1.3.
+        strict_x509: accept a server's certificate only if it and its CAs keep every rule of RFC 5280. Off on every
+            Python version, since many platforms' own CAs do not keep them all.
     """
 
     self_cert_path: Path | None = attrs.field(default=None, converter=_path)
@@ -92,6 +94,7 @@ class SSLConfig:
     hostname_verifier: HostnameVerifier | None = None
     insecure_skip_verification: bool = False
     minimum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    strict_x509: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in ("self_cert_pwd", "trust_ca_pwd"):
@@ -107,8 +110,9 @@ class SSLConfig:
             raise tls_error("SSLConfig has both expected_hostname and hostname_verifier: one rule must decide")
         if self.hostname_verifier is not None and not callable(self.hostname_verifier):
             raise tls_error("SSLConfig.hostname_verifier must be callable as verifier(host, certificate) -> bool")
-        if not isinstance(self.insecure_skip_verification, bool):
-            raise tls_error("SSLConfig.insecure_skip_verification must be True or False, nothing that only looks so")
+        for name in ("insecure_skip_verification", "strict_x509"):
+            if not isinstance(getattr(self, name), bool):
+                raise tls_error(f"SSLConfig.{name} must be True or False, nothing that only looks so")
         if self.minimum_version not in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             raise tls_error(
                 "SSLConfig.minimum_version must be ssl.TLSVersion.TLSv1_2 or TLSv1_3: older ones are unsafe"

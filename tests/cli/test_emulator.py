@@ -63,6 +63,24 @@ def test_it_prints_where_everything_is_and_that_it_is_ready(tmp_path: Path) -> N
         assert part in text
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_strict_checking_of_certificates_is_an_option(monkeypatch: pytest.MonkeyPatch, strict: bool) -> None:
+    given: dict[str, Any] = {}
+
+    class Recorded:
+        def __init__(self, *_: Any, **options: Any) -> None:
+            given.update(options)
+
+        def serve_forever(self, _: Any) -> None:
+            """Be done at once."""
+
+    monkeypatch.setattr("iot_northbound.emulator.server.Emulator", Recorded)
+    parser = argparse.ArgumentParser()
+    emulator.add_parser(parser.add_subparsers())
+    assert emulator.run(parser.parse_args(["emulator", *["--strict-x509"] * strict])) == 0
+    assert given["strict_x509"] is strict
+
+
 def test_the_secret_is_printed_when_it_is_new_and_never_again(tmp_path: Path) -> None:
     with running("--home", str(tmp_path)) as (_, first):
         assert first["secret"]

@@ -2,12 +2,14 @@ import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
 
 from iot_northbound.cli import main
 from iot_northbound.cli.listen import line, line_as_json, wanted
@@ -18,6 +20,7 @@ from iot_northbound.push import Event
 from iot_northbound.push.events import KINDS
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
+from tests.certs import Authority, altered
 
 ROUTE = "/v1.0.0/messageReceiver"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
@@ -57,6 +60,23 @@ def end(process):
 
 def event(body):
     return Event.of(parse(body, NOON), 1, 1)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_strict_checking_of_the_platforms_certificate_is_an_option(tmp_path, strict):
+    ca = Authority()
+    untidy = altered(ca.issue("push", client=True), without=[x509.AuthorityKeyIdentifier])
+    server, key = ca.issue("receiver", ["127.0.0.1"]).write(tmp_path, "server")
+    trusted, _ = ca.write(tmp_path, "ca")
+    options = ["--memory", "--tls-cert", server, "--tls-key", key, "--tls-client-ca", trusted]
+    context = ssl.create_default_context(cafile=trusted)
+    context.load_cert_chain(*untidy.write(tmp_path, "client"))
+    with listening(*map(str, options), *["--tls-strict-x509"] * strict, cwd=tmp_path) as (_, address):
+        connection = http.client.HTTPSConnection(address, timeout=10, context=context)
+        with pytest.raises((ssl.SSLError, ConnectionError)) if strict else nullcontext():
+            connection.request("POST", ROUTE, push_body("deviceDataChanged"))
+            assert connection.getresponse().status == 200
+        connection.close()
 
 
 def test_each_message_is_a_line_and_the_inbox_a_file(tmp_path):

@@ -109,6 +109,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["listen", "--tls-key", "k"], "--tls-key needs --tls-cert"),
         (["listen", "--client-name", "n"], "--client-name needs --tls-client-ca"),
         (["listen", "--client-name", "n", "--tls-cert", "c"], "--client-name needs --tls-client-ca"),
+        (["listen", "--tls-strict-x509", "--tls-cert", "c"], "--tls-strict-x509 needs --tls-client-ca"),
         (["listen", "--callback-url", "http://h"], "--callback-url needs --subscribe"),
         (["listen", "--profile", "p"], "--profile needs --subscribe"),
         (["listen", "--emulator"], "--emulator needs --subscribe"),

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 import requests
-from tests.certs import Authority, Issued, TlsServer, get, server_context
+from cryptography import x509
+from tests.certs import Authority, Issued, TlsServer, altered, get, server_context
 
 from iot_northbound.core.handshake import explain_handshake
 from iot_northbound.core.tls import TlsPolicy, build_policy
 from iot_northbound.ssl_config import SSLConfig
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+KEY_IDS = (x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +56,18 @@ class TestWeRefuse:
         assert text.startswith("We refused the server's certificate")
         assert "trust_ca_path" in text
 
-    def test_ca_made_anew_under_its_old_name(self, tmp_path: Path, ca: Authority) -> None:
-        with self.serve(tmp_path, Authority(), "127.0.0.1") as server:
+    @pytest.mark.parametrize("without", [(), KEY_IDS], ids=["with key ids", "without"])
+    def test_ca_made_anew_under_its_old_name(self, tmp_path: Path, ca: Authority, without: Any) -> None:
+        server_certificate = altered(Authority().issue("server", ["127.0.0.1"]), without=without)
+        with TlsServer(server_context(server_certificate, None, tmp_path)) as server:
             assert "the CA was made anew" in explained(policy_for(tmp_path, ca), server)
+
+    def test_untidy_chain_under_strict_checking(self, tmp_path: Path, ca: Authority) -> None:
+        untidy = altered(ca.issue("server", ["127.0.0.1"]), without=KEY_IDS)
+        with TlsServer(server_context(untidy, None, tmp_path)) as server:
+            text = explained(policy_for(tmp_path, ca, strict_x509=True), server)
+        assert "breaks a rule of RFC 5280 (Missing Authority Key Identifier)" in text
+        assert "strict_x509=False" in text
 
     def test_self_signed(self, tmp_path: Path, ca: Authority) -> None:
         with TlsServer(server_context(Authority("127.0.0.1"), None, tmp_path)) as server:
@@ -112,10 +125,11 @@ class TestServerRefuses:
             text = explained(policy_for(tmp_path, ca, stranger), server)
         assert text.startswith("The server refused us: our client certificate comes from a CA it does not know")
 
+    @pytest.mark.parametrize("without", [(), KEY_IDS], ids=["with key ids", "without"])
     def test_client_ca_made_anew_under_its_old_name(
-        self, tmp_path: Path, ca: Authority, version: ssl.TLSVersion
+        self, tmp_path: Path, ca: Authority, version: ssl.TLSVersion, without: Any
     ) -> None:
-        client = Authority().issue("client", client=True)
+        client = altered(Authority().issue("client", client=True), without=without)
         with self.serve(tmp_path, ca, version) as server:
             text = explained(policy_for(tmp_path, ca, client), server)
         assert text.startswith("The server refused us")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import requests
-from tests.certs import Authority, TlsServer, get, server_context
+from tests.certs import ODD, UNTIDY, Authority, TlsServer, altered, get, server_context
 
 from iot_northbound.core.tls import HostNameRefused, PinnedAdapter, build_context, build_policy
 from iot_northbound.ssl_config import PeerCertificate, SSLConfig
@@ -287,6 +287,31 @@ class TestVerificationOff:
         context = server_context(Authority("unknown").issue("x", ["elsewhere.example"]), None, tmp_path)
         with TlsServer(context) as server:
             assert get(build_policy(SSLConfig(insecure_skip_verification=True)), server.url).status_code == 200
+
+
+class TestUntidyCertificates:
+    def serve(self, folder: Path, ca: Authority, case: str) -> tuple[TlsServer, Path]:
+        of_ca, of_server = {**UNTIDY, **ODD}[case]
+        server = altered(ca.issue("server", ["127.0.0.1"]), **of_server)
+        return TlsServer(server_context(server, None, folder)), file(folder, altered(ca, **of_ca).pem)
+
+    @pytest.mark.filterwarnings("ignore:Parsed a serial number")
+    @pytest.mark.parametrize("case", [*UNTIDY, *ODD])
+    def test_are_taken_on_every_python(self, tmp_path: Path, ca: Authority, case: str) -> None:
+        server, trust = self.serve(tmp_path, ca, case)
+        with server:
+            assert get(build_policy(SSLConfig(trust_ca_path=trust)), server.url).status_code == 200
+
+    @pytest.mark.parametrize("case", list(UNTIDY))
+    def test_are_refused_on_every_python_if_checking_is_strict(self, tmp_path: Path, ca: Authority, case: str) -> None:
+        server, trust = self.serve(tmp_path, ca, case)
+        with server, pytest.raises(requests.exceptions.SSLError):
+            get(build_policy(SSLConfig(trust_ca_path=trust, strict_x509=True)), server.url)
+
+    def test_tidy_ones_pass_strict_checking(self, tmp_path: Path, ca: Authority) -> None:
+        trust = file(tmp_path, ca.pem)
+        with TlsServer(server_context(ca.issue("server", ["127.0.0.1"]), None, tmp_path)) as server:
+            assert get(build_policy(SSLConfig(trust_ca_path=trust, strict_x509=True)), server.url).status_code == 200
 
 
 class TestProtocol:

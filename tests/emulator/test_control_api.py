@@ -4,6 +4,7 @@ import http.client
 import inspect
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +27,8 @@ def call(emulator: Emulator) -> Iterator[Call]:
 
     def send(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection.request(method, path, content, headers)
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        connection.request(method, path, content, {**kind, **headers})
         answer = connection.getresponse()
         text = answer.read()
         return answer.status, json.loads(text) if text else None
@@ -85,6 +87,112 @@ def test_a_web_page_cannot_call_by_a_name_of_its_own(call: Call) -> None:
     status, answer = call("POST", "/reset", Host="attacker.example:80")
     assert status == 403
     assert "localhost" in answer["error"]
+
+
+PAGES: dict[str, dict[str, str]] = {
+    "of another server": {"Origin": "https://page.example"},
+    "sandboxed, or a local file": {"Origin": "null"},
+    "of another port of this machine": {"Origin": "http://localhost:3000"},
+    "of another scheme": {"Origin": "https://{host}"},
+    "of no origin": {"Origin": ""},
+    "from afar": {"Sec-Fetch-Site": "cross-site"},
+    "from near by": {"Sec-Fetch-Site": "same-site"},
+    "in an unknown place": {"Sec-Fetch-Site": "new-value"},
+    "with a name that leads here": {"Host": "rebound.example", "Origin": "http://rebound.example"},
+    "with a name that leads here and the right port": {"Host": "rebound.example:{port}"},
+    "with a name that begins like a local one": {"Host": "localhost.page.example:{port}"},
+    "with a local name before another one": {"Host": "localhost:{port}@page.example"},
+    "without a name": {"Host": ""},
+}
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize("page", list(PAGES))
+def test_a_web_page_is_refused_whatever_it_asks(emulator: Emulator, call: Call, page: str, method: str) -> None:
+    emulator.control.seed(3)
+    host = (emulator.control_url or "").removeprefix("http://")
+    headers = {name: text.format(host=host, port=host.rpartition(":")[2]) for name, text in PAGES[page].items()}
+    path = {"DELETE": "/journal", "GET": "/journal"}.get(method, "/reset")
+    status, answer = call(method, path, **headers)
+    assert status == 403
+    assert re.search("web pages may not call|call the control plane as localhost", answer["error"])
+    assert emulator.control.health()["rows"]["devices"] == 3
+
+
+def test_several_host_headers_are_refused(emulator: Emulator) -> None:
+    host, _, port = (emulator.control_url or "").removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as peer:
+        peer.sendall(b"POST /reset HTTP/1.1\r\nHost: localhost\r\nHost: page.example\r\nContent-Length: 0\r\n\r\n")
+        assert b" 403 " in peer.recv(65_536)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "localhost"},
+        {"Host": "LocalHost:8744"},
+        {"Host": "[::1]:8744"},
+        {"Sec-Fetch-Site": "none"},
+        {"Host": "localhost:8744", "Origin": "http://localhost:8744", "Sec-Fetch-Site": "same-origin"},
+    ],
+)
+def test_programs_and_people_are_answered(call: Call, headers: dict[str, str]) -> None:
+    assert call("GET", "/health", **headers)[0] == 200
+    assert call("POST", "/reset", **headers)[0] == 204
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "text/plain; charset=application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "text/json",
+        "",
+    ],
+)
+def test_a_body_has_to_be_marked_as_json(emulator: Emulator, call: Call, kind: str) -> None:
+    status, answer = call("POST", "/seed", {"count": 3}, **{"Content-Type": kind})
+    assert status == 415
+    assert "-H 'Content-Type: application/json'" in answer["error"]
+    assert "devices" not in emulator.control.health()["rows"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
+def test_json_may_be_spelt_as_http_allows(call: Call, kind: str) -> None:
+    assert call("POST", "/seed", {"count": 3}, **{"Content-Type": kind})[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/reset", "/seed", "/journal"])
+def test_no_page_is_let_in_by_a_preflight(call: Call, emulator: Emulator, path: str) -> None:
+    host, _, port = (emulator.control_url or "").removeprefix("http://").rpartition(":")
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("OPTIONS", path, headers={"Origin": "https://page.example", **asked})
+    answer = connection.getresponse()
+    assert answer.status == 403
+    assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control")]
+    connection.close()
+    assert call("OPTIONS", path)[0] == 405
+
+
+def test_no_get_changes_anything(call: Call, emulator: Emulator) -> None:
+    emulator.control.seed(3)
+    emulator.control.freeze()
+
+    def state() -> list[Any]:
+        control = emulator.control
+        return [control.health()["rows"], control.settings(), control.clock(), control.faults(), control.journal()]
+
+    before = state()
+    reads = [one for one in OPERATIONS if one.method == "GET"]
+    assert reads
+    for one in reads:
+        assert call("GET", one.path)[0] == 200
+    assert state() == before
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)

@@ -16,6 +16,7 @@ import pytest
 from iot_northbound.emulator.durable import DataDirError
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import BindError
+from tests.certs import UNTIDY, Authority, TlsServer, altered, server_context
 
 from .conftest import Wire
 
@@ -131,6 +132,43 @@ def test_an_unknown_setting_is_refused(home_folder: Path) -> None:
 def test_callback_files_that_cannot_be_used_are_told_at_the_start(home_folder: Path) -> None:
     with pytest.raises(ValueError, match=r"callbacks' TLS.*missing\.pem"):
         Emulator(folder=home_folder, callback_ca="missing.pem").start()
+
+
+def push_outcome(home_folder: Path, tmp_path: Path, case: str, *, strict_x509: bool) -> str:
+    """Return how the first push to a receiver went whose certificate has this fault."""
+    of_ca, of_server = UNTIDY[case]
+    ca = Authority()
+    (tmp_path / "receivers-ca.pem").write_bytes(altered(ca, **of_ca).pem)
+    server = altered(ca.issue("receiver", ["127.0.0.1"]), **of_server)
+    with (
+        TlsServer(server_context(server, None, tmp_path)) as receiver,
+        Emulator(folder=home_folder, callback_ca=tmp_path / "receivers-ca.pem", strict_x509=strict_x509) as emulator,
+    ):
+        wire = Wire(emulator).login()
+        wanted = {"notifyType": "deviceAdded", "callbackUrl": f"{receiver.url}/in"}
+        assert wire.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", wanted)[0] == 201
+        wire.register("node-1")
+        end = time.monotonic() + 10
+        while not (pushes := emulator.control.journal(kind="push")):
+            assert time.monotonic() < end, "no push was tried"
+            threading.Event().wait(0.01)
+        return str(pushes[0]["outcome"])
+
+
+@pytest.mark.parametrize("case", list(UNTIDY))
+def test_pushes_reach_receivers_with_untidy_certificates_on_every_python(
+    home_folder: Path, tmp_path: Path, case: str
+) -> None:
+    assert push_outcome(home_folder, tmp_path, case, strict_x509=False) == "delivered"
+
+
+def test_strict_checking_refuses_receivers_with_untidy_certificates(home_folder: Path, tmp_path: Path) -> None:
+    assert push_outcome(home_folder, tmp_path, "no authority key id", strict_x509=True) != "delivered"
+
+
+def test_strict_checking_takes_the_emulators_own_client(home_folder: Path) -> None:
+    with Emulator(folder=home_folder, strict_x509=True) as emulator:
+        Wire(emulator).login()
 
 
 def test_the_secret_stands_in_no_repr(emulator: Emulator) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from iot_northbound.errors import TlsError
 from iot_northbound.push import Access, InboxInUseError, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
 from iot_northbound.serving import BindError, Limits
-from tests.certs import Authority
+from tests.certs import ODD, UNTIDY, Authority, altered
 from tests.push.helpers import PATIENCE, Recorder, data_body, until
 
 ROUTE = "/v1.0.0/messageReceiver"
@@ -42,6 +42,7 @@ def tls(tmp_path_factory):
         return context
 
     client.certificate, client.key, client.ca, client.folder = certificate, key, ca, folder
+    client.theirs = theirs
     return client
 
 
@@ -91,6 +92,53 @@ def test_client_certificates_are_asked_for_and_their_names_checked(tls):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             post(server, data_body(), tls())
         assert receiver.metrics().accepted == 1
+
+
+def untidy(tls, case, tmp_path):
+    """Return the CA's file and a context that shows a certificate of that CA, both with this fault."""
+    of_ca, of_client = {**UNTIDY, **ODD}[case]
+    ca, _ = altered(tls.theirs, **of_ca).write(tmp_path, "ca")
+    client = tls()
+    client.load_cert_chain(*altered(tls.theirs.issue("push", client=True), **of_client).write(tmp_path, "client"))
+    return ca, client
+
+
+@pytest.mark.parametrize("case", [*UNTIDY, *ODD])
+def test_untidy_platform_certificates_are_taken_on_every_python(tls, tmp_path, case):
+    ca, client = untidy(tls, case, tmp_path)
+    with Recorder(MemoryInbox()).server(port=0, ssl=server_context(tls.certificate, tls.key, client_ca=ca)) as server:
+        assert post(server, data_body(), client)[0] == 200
+
+
+@pytest.mark.parametrize("case", list(UNTIDY))
+def test_strict_checking_refuses_untidy_platform_certificates(tls, tmp_path, case):
+    ca, client = untidy(tls, case, tmp_path)
+    context = server_context(tls.certificate, tls.key, client_ca=ca, strict_x509=True)
+    with (
+        Recorder(MemoryInbox()).server(port=0, ssl=context) as server,
+        pytest.raises((ssl.SSLError, ConnectionError)),
+    ):
+        post(server, data_body(), client)
+
+
+def test_strict_checking_takes_tidy_platform_certificates(tls):
+    context = server_context(tls.certificate, tls.key, client_ca=tls.ca, strict_x509=True)
+    with Recorder(MemoryInbox()).server(port=0, ssl=context) as server:
+        assert post(server, data_body(), tls("platform"))[0] == 200
+
+
+def test_the_platforms_intermediate_ca_or_its_certificate_alone_may_be_trusted(tls, tmp_path):
+    intermediate = tls.theirs.intermediate()
+    leaf = intermediate.issue("push", client=True)
+    client = tls()
+    client.load_cert_chain(*leaf.write(tmp_path, "client"))
+    for number, trusted in enumerate((intermediate, leaf)):
+        ca, _ = trusted.write(tmp_path, f"trusted-{number}")
+        context = server_context(tls.certificate, tls.key, client_ca=ca)
+        with Recorder(MemoryInbox()).server(port=0, ssl=context) as server:
+            assert post(server, data_body(), client)[0] == 200
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                post(server, data_body(), tls("other"))
 
 
 def test_client_certificates_may_be_left_to_the_name_check(tls):
@@ -143,6 +191,23 @@ def test_a_peer_that_says_nothing_harms_nobody(tls):
         for each in silent:
             assert each.recv(1) == b""
             each.close()
+
+
+def test_half_a_push_of_one_address_over_and_over_does_not_delay_the_next_one():
+    receiver = Recorder(MemoryInbox())
+    with receiver.server(port=0, limits=Limits(stop_grace=0.1)) as server:
+        halves = []
+        for _ in range(1_100):
+            halves.append(socket.create_connection(server.address, PATIENCE, ("127.0.0.1", 0)))
+            halves[-1].sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{" % ROUTE.encode())
+        for source in ("127.0.0.2", "127.0.0.1"):
+            connection = http.client.HTTPConnection(*server.address, timeout=10, source_address=(source, 0))
+            connection.request("POST", ROUTE, data_body(source))
+            assert connection.getresponse().read() == b"ok"
+            connection.close()
+        for half in halves:
+            half.close()
+    assert receiver.metrics().accepted == 2
 
 
 def test_what_the_server_itself_refuses_is_counted():

@@ -86,7 +86,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 def refuse_lonely(arguments: argparse.Namespace, names: Sequence[str], beside: str) -> None:
     """End the program (status 2) where one of some arguments is given that mean nothing without another one."""
     for name in names:
-        if getattr(arguments, name) not in (None, []):
+        if getattr(arguments, name) not in (None, [], False):
             arguments.refuse(f"--{name.replace('_', '-')} needs {beside} beside it")
 
 

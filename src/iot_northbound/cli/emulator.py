@@ -53,6 +53,11 @@ def add_parser(subparsers: Any) -> Parser:
         metavar="PEM",
         help="CA (PEM) to check receivers of pushes against (default: the emulator's own)",
     )
+    add(
+        "--strict-x509",
+        action="store_true",
+        help="take only certificates that keep every rule of RFC 5280, from clients and receivers",
+    )
     add("--token-lifetime", type=values.whole, metavar="SECONDS", help="lifetime of an access token (default: 3600)")
     add(
         "--flow-control",
@@ -92,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
             folder=args.home or default_folder(),
             data_dir=args.data_dir,
             callback_ca=args.callback_ca,
+            strict_x509=args.strict_x509,
             **settings,
         )
         emulator.serve_forever(lambda: _announce(args, emulator))

@@ -77,6 +77,11 @@ def add_parser(subparsers: Any) -> Parser:
     tls.add_argument("--tls-key", metavar="PEM", help="its key, where it stands in a file of its own")
     tls.add_argument("--tls-key-password-file", metavar="FILE", help="holds the key's password")
     tls.add_argument("--tls-client-ca", metavar="PEM", help="CA of the platform's certificate, required from then on")
+    tls.add_argument(
+        "--tls-strict-x509",
+        action="store_true",
+        help="take the platform's certificate only if it and its CA keep every rule of RFC 5280",
+    )
     who = parser.add_argument_group("who may post", "Everybody unless given.")
     who.add_argument(
         "--client-name",
@@ -127,7 +132,11 @@ def _listen(arguments: argparse.Namespace) -> int:
     if arguments.tls_cert:
         password = read_secret(arguments.tls_key_password_file)
         context = server_context(
-            arguments.tls_cert, arguments.tls_key, password=password, client_ca=arguments.tls_client_ca
+            arguments.tls_cert,
+            arguments.tls_key,
+            password=password,
+            client_ca=arguments.tls_client_ca,
+            strict_x509=arguments.tls_strict_x509,
         )
     secret = read_secret(arguments.path_secret_file)
     receiver = _receiver(arguments, secret, ended)
@@ -145,7 +154,9 @@ def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
     if not arguments.tls_cert:
         refuse_lonely(arguments, _WITH_TLS_CERT, "--tls-cert")
     if not arguments.tls_client_ca:
-        refuse_lonely(arguments, ("client_name",), "--tls-client-ca")  # else nobody shows a certificate
+        refuse_lonely(
+            arguments, ("client_name", "tls_strict_x509"), "--tls-client-ca"
+        )  # else nobody shows a certificate
     if not arguments.subscribe:
         refuse_lonely(arguments, ("callback_url", *SOURCES, *WITH_ADDRESS), "--subscribe")
     elif not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104

@@ -10,6 +10,8 @@ _BAD_SIGNATURE, _NOT_YET_VALID, _EXPIRED = 7, 9, 10
 _UNTRUSTED = {2, 18, 19, 20, 21, 27}
 _WRONG_NAME = {62, 64}
 _TOO_WEAK = {66, 67, 68}
+_NOT_STRICT = range(80, 94)
+"""Rules of RFC 5280 that are checked under `SSLConfig.strict_x509` only."""
 
 _OURS = "We refused the server's certificate: "
 
@@ -18,7 +20,8 @@ _OURS = "We refused the server's certificate: "
 _ALERTS: dict[str, str] = {
     "CERTIFICATE_REQUIRED": "it requires a client certificate and we sent none",
     "BAD_CERTIFICATE": "it does not accept our client certificate (alert: bad certificate)",
-    "UNKNOWN_CA": "our client certificate comes from a CA it does not know (alert: unknown CA)",
+    "UNKNOWN_CA": "our client certificate comes from a CA it does not know, or the CA was made anew under "
+    "its old name (alert: unknown CA)",
     "CERTIFICATE_EXPIRED": "our client certificate has expired (alert: certificate expired); "
     "check the server's clock too if it has not",
     "CERTIFICATE_REVOKED": "our client certificate has been revoked (alert: certificate revoked)",
@@ -104,10 +107,15 @@ def _verification(error: ssl.SSLCertVerificationError) -> str:
     if code in _UNTRUSTED:
         return (
             f"it does not come from a CA we trust ({words}). Check SSLConfig.trust_ca_path: it must hold the CA of "
-            "the platform's certificate."
+            "the platform's certificate. If the CA was made anew, fetch the new one, whatever its name."
         )
     if code in _TOO_WEAK:
         return f"its key or signature is too weak for today's rules ({words}). The platform needs a newer one."
+    if code in _NOT_STRICT:
+        return (
+            f"the certificate or its CA breaks a rule of RFC 5280 ({words}), and SSLConfig.strict_x509 is on. Have the "
+            "platform's operator renew it, or set strict_x509=False."
+        )
     return f"{words}."
 
 

@@ -35,6 +35,8 @@ def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLConte
     context.hostname_checks_common_name = False
     # As in Java, whatever stands in the trust store is trusted for itself: an intermediate CA, a single certificate.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if config.strict_x509:
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
     if config.insecure_skip_verification:
         log.warning(
             "TLS VERIFICATION IS OFF for this client (insecure_skip_verification=True): "

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import fcntl
-import ipaddress
 import os
 import secrets
 import ssl
@@ -18,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from iot_northbound.emulator import issuing
+from iot_northbound.emulator.issuing import CLIENT, SERVER
+from iot_northbound.serving_tls import set_checks
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LIFETIME = datetime.timedelta(days=825)
 MARGIN = datetime.timedelta(days=7)
 """Certificates that end within it are renewed at start."""
@@ -54,13 +56,14 @@ class Home:
         """The client's profile (TOML)."""
         return self.folder / "profile.toml"
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self, *, strict_x509: bool = False) -> ssl.SSLContext:
         """Return the northbound listener's context: TLS 1.2 and up, client certificates required."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
         context.load_verify_locations(self.ca)
         context.verify_mode = ssl.CERT_REQUIRED
+        set_checks(context, strict_x509=strict_x509)
         return context
 
     def write_profile(self, host: str, port: int, path: Path | None = None) -> None:
@@ -163,72 +166,26 @@ def _in_date(folder: Path) -> bool:
 
 
 def _make_certificates(folder: Path) -> None:
-    ca_key, ca = _certificate("iot-northbound emulator CA", None)
-    _write(folder / "ca.pem", _pem(ca))
-    for name, common_name in (("server", "localhost"), ("client", "iot-northbound emulator client")):
-        key, certificate = _certificate(common_name, (ca_key, ca), is_server=name == "server")
-        _write(folder / f"{name}.key", _key_pem(key))
-        _write(folder / f"{name}.pem", _pem(certificate))
-        if name == "client":
-            password = secrets.token_urlsafe(18)
-            _write(folder / "client.p12.password", password.encode())
-            p12 = pkcs12.serialize_key_and_certificates(
-                b"client", key, certificate, [ca], serialization.BestAvailableEncryption(password.encode())
-            )
-            _write(folder / "client.p12", p12)
-
-
-def _certificate(
-    common_name: str,
-    issuer: tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None,
-    *,
-    is_server: bool = False,
-) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    now = datetime.datetime.now(datetime.UTC)
-    signer = issuer[0] if issuer else key
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer[1].subject if issuer else name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=0 if issuer is None else None), True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=issuer is not None,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=issuer is None,
-                crl_sign=issuer is None,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            True,
-        )
-    )
-    if issuer:
-        usages = [ExtendedKeyUsageOID.SERVER_AUTH] if is_server else []
-        # The pushing platform shows the client certificate too, hence every leaf may be one.
-        builder = builder.add_extension(x509.ExtendedKeyUsage([*usages, ExtendedKeyUsageOID.CLIENT_AUTH]), False)
-    if is_server:
-        addresses = [x509.IPAddress(ipaddress.ip_address(one)) for one in ("127.0.0.1", "::1")]
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses]), False)
-    return key, builder.sign(signer, hashes.SHA256())
+    ca = issuing.issue("iot-northbound emulator CA", is_ca=True, path_length=0, lifetime=LIFETIME)
+    _write(folder / "ca.pem", _pem(ca.certificate))
+    # The pushing platform shows a certificate too, hence every leaf may be a client's.
+    server = issuing.issue("localhost", ca, usages=(SERVER, CLIENT), names=LOOPBACK, lifetime=LIFETIME)
+    client = issuing.issue("iot-northbound emulator client", ca, usages=(CLIENT,), lifetime=LIFETIME)
+    for name, pair in (("server", server), ("client", client)):
+        _write(folder / f"{name}.key", _key_pem(pair.key))
+        _write(folder / f"{name}.pem", _pem(pair.certificate))
+    password = secrets.token_urlsafe(18)
+    _write(folder / "client.p12.password", password.encode())
+    encryption = serialization.BestAvailableEncryption(password.encode())
+    p12 = pkcs12.serialize_key_and_certificates(b"client", client.key, client.certificate, [ca.certificate], encryption)
+    _write(folder / "client.p12", p12)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _key_pem(key: issuing.Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

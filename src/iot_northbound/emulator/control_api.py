@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,10 +17,15 @@ from iot_northbound.emulator.control_operations import OPERATIONS, Operation
 from iot_northbound.emulator.control_schema import Invalid, check
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state.kernel import MALFORMED, Refusal
+from iot_northbound.serving_pages import page_header
 
 log = logging.getLogger("iot_northbound.emulator")
 
-_LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
+_NEEDS_JSON = (
+    "a body must come with the header Content-Type: application/json, which no web page of another server can send "
+    "unasked; with curl: -H 'Content-Type: application/json'"
+)
 
 
 class ControlApp:
@@ -50,10 +56,9 @@ class ControlApp:
         await send({"type": "http.response.body", "body": content})
 
     async def _serve(self, scope: dict[str, Any], body: bytes) -> tuple[int, Any]:
-        # A web page could make a browser on this machine call here by a name of its own; it cannot choose the Host.
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
-        if host.rpartition(":")[0] not in _LOCAL and host not in _LOCAL:
-            return 403, {"error": f"call the control plane as localhost or 127.0.0.1, not as {host!r}"}
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        if refusal := _refusal(headers, has_body=bool(body)):
+            return refusal
         path = scope["raw_path"].decode("latin-1")
         if path == "/openapi.json" and scope["method"] == "GET":
             return 200, description()
@@ -87,6 +92,23 @@ class ControlApp:
             await self._runtime.execute(partial(some, self._control, first, min(SEED_AT_ONCE, count - first), **more))
             await asyncio.sleep(0)
         return count
+
+
+def _refusal(headers: list[tuple[str, str]], *, has_body: bool) -> tuple[int, Any] | None:
+    """Return the answer to what a web page could have sent from a browser on this machine; None to all else."""
+    hosts = [value for name, value in headers if name == "host"]
+    # A page may reach this machine by a name of its own that leads here, but it cannot choose the Host header.
+    strange = [each for each in hosts if not _LOCAL.fullmatch(each)]
+    if strange or len(hosts) != 1:
+        named = f"as {strange[0]!r}" if strange else f"with {len(hosts)} Host headers"
+        return 403, {"error": f"call the control plane as localhost or 127.0.0.1, not {named}"}
+    if shown := page_header(headers, own_origin=f"http://{hosts[0]}"):
+        error = f"web pages may not call the control plane: leave out the header {shown}, or call from a program"
+        return 403, {"error": error}
+    kinds = [value.partition(";")[0].strip().lower() for name, value in headers if name == "content-type"]
+    if has_body and set(kinds) != {"application/json"}:
+        return 415, {"error": _NEEDS_JSON}
+    return None
 
 
 _TEMPLATES: dict[tuple[int, str], list[tuple[list[str], Operation]]] = {}
@@ -147,6 +169,9 @@ def description() -> dict[str, Any]:
         answers: dict[str, Any] = {str(one.status): {"description": "Done."}}
         if one.status != 204:
             answers[str(one.status)]["content"] = {"application/json": {"schema": one.answer}}
+        answers["403"] = _error_answer("A web page sent it, or it calls this machine by another name.", error)
+        if one.body is not None:
+            answers["415"] = _error_answer("The body is not marked as application/json.", error)
         answers["400"] = _error_answer("Something given is wrong; the text says what.", error)
         if "{" in one.path or one.may_miss:
             answers["404"] = _error_answer("What is named is not there.", error)

@@ -21,6 +21,7 @@ from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.settings import Settings, SomeSettings
 from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
+from iot_northbound.serving_tls import set_checks
 
 
 class Emulator(LoopService):
@@ -39,6 +40,8 @@ class Emulator(LoopService):
         data_dir: Where the state is kept; None keeps it in memory.
         callback_ca: CA file (PEM) that receivers' certificates are checked against; None takes the emulator's own.
         callback_certificate: Certificate and key file (PEM) shown to receivers; None shows the emulator's own.
+        strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off, since many
+            that are in use do not; the same on every Python version.
         limits: What one peer may take.
         settings: The platform's settings by name: `token_lifetime`, `flow_control`, `calls_a_minute`, `transitions`, …;
             `control.settings()` lists them all with their values.
@@ -58,6 +61,7 @@ class Emulator(LoopService):
         data_dir: Path | str | None = None,
         callback_ca: Path | str | None = None,
         callback_certificate: tuple[Path | str, Path | str] | None = None,
+        strict_x509: bool = False,
         limits: Limits | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
@@ -69,7 +73,9 @@ class Emulator(LoopService):
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._folder = Path(folder) if folder is not None else self._data_dir and self._data_dir / "home"
         self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
-        self._limits = limits or Limits(stop_grace=3.0)
+        self._strict_x509 = strict_x509
+        # A test's machine is one address, and may have every connection.
+        self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedServer] = []
         self._profile: certificates.RunningProfile | None = None
@@ -140,7 +146,7 @@ class Emulator(LoopService):
             self._serve_northbound,
             self._host,
             self._port,
-            ssl_context=self.home.server_context(),
+            ssl_context=self.home.server_context(strict_x509=self._strict_x509),
             limits=self._limits,
             refusal=server_refusal,
         )
@@ -193,7 +199,11 @@ class Emulator(LoopService):
         own = (self.home.folder / "client.pem", self.home.folder / "client.key")
         certificate, key = self._callback_certificate or own
         try:
-            context = ssl.create_default_context(cafile=str(ca))
+            # Not ssl.create_default_context: how strictly that one checks depends on the Python version.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.load_verify_locations(ca)
+            set_checks(context, strict_x509=self._strict_x509)
             context.load_cert_chain(certificate, key)
         except (OSError, ssl.SSLError) as error:
             raise ValueError(

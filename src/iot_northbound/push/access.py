@@ -8,13 +8,15 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import reply
 from iot_northbound.push.reply import Reply
+from iot_northbound.push.unpacking import unpacked, unreadable
+from iot_northbound.serving_pages import page_header
 
 ROUTE = "/v1.0.0/messageReceiver"
 """Where the vendor's SDKs are posted to; command status changes go to ``/cmd`` below it."""
@@ -59,6 +61,38 @@ class Peer:
         return cls(address, tuple(value for key, value in parts if key.strip().upper() == "CN"))
 
 
+TOLD_BY = ("content-type", "content-encoding", "origin", "sec-fetch-site")
+"""The headers that `Told` is made of."""
+
+
+class Told(NamedTuple):
+    """What a request's headers say, as far as the receiver goes by it.
+
+    Attributes:
+        content_type: of the body; empty if the headers do not say it, as the next one.
+        content_encoding: how the body is packed.
+        from_page: whether a web page sent the request.
+    """
+
+    content_type: str = ""
+    content_encoding: str = ""
+    from_page: bool = False
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[str, str]]) -> Told:
+        """Return what these headers say; their names are in lower case."""
+        kind, packed, shown = "", [], []
+        for name, value in headers:
+            if name == "content-type":
+                kind = value
+            elif name == "content-encoding":
+                packed.append(value)
+            elif name in ("origin", "sec-fetch-site"):
+                shown.append((name, value))
+        return cls(kind, ",".join(packed), page_header(shown) is not None)
+
+
+NOTHING = Told()
 _ATTRIBUTE = re.compile(r"(?:^|[,+])([^=,+\\]+)=((?:\\.|[^,+\\])*)")
 
 
@@ -151,8 +185,10 @@ class Gate:
         # Compared in constant time: how long a refusal takes must not tell how much was right.
         return hmac.compare_digest(segment.encode("utf-8", "replace"), secret.encode()) and f"/{rest}" in self._routes
 
-    def refuses(self, method: str, path: str | None, mounted_at: str, length: int | None, peer: Peer) -> Reply | None:
-        """Return why a request is refused before its body is read; None when it may pass.
+    def refuses(
+        self, method: str, path: str | None, mounted_at: str, length: int | None, peer: Peer, told: Told = NOTHING
+    ) -> Reply | None:
+        """Return why a request is refused before its body is read; None if it may pass.
 
         A path of None says that the application has routed the request by itself; where a path secret is set, that
         is not believed.
@@ -162,11 +198,17 @@ class Gate:
             return reply.NOT_HERE
         if not self._access.admits(peer):
             return reply.NOT_ALLOWED
+        if told.from_page:
+            return reply.NO_PAGES
         if method != "POST":
             return reply.ONLY_POST
         if length is not None and length > self.body_limit:
             return reply.too_large(self.body_limit)
-        return None
+        return unreadable(told.content_encoding) if told.content_encoding else None
+
+    def unpacked(self, body: bytes, told: Told) -> bytes | Reply:
+        """Return the body without its Content-Encoding, or why it is refused."""
+        return unpacked(body, told.content_encoding, self.body_limit)
 
     def _warn(self, method: str, path: str | None, mounted_at: str) -> None:
         """Say once for each path that it is not served: a callback URL is easily mistyped, and nobody else tells."""

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.push import reply
-from iot_northbound.push.access import Peer
+from iot_northbound.push.access import TOLD_BY, Peer, Told
 from iot_northbound.push.reply import Reply
 
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
 
+_TOLD = {name.encode(): name for name in TOLD_BY}
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -57,23 +58,24 @@ class AsgiAdapter:
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
         """Return the answer; None when the sender is gone."""
         length: int | None = None
-        content_type = ""
         for name, value in scope["headers"]:
             if name == b"content-length":
                 if not value.isdigit():
                     return self._receiver.refuse(reply.not_a_message("Content-Length is no number"))
                 length = int(value[:20])
-            elif name == b"content-type":
-                content_type = value.decode("latin-1")
+        told = Told.of((_TOLD[name], value.decode("latin-1")) for name, value in scope["headers"] if name in _TOLD)
         root, path = scope.get("root_path", ""), scope["path"]
         # Servers and frameworks differ in whether the path repeats where this is mounted: the gate takes both.
-        refusal = self._receiver.refuses(scope["method"], path, root, length, _peer(scope))
+        refusal = self._receiver.refuses(scope["method"], path, root, length, _peer(scope), told)
         if refusal is not None:
             return refusal
         body = await self._read(receive)
         if body is None or isinstance(body, Reply):
             return body
-        return await self._receiver.accept_async(body, content_type)
+        plain = self._receiver.gate.unpacked(body, told)
+        if isinstance(plain, Reply):
+            return self._receiver.refuse(plain)
+        return await self._receiver.accept_async(plain, told.content_type)
 
     async def _read(self, receive: Receive) -> bytes | Reply | None:
         limit = self._receiver.gate.body_limit

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import reply
-from iot_northbound.push.access import ROUTE, Access, Gate, Peer
+from iot_northbound.push.access import NOTHING, ROUTE, Access, Gate, Peer, Told
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
 from iot_northbound.push.events import Event
 from iot_northbound.push.handlers import Handlers
@@ -175,8 +175,12 @@ class PushMessageReceiver(Handlers):
             path: its path, checked against the route; None where the framework has routed it.
             peer: who sent it, where `Access` is to judge that.
         """
-        refusal = self.refuses(method, path, "", len(body), peer or Peer())
-        return refusal or self.accept(body, _content_type(headers))
+        told = Told.of((name.lower(), value) for name, value in (headers or {}).items())
+        refusal = self.refuses(method, path, "", len(body), peer or Peer(), told)
+        if refusal is not None:
+            return refusal
+        plain = self.gate.unpacked(body, told)
+        return self.refuse(plain) if isinstance(plain, Reply) else self.accept(plain, told.content_type)
 
     def accept(self, body: bytes, content_type: str = "") -> Reply:
         """Return the answer to a body whose path and sender are right (what `receive` does after its checks)."""
@@ -197,9 +201,11 @@ class PushMessageReceiver(Handlers):
         except Exception as error:  # noqa: BLE001  # logged there; whatever it is, the platform has to come back
             return self._failed(error)
 
-    def refuses(self, method: str, path: str | None, mounted_at: str, length: int | None, peer: Peer) -> Reply | None:
+    def refuses(
+        self, method: str, path: str | None, mounted_at: str, length: int | None, peer: Peer, told: Told = NOTHING
+    ) -> Reply | None:
         """Return why a request is refused before its body is read, counted; None when it may pass."""
-        refusal = self.gate.refuses(method, path, mounted_at, length, peer)
+        refusal = self.gate.refuses(method, path, mounted_at, length, peer, told)
         return None if refusal is None else self.refuse(refusal)
 
     def refuse(self, refusal: Reply) -> Reply:
@@ -374,9 +380,3 @@ class PushMessageReceiver(Handlers):
     ) -> None:
         """Serve in the foreground until SIGTERM or SIGINT, then finish what was taken; `server` explains the rest."""
         self.server(host, port, ssl=ssl, **options).serve_forever()
-
-
-def _content_type(headers: Mapping[str, str] | None) -> str:
-    if not headers:
-        return ""
-    return next((value for name, value in headers.items() if name.lower() == "content-type"), "")

@@ -41,6 +41,7 @@ class Reply:
 OK = Reply(200, "ok")
 NOT_HERE = Reply(404, "nothing is received at this path")
 NOT_ALLOWED = Reply(403, "this sender may not post here")
+NO_PAGES = Reply(403, "web pages may not post here: the request has an Origin or Sec-Fetch-Site header")
 ONLY_POST = Reply(405, "messages are posted", (("allow", "POST"),))
 
 
@@ -52,6 +53,13 @@ def not_a_message(why: str) -> Reply:
 def too_large(limit: int) -> Reply:
     """Return the refusal of a body beyond the limit."""
     return Reply(413, f"a message may have {limit} bytes at most")
+
+
+def unknown_encoding(why: str) -> Reply:
+    """Return the refusal of a Content-Encoding."""
+    return Reply(
+        415, f"{why}: send the body as gzip or deflate, or not encoded", (("accept-encoding", "gzip, deflate"),)
+    )
 
 
 def not_now(why: str) -> Reply:

@@ -14,6 +14,7 @@ from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.errors import SdkCode, TlsError
 from iot_northbound.push.reply import Reply
 from iot_northbound.serving import GuardedServer, Limits, json_refusal
+from iot_northbound.serving_tls import set_checks
 
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
@@ -28,6 +29,7 @@ def server_context(
     password: str | None = None,
     client_ca: str | os.PathLike[str] | None = None,
     require_client_certificate: bool = True,
+    strict_x509: bool = False,
 ) -> ssl.SSLContext:
     """Return the server's side of TLS 1.2 and up, from PEM files.
 
@@ -37,12 +39,15 @@ def server_context(
         password: the key's password.
         client_ca: who issues the platform's client certificate; given, the client's certificate is verified.
         require_client_certificate: whether a client without one is turned away; counts with `client_ca` alone.
+        strict_x509: whether the client's certificate and its CA must keep every rule of RFC 5280. Off, since many
+            platforms' own CAs do not; the same on every Python version.
 
     Raises:
         TlsError: a file is missing, or holds something else (1006).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    set_checks(context, strict_x509=strict_x509)
     chain, secret = _read(certificate), _read(key if key is not None else certificate)
     try:
         # A callable, so that an encrypted key without a password fails instead of asking on the terminal.

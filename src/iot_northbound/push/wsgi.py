@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.push import reply
-from iot_northbound.push.access import Peer
+from iot_northbound.push.access import TOLD_BY, Peer, Told
 from iot_northbound.push.reply import Reply
 
 if TYPE_CHECKING:
@@ -49,12 +49,14 @@ class WsgiAdapter:
         if length is not None and not (length.isascii() and length.isdigit()):
             return self._receiver.refuse(reply.not_a_message(f"Content-Length {length!r} is no number"))
         size = None if length is None else int(length[:20])
+        told = Told.of((header, environ[name]) for header, name in _TOLD.items() if name in environ)
         refusal = self._receiver.refuses(
             environ.get("REQUEST_METHOD", ""),
             environ.get("PATH_INFO", ""),
             environ.get("SCRIPT_NAME", ""),
             size,
             _peer(environ),
+            told,
         )
         if refusal is not None:
             return refusal
@@ -69,10 +71,17 @@ class WsgiAdapter:
             body = environ["wsgi.input"].read(size)
             if len(body) < size:
                 return self._receiver.refuse(reply.not_a_message("the body ended early"))
-        content_type = environ.get("CONTENT_TYPE", "")
         if len(body) > limit:
             return self._receiver.refuse(reply.too_large(limit))
-        return self._receiver.accept(body, content_type)
+        plain = self._receiver.gate.unpacked(body, told)
+        return (
+            self._receiver.refuse(plain)
+            if isinstance(plain, Reply)
+            else self._receiver.accept(plain, told.content_type)
+        )
+
+
+_TOLD = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in TOLD_BY} | {"content-type": "CONTENT_TYPE"}
 
 
 def _peer(environ: Environ) -> Peer:

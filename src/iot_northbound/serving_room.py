@@ -1,0 +1,65 @@
+"""Room for connections: how many there are of each address, and which one goes when there is no room for another."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+
+from .serving_connection import Connection, Limits
+
+log = logging.getLogger("iot_northbound.serving")
+
+
+def sender_of(host: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 network that one IPv6 customer has."""
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host.partition("%")[0])
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))
+
+
+class Room:
+    """The open connections of one server, handshakes included."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._of: dict[str, set[Connection]] = {}
+        self._count = 0
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection."""
+        self._of.setdefault(connection.sender, set()).add(connection)
+        self._count += 1
+
+    def remove(self, connection: Connection) -> None:
+        """Count it no more; harmless if it was removed before."""
+        own = self._of.get(connection.sender, set())
+        if connection in own:
+            own.remove(connection)
+            self._count -= 1
+            if not own:
+                del self._of[connection.sender]
+
+    def for_address(self, sender: str) -> bool:
+        """Make room under the cap of one address, and return whether there is some."""
+        own = self._of.get(sender, set())
+        return len(own) < self._limits.connections_per_address or self._close_slowest(own)
+
+    def for_another(self) -> bool:
+        """Make room under the cap of all addresses, and return whether there is some."""
+        return self._count < self._limits.connections or self.close_one()
+
+    def close_one(self) -> bool:
+        """Close the slowest connection of the greediest address; return False if all of them are being answered."""
+        return any(self._close_slowest(own) for own in sorted(self._of.values(), key=len, reverse=True))
+
+    def _close_slowest(self, own: set[Connection]) -> bool:
+        slowest = min((one for one in own if one.waits_for_peer), key=lambda one: one.waits_since, default=None)
+        if slowest is None:
+            return False
+        log.info("closed a connection of %s to make room: it had %d of %d", slowest.sender, len(own), self._count)
+        self.remove(slowest)
+        slowest.drop()
+        return True

@@ -1,0 +1,207 @@
+"""Packed bodies and web pages: the same answer by every way into the receiver."""
+
+import asyncio
+import gzip
+import http.client
+import io
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iot_northbound.push import MemoryInbox
+from iot_northbound.push.reply import Reply
+from iot_northbound.push.unpacking import unpacked
+from tests.push.helpers import PATIENCE, Recorder, data_body
+
+ROUTE = "/v1.0.0/messageReceiver"
+LIMIT = 10_000
+
+
+def bare(data):
+    engine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return engine.compress(data) + engine.flush()
+
+
+def by_receive(receiver, body, headers):
+    answer = receiver.receive(body, headers)
+    return answer.status, answer.text, dict(answer.headers)
+
+
+def by_wsgi(receiver, body, headers):
+    told = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": ROUTE, "CONTENT_LENGTH": str(len(body)), **told}
+    answers = []
+    text = b"".join(receiver.wsgi({**environ, "wsgi.input": io.BytesIO(body)}, lambda *answer: answers.append(answer)))
+    return int(answers[0][0][:3]), text.decode(), dict(answers[0][1])
+
+
+def by_asgi(receiver, body, headers):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def send(message):
+        sent.append(message)
+
+    told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    asyncio.run(receiver.asgi({"type": "http", "method": "POST", "path": ROUTE, "headers": told}, receive, send))
+    answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], sent[1]["body"].decode(), answered
+
+
+def by_server(receiver, body, headers):
+    with receiver.server(port=0) as server:
+        connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
+        connection.request("POST", ROUTE, body, headers)
+        answer = connection.getresponse()
+        result = answer.status, answer.read().decode(), dict(answer.getheaders())
+        connection.close()
+    return result
+
+
+WAYS = [by_receive, by_wsgi, by_asgi, by_server]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
+def post(request):
+    receiver = Recorder(MemoryInbox(), body_limit=LIMIT)
+    with receiver:
+        yield lambda body, **headers: (
+            *request.param(receiver, body, {name.replace("_", "-"): value for name, value in headers.items()}),
+            receiver,
+        )
+
+
+BODY = data_body()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("GZip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY)),
+        ("gzip", gzip.compress(BODY[:9]) + gzip.compress(b"") + gzip.compress(BODY[9:])),
+        ("gzip", gzip.compress(BODY) + b"\0" * 100),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", bare(BODY)),
+        ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
+        ("identity", BODY),
+        ("", BODY),
+        (" , identity", BODY),
+    ],
+)
+def test_a_packed_message_is_taken(post, encoding, packed):
+    status, text, _, receiver = post(packed, Content_Encoding=encoding)
+    assert (status, text) == (200, "ok")
+    assert receiver.log.wait_for(1) == [BODY.decode()]
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "aes128gcm", "gzip, br", "gzip," * 4, "x\u00e9 y"])
+def test_an_encoding_that_is_not_read_is_named_with_those_that_are(post, encoding):
+    status, text, headers, receiver = post(BODY, Content_Encoding=encoding)
+    assert status == 415
+    assert "send the body as gzip or deflate, or not encoded" in text
+    assert headers["accept-encoding"] == "gzip, deflate"
+    assert receiver.metrics().refused == {415: 1}
+    assert receiver.metrics().accepted == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "why"),
+    [
+        ("gzip", BODY, "the body is not gzip"),
+        ("gzip", zlib.compress(BODY), "the body is not gzip"),
+        ("deflate", b"{" + BODY, "the body is not deflate"),
+        ("gzip", gzip.compress(BODY)[:-1], "ends in the middle of its gzip data"),
+        ("gzip", gzip.compress(BODY)[:12], "ends in the middle"),
+        ("gzip", gzip.compress(BODY) + gzip.compress(BODY)[:-5], "ends in the middle"),
+        ("deflate", zlib.compress(BODY)[:-1], "ends in the middle of its deflate data"),
+        ("gzip", gzip.compress(BODY)[:-8] + b"\1" * 8, "the body is not gzip"),
+        ("gzip", gzip.compress(BODY) + BODY, "the body is not gzip"),
+        ("deflate", zlib.compress(BODY) * 2, "the body is not deflate"),
+        ("gzip", gzip.compress(b"") * 101, "the body is not gzip"),
+    ],
+)
+def test_a_body_that_is_not_what_its_encoding_says_is_answered_400(post, encoding, body, why):
+    status, text, _, receiver = post(body, Content_Encoding=encoding)
+    assert status == 400
+    assert why in text
+    assert receiver.metrics().accepted == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(b" " * 5_000_000)),
+        ("deflate", zlib.compress(b" " * 5_000_000)),
+        ("deflate", bare(b" " * 5_000_000)),
+        ("gzip", gzip.compress(b" " * (LIMIT + 1))),
+        ("gzip", gzip.compress(b" " * (LIMIT // 2 + 1)) * 2),
+        ("gzip, gzip", gzip.compress(gzip.compress(b" " * 5_000_000))),
+    ],
+)
+def test_what_unpacks_beyond_the_limit_is_answered_413(post, encoding, packed):
+    assert len(packed) <= LIMIT
+    status, text, _, receiver = post(packed, Content_Encoding=encoding)
+    assert status == 413
+    assert f"{LIMIT} bytes at most" in text
+    assert receiver.metrics().refused == {413: 1}
+
+
+def test_a_bomb_is_never_unpacked_whole():
+    bomb = gzip.compress(b" " * 100_000_000)
+    tracemalloc.start()
+    try:
+        assert unpacked(bomb, "gzip", LIMIT).status == 413
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_message_of_exactly_the_limit_is_unpacked():
+    assert unpacked(gzip.compress(b"x" * LIMIT), "gzip", LIMIT) == b"x" * LIMIT
+
+
+@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "gzip, deflate", "x-gzip,identity"]))
+def test_no_bytes_raise_anything(body, encoding):
+    assert isinstance(unpacked(body, encoding, 100), bytes | Reply)
+
+
+@given(st.binary(max_size=200), st.lists(st.sampled_from(["gzip", "deflate"]), max_size=3))
+def test_what_was_packed_comes_out_again(body, codings):
+    packed = body
+    for coding in codings:
+        packed = gzip.compress(packed) if coding == "gzip" else zlib.compress(packed)
+    assert unpacked(packed, ",".join(codings), 1_000) == body
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://page.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8686"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Sec_Fetch_Site": "same-origin"},
+    ],
+)
+def test_a_web_page_may_not_post(post, headers):
+    status, text, _, receiver = post(BODY, **headers)
+    assert status == 403
+    assert "web pages may not post here" in text
+    assert receiver.metrics().accepted == 0
+
+
+def test_what_a_person_types_into_a_browser_is_told_what_to_do():
+    with Recorder(MemoryInbox()).server(port=0) as server:
+        connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
+        connection.request("GET", ROUTE, headers={"Sec-Fetch-Site": "none"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (405, b"messages are posted")
+        connection.close()
