@@ -174,10 +174,11 @@ class SubscriptionManagement(Service):
     ) -> SubscriptionChanges:
         """Make the subscriptions that lead to one receiver exactly the wanted ones, and return what changed.
 
-        Right ones are kept untouched; a wanted type that is pushed elsewhere is moved here, since the platform takes
-        one URL a type, and moved back where the platform refuses this one; unwanted ones of this receiver are deleted;
-        those of other receivers stay. Calling it twice changes nothing the second time, so an application can call it
-        at each start.
+        Right ones are kept untouched. The platform takes one URL per type, so a wanted type that is pushed elsewhere is
+        moved here: its subscription is deleted and made anew, and made as it was if the platform refuses the new URL.
+        Pushes that the platform still holds for the old URL may be lost with it. Unwanted subscriptions of this
+        receiver are deleted; those of other receivers stay. Calling it twice changes nothing the second time, so an
+        application can call it at each start.
 
         Args:
             receiver_url: the callback URL, http or https.
