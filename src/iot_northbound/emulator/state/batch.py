@@ -15,7 +15,7 @@ from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route, table, timer
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.subscriptions import callback_url
+from iot_northbound.emulator.state.subscriptions import callback_url, hint_apart
 from iot_northbound.emulator.state.values import (
     Shape,
     array,
@@ -149,6 +149,8 @@ def create(platform: Platform, call: Call) -> Answer:
         }
         platform.table(DETAILS).put(str(seq), detail)
     transitions.later(platform, platform.settings.transition_delay, "batch.start", task_id=task_id)
+    if (url := given["param"].get("callbackUrl")) is not None:
+        hint_apart(platform, app_id, url)
     return Answer(200, {"taskID": task_id})
 
 
