@@ -260,3 +260,10 @@ class GroupsAgainstAModel(RuleBasedStateMachine):
 
 TestGroupsAgainstAModel = GroupsAgainstAModel.TestCase
 TestGroupsAgainstAModel.settings = hypothesis_settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+def test_a_given_id_is_not_used(app: Caller) -> None:
+    first = group(app, "first", id="mine")
+    assert first != "mine"
+    assert group(app, "second", id="mine") not in ("mine", first)
+    assert code_of(app.call("GET", f"{GROUPS}/mine")) == (200, "100603")

@@ -56,7 +56,7 @@ CODES: dict[tuple[str, str], str] = {
     ("1.8.1", "105002"): "the application has a task of this name",
     ("1.8.1", "105201"): "another task of the application has this tag",
     ("1.8.1", "105202"): "groupTag is no group's id or name",
-    ("1.8.1", "50400"): "a value breaks its rule, or the selector lacks its field",
+    ("1.8.1", "50400"): "a value breaks its rule, or the selector lacks a field that its type needs",
     ("1.8.1", "100028"): "fault: users and their rights have no counterpart here",
     ("1.8.1", "50252"): "fault: an internal failure",
     ("1.8.2", "100019"): "unreachable: the one mandatory parameter stands in the path",
