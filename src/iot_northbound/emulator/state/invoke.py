@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from iot_northbound.emulator.state import commands, devices, models, notifications, scripted, transitions
+from iot_northbound.emulator.state import commands, devices, models, notifications, protocols, scripted, transitions
 from iot_northbound.emulator.state import notification_bodies as bodies
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route, table, timer
@@ -97,6 +97,7 @@ def invoke(platform: Platform, call: Call) -> Answer:
     request_id = header.get("requestId") or platform.ids.hex(32)
     if platform.table(INVOCATIONS).where(appId=call.app_id, requestId=request_id):
         raise refuse(commands.INPUT, f"requestId {request_id!r} has been used before")
+    protocols.hint(platform, device, "1.7.7")
     to_cloud = header.get("toType") == "CLOUD"
     hindered = _hindrance(platform, device)
     if hindered is not None and not to_cloud:
