@@ -68,7 +68,7 @@ class ModifyDeviceGroupInDTO:
     Attributes:
         name: letters and digits; 1 to 50 characters.
         description: up to 1,024 characters.
-        max_dev_num: how many devices it may hold; 0 for any number.
+        max_dev_num: how many devices it may hold; 0, which the platform takes if it is left out, for any number.
     """
 
     name: Annotated[str, Text(1, 50)]

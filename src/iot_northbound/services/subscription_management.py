@@ -78,9 +78,12 @@ class SubscriptionManagement(Service):
         platform answers it with nothing.
 
         Raises:
-            AlreadyExistsError: the type is subscribed to already (100227).
-            InvalidArgumentError: the DTO is of another type or breaks a rule (1007), or the callback URL is refused
-                (100222).
+            AlreadyExistsError: the type is subscribed to already (100227); a subscription to management data moves to
+                the new URL instead.
+            InvalidArgumentError: the DTO is of another type or breaks a rule (1007), or the platform refuses the
+                callback URL (100222) or another field (100228).
+            NotAuthorizedError: the platform did not get the application's key (100229).
+            PlatformFailureError: the platform could not set up the pushes (100244).
 
         Reference: sections 1.6.1 and 1.6.2.
         """
@@ -102,7 +105,7 @@ class SubscriptionManagement(Service):
         """Return one subscription. `app_id` names the application that authorised this one.
 
         Raises:
-            NotFoundError: no such subscription.
+            NotFoundError: no such subscription (100225, which the reference leaves out here).
 
         Reference: section 1.6.3.
         """
