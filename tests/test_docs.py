@@ -141,6 +141,31 @@ def test_the_picture_of_the_rooms_shows_every_module() -> None:
     assert sorted(name for name in shown if name.endswith(".py") and name not in modules) == []
 
 
+def test_the_table_of_imports_is_what_the_modules_import() -> None:
+    package = ROOT / "src" / "iot_northbound"
+    found: dict[str, set[str]] = {}
+
+    def room_of(name: str) -> str:
+        return "serving" if name.startswith("serving_") else name
+
+    for file in package.rglob("*.py"):
+        room = room_of(file.relative_to(package).parts[0].removesuffix(".py"))
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("iot_northbound."):
+                found.setdefault(room, set()).add(room_of(str(node.module).split(".")[1]))
+    section = (DOCS / "architecture.md").read_text().partition("## Imports")[2].partition("\n## ")[0]
+    told = {
+        room: set(re.findall(r"`(\w+)`", imports))
+        for room, imports in re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)
+    }
+    assert len(told) == 14
+    for room, imports in told.items():
+        assert found.get(room, set()) - {room, "_version"} == imports, room
+    tops = set(re.findall(r"`(\w+)`", re.findall(r"^- (.+) stand on top", section, re.MULTILINE)[0]))
+    importers = {room for room, imports in found.items() if imports & tops}
+    assert importers <= tops | {"__init__"}
+
+
 def test_every_page_stands_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text()
     missing = [name for page in DOCS.rglob("*.md") if (name := page.relative_to(DOCS).as_posix()) not in navigation]

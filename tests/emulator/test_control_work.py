@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 from typing import Any
 
 import pytest
@@ -35,6 +38,64 @@ def test_a_command_is_acknowledged_and_answered_by_hand(emulator: Emulator, wire
     assert row["result"]["resultDetail"] == {"valve": "OPEN"}
     with pytest.raises(NotFound):
         emulator.control.answer_command("none")
+
+
+def test_a_service_call_is_acknowledged_and_answered_by_hand(emulator: Emulator, wire: Wire) -> None:
+    device_id = wire.call(
+        "POST", "/iocm/app/reg/v1.1.0/deviceCredentials", {"nodeId": "gw", "productId": "home-gateway-mqtt"}
+    )[1]["deviceId"]
+    emulator.control.set_online(device_id)
+    path = f"/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/Gateway/sendCommand"
+
+    def call(**header: str) -> str:
+        status, answer = wire.call("POST", path, {"header": {"mode": "ACK", "method": "RESTART", **header}})
+        assert status == 202
+        return str(answer["requestId"])
+
+    control, first = emulator.control, call()
+    assert control.answer_service_call(device_id, first) == "delivered"
+    assert control.answer_service_call(device_id, first, ok=True, body={"result": 0}) == "executed"
+    assert control.answer_service_call(device_id, first, ok=False) == "executed"
+    assert control.answer_service_call(device_id, call(), ok=False, response="RESTART_RSP") == "failed"
+    call(toType="CLOUD")
+    third = control.service_calls(device_id)[-1]
+    assert (third["method"], third["status"]) == ("RESTART", "delivered")
+    assert control.answer_service_call(device_id, third["requestId"], ok=True) == "executed"
+    late = call(requestId="a/b c")
+    control.advance(300)
+    assert control.answer_service_call(device_id, late, ok=True) == "timeout"
+    with pytest.raises(NotFound, match="no service call with requestId 'none'"):
+        control.answer_service_call(device_id, "none")
+    with pytest.raises(NotFound, match="no device 'none'"):
+        control.service_calls("none")
+    wire.login()
+    with pytest.raises(ValueError, match="has no response 'X'"):
+        control.answer_service_call(device_id, call(), ok=True, response="X")
+
+
+def test_a_service_call_is_answered_over_http(emulator: Emulator, wire: Wire) -> None:
+    register = {"nodeId": "gw", "productId": "home-gateway-mqtt"}
+    device_id = wire.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", register)[1]["deviceId"]
+    emulator.control.set_online(device_id)
+    path = f"/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/Gateway/sendCommand"
+    header = {"mode": "NOACK", "method": "RESTART", "requestId": "a/b"}
+    assert wire.call("POST", path, {"header": header})[0] == 202
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+
+    def control(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        content = None if body is None else json.dumps(body).encode()
+        connection.request(method, path, content, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    with contextlib.closing(connection):
+        status, (call,) = control("GET", f"/devices/{device_id}/calls")
+        assert (status, call["requestId"], call["status"]) == (200, "a/b", "sent")
+        answer = {"request_id": "a/b", "ok": True, "body": {"result": 0}}
+        assert control("POST", f"/devices/{device_id}/calls/answer", answer) == (200, "executed")
+        status, refusal = control("POST", f"/devices/{device_id}/calls/answer", {"request_id": "c"})
+        assert status == 404
+        assert "no service call with requestId 'c'" in refusal["error"]
 
 
 def test_an_upgrade_is_moved_and_stopped_by_hand(emulator: Emulator, wire: Wire, meter: str) -> None:

@@ -197,6 +197,46 @@ def test_the_receivers_certificate_is_checked_against_the_settable_ca(
             receiver.wait_for(2)
 
 
+class TestASubscriptionThatEndsOrMovesWhileAPushIsOnItsWay:
+    """The push is held by a fault until a later one has passed; meanwhile its subscription changes."""
+
+    KIND = "fwUpgradeResultNotify"
+
+    def subscribe(self, wire: Wire, url: str) -> None:
+        status, _ = wire.call("POST", "/iodm/app/sub/v1.1.0/subscribe", {"notifyType": self.KIND, "callbackUrl": url})
+        assert status == 200
+
+    def hold_one(self, emulator: Emulator) -> None:
+        runtime = emulator._runtime
+        assert runtime is not None
+        emulator.control.add_fault("push_reorder", count=1, seconds=60)
+        body = {"notifyType": self.KIND, "deviceId": "held"}
+        runtime.from_any_thread(lambda: runtime.platform.notify(emulator.app_id, self.KIND, body))
+        wait_until(lambda: emulator.control.pushes()["underWay"] == 1)
+
+    def test_it_is_not_sent_when_the_subscription_has_been_deleted(self, emulator: Emulator, wire: Wire) -> None:
+        receiver = Receiver()
+        with receiver.serving() as url:
+            self.subscribe(wire, url)
+            self.hold_one(emulator)
+            assert wire.call("DELETE", "/iocm/app/sub/v1.2.0/subscriptions")[0] == 204
+            push(emulator, url)
+            wait_until(lambda: emulator.control.pushes()["delivered"] == 1)
+            wait_until(lambda: emulator.control.pushes()["underWay"] == 0)
+        assert [body["deviceId"] for body in receiver.bodies] == ["d0"]
+        assert len(pushes(emulator)) == 1
+
+    def test_it_goes_to_the_new_url_when_the_subscription_has_moved(self, emulator: Emulator, wire: Wire) -> None:
+        old, new = Receiver(), Receiver()
+        with old.serving() as old_url, new.serving() as new_url:
+            self.subscribe(wire, old_url)
+            self.hold_one(emulator)
+            self.subscribe(wire, new_url)
+            push(emulator, old_url)
+            assert [body["deviceId"] for body in new.wait_for(1)] == ["held"]
+        assert [body["deviceId"] for body in old.bodies] == ["d0"]
+
+
 class TestFaults:
     def test_a_lost_push_counts_as_delivered_and_never_comes(self, emulator: Emulator) -> None:
         receiver = Receiver()

@@ -86,6 +86,29 @@ def test_the_python_names_of_the_guides_configuration_exist() -> None:
         assert hasattr(error, attribute)
 
 
+def test_the_names_of_the_jar_and_of_other_sdks_lead_to_names_that_exist() -> None:
+    section = GUIDE.partition("## Names that differ")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    theirs = {name for row in rows for name in re.findall(r"`([\w.]+)`", row[0])}
+    assert {
+        "handleNBCommandStateChanged",
+        "NotifyNBCommandStatusChangedDTO",
+        "DeviceServiceInvocation.invokeDeviceService",
+        "handleRuleEvent",
+        "PostDeviceCommandInDTO",
+    } <= theirs
+    error = iot_northbound.NorthApiException("1003", "refused")
+    for row in rows:
+        for name in re.findall(r"`([\w.]+)`", row[-1]):
+            owner, _, attribute = name.partition(".")
+            if owner == "error":
+                assert hasattr(error, attribute), name
+            elif attribute:
+                assert hasattr(getattr(iot_northbound, owner), attribute), name
+            else:
+                assert attrs.has(getattr(dto, owner)), name
+
+
 @pytest.mark.parametrize("section", ENDPOINTS)
 def test_the_table_of_calls_has_a_row_for_each_endpoint(section: str) -> None:
     fact, endpoint = ENDPOINTS[section], endpoint_of(section)

@@ -56,12 +56,12 @@ class DeviceCmdParam:
 
     Attributes:
         type: how the devices are chosen; see `BatchTargetType`.
-        device_list: the devices, where `type` is DeviceList.
-        device_type: their type, where `type` is DeviceType.
-        manufacturer_id: their manufacturer, where `type` is DeviceType.
-        model: their model, where `type` is DeviceType.
-        device_location: where they are, where `type` is DeviceArea.
-        group_list: the groups' names (GroupList) or ids (GroupIdList).
+        device_list: the devices; needed if `type` is DeviceList.
+        device_type: their type; needed if `type` is DeviceType.
+        manufacturer_id: their manufacturer; needed if `type` is DeviceType.
+        model: their model; needed if `type` is DeviceType.
+        device_location: where they are; needed if `type` is DeviceArea.
+        group_list: the groups' names, needed if `type` is GroupList, or ids, needed if it is GroupIdList.
         command: what to do.
         callback_url: where the results are pushed to.
         max_retransmit: how often the command is sent again, 0 to 3.
@@ -131,9 +131,9 @@ class QueryOneTaskOutDTO:
         total_cnt: how many devices it is for.
         success_cnt: with how many it succeeded.
         fail_cnt: with how many it failed.
-        timeout_cnt: how many did not answer in time.
-        expired_cnt: how many it ended too early for.
-        complete_cnt: successes, failures and timeouts together.
+        timeout_cnt: how many got the command and did not answer in time.
+        expired_cnt: how many the command did not reach before it expired.
+        complete_cnt: how many it has ended for: successes, failures, timeouts and expired ones together.
         success_rate: successes in thousandths, rounded down.
         param: its parameters, as they were given.
         tags: its tags; only where the query selects them.
@@ -171,7 +171,7 @@ class QueryTaskDetailsInDTO:
         device_id: only this device.
         command_id: only this command.
         page_no: the page, from 0.
-        page_size: details a page, 1 to 250.
+        page_size: details per page, 1 to 250; the platform takes 25.
     """
 
     app_id: str | None = None

@@ -16,7 +16,8 @@ class CreateDeviceGroupInDTO:
         app_id: another application that granted access; up to 50 characters.
         max_dev_num: how many devices it may hold; 0, which the platform takes, for any number.
         device_ids: its first members.
-        id: the group's id; made by the platform where none is given. 1 to 50 characters.
+        id: a field of the Java SDK; 1 to 50 characters. The platform makes the group's id itself, so leave this one out
+            and read `id` of the answer. The embedded platform ignores it.
     """
 
     name: Annotated[str, Text(1, 50)]
@@ -67,7 +68,7 @@ class ModifyDeviceGroupInDTO:
     Attributes:
         name: letters and digits; 1 to 50 characters.
         description: up to 1,024 characters.
-        max_dev_num: how many devices it may hold; 0 for any number.
+        max_dev_num: how many devices it may hold; 0, which the platform takes if it is left out, for any number.
     """
 
     name: Annotated[str, Text(1, 50)]

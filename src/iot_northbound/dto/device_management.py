@@ -49,7 +49,8 @@ class RegDirectDeviceInDTO2:
         node_id: the id the device reports, such as its IMEI; up to 256 characters.
         end_user_id: the end user, for NB-IoT the IMSI; up to 256 characters.
         psk: the pre-shared key, 8 to 32 hexadecimal digits; made by the platform where none is given.
-        timeout: seconds in which the device has to come online, 0 for no limit; the platform takes 180.
+        timeout: seconds in which the device has to come online, up to 2,147,483,647; 0 for no limit. The platform takes
+            180.
         product_id: the product the device belongs to; up to 256 characters.
     """
 
@@ -139,7 +140,8 @@ class RefreshDeviceKeyInDTO:
     Attributes:
         verify_code: the new code; made by the platform where none is given. Up to 256 characters.
         node_id: a new id for another piece of hardware; unchanged where none is given. Up to 256 characters.
-        timeout: seconds in which the device has to come online, 0 for no limit; the platform takes 180.
+        timeout: seconds in which the device has to come online, up to 2,147,483,647; 0 for no limit. The platform takes
+            180.
     """
 
     verify_code: Annotated[str | None, Text.up_to(256), SECRET] = None

@@ -139,8 +139,8 @@ class OperatePolicy:
 
     Attributes:
         execute_type: when to start; see `ExecuteType`.
-        start_time: the earliest start, needed where `execute_type` is custom.
-        end_time: the latest start, more than five minutes after `start_time`; needed where it is custom.
+        start_time: when the task starts, not in the past; needed if `execute_type` is custom.
+        end_time: when it ends, more than five minutes after `start_time`; needed if `execute_type` is custom.
         retry_type: whether the platform tries again after a failure; it takes false.
         retry_times: how often, 1 to 5; needed where `retry_type` is True.
     """

@@ -32,7 +32,7 @@ class CancelTaskStatus(OpenEnum):
 
 
 class CommandMode(OpenEnum):
-    """Whether the recipient of a service call acknowledges it."""
+    """Whether the recipient of a service call acknowledges it; it answers either way."""
 
     NOACK = "NOACK"
     ACK = "ACK"
@@ -122,8 +122,8 @@ class QueryDeviceCommandInDTO2:
         page_no: the page, from 0.
         page_size: commands a page, 1 to 1,000; the platform takes 1,000.
         device_id: only commands to this device; up to 64 characters.
-        start_time: only commands delivered after it.
-        end_time: only commands delivered before it.
+        start_time: only commands created at this time or later.
+        end_time: only commands created at this time or before; not before `start_time`.
         app_id: another application that granted access; the client's own where none is given.
     """
 
@@ -224,8 +224,8 @@ class QueryDeviceCmdCancelTaskInDTO2:
         task_id: only this task.
         device_id: only tasks for this device.
         status: only tasks of this status; see `CancelTaskStatus`.
-        start_time: only tasks created after it.
-        end_time: only tasks created before it.
+        start_time: only tasks created at this time or later.
+        end_time: only tasks created at this time or before; not before `start_time`.
         app_id: another application that granted access; the client's own where none is given.
     """
 
@@ -257,13 +257,13 @@ class CommandNA2CloudHeader:
     """Who calls what of a device's service (section 1.7.7).
 
     Attributes:
-        request_id: names the call, unique; up to 128 characters.
+        request_id: names the call, and can be used once; up to 128 characters. The platform makes one if none is given.
         mode: whether the recipient acknowledges; see `CommandMode`.
         from_: the caller's address, such as /users/{userId} or /{serviceName}; up to 128 characters.
-        to_type: who it is for; see `ToType`.
+        to_type: who it is for; see `ToType`. The platform takes GATEWAY.
         to: the recipient's address; up to 128 characters.
         method: the command, such as DISCOVERY or REMOVE; 1 to 32 characters.
-        callback_url: where the outcome is pushed to; up to 1,024 characters.
+        callback_url: where each status of the call is pushed to; up to 1,024 characters.
     """
 
     request_id: Annotated[str | None, Text.up_to(128)] = None
@@ -295,7 +295,7 @@ class InvokeDeviceServiceOutDTO:
     Attributes:
         status: sent, delivered or failed.
         timestamp: when it was sent, UTC.
-        request_id: names the call; the platform's own where the request had none.
+        request_id: names the call; the platform's own if the request had none; None if it was for CLOUD.
     """
 
     status: InvokeStatus | None = None

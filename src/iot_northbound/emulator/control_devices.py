@@ -133,6 +133,44 @@ class DeviceControl(ControlBase):
         return status
 
     @operation()
+    def service_calls(self, device_id: str) -> list[Row]:
+        """Return the calls of a device's services (1.7.7), oldest first: requestId, method, body, status and more."""
+        return invoke.of_device(self._platform, self._device(device_id))
+
+    @operation()
+    def answer_service_call(
+        self,
+        device_id: str,
+        request_id: str,
+        ok: bool | None = None,
+        body: Row | None = None,
+        response: str | None = None,
+    ) -> str:
+        """Acknowledge a call of a device's service, for a device without a script, and answer it unless ok is None.
+
+        Args:
+            device_id: The device.
+            request_id: The call, as its answer or `service_calls` names it.
+            ok: Whether the device did what was asked.
+            body: What the device says; empty by default.
+            response: Which of the command's responses in the product model it is; the first by default.
+
+        Returns:
+            The call's status after it: delivered, executed or failed; timeout if the answer comes too late.
+
+        Raises:
+            ValueError: The command has no such response.
+        """
+        call = invoke.find(self._platform, self._device(device_id), request_id)
+        if call is None:
+            raise NotFound(f"device {device_id!r} has no service call with requestId {request_id!r}")
+        key = call["invocationId"]
+        invoke.delivered(self._platform, key)
+        if ok is not None:
+            invoke.answered(self._platform, key, body or {}, ok=ok, response=response)
+        return str(self._platform.table(invoke.INVOCATIONS)[key]["status"])
+
+    @operation()
     def move_upgrade(self, sub_operation_id: str, state: str | None = None, ok: bool | None = None) -> None:
         """Let a device without a script reach a state of its upgrade, and end it unless ok is None."""
         if sub_operation_id not in self._platform.table(upgrade_flow.SUB_OPERATIONS):

@@ -193,6 +193,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/commands/{command_id}/answer", "answer_command",
         record(ok=nullable(BOOLEAN), detail=nullable(ANY_OBJECT)), answer=text(),
     ),
+    Operation("GET", "/devices/{device_id}/calls", "service_calls", answer=_ROWS),
+    Operation(
+        "POST", "/devices/{device_id}/calls/answer", "answer_service_call",
+        record(
+            {"request_id": text()}, ok=nullable(BOOLEAN), body=nullable(ANY_OBJECT), response=nullable(text())
+        ),
+        answer=text(),
+    ),
     Operation(
         "POST", "/upgrades/parts/{sub_operation_id}", "move_upgrade",
         record(state=nullable(one_of(*STATES)), ok=nullable(BOOLEAN)), status=204,

@@ -111,21 +111,27 @@ class PushSender:
                 await self._wake.wait()
 
     async def _send(self, row: dict[str, Any]) -> None:
-        push_id, url = row["pushId"], row["url"]
-        fault = self._faults.for_push(row["notifyType"], url)
         started = time.monotonic()
-        status: int | None = None
-        error: str | None = None
-        lost = False
+        fault = self._faults.for_push(row["notifyType"], row["url"])
         try:
             if fault is not None:
                 await self._hold(fault, row["destination"])
-            if fault is not None and fault.kind == "push_lost":
-                lost = True
-            else:
+            # If its subscription was deleted or moved meanwhile, the next look at the queue finds what is to be done.
+            if notifications.still_wanted(self._platform, row):
+                await self._attempt(row, fault, started)
+        finally:
+            self._busy.discard(row["pushId"])
+            self.wake()
+
+    async def _attempt(self, row: dict[str, Any], fault: Fault | None, started: float) -> None:
+        status: int | None = None
+        error: str | None = None
+        lost = fault is not None and fault.kind == "push_lost"
+        try:
+            if not lost:
                 body = json.dumps(row["body"], ensure_ascii=False, separators=(",", ":")).encode()
                 for _ in range(2 if fault is not None and fault.kind == "push_double" else 1):
-                    status = await self.client.post(url, body, self.answer_seconds)
+                    status = await self.client.post(row["url"], body, self.answer_seconds)
                 if status != 200:
                     error = f"answered {status} instead of 200"
         except PushFailure as failure:
@@ -133,21 +139,20 @@ class PushSender:
         except Exception as failure:
             log.exception("a push could not be sent")
             error = f"internal error: {failure!r}"
-        self._busy.discard(push_id)
         self._sent[row["destination"]] += 1
         self._passed.set()
         self._passed.clear()
         now = self._platform.clock.now()
         ok = lost or (status == 200 and error is None)
         (self._failing.discard if ok else self._failing.add)(row["destination"])
-        outcome = notifications.record_attempt(self._platform, push_id, ok=ok, status=status, error=error, now=now)
+        outcome = notifications.record_attempt(self._platform, row, ok=ok, status=status, error=error, now=now)
         entry = {
             "kind": "push",
             "at": now,
-            "pushId": push_id,
+            "pushId": row["pushId"],
             "appId": row["appId"],
             "notifyType": row["notifyType"],
-            "url": public_url(url),
+            "url": public_url(row["url"]),
             "attempt": row["attempts"] + 1,
             "status": status,
             "error": error,
@@ -159,7 +164,6 @@ class PushSender:
             entry["body"] = redacted(row["body"])
         self._journal.note(entry)
         self._noted()
-        self.wake()
 
     async def _hold(self, fault: Fault, destination: str) -> None:
         if fault.kind == "push_delay":

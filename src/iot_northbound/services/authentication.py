@@ -18,7 +18,7 @@ REFRESH = Endpoint(
 class Authentication(Service):
     """Log in, refresh the token, and leave both to a timer.
 
-    The platform keeps one token an application: each login ends the token before it, in other processes too.
+    The platform keeps one token per application: each login ends the token before it, in other processes too.
     """
 
     _client: TokenOwner
@@ -33,7 +33,7 @@ class Authentication(Service):
         this one is dead from now on. With the timer on, the client takes the new token over.
 
         Raises:
-            NotAuthorizedError: id or secret is wrong (100208).
+            NotAuthorizedError: id or secret is wrong (100208), or the application is frozen (100449).
             InvalidArgumentError: id or secret is empty (102202).
 
         Reference: section 1.3.1.
@@ -50,7 +50,7 @@ class Authentication(Service):
         the client takes the new token over.
 
         Raises:
-            NotAuthorizedError: id or secret is wrong (100208).
+            NotAuthorizedError: id, secret or refresh token is wrong (100208), or the application is frozen (100449).
             InvalidArgumentError: a field is empty or unacceptable (102202, 50400).
 
         Reference: section 1.3.2.

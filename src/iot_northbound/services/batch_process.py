@@ -49,7 +49,8 @@ DETAILS = Paged[QueryTaskDetailsOutDTO, QueryTaskDetailDTOCloud2NA](
 class BatchProcess(Service):
     """Batch tasks: one command for a list of devices, a device type, groups, or all of an application's devices.
 
-    `access_token` overrides the token the client manages.
+    On a real platform they are for CoAP and LWM2M devices, as commands are. `access_token` overrides the token the
+    client manages.
     """
 
     def create_batch_task(
@@ -58,11 +59,15 @@ class BatchProcess(Service):
         """Start a batch task and return its id.
 
         `timeout` is in minutes, 10 to 2,880; `task_name` is unique among the application's tasks. `task_type` is
-        DeviceCmd and `param` says which devices and which command. `wait_for_batch_task` waits for the end.
+        DeviceCmd and `param` says which devices and which command: a `DeviceCmdParam` says what each selector needs.
+        `wait_for_batch_task` waits for the end.
 
         Raises:
+            NotFoundError: the selector names a device or group that does not exist, or finds no device (101001), or
+                its `group_tag` does not exist (105202).
             AlreadyExistsError: the name is taken (105002), or the tag is in use (105201).
             QuotaReachedError: too many batch tasks are running (105001).
+            NotAuthorizedError: the application's user lacks the right (100028).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400).
 
         Reference: section 1.8.1.
@@ -83,6 +88,7 @@ class BatchProcess(Service):
 
         Raises:
             NotFoundError: no such task (105005).
+            InvalidArgumentError: the platform refuses `select` (100022), or the request (100019).
 
         Reference: section 1.8.2.
         """
@@ -128,10 +134,11 @@ class BatchProcess(Service):
     ) -> QueryTaskDetailsOutDTO:
         """Return one page of a batch task's subtasks, one for each device.
 
-        Up to 250 a page, 25 where no size is given; pages count from 0. `iter_task_details` reads them all.
+        Up to 250 per page, 25 if no size is given; pages count from 0. `iter_task_details` reads them all.
 
         Raises:
             NotFoundError: no such task (105005).
+            InvalidArgumentError: the platform refuses the query (100022).
 
         Reference: section 1.8.3.
         """

@@ -94,6 +94,7 @@ class DataCollection(Service):
 
         Raises:
             NotFoundError: no such device (100403, 100418).
+            InvalidArgumentError: the platform refuses `select` (100405).
 
         Reference: section 1.5.1.
         """
@@ -110,7 +111,8 @@ class DataCollection(Service):
         devices a page, 25 where no size is given. `iter_devices` reads them all.
 
         Raises:
-            InvalidArgumentError: neither page nor gateway is given (100218), or a filter is refused (100405).
+            InvalidArgumentError: neither page nor gateway is given (100218), or the platform refuses a page or filter
+                (100216, 100405).
 
         Reference: section 1.5.2.
         """

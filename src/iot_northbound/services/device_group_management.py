@@ -89,7 +89,7 @@ class DeviceGroupManagement(Service):
         """Make a device group and return it with its id.
 
         The name is 1 to 50 letters and digits; `max_dev_num` 0 sets no limit. Devices named in `device_ids` join
-        at once.
+        at once. The platform makes the id; it does not use one that is given.
 
         Raises:
             AlreadyExistsError: the name is taken (100602).
@@ -122,10 +122,14 @@ class DeviceGroupManagement(Service):
     ) -> ModifyDeviceGroupOutDTO:
         """Change a group's name, description or limit and return the group.
 
+        Give `max_dev_num` with every change: if it is left out, the platform takes 0, and the group has no limit any
+        more. The name has to be given too, if only the old one.
+
         Raises:
             NotFoundError: no such group (100603).
             AlreadyExistsError: the new name is taken (100602).
             QuotaReachedError: the group holds more devices than the new limit (100601).
+            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400).
 
         Reference: section 1.9.3.
         """
@@ -191,11 +195,15 @@ class DeviceGroupManagement(Service):
     ) -> QueryDeviceGroupMembersOutDTO:
         """Return one page of the ids of a group's devices.
 
-        Up to 1,000 a page, 10 where no size is given; pages count from 0. `iter_device_group_members` reads them
-        all. The group's id and `access_app_id` stand in the query DTO.
+        Up to 1,000 per page, 10 if no size is given; pages count from 0. `iter_device_group_members` reads them all.
+        The group's id and `access_app_id` are fields of the query DTO.
 
         Raises:
+            NotFoundError: no such group (100603, which the reference leaves out here).
             NotAuthorizedError: the group is another application's, which has not authorised this one (100217).
+
+        The reference also lists 107001, 107002 and 107003. They are about services and properties, which this call does
+        not name.
 
         Reference: section 1.9.6.
         """
@@ -245,6 +253,8 @@ class DeviceGroupManagement(Service):
         Raises:
             NotFoundError: no such group (100603).
             InvalidArgumentError: over 1,000 devices are named (1007), or the platform refuses them (100604, 50400).
+
+        The reference also lists 100601 (the group is full), which cannot come of taking devices out.
 
         Reference: section 1.9.8.
         """

@@ -78,8 +78,13 @@ class DeviceManagement(Service):
 
         Raises:
             AlreadyExistsError: the node id is registered (100426, 100416).
-            QuotaReachedError: the licence has no room for another device (103028).
-            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007).
+            NotFoundError: no such product (600002).
+            QuotaReachedError: there is no room for another device: by the licence (103028), in the application
+                (100412), or for devices that are not secure (100441).
+            NotAuthorizedError: the application that calls does not exist any more (100025).
+            PlatformFailureError: the platform has no licence (103026).
+            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007) or the
+                verification code (100003).
 
         Reference: section 1.4.1.
         """
@@ -95,6 +100,8 @@ class DeviceManagement(Service):
 
         Raises:
             AlreadyExistsError: the node id is registered (100426).
+            NotFoundError: no such product (600002).
+            QuotaReachedError: the application has no room for another device (100412).
             PlatformFailureError: the platform has no licence (103026).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007).
 
@@ -118,7 +125,9 @@ class DeviceManagement(Service):
         Raises:
             NotFoundError: no such device (100403, 100418).
             AlreadyExistsError: the new node id is taken (100426).
-            InvalidArgumentError: the device is not activated yet, or is online now (100610, 100611).
+            NotAuthorizedError: the application that calls does not exist any more (100025).
+            InvalidArgumentError: the device is not activated yet (100610) or is online now (100611), a field breaks
+                its rule (1007), or the platform refuses it (50400, 100007) or the verification code (100003).
 
         Reference: section 1.4.3.
         """
@@ -138,6 +147,8 @@ class DeviceManagement(Service):
 
         Raises:
             NotFoundError: no such device (100403, 100418).
+            QuotaReachedError: there is no room for another frozen device (500004), or for another one that is not
+                secure (100441).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100022, 100440).
 
         Reference: section 1.4.4.
@@ -198,11 +209,15 @@ class DeviceManagement(Service):
     ) -> None:
         """Set the desired values of a device's services; the platform hands them down when the device is there.
 
-        Values pass exactly as given: null, 1.0 and nested JSON stay what they are.
+        On a real platform only LWM2M devices have a shadow. Values pass exactly as given: null, 1.0 and nested JSON
+        stay what they are.
 
         Raises:
-            NotFoundError: no such device (100403, 100418), or it has no profile (100425).
-            InvalidArgumentError: its profile has no such service (100431), or the property is read-only (100443).
+            NotFoundError: no such device (100403, 100418), it has no profile (100425), or its service has no properties
+                (107002).
+            InvalidArgumentError: its profile has no such service (100431), the property is read-only (100443), or the
+                platform refuses the request (50400).
+            DeviceOfflineError: the platform does not know the property, or the device's state (107003).
             NotAuthorizedError: the application may not change this shadow (100203, 100217).
 
         Reference: section 1.4.8.

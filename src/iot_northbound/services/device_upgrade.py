@@ -136,6 +136,7 @@ class DeviceUpgrade(Service):
 
         Raises:
             NotFoundError: no such package (123002).
+            InvalidArgumentError: the id is malformed (120015).
 
         Reference: section 1.10.2.
         """
@@ -145,7 +146,8 @@ class DeviceUpgrade(Service):
         """Delete a version package.
 
         Raises:
-            NotFoundError: no such package (123002), also where an earlier try deleted it unheard.
+            NotFoundError: no such package (123002), also if an earlier try deleted it and its answer was lost.
+            InvalidArgumentError: the id is malformed (120015).
 
         Reference: section 1.10.3.
         """
@@ -156,14 +158,17 @@ class DeviceUpgrade(Service):
     ) -> CreateUpgradeTaskOutDTO:
         """Start a software upgrade and return its operation id.
 
-        `targets` names devices, or groups, or a type of device with manufacturer and model: one of the three.
-        `policy` says when (now, when devices come online, or in a window of time) and how often a failed device is
-        tried again (1 to 5). `wait_for_upgrade_task` waits for the end.
+        `targets` names either devices, or groups together with the device type, model and manufacturer name of those
+        members that are meant; at most 256 devices or groups. Only NB-IoT devices (CoAP, LWM2M) can be upgraded: the
+        subtask of another device fails. `policy` says when (now, when devices come online, or in a window of more than
+        five minutes) and how often a failed device is tried again (1 to 5). `wait_for_upgrade_task` waits for the end.
 
         Raises:
             NotFoundError: the package or a device does not exist (123002).
-            InvalidArgumentError: package and targets do not fit (123016), targets are missing, doubled or too many
-                (123019 to 123024), or the policy is incomplete (123025 to 123028, 123032 to 123034).
+            InvalidArgumentError: package and targets do not fit (123016), groups come without manufacturer name,
+                device type or model (123019, 123020, 123021), neither or both of devices and groups are named (123022,
+                123023), or too many (123024); the policy's type, window or retries are missing or out of range (123025,
+                123026, 123028, 123032, 123033, 123034); or the request is malformed (120015).
 
         Reference: section 1.10.4.
         """
@@ -185,6 +190,7 @@ class DeviceUpgrade(Service):
 
         Raises:
             NotFoundError: no such task (123009).
+            InvalidArgumentError: the id is malformed (120015).
 
         Reference: section 1.10.6.
         """
@@ -231,7 +237,7 @@ class DeviceUpgrade(Service):
 
         Raises:
             NotFoundError: no such task (123009).
-            InvalidArgumentError: the page is out of range (123029).
+            InvalidArgumentError: the page is out of range (123029), or the id or query is malformed (120015).
 
         Reference: section 1.10.7.
         """
@@ -265,6 +271,7 @@ class DeviceUpgrade(Service):
 
         Raises:
             InvalidArgumentError: the page is out of range (123029), or the query is malformed (120015).
+            NotFoundError: no task fits (123009); platforms may as well answer an empty page.
 
         Reference: section 1.10.8.
         """

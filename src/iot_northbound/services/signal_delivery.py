@@ -92,7 +92,7 @@ CANCEL_TASK_ENDED = frozenset({"SUCCESS", "PART_SUCCESS", "FAILED"})
 
 
 class SignalDelivery(Service):
-    """Commands: cached ones for NB-IoT devices, and direct ones for devices that are connected.
+    """Commands for CoAP and LWM2M devices, cached or immediate, and service calls for connected MQTT devices.
 
     `app_id` names the application that authorised this one and owns the device; leave it out for devices of your
     own. `access_token` overrides the token the client manages.
@@ -103,15 +103,22 @@ class SignalDelivery(Service):
     ) -> PostDeviceCommandOutDTO2:
         """Hand a command to the platform and return it with its id and first state.
 
-        `expire_time` is in seconds: 0 sends at once, more lets the platform keep the command until the device
-        wakes (48 hours where it is left out). A device holds 20 pending commands. `wait_for_device_command` waits
-        for the end; with a `callback_url` the platform reports each change. `paras` pass exactly as given.
+        `expire_time` is in seconds. 0 sends the command at once. Otherwise the platform caches it until the device is
+        online or reports, for 48 hours if `expire_time` is left out. The cached commands of a device go out one at a
+        time, in the order they were created: the next one follows when the device has acknowledged the one before,
+        which does not mean that it has carried it out. Immediate commands have no order, neither among themselves nor
+        with cached ones.
+
+        A device holds 20 pending commands. `wait_for_device_command` waits for the end; with a `callback_url` the
+        platform reports each change, and such pushes can overtake one another. `paras` pass exactly as given.
 
         Raises:
             QuotaReachedError: the device's queue is full (100223).
-            DeviceOfflineError: the device is away and the command may not wait (100428, 100612).
+            DeviceOfflineError: an immediate command and the device is not online (100428), or it has been silent for
+                more than seven days (100612).
             NotFoundError: there are no data of this device (100418).
-            InvalidArgumentError: a field breaks its rule (1007), or the device has no such service (100431).
+            InvalidArgumentError: a field breaks its rule (1007), the platform refuses it (100022), or the device has no
+                such service (100431).
 
         Reference: section 1.7.1.
         """
@@ -122,10 +129,14 @@ class SignalDelivery(Service):
     ) -> QueryDeviceCommandOutDTO2:
         """Return one page of commands with their states: of one device, of a span of time, or all.
 
-        1 to 1,000 a page, 1,000 where no size is given; pages count from 0. `iter_device_commands` reads them all.
+        1 to 1,000 per page, 1,000 if no size is given; pages count from 0. `iter_device_commands` reads them all. The
+        span is that of the commands' creation. It takes either end alone; `end_time` must not be before `start_time`.
 
         Raises:
             NotFoundError: there are no data of this device (100418).
+            InvalidArgumentError: the platform refuses the page or the span (100022).
+
+        The reference also lists 100428 and 100431, which are about creating a command.
 
         Reference: section 1.7.2.
         """
@@ -200,11 +211,14 @@ class SignalDelivery(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> UpdateDeviceCommandOutDTO:
-        """Revoke a command that has not been sent yet (status CANCELED is the one the platform takes); return it.
+        """Revoke a command that is still PENDING (the platform takes no status but CANCELED) and return it.
 
         Raises:
-            NotFoundError: no such command (100434).
-            InvalidArgumentError: the command has ended (100435).
+            NotFoundError: no such command (100434), or there are no data of its device (100418).
+            InvalidArgumentError: the platform refuses the status (100022).
+            NorthApiException: the command is not PENDING any more (100435): it was sent, has ended or was revoked.
+
+        The reference also lists 100428 and 100431, which are about creating a command.
 
         Reference: section 1.7.3.
         """
@@ -229,6 +243,7 @@ class SignalDelivery(Service):
 
         Raises:
             NotFoundError: there are no data of this device (100418).
+            InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (100022).
 
         Reference: section 1.7.5.
         """
@@ -239,10 +254,11 @@ class SignalDelivery(Service):
     ) -> QueryDeviceCmdCancelTaskOutDTO2:
         """Return one page of revocation tasks with the commands each of them revoked.
 
-        1 to 1,000 a page, 1,000 where no size is given; pages count from 0. `iter_device_cmd_cancel_tasks` reads
-        them all.
+        1 to 1,000 per page, 1,000 if no size is given; pages count from 0. `iter_device_cmd_cancel_tasks` reads them
+        all. The span is that of the tasks' creation, as in `query_device_command`.
 
         Raises:
+            NotFoundError: there are no data of this device (100418).
             InvalidArgumentError: the platform refuses the query (100022).
 
         Reference: section 1.7.6.
@@ -315,13 +331,19 @@ class SignalDelivery(Service):
     ) -> InvokeDeviceServiceOutDTO:
         """Send a command straight to a connected device (not NB-IoT) and return whether it went out.
 
-        `status` is ``sent``, ``delivered`` or ``failed``. With `header.mode` ACK the device's answer arrives later
-        as a push (commandRsp), joined by `request_id`; with NOACK it sends none.
+        With `header.to_type` GATEWAY, the default, `status` is ``sent``; with CLOUD it is ``delivered`` or ``failed``,
+        and `request_id` is None. A `request_id` can be used once.
+
+        The device's answer arrives later as a push (commandRsp), joined by `request_id`, with either `header.mode`.
+        With ACK, pushes of messageConfirm also tell that the command was sent, delivered and executed; with NOACK the
+        device acknowledges nothing.
 
         Raises:
             DeviceOfflineError: the device or its gateway is not online (100428, 100450).
-            InvalidArgumentError: the device has no such service (100444), or a field is missing (102202).
+            InvalidArgumentError: the device has no such service (100444), the service no such command (102203), a field
+                breaks its rule (1007), or the platform refuses it (100022).
             NotFoundError: there are no data of this device (100418).
+            NorthApiException: the command is muted on the device (100432).
 
         Reference: section 1.7.7.
         """

@@ -78,9 +78,12 @@ class SubscriptionManagement(Service):
         platform answers it with nothing.
 
         Raises:
-            AlreadyExistsError: the type is subscribed to already (100227).
-            InvalidArgumentError: the DTO is of another type or breaks a rule (1007), or the callback URL is refused
-                (100222).
+            AlreadyExistsError: the type is subscribed to already (100227); a subscription to management data moves to
+                the new URL instead.
+            InvalidArgumentError: the DTO is of another type or breaks a rule (1007), or the platform refuses the
+                callback URL (100222) or another field (100228).
+            NotAuthorizedError: the platform did not get the application's key (100229).
+            PlatformFailureError: the platform could not set up the pushes (100244).
 
         Reference: sections 1.6.1 and 1.6.2.
         """
@@ -102,7 +105,7 @@ class SubscriptionManagement(Service):
         """Return one subscription. `app_id` names the application that authorised this one.
 
         Raises:
-            NotFoundError: no such subscription.
+            NotFoundError: no such subscription (100225, which the reference leaves out here).
 
         Reference: section 1.6.3.
         """
@@ -174,10 +177,11 @@ class SubscriptionManagement(Service):
     ) -> SubscriptionChanges:
         """Make the subscriptions that lead to one receiver exactly the wanted ones, and return what changed.
 
-        Right ones are kept untouched; a wanted type that is pushed elsewhere is moved here, since the platform takes
-        one URL a type, and moved back where the platform refuses this one; unwanted ones of this receiver are deleted;
-        those of other receivers stay. Calling it twice changes nothing the second time, so an application can call it
-        at each start.
+        Right ones are kept untouched. The platform takes one URL per type, so a wanted type that is pushed elsewhere is
+        moved here: its subscription is deleted and made anew, and made as it was if the platform refuses the new URL.
+        Pushes that the platform still holds for the old URL may be lost with it. Unwanted subscriptions of this
+        receiver are deleted; those of other receivers stay. Calling it twice changes nothing the second time, so an
+        application can call it at each start.
 
         Args:
             receiver_url: the callback URL, http or https.

@@ -92,7 +92,7 @@ _FIELDS: Mapping[str, JsonObject] = {
             "to": f"/applications/{_APP}",
             "deviceId": _DEVICE,
             "serviceType": "Meter",
-            "method": "READ",
+            "method": "READ_RSP",
         },
         "body": {"reading": 1234.5},
     },

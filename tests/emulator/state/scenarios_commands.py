@@ -160,7 +160,7 @@ def method_unknown(world: World) -> Answer:
 def gateway_offline(world: World) -> Answer:
     sensor = devices.add_sub_device(world.platform, world.gateway, "s", productId="climate-sensor-zigbee")
     devices.set_offline(world.platform, world.gateway)
-    body = {"header": {"mode": "ACK", "method": "SET_REPORT_INTERVAL"}}
+    body = {"header": {"mode": "ACK", "method": "SET_REPORT_INTERVAL"}, "body": {"seconds": 60}}
     return world.call(sensor["deviceId"], "Climate", body=body)
 
 

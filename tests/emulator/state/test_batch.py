@@ -22,7 +22,10 @@ from tests.emulator.state.scene import (
     pushed,
     response_fields,
     settle,
+    subscribe,
 )
+
+METER = {"deviceType": "WaterMeter", "manufacturerId": "HYDRALIS", "model": "HM20"}
 
 
 def body_of(app: Caller, name: str = "task", **param: Any) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def test_each_selector_finds_its_devices(app: Caller, other: Caller) -> None:
     group(app, "south", deviceIds=[c])
     cases: list[tuple[dict[str, Any], list[str]]] = [
         ({"type": "DeviceList", "deviceList": [c, a, c]}, [c, a]),
-        ({"type": "DeviceType", "deviceType": "WaterMeter"}, [a, b, c]),
+        ({"type": "DeviceType", **METER}, [a, b, c]),
         (
             {"type": "DeviceType", "deviceType": "StreetLamp", "manufacturerId": "LUMENFELD", "model": "LF-LED60"},
             [lamp],
@@ -92,7 +95,11 @@ def test_each_selector_finds_its_devices(app: Caller, other: Caller) -> None:
         ({"type": "DeviceList", "deviceList": ["nobody"]}, (200, "101001")),
         ({"type": "DeviceList"}, (400, "50400")),
         ({"type": "DeviceType"}, (400, "50400")),
-        ({"type": "DeviceType", "deviceType": "Toaster"}, (200, "101001")),
+        ({"type": "DeviceType", **METER, "deviceType": "Toaster"}, (200, "101001")),
+        *[({"type": "DeviceType", **METER, name: value}, (400, "50400")) for name in METER for value in (None, "")],
+        ({"type": "DeviceArea"}, (400, "50400")),
+        ({"type": "GroupList"}, (400, "50400")),
+        ({"type": "GroupIdList", "groupList": []}, (400, "50400")),
         ({"type": "GroupList", "groupList": ["none"]}, (200, "101001")),
         ({"type": "GroupIdList", "groupList": ["none"]}, (200, "101001")),
         ({"groupTag": "none"}, (404, "105202")),
@@ -243,3 +250,16 @@ def test_a_large_task_starts_in_steps_and_its_numbers_add_up_between(app: Caller
         assert len(seen) < 20
     assert seen[0] == 350
     assert task(app, task_id)["totalCnt"] == 450
+
+
+def test_a_refused_selector_names_all_the_fields_its_type_needs(app: Caller) -> None:
+    answer = app.call("POST", TASKS, body_of(app, type="DeviceType", deviceType="WaterMeter"))
+    assert "param.manufacturerId is missing" in answer.body["error_desc"]
+    assert "deviceType, manufacturerId, model" in answer.body["error_desc"]
+
+
+def test_a_callback_url_at_another_place_is_warned_of(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    meter(app, "m")
+    subscribe(app, "deviceAdded", "https://na.example/in")
+    create(app, callbackUrl="https://na.example:9443/c")
+    assert "na.example:443 and na.example:9443" in caplog.text

@@ -77,7 +77,7 @@ def test_the_number_of_groups_is_limited_per_application(app: Caller, other: Cal
     group(other, "a")
 
 
-def test_modifying_keeps_what_is_not_given_and_holds_the_limits(app: Caller) -> None:
+def test_modifying_keeps_a_description_and_holds_the_limits(app: Caller) -> None:
     devices = [meter(app, name) for name in ("a", "b")]
     group_id = group(app, "old", description="kept", deviceIds=devices)
     group(app, "taken")
@@ -89,6 +89,12 @@ def test_modifying_keeps_what_is_not_given_and_holds_the_limits(app: Caller) -> 
     assert code_of(app.call("PUT", path, {"name": "new", "maxDevNum": 1})) == (200, "100601")
     assert app.call("PUT", path, {"name": "new", "maxDevNum": 2}).body["maxDevNum"] == 2
     assert code_of(app.call("PUT", f"{GROUPS}/none", {"name": "x"})) == (200, "100603")
+
+
+def test_modifying_without_a_maximum_lifts_it(app: Caller) -> None:
+    path = f"{GROUPS}/{group(app, 'limited', maxDevNum=2, deviceIds=[meter(app, 'a')])}"
+    assert app.call("PUT", path, {"name": "limited"}).body["maxDevNum"] == 0
+    assert app.call("GET", path).body["maxDevNum"] == 0
 
 
 def test_a_deleted_group_leaves_its_devices(app: Caller) -> None:
@@ -260,3 +266,10 @@ class GroupsAgainstAModel(RuleBasedStateMachine):
 
 TestGroupsAgainstAModel = GroupsAgainstAModel.TestCase
 TestGroupsAgainstAModel.settings = hypothesis_settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+def test_a_given_id_is_not_used(app: Caller) -> None:
+    first = group(app, "first", id="mine")
+    assert first != "mine"
+    assert group(app, "second", id="mine") not in ("mine", first)
+    assert code_of(app.call("GET", f"{GROUPS}/mine")) == (200, "100603")

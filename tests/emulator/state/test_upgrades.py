@@ -1,4 +1,4 @@
-"""Software and firmware upgrades: 1.10.4 to 1.10.8, and their life."""
+"""Software and firmware upgrades: 1.10.4 to 1.10.8."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.state import devices, scripted, upgrade_flow
-from iot_northbound.emulator.state.clock import time_text
-from tests.emulator.state.calling import Answer, Caller, code_of
+from tests.emulator.state.calling import Caller, code_of
 from tests.emulator.state.scene import (
     DEVICES,
     MANAGEMENT,
@@ -21,38 +20,7 @@ from tests.emulator.state.scene import (
     response_fields,
     settle,
 )
-
-KINDS = [("firmware", "firmwarePackage", "fwVersion", "fw"), ("software", "softwarePackage", "swVersion", "sw")]
-
-
-def ask(app: Caller, targets: dict[str, Any], kind: str = "firmware", **fields: Any) -> Answer:
-    body = {"fileId": "meter-2.0", "targets": targets, **fields}
-    return app.call("POST", f"{OPERATIONS}/{kind}Upgrade", body)
-
-
-def create(app: Caller, targets: dict[str, Any], kind: str = "firmware", **fields: Any) -> str:
-    answer = ask(app, targets, kind, **fields)
-    assert answer.status == 200, answer
-    settle(app.platform)
-    operation_id: str = answer.body["operationId"]
-    return operation_id
-
-
-def operation(app: Caller, operation_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = app.call("GET", f"{OPERATIONS}/{operation_id}").body
-    counts = dict(found["staResult"])
-    assert counts.pop("total") == sum(counts.values())
-    return found
-
-
-def subs(app: Caller, operation_id: str, **query: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = app.call("GET", f"{OPERATIONS}/{operation_id}/subOperations", **query).body["data"]
-    return rows
-
-
-def custom(app: Caller, start: float, end: float, **fields: Any) -> dict[str, Any]:
-    now = app.platform.now()
-    return {"executeType": "custom", "startTime": time_text(now + start), "endTime": time_text(now + end), **fields}
+from tests.emulator.state.upgrading import KINDS, ask, create, custom, operation, subs
 
 
 @pytest.mark.parametrize(("kind", "file_type", "field", "short"), KINDS)
@@ -221,12 +189,19 @@ def test_a_window_opens_and_closes(app: Caller, file_id: str) -> None:
     assert (found["status"], found["staResult"]["timeout"]) == ("failed", 1)
 
 
-def test_a_device_takes_one_upgrade_at_a_time(app: Caller, file_id: str) -> None:
+@pytest.mark.parametrize(("kind", "file_type", "field", "short"), KINDS)
+def test_an_answers_targets_are_filled_from_the_package(
+    app: Caller, kind: str, file_type: str, field: str, short: str
+) -> None:
+    package(app, fileId="meter-2.0", fileType=file_type)
     device_id = meter(app, "m")
-    first = create(app, {"devices": [device_id]})
-    second = create(app, {"devices": [device_id]})
-    assert operation(app, first)["status"] == "processing"
-    assert operation(app, second)["status"] == "failed"
+    group(app, "meters", deviceIds=[device_id])
+    for given in ({"devices": [device_id]}, {"deviceGroups": ["meters"], **METER_IDENTITY}):
+        operation_id = create(app, given, kind)
+        expected = {"deviceGroups": None, "devices": None, **METER_IDENTITY, **given}
+        assert operation(app, operation_id)["targets"] == expected
+        listed = app.call("GET", OPERATIONS).body["data"]
+        assert next(row["targets"] for row in listed if row["operationId"] == operation_id) == expected
 
 
 def test_stopping_and_deleting_end_what_is_open(app: Caller, file_id: str) -> None:

@@ -23,6 +23,7 @@ A guide for whoever writes a rule module:
   Emitted here: `start()` at the platform's making and reset, `device_added(row)`, `device_modified(row)`,
   `device_deleted(row)`, `device_activated(row)`, `device_online(row)`, `device_offline(row)`,
   `device_reported(row, service_id, data, time)`, `device_desired(row, service_id, desired)`,
+  `application_removed(app_id)`,
   `notify(app_id, notify_type, body)`.
 - **Notifying**: `platform.notify(app_id, "deviceAdded", {…})`; the notifications module takes it by `@on("notify")`.
 - **Coverage**: `CODES: dict[tuple[section, code], str]` says how each documented code is reached; "fault: …" by fault

@@ -29,8 +29,9 @@ def add_application(platform: Platform, app_id: str | None = None, secret: str |
 
 
 def remove_application(platform: Platform, app_id: str) -> None:
-    """Remove an application. Its token stays good until it expires, for calls that then find no application."""
+    """Remove an application with its subscriptions. Its token stays good, for calls that then find no application."""
     platform.table(APPLICATIONS).delete(app_id)
+    platform.emit("application_removed", app_id)
 
 
 def authorise_application(platform: Platform, owner: str, guest: str, *, allowed: bool = True) -> None:

@@ -15,7 +15,7 @@ from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route, table, timer
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.subscriptions import callback_url
+from iot_northbound.emulator.state.subscriptions import callback_url, hint_apart
 from iot_northbound.emulator.state.values import (
     Shape,
     array,
@@ -56,7 +56,7 @@ CODES: dict[tuple[str, str], str] = {
     ("1.8.1", "105002"): "the application has a task of this name",
     ("1.8.1", "105201"): "another task of the application has this tag",
     ("1.8.1", "105202"): "groupTag is no group's id or name",
-    ("1.8.1", "50400"): "a value breaks its rule, or the selector lacks its field",
+    ("1.8.1", "50400"): "a value breaks its rule, or the selector lacks a field that its type needs",
     ("1.8.1", "100028"): "fault: users and their rights have no counterpart here",
     ("1.8.1", "50252"): "fault: an internal failure",
     ("1.8.2", "100019"): "unreachable: the one mandatory parameter stands in the path",
@@ -149,6 +149,8 @@ def create(platform: Platform, call: Call) -> Answer:
         }
         platform.table(DETAILS).put(str(seq), detail)
     transitions.later(platform, platform.settings.transition_delay, "batch.start", task_id=task_id)
+    if (url := given["param"].get("callbackUrl")) is not None:
+        hint_apart(platform, app_id, url)
     return Answer(200, {"taskID": task_id})
 
 

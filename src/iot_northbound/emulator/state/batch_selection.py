@@ -15,11 +15,12 @@ INPUT: Final = (400, "50400")
 NO_TAG: Final = (404, "105202")
 SELECTORS: Final = ("DeviceList", "DeviceType", "DeviceArea", "GroupList", "Broadcast", "GroupIdList")
 _NEEDS: Final = {
-    "DeviceList": "deviceList",
-    "DeviceType": "deviceType",
-    "DeviceArea": "deviceLocation",
-    "GroupList": "groupList",
-    "GroupIdList": "groupList",
+    "DeviceList": ("deviceList",),
+    "DeviceType": ("deviceType", "manufacturerId", "model"),
+    "DeviceArea": ("deviceLocation",),
+    "GroupList": ("groupList",),
+    "GroupIdList": ("groupList",),
+    "Broadcast": (),
 }
 
 
@@ -27,13 +28,13 @@ def select(platform: Platform, app_id: str, param: Row) -> list[str]:
     """Return the ids of the devices a task is for, each once.
 
     Raises:
-        Refusal: 400 50400, the selector lacks its field; 200 101001, it names what does not exist, or finds nothing;
+        Refusal: 400 50400, the selector lacks a field; 200 101001, it names what does not exist, or finds nothing;
             404 105202, no group has the groupTag.
     """
     kind = param["type"]
-    needed = _NEEDS.get(kind)
-    if needed is not None and not param.get(needed):
-        raise refuse(INPUT, f"param.{needed} is missing; type {kind} needs it")
+    for needed in _NEEDS[kind]:
+        if not param.get(needed):
+            raise refuse(INPUT, f"param.{needed} is missing; type {kind} needs {', '.join(_NEEDS[kind])}")
     found = list(dict.fromkeys(_resolve(platform, app_id, kind, param)))
     if (tag := param.get("groupTag")) is not None:
         group = groups.by_id(platform, app_id, tag) or groups.by_name(platform, app_id, tag)
@@ -56,8 +57,7 @@ def _resolve(platform: Platform, app_id: str, kind: str, param: Row) -> list[str
         listed: list[str] = param["deviceList"]
         return listed
     if kind == "DeviceType":
-        names = ("deviceType", "manufacturerId", "model")
-        return devices.where(appId=app_id, **{name: param[name] for name in names if param.get(name)}).keys()
+        return devices.where(appId=app_id, **{name: param[name] for name in _NEEDS[kind]}).keys()
     if kind == "DeviceArea":
         return devices.where(appId=app_id, location=param["deviceLocation"]).keys()
     if kind == "Broadcast":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from iot_northbound.emulator.state import command_flow, devices, models
+from iot_northbound.emulator.state import command_flow, devices, models, protocols
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route
 from iot_northbound.emulator.state.store import Row, Selection
@@ -146,6 +146,7 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
         raise Refusal(200, "100428")
     if not immediate and command_flow.pending_count(platform, device_id) >= platform.settings.pending_commands_a_device:
         raise Refusal(400, "100223")
+    protocols.hint(platform, device, "1.7.1")
     return device
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iot_northbound.emulator.state import devices, models
+from iot_northbound.emulator.state import devices, models, protocols
 from iot_northbound.emulator.state.devices import DEVICES
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import codes, route
@@ -138,6 +138,7 @@ def register_with_secret(platform: Platform, call: Call) -> Answer:
         psk=platform.ids.hex(32),
         secret=given.get("secret") or platform.ids.hex(20),
     )
+    protocols.hint(platform, row, "1.4.2")
     return Answer(200, {name: row[name] for name in ("deviceId", "psk", "secret")})
 
 

@@ -131,13 +131,13 @@ def delete(platform: Platform, call: Call) -> Answer:
 
 @route("1.9.3", "PUT", "/iocm/app/devgroup/v1.3.0/devGroups/{devGroupId}", **_ACCESS)
 def modify(platform: Platform, call: Call) -> Answer:
-    """Change a group's name, description and maximum; what is not given stays."""
+    """Change a group's name, description and maximum; a maximum that is not given becomes the default, 0."""
     given = MODIFY.read(call.body)
     row = _group(platform, call.app_id, call.ids[0])
     namesake = by_name(platform, call.app_id, given["name"])
     if namesake is not None and namesake["id"] != row["id"]:
         raise Refusal(200, "100602")
-    maximum = given.get("maxDevNum", row["maxDevNum"])
+    maximum = given.setdefault("maxDevNum", 0)
     if maximum and _size(platform, row["id"]) > maximum:
         raise Refusal(200, "100601")
     return Answer(200, _public(platform, platform.table(GROUPS).change(row["id"], **given)))

@@ -8,6 +8,9 @@ A push sender drains the queue:
 - `next_due` tells when to look again.
 
 A destination is scheme, host and port of the callback URL, so that one dead receiver holds up no other.
+
+What waits for a subscription belongs to it: `drop` forgets it when the subscription is deleted, `move` sends it to the
+new URL. Pushes to a command's own URL belong to no subscription and stay.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ def notify(platform: Platform, app_id: str, notify_type: str, body: Body) -> Non
     for subscription in platform.table(SUBSCRIPTIONS).where(appId=app_id, notifyType=notify_type):
         # An MQTT subscriber reads from the platform's broker; nothing is posted to it.
         if subscription["channel"] == "HTTP":
-            push(platform, subscription["owner"], subscription["callbackUrl"], body)
+            push(
+                platform, subscription["owner"], subscription["callbackUrl"], body, subscription["subscriptionId"]
+            )  # fmt: skip
 
 
 def notify_command(platform: Platform, command: Row) -> None:
@@ -51,14 +56,10 @@ def notify_command(platform: Platform, command: Row) -> None:
         push(platform, command["appId"], command["callbackUrl"], body)
 
 
-def push(platform: Platform, app_id: str, url: str, body: Body) -> Row:
-    """Queue one push of an application to a URL."""
+def push(platform: Platform, app_id: str, url: str, body: Body, subscription_id: str | None = None) -> Row:
+    """Queue one push of an application to a URL; None: it belongs to no subscription."""
     now = platform.now()
-    parts = urlsplit(url)
-    destination = f"{parts.scheme}://{parts.netloc}".lower()
-    destinations = platform.table(DESTINATIONS)
-    if destination not in destinations:
-        destinations.put(destination, {"destination": destination, "failures": 0, "restingUntil": 0.0})
+    destination = _destination(platform, url)
     seq = platform.next_seq()
     _count(platform, "queued")
     return platform.table(PUSHES).put(
@@ -67,6 +68,7 @@ def push(platform: Platform, app_id: str, url: str, body: Body) -> Row:
             "pushId": f"{seq:016d}",
             "seq": seq,
             "appId": app_id,
+            "subscriptionId": subscription_id,
             "notifyType": body.get("notifyType"),
             "url": url,
             "destination": destination,
@@ -77,6 +79,28 @@ def push(platform: Platform, app_id: str, url: str, body: Body) -> Row:
             "journal": [],
         },
     )
+
+
+def drop(platform: Platform, **equal: str) -> None:
+    """Forget the queued pushes whose rows have these fields: those of a deleted subscription, say."""
+    for row in platform.table(PUSHES).where(**equal):
+        _leave(platform, row, "dropped")
+
+
+def move(platform: Platform, subscription_id: str, url: str) -> None:
+    """Send the queued pushes of a subscription to another URL, at once: the pauses were for the old receiver."""
+    now = platform.now()
+    for row in platform.table(PUSHES).where(subscriptionId=subscription_id):
+        if row["url"] != url:
+            destination = _destination(platform, url)
+            platform.table(PUSHES).change(row["pushId"], url=url, destination=destination, nextDue=now, attempts=0)
+            _forget_if_idle(platform, row["destination"])
+
+
+def still_wanted(platform: Platform, sent: Row) -> bool:
+    """Tell whether a push is still in the queue, and still goes to the same URL."""
+    row = platform.table(PUSHES).get(sent["pushId"])
+    return row is not None and row["url"] == sent["url"]
 
 
 def due(
@@ -146,44 +170,47 @@ def _ready(
 
 
 def record_attempt(
-    platform: Platform, push_id: str, *, ok: bool, status: int | None, error: str | None, now: float
+    platform: Platform, sent: Row, *, ok: bool, status: int | None, error: str | None, now: float
 ) -> str:
-    """Note how an attempt went and decide what follows: "delivered", "waiting", "dropped", or "gone".
+    """Note how an attempt went and decide what follows.
 
     Args:
         platform: the platform.
-        push_id: the push.
+        sent: the push as it was when it was sent.
         ok: whether the receiver answered 200 in time.
         status: the answer's status, where one came.
         error: what went wrong, in words.
         now: the time, in epoch seconds.
 
     Returns:
-        What became of the push; "gone" where it had left the queue before (a reset, say).
+        What became of the push: "delivered"; "waiting" for its next attempt; "dropped", too old for another one;
+        "gone", it had left the queue before (its subscription was deleted, or the platform was reset).
     """
-    pushes = platform.table(PUSHES)
-    row = pushes.get(push_id)
-    if row is None:
-        return "gone"
     if ok:
-        pushes.delete(push_id)
-        _count(platform, "delivered")
-        _note_success(platform, row["destination"])
-        return "delivered"
-    _note_failure(platform, row["destination"], now)
-    pause = RETRY_SECONDS[min(row["attempts"], len(RETRY_SECONDS) - 1)]
-    if now + pause - row["created"] > platform.settings.push_retention:
-        pushes.delete(push_id)
-        _count(platform, "dropped")
-        _forget_if_idle(platform, row["destination"])
-        return "dropped"
-    entry = {"at": now, "status": status, "error": error}
-    pushes.change(
-        push_id,
-        attempts=row["attempts"] + 1,
-        nextDue=now + pause,
-        journal=[*row["journal"], entry][-_JOURNAL_LENGTH:],
-    )
+        _note_success(platform, sent["destination"])
+    else:
+        _note_failure(platform, sent["destination"], now)
+    row = platform.table(PUSHES).get(sent["pushId"])
+    if row is None:
+        outcome = "gone"
+    elif ok:
+        outcome = _leave(platform, row, "delivered")
+    else:
+        outcome = _try_again(platform, row, sent, {"at": now, "status": status, "error": error})
+    _forget_if_idle(platform, sent["destination"])
+    return outcome
+
+
+def _try_again(platform: Platform, row: Row, sent: Row, failure: Row) -> str:
+    journal = [*row["journal"], failure][-_JOURNAL_LENGTH:]
+    if row["url"] != sent["url"]:
+        # It moved while it was under way. What the old receiver did says nothing about the new one.
+        platform.table(PUSHES).change(row["pushId"], journal=journal)
+        return "waiting"
+    again = failure["at"] + RETRY_SECONDS[min(row["attempts"], len(RETRY_SECONDS) - 1)]
+    if again - row["created"] > platform.settings.push_retention:
+        return _leave(platform, row, "dropped")
+    platform.table(PUSHES).change(row["pushId"], attempts=row["attempts"] + 1, nextDue=again, journal=journal)
     return "waiting"
 
 
@@ -194,17 +221,32 @@ def totals(platform: Platform) -> dict[str, int]:
     return {**kept, "waiting": len(platform.table(PUSHES))}
 
 
+def _leave(platform: Platform, row: Row, outcome: str) -> str:
+    platform.table(PUSHES).delete(row["pushId"])
+    _count(platform, outcome)
+    _forget_if_idle(platform, row["destination"])
+    return outcome
+
+
+def _destination(platform: Platform, url: str) -> str:
+    parts = urlsplit(url)
+    destination = f"{parts.scheme}://{parts.netloc}".lower()
+    if destination not in platform.table(DESTINATIONS):
+        row = {"destination": destination, "failures": 0, "restingUntil": 0.0}
+        platform.table(DESTINATIONS).put(destination, row)
+    return destination
+
+
 def _note_success(platform: Platform, destination: str) -> None:
     row = platform.table(DESTINATIONS).get(destination)
     if row is not None and (row["failures"] or row["restingUntil"]):
         platform.table(DESTINATIONS).change(destination, failures=0, restingUntil=0.0)
-    _forget_if_idle(platform, destination)
 
 
 def _note_failure(platform: Platform, destination: str, now: float) -> None:
-    row = platform.table(DESTINATIONS)[destination]
-    if row["restingUntil"] > now:
-        return  # the end of a push that was under way when the rest began
+    row = platform.table(DESTINATIONS).get(destination)
+    if row is None or row["restingUntil"] > now:
+        return  # nothing waits for it any more, or it ended a push that was under way when the rest began
     failures = row["failures"] + 1
     if failures >= FAILURES_BEFORE_REST:
         # After its rest a destination gets ten new chances, not one.
@@ -214,7 +256,9 @@ def _note_failure(platform: Platform, destination: str, now: float) -> None:
 
 
 def _forget_if_idle(platform: Platform, destination: str) -> None:
-    if not platform.table(PUSHES).where(destination=destination):
+    row = platform.table(DESTINATIONS).get(destination)
+    resting = row is not None and row["restingUntil"] > platform.now()  # it rests for whoever pushes to it next, too
+    if not resting and not platform.table(PUSHES).where(destination=destination):
         platform.table(DESTINATIONS).delete(destination)
 
 

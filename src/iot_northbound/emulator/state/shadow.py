@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iot_northbound.emulator.state import devices, models
+from iot_northbound.emulator.state import devices, models, protocols
 from iot_northbound.emulator.state import notification_bodies as bodies
 from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.devices import DEVICES
@@ -41,6 +41,7 @@ def modify(platform: Platform, call: Call) -> Answer:
             "pending": {**before.get("pending", {}), **desired},
         }
     row = platform.table(DEVICES).change(row["deviceId"], services=services, modified=platform.now())
+    protocols.hint(platform, row, "1.4.8")
     for wish in wishes:
         platform.emit("device_desired", row, wish["serviceId"], wish["desired"])
     if devices.is_online(row):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from iot_northbound.emulator.state import auth
+from iot_northbound.emulator.state import auth, notifications
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.notification_bodies import ALL_KINDS, MANAGEMENT_KINDS, SERVICE_KINDS
 from iot_northbound.emulator.state.notifications import SUBSCRIPTIONS
-from iot_northbound.emulator.state.routing import route
+from iot_northbound.emulator.state.routing import on, route
 from iot_northbound.emulator.state.store import Row
 from iot_northbound.emulator.state.values import Bad, Shape, integer_text, may, must, one_of, text
 
@@ -113,6 +113,7 @@ def subscribe_management(platform: Platform, call: Call) -> Answer:
         _add(platform, call.app_id, call.app_id, given["notifyType"], url, "HTTP")
     else:
         platform.table(SUBSCRIPTIONS).change(row["subscriptionId"], callbackUrl=url)
+        notifications.move(platform, row["subscriptionId"], url)
     hint_apart(platform, call.app_id, url)
     return Answer(200)
 
@@ -148,22 +149,36 @@ def query_all(platform: Platform, call: Call) -> Answer:
 
 @route("1.6.5", "DELETE", "/iocm/app/sub/v1.2.0/subscriptions/{subscriptionId}")
 def unsubscribe(platform: Platform, call: Call) -> Answer:
-    """Delete one subscription."""
-    platform.table(SUBSCRIPTIONS).delete(_owned(platform, call)["subscriptionId"])
+    """Delete one subscription, with what is queued for it."""
+    _delete(platform, _owned(platform, call))
     return Answer(204)
 
 
 @route("1.6.6", "DELETE", "/iocm/app/sub/v1.2.0/subscriptions")
 def unsubscribe_many(platform: Platform, call: Call) -> Answer:
-    """Delete the subscriptions that match all the filters; without `channel`, those on HTTP."""
+    """Delete the subscriptions that match all the filters, as `unsubscribe` does; without `channel`, those on HTTP."""
     given = DELETE_BATCH.read(call.query)
     given.setdefault("channel", "HTTP")
     found = list(platform.table(SUBSCRIPTIONS).where(appId=call.app_id, **given))
     if not found:
         raise Refusal(404, "100225")
     for row in found:
-        platform.table(SUBSCRIPTIONS).delete(row["subscriptionId"])
+        _delete(platform, row)
     return Answer(204)
+
+
+@on("application_removed")
+def forget_application(platform: Platform, app_id: str) -> None:
+    """End what was pushed to a removed application, and what others heard of its devices."""
+    for field in ("owner", "appId"):
+        for row in platform.table(SUBSCRIPTIONS).where(**{field: app_id}):
+            _delete(platform, row)
+    notifications.drop(platform, appId=app_id)
+
+
+def _delete(platform: Platform, row: Row) -> None:
+    platform.table(SUBSCRIPTIONS).delete(row["subscriptionId"])
+    notifications.drop(platform, subscriptionId=row["subscriptionId"])
 
 
 def _owned(platform: Platform, call: Call) -> Row:

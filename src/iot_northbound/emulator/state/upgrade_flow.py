@@ -1,14 +1,18 @@
 """An upgrade's life: started now, when the device is heard, or within a window; step by step; retried; ended.
 
-An operation has one sub-operation a device. A device goes through downloading, downloaded, updating and idle; each step
-and the result is pushed. A device without a script moves through `report_state` and `finish`.
+An operation has one sub-operation per device. A device goes through downloading, downloaded, updating and idle; each
+step and the result is pushed. A device without a script moves through `report_state` and `finish`.
+
+A device takes one upgrade at a time: another one's attempt fails, and is tried again if the policy says so. Only NB-IoT
+devices can be upgraded; the subtask of another device fails for good. While a device writes its firmware it is OFFLINE,
+with the status detail FIRMWARE_UPDATING.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from iot_northbound.emulator.state import devices, scripted, transitions
+from iot_northbound.emulator.state import devices, protocols, scripted, transitions
 from iot_northbound.emulator.state import notification_bodies as bodies
 from iot_northbound.emulator.state.kernel import Platform
 from iot_northbound.emulator.state.routing import on, table, timer
@@ -18,6 +22,7 @@ OPERATIONS = table("upgrade_operations", "created", "seq")
 SUB_OPERATIONS = table("upgrade_sub_operations")
 
 STATES: Final = ("downloading", "downloaded", "updating", "idle")
+UPDATING: Final = "FIRMWARE_UPDATING"
 OUTCOMES: Final = ("wait", "processing", "success", "fail", "stop", "timeout")
 """Where a sub-operation stands. A timeout is shown as the status fail and counted on its own."""
 
@@ -63,6 +68,7 @@ def create(platform: Platform, app_id: str, operation: Row, device_ids: list[str
             "source": None,
             "outcome": "wait",
             "step": None,
+            "active": False,
             "attempts": 0,
             "detail": None,
             "created": now,
@@ -95,12 +101,15 @@ def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
     if state not in STATES:
         raise ValueError(f"state {state!r}: must be one of {', '.join(STATES)}")
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
-    if sub is None or sub["outcome"] != "processing":
+    if sub is None or not sub["active"]:
         return
     changes: dict[str, Any] = {"step": state, "timer": _watch(platform, sub)}
     if state == "downloaded":
         changes["downloaded"] = platform.now()
     platform.table(SUB_OPERATIONS).change(sub_operation_id, **changes)
+    devices.set_online(platform, sub["deviceId"])
+    if state == "updating" and sub["operateType"] == "firmware_upgrade":
+        devices.set_offline(platform, sub["deviceId"], UPDATING)
     platform.notify(sub["appId"], *_state_message(sub, state))
 
 
@@ -115,19 +124,15 @@ def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str =
         timed_out: whether it failed because nothing was heard in time.
     """
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
-    if sub is None or sub["outcome"] != "processing":
+    if sub is None or not sub["active"]:
         return
-    operation = platform.table(OPERATIONS)[sub["operationId"]]
-    window = operation["window"]
-    in_window = window is None or platform.now() + platform.settings.upgrade_retry_delay <= window[1]
-    if not ok and sub["attempts"] <= operation["retries"] and in_window:
-        platform.cancel(sub["timer"])
-        platform.table(SUB_OPERATIONS).change(sub_operation_id, step=None, timer=None, detail=detail)
-        platform.after(platform.settings.upgrade_retry_delay, "upgrade.retry", sub_operation_id=sub_operation_id)
-        return
-    if ok and devices.find(platform, sub["deviceId"]) is not None:
+    if not timed_out:
+        devices.set_online(platform, sub["deviceId"])
+    if ok:
         devices.changed(platform, sub["deviceId"], **{version_field(sub["operateType"]): sub["target"]})
-    _end(platform, sub, "success" if ok else "timeout" if timed_out else "fail", detail)
+        _end(platform, sub, "success", detail)
+    else:
+        _fail(platform, sub, "timeout" if timed_out else "fail", detail)
 
 
 def stop(platform: Platform, operation_id: str) -> Row:
@@ -181,14 +186,8 @@ def _silent(platform: Platform, sub_operation_id: str) -> None:
 
 
 def _start(platform: Platform, sub: Row) -> None:
-    device = devices.find(platform, sub["deviceId"])
-    others = platform.table(SUB_OPERATIONS).where(deviceId=sub["deviceId"], outcome="processing")
-    if device is None:
-        _end(platform, sub, "stop", "the device was deleted")
-        return
-    if any(other["subOperationId"] != sub["subOperationId"] for other in others):
-        _end(platform, sub, "fail", "another upgrade of the device is under way")
-        return
+    """Begin an attempt, unless something stands against it."""
+    device = devices.need(platform, sub["deviceId"])
     now = platform.now()
     operation = platform.table(OPERATIONS)[sub["operationId"]]
     if operation["started"] is None:
@@ -199,10 +198,38 @@ def _start(platform: Platform, sub: Row) -> None:
         started=now if sub["started"] is None else sub["started"],
         attempts=sub["attempts"] + 1,
         source=device.get(version_field(sub["operateType"])),
-        timer=_watch(platform, sub),
     )
-    platform.emit("upgrade_issued", sub)
-    _let_script_react(platform, sub)
+    if not protocols.is_nb_iot(device):
+        protocol = device.get("protocolType")
+        detail = f"only NB-IoT devices (CoAP, LWM2M) can be upgraded; this device's protocolType is {protocol}"
+        _end(platform, sub, "fail", detail)
+    elif platform.table(SUB_OPERATIONS).where(deviceId=sub["deviceId"], active=True):
+        _fail(platform, sub, "fail", "another upgrade of the device is under way")
+    else:
+        timer_id = _watch(platform, sub)
+        sub = platform.table(SUB_OPERATIONS).change(sub["subOperationId"], active=True, timer=timer_id)
+        platform.emit("upgrade_issued", sub)
+        _let_script_react(platform, sub)
+
+
+def _fail(platform: Platform, sub: Row, outcome: str, detail: str) -> None:
+    """End an attempt that failed, with another one to come, or for good."""
+    operation = platform.table(OPERATIONS)[sub["operationId"]]
+    window, pause = operation["window"], platform.settings.upgrade_retry_delay
+    in_window = window is None or platform.now() + pause <= window[1]
+    if sub["attempts"] > operation["retries"] or not in_window:
+        _end(platform, sub, outcome, detail)
+        return
+    _stop_attempt(platform, sub, step=None, detail=detail)
+    platform.after(pause, "upgrade.retry", sub_operation_id=sub["subOperationId"])
+
+
+def _stop_attempt(platform: Platform, sub: Row, **changes: Any) -> Row:
+    platform.cancel(sub["timer"])
+    device = devices.find(platform, sub["deviceId"])
+    if sub["active"] and device is not None and device["statusDetail"] == UPDATING:
+        devices.changed(platform, sub["deviceId"], statusDetail="NONE")
+    return platform.table(SUB_OPERATIONS).change(sub["subOperationId"], active=False, timer=None, **changes)
 
 
 def _watch(platform: Platform, sub: Row) -> str:
@@ -212,13 +239,9 @@ def _watch(platform: Platform, sub: Row) -> str:
 
 
 def _end(platform: Platform, sub: Row, outcome: str, detail: str) -> None:
-    platform.cancel(sub["timer"])
     now = platform.now()
-    was_processing = sub["outcome"] == "processing"
-    sub = platform.table(SUB_OPERATIONS).change(
-        sub["subOperationId"], outcome=outcome, detail=detail, stopped=now, timer=None
-    )  # fmt: skip
-    if was_processing and outcome != "stop":
+    sub = _stop_attempt(platform, sub, outcome=outcome, detail=detail, stopped=now)
+    if outcome != "stop":
         device = devices.find(platform, sub["deviceId"]) or {}
         body = bodies.upgrade_result(
             sub["operateType"],
@@ -230,7 +253,7 @@ def _end(platform: Platform, sub: Row, outcome: str, detail: str) -> None:
             target=sub["target"],
             source=sub["source"],
             ok=outcome == "success",
-            upgrade_time=str(int(now - sub["started"])),
+            upgrade_time=str(int(now - (now if sub["started"] is None else sub["started"]))),
             detail=detail,
         )
         platform.notify(sub["appId"], body["notifyType"], body)
@@ -273,7 +296,7 @@ def device_heard(platform: Platform, device: Row, *_: Any) -> None:
     for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="wait"):
         if platform.table(OPERATIONS)[sub["operationId"]]["executeType"] == "device_online":
             _start(platform, sub)
-    for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="processing"):
+    for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], active=True):
         if sub["step"] is None:
             _let_script_react(platform, sub)
 
@@ -306,7 +329,7 @@ def _plan_step(platform: Platform, sub: Row, script: Row, state: str) -> None:
 def _step(platform: Platform, sub_operation_id: str, state: str, attempt: int) -> None:
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
     script = None if sub is None else scripted.scripts(platform).get(sub["deviceId"])
-    if sub is None or script is None or sub["outcome"] != "processing" or sub["attempts"] != attempt:
+    if sub is None or script is None or not sub["active"] or sub["attempts"] != attempt:
         return
     # A step planned twice (the device was heard twice meanwhile) is taken once.
     reached = -1 if sub["step"] is None else STATES.index(sub["step"])

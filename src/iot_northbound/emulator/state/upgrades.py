@@ -163,7 +163,9 @@ def _create(platform: Platform, call: Call, operate_type: str, file_type: str) -
     operation = {
         "operateType": operate_type,
         "targets": {
-            name: targets.get(name) for name in ("deviceGroups", "deviceType", "model", "manufacturerName", "devices")
+            "deviceGroups": targets.get("deviceGroups"),
+            **{name: package[name] for name in _FIT},
+            "devices": targets.get("devices"),
         },
         "policy": policy,
         "window": window,
