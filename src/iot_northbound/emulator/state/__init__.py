@@ -22,6 +22,7 @@ A guide for whoever writes a rule module:
 - **Events**: `platform.emit("device_deleted", row)` runs every `@on("device_deleted") def f(platform, row)`.
   Emitted here: `start()` at the platform's making and reset, `device_added(row)`, `device_modified(row)`,
   `device_deleted(row)`, `device_activated(row)`, `device_online(row)`, `device_offline(row)`,
+  `device_regrouped(row)` (another gatewayId),
   `device_reported(row, service_id, data, time)`, `device_desired(row, service_id, desired)`,
   `notify(app_id, notify_type, body)`.
 - **Notifying**: `platform.notify(app_id, "deviceAdded", {…})`; the notifications module takes it by `@on("notify")`.

@@ -231,7 +231,7 @@ def delete(platform: Platform, call: Call) -> Answer:
         if cascade:
             devices.delete(platform, child)
         else:
-            devices.changed(platform, child["deviceId"], parent=None, gatewayId=child["deviceId"])
+            devices.connect_directly(platform, child)
     devices.delete(platform, row)
     return Answer(204)
 

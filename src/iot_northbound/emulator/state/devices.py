@@ -182,6 +182,13 @@ def sub_devices(platform: Platform, gateway_id: str) -> list[Row]:
     return list(platform.table(DEVICES).where(parent=gateway_id))
 
 
+def connect_directly(platform: Platform, row: Row) -> Row:
+    """Let a device that was behind a gateway be connected directly, and tell the subscribers (deviceInfoChanged)."""
+    row = changed(platform, row["deviceId"], parent=None, gatewayId=row["deviceId"])
+    platform.emit("device_regrouped", row)
+    return row
+
+
 # --- binding ---
 
 
