@@ -227,7 +227,7 @@ def too_many_frozen_devices(world: World) -> Answer:
 
 @reach("100440", "1.4.4")
 def secure_no_boolean(world: World) -> Answer:
-    return world.call({"isSecure": "false"})
+    return world.call({"isSecure": "no"})
 
 
 @reach("100610", "1.4.3")

@@ -14,7 +14,7 @@ A guide for whoever writes a rule module:
   `call.caller` the token's own, `call.ids` the path's values, `call.query`, `call.body`. `app_field="accessAppId"`
   (or "ownerFlag") names the query field that may hold another application's id.
 - **Checks**: a `Shape(must("deviceId", text(1, 64)), may("expireTime", integer(0)), invalid=(400, "100022"))` reads a
-  body (`read`) or a query (`read_query`; `integer_text`, `boolean_text`, `time_of`, `end_of` for its texts) and refuses
+  body (`read`) or a query (`read_query`; `time_of`, `end_of` for its times) and refuses
   with the documented codes.
 - **Refusing**: `raise Refusal(404, "100403")` anywhere; what the call did so far is undone.
 - **Time**: `platform.now()`, `now_text()`; `platform.after(60, "command_expired", command_id=…)` keeps a timer (a row,

@@ -14,7 +14,6 @@ from iot_northbound.emulator.state.values import (
     anything,
     array,
     boolean,
-    boolean_text,
     integer,
     may,
     must,
@@ -87,7 +86,7 @@ MODIFY = Shape(
     invalid=(400, "100022"),
     malformed=INVALID,
 )
-DELETE = Shape(may("cascade", boolean_text), invalid=INVALID)
+DELETE = Shape(may("cascade", boolean), invalid=INVALID)
 
 REGISTRATION = "/iocm/app/reg/v1.1.0/deviceCredentials"
 DEVICE = "/iocm/app/dm/v1.4.0/devices/{deviceId}"

@@ -9,7 +9,7 @@ from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import codes, on, route, table
 from iot_northbound.emulator.state.store import Row, Selection
-from iot_northbound.emulator.state.values import Shape, end_of, integer_text, may, text, time_of
+from iot_northbound.emulator.state.values import Shape, end_of, integer, may, text, time_of
 
 REPORTED = table("reported", "time", "seq")
 DESIRED = table("desired", "time", "seq")
@@ -29,8 +29,8 @@ def _page_of(most: int) -> Shape:
         may("property", text()),
         may("startTime", time_of),
         may("endTime", end_of),
-        may("pageNo", integer_text(0)),
-        may("pageSize", integer_text(1, most)),
+        may("pageNo", integer(0)),
+        may("pageSize", integer(1, most)),
         invalid=INVALID,
     )
 
