@@ -10,6 +10,7 @@ from iot_northbound.emulator.control import NotFound
 from iot_northbound.emulator.server import Emulator
 
 from .conftest import Wire
+from .test_push_sender import Receiver
 
 COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands"
 OPERATIONS = "/iodm/northbound/v1.5.0/operations"
@@ -71,3 +72,63 @@ def test_muting_events_and_rules_are_told_to_their_subscribers(emulator: Emulato
     emulator.control.device_event(meter, "WaterMeter", "leak", {"flowRate": 7})
     emulator.control.fire_rule("r", "leak alarm", [{"type": "DEVICE_DATA"}], [{"type": "SMS", "result": {}}])
     assert emulator.control.pushes()["queued"] == 3
+
+
+VALVE = {"serviceId": "WaterMeter", "method": "SET_VALVE", "paras": {"state": "OPEN"}}
+
+
+def test_a_scripted_device_answers_at_once_though_the_clock_stands_still(
+    emulator: Emulator, wire: Wire, meter: str
+) -> None:
+    emulator.control.freeze()
+    emulator.control.script(meter)
+    for _ in range(3):
+        wire.call("POST", COMMANDS, {"deviceId": meter, "command": VALVE})
+    emulator.control.clock()
+    rows = wire.call("GET", COMMANDS)[1]["data"]
+    assert [row["status"] for row in rows] == ["SUCCESSFUL"] * 3
+
+
+def test_a_call_alone_sets_a_scripted_device_going_though_the_clock_stands_still(
+    emulator: Emulator, wire: Wire, meter: str
+) -> None:
+    receiver = Receiver()
+    emulator.control.script(meter)
+    emulator.control.freeze()
+    with receiver.serving() as url:
+        wire.call("POST", COMMANDS, {"deviceId": meter, "command": VALVE, "callbackUrl": url})
+        bodies = receiver.wait_for(3)  # nothing but the call: no operation, no other call
+    assert sorted(body["result"]["resultCode"] for body in bodies) == ["DELIVERED", "SENT", "SUCCESSFUL"]
+
+
+def test_a_delay_that_is_kept_waits_for_advance(emulator: Emulator, wire: Wire, meter: str) -> None:
+    emulator.control.change_settings(transitions="timed")
+    emulator.control.freeze()
+    emulator.control.script(meter, after=30)
+    wire.call("POST", COMMANDS, {"deviceId": meter, "command": VALVE})
+    seen = []
+    for seconds in (0, 29, 1):
+        emulator.control.advance(seconds)
+        seen.append(wire.call("GET", COMMANDS)[1]["data"][0]["status"])
+    assert seen == ["DELIVERED", "DELIVERED", "SUCCESSFUL"]
+
+
+def test_what_is_released_has_happened_when_release_returns(emulator: Emulator, wire: Wire, meter: str) -> None:
+    emulator.control.change_settings(transitions="manual")
+    emulator.control.script(meter)
+    wire.call("POST", COMMANDS, {"deviceId": meter, "command": VALVE})
+    seen = []
+    for _ in range(2):
+        emulator.control.release(1)
+        seen.append(wire.call("GET", COMMANDS)[1]["data"][0]["status"])
+    assert seen == ["DELIVERED", "SUCCESSFUL"]
+
+
+def test_more_pushes_than_fit_at_once_all_arrive_though_the_clock_stands_still(emulator: Emulator, wire: Wire) -> None:
+    receiver = Receiver()
+    emulator.control.freeze()
+    with receiver.serving() as url:
+        wire.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", {"notifyType": "deviceAdded", "callbackUrl": url})
+        made = [wire.register(f"n{number}") for number in range(50)]
+        bodies = receiver.wait_for(50)
+    assert sorted(body["deviceId"] for body in bodies) == sorted(made)
