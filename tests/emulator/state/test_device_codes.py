@@ -29,7 +29,7 @@ for _section, _each in SECTIONS.items():
 
 BODIES: dict[str, dict[str, Any]] = {
     "1.4.1": {"nodeId": "fresh"},
-    "1.4.2": {"deviceInfo": {"nodeId": "fresh"}},
+    "1.4.2": {"deviceInfo": {"nodeId": "fresh", "model": "m"}},
     "1.4.3": {},
     "1.4.4": {"name": "x"},
     "1.4.8": {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 1}}]},

@@ -33,8 +33,18 @@ def test_a_registration_in_password_mode_returns_its_secret(app: Caller) -> None
     body = app.call("POST", WITH_SECRET, given).body
     assert set(body) == {"deviceId", "psk", "secret"}
     assert body["secret"] == "s3cret"
-    made = app.call("POST", WITH_SECRET, {"deviceInfo": {"nodeId": "m2"}}).body["secret"]
+    made = app.call("POST", WITH_SECRET, {"deviceInfo": {"nodeId": "m2"}, "productId": "home-gateway-mqtt"}).body[
+        "secret"
+    ]
     assert len(made) == 20
+
+
+@pytest.mark.parametrize("info", [{}, {"model": None}, {"model": ""}, {"manufacturerId": "NETZWERK"}])
+def test_a_device_in_password_mode_says_its_product_or_its_model(app: Caller, info: dict[str, Any]) -> None:
+    given = {"deviceInfo": {"nodeId": "m", **info}}
+    assert code_of(app.call("POST", WITH_SECRET, given)) == (400, "50400")
+    assert "model" in app.last.body["error_desc"]
+    assert app.call("POST", WITH_SECRET, {**given, "productId": "home-gateway-mqtt"}).status == 200
 
 
 def test_the_device_carries_what_it_was_registered_with(app: Caller) -> None:

@@ -22,8 +22,10 @@ A guide for whoever writes a rule module:
 - **Events**: `platform.emit("device_deleted", row)` runs every `@on("device_deleted") def f(platform, row)`.
   Emitted here: `start()` at the platform's making and reset, `device_added(row)`, `device_modified(row)`,
   `device_deleted(row)`, `device_activated(row)`, `device_online(row)`, `device_offline(row)`,
+  `device_heard(row)` (any sign of life),
   `device_regrouped(row)` (another gatewayId),
   `device_reported(row, service_id, data, time)`, `device_desired(row, service_id, desired)`,
+  `desired_ended(device_id, service_id, properties, ok)`,
   `notify(app_id, notify_type, body)`.
 - **Notifying**: `platform.notify(app_id, "deviceAdded", {…})`; the notifications module takes it by `@on("notify")`.
 - **Coverage**: `CODES: dict[tuple[section, code], str]` says how each documented code is reached; "fault: …" by fault
@@ -36,6 +38,8 @@ RULE_MODULES: tuple[str, ...] = (
     "flow",
     "models",
     "devices",
+    "binding",
+    "silence",
     "device_rules",
     "device_queries",
     "shadow",

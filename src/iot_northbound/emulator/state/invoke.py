@@ -114,6 +114,7 @@ def delivered(platform: Platform, invocation_id: str) -> None:
     """Take a device's word that it received a call."""
     row = platform.table(INVOCATIONS).get(invocation_id)
     if row is not None:
+        devices.heard(platform, row["deviceId"])
         _confirm(platform, row, "delivered")
 
 
@@ -122,6 +123,7 @@ def answered(platform: Platform, invocation_id: str, body: Mapping[str, Any]) ->
     row = platform.table(INVOCATIONS).delete(invocation_id)
     if row is None:
         return
+    devices.heard(platform, row["deviceId"])
     _confirm(platform, row, "executed")
     message = bodies.command_rsp(
         row["requestId"], _sender(row), row["from"], row["deviceId"], row["serviceType"], row["method"], body

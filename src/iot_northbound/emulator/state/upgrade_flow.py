@@ -102,6 +102,7 @@ def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
         changes["downloaded"] = platform.now()
     platform.table(SUB_OPERATIONS).change(sub_operation_id, **changes)
     platform.notify(sub["appId"], *_state_message(sub, state))
+    devices.heard(platform, sub["deviceId"])
 
 
 def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str = "", timed_out: bool = False) -> None:
