@@ -18,10 +18,11 @@ import pytest
 
 import iot_northbound
 from iot_northbound.cli import main
-from iot_northbound.emulator import Emulator, certificates
+from iot_northbound.emulator import Emulator
 from iot_northbound.emulator.control_operations import OPERATIONS
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
 from iot_northbound.emulator.state import models
+from iot_northbound.emulator_home import emulator_home
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -275,5 +276,5 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
             patch.delenv(name)
-        with Emulator(folder=certificates.default_folder()) as emulator:
+        with Emulator(folder=emulator_home()) as emulator:
             yield emulator
