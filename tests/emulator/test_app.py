@@ -247,6 +247,13 @@ def test_a_fault_strikes_the_endpoint_it_names_and_no_other(emulator: Emulator, 
     assert wire.call("GET", f"{DEVICES}?pageNo=0")[0] == 200
 
 
+def test_a_slash_at_the_end_leads_to_the_same_endpoint_for_faults_and_journal(emulator: Emulator, wire: Wire) -> None:
+    emulator.control.add_fault("answer", endpoint=f"GET {DEVICES}/", status=500, count=1)
+    assert wire.call("GET", f"{DEVICES}/?pageNo=0&pageSize=1")[0] == 500
+    assert wire.call("GET", f"{DEVICES}/?pageNo=0&pageSize=1")[0] == 200
+    assert [entry["status"] for entry in emulator.control.journal(endpoint=f"{DEVICES}/")] == [None, 200]
+
+
 def test_the_journal_names_the_route_and_tells_no_secret(emulator: Emulator, wire: Wire) -> None:
     emulator.control.clear_journal(bodies=True)
     Wire(emulator).login()
