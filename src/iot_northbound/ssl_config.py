@@ -1,6 +1,5 @@
 """SSLConfig: which certificate we show, whom we trust, and how strict we are about names."""
 
-import os
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -10,10 +9,8 @@ from typing import Any
 
 import attrs
 
+from iot_northbound.emulator_home import emulator_home
 from iot_northbound.errors import SdkCode, TlsError
-
-EMULATOR_FOLDER = "~/.iot-northbound/emulator"
-"""Where the embedded platform keeps its certificates unless `IOT_NORTHBOUND_EMULATOR_HOME` tells otherwise."""
 
 
 @attrs.frozen(kw_only=True)
@@ -122,8 +119,8 @@ class SSLConfig:
     def emulator(cls, folder: str | PathLike[str] | None = None) -> "SSLConfig":
         """Return the embedded platform's own pair; the twin of the Java SDK's built-in test certificates.
 
-        `folder` is the one the platform was started with; by default, as for the platform itself, that of
-        `IOT_NORTHBOUND_EMULATOR_HOME` or `~/.iot-northbound/emulator`.
+        `folder` is the one the platform was started with. By default it is that of `IOT_NORTHBOUND_EMULATOR_HOME`, or
+        `~/.iot-northbound/emulator`, as for the platform itself. A `~` at its beginning is the user's home.
 
         Raises:
             TlsError: no platform was ever started there (1006).
@@ -131,8 +128,10 @@ class SSLConfig:
         # Here, not above: config.py stands on this module.
         from iot_northbound.config import load_profile
 
-        home = Path(folder or os.environ.get("IOT_NORTHBOUND_EMULATOR_HOME") or EMULATOR_FOLDER).expanduser()
-        profile = home / "profile.toml"
+        try:
+            profile = emulator_home(folder) / "profile.toml"
+        except ValueError as error:
+            raise tls_error(f"the embedded platform's folder cannot be found: {error}") from None
         if not profile.is_file():
             raise tls_error(
                 f"the embedded platform has left no {profile}: start it once with `iot-northbound emulator`, "

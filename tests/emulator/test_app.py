@@ -162,6 +162,10 @@ def test_garbage_is_no_http(emulator: Emulator, wire: Wire) -> None:
         ({"status": 200, "body": {"error_code": 7}}, "application/json;charset=UTF-8", b'{"error_code":7}'),
         ({"status": 502, "body": "x", "headers": {"Content-Type": "text/html"}}, "text/html", b"x"),
         ({"status": 204}, None, b""),
+        ({"status": 200}, "text/html", b""),
+        ({"status": 201, "body": ""}, "text/html", b""),
+        ({"status": 202, "headers": {"Content-Type": "application/json"}}, "application/json", b""),
+        ({"status": 503}, None, b""),
     ],
 )
 def test_any_answer_can_be_given(
@@ -176,6 +180,40 @@ def test_any_answer_can_be_given(
         content,
     )
     assert registered(wire) == 0
+
+
+SHADOW = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "length"),
+    [
+        ("latency", {"seconds": 0}, "0"),
+        ("truncate", {}, "0"),
+        ("drip", {"seconds": 0}, "0"),
+        ("wrong_length", {"delta": 3}, "3"),
+    ],
+)
+def test_an_empty_success_has_a_content_type_whatever_fault_it_meets(
+    emulator: Emulator, wire: Wire, kind: Any, options: dict[str, Any], length: str
+) -> None:
+    lamp = wire.call("POST", REGISTER, {"nodeId": "lamp", "productId": "street-lamp-nb"})[1]["deviceId"]
+    emulator.control.add_fault(kind, endpoint=SHADOW, **options)
+    body = json.dumps({"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 4}}]})
+    wire.connection.request("PUT", SHADOW.format(deviceId=lamp), body, wire.headers)
+    answer = wire.connection.getresponse()
+    told = (answer.status, answer.getheader("content-type"), answer.getheader("content-length"))
+    assert told == (200, "text/html", length)
+
+
+@pytest.mark.parametrize("kind", ["truncate", "drip"])
+def test_no_content_stays_without_a_content_type_and_a_length(emulator: Emulator, wire: Wire, kind: Any) -> None:
+    device_id = wire.register("a")
+    emulator.control.add_fault(kind, endpoint="DELETE *")
+    wire.connection.request("DELETE", f"{DEVICES}/{device_id}", headers=wire.headers)
+    answer = wire.connection.getresponse()
+    told = (answer.status, answer.getheader("content-type"), answer.getheader("content-length"), answer.read())
+    assert told == (204, None, None, b"")
 
 
 @pytest.mark.parametrize("delta", [7, -7])
@@ -207,6 +245,13 @@ def test_a_fault_strikes_the_endpoint_it_names_and_no_other(emulator: Emulator, 
     emulator.control.add_fault("answer", endpoint="/iocm/app/dm/v1.4.0/devices/{deviceId}", status=500)
     assert wire.call("GET", f"{DEVICES}/some-device")[0] == 500
     assert wire.call("GET", f"{DEVICES}?pageNo=0")[0] == 200
+
+
+def test_a_slash_at_the_end_leads_to_the_same_endpoint_for_faults_and_journal(emulator: Emulator, wire: Wire) -> None:
+    emulator.control.add_fault("answer", endpoint=f"GET {DEVICES}/", status=500, count=1)
+    assert wire.call("GET", f"{DEVICES}/?pageNo=0&pageSize=1")[0] == 500
+    assert wire.call("GET", f"{DEVICES}/?pageNo=0&pageSize=1")[0] == 200
+    assert [entry["status"] for entry in emulator.control.journal(endpoint=f"{DEVICES}/")] == [None, 200]
 
 
 def test_the_journal_names_the_route_and_tells_no_secret(emulator: Emulator, wire: Wire) -> None:

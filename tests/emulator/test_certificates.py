@@ -84,8 +84,3 @@ def test_a_foreign_profile_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "profile.toml").write_text("[other]\nkey = 1\n")
     with pytest.raises(ValueError, match="move it away"):
         certificates.prepare(tmp_path)
-
-
-def test_the_folder_can_be_told_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path))
-    assert certificates.default_folder() == tmp_path

@@ -13,6 +13,7 @@ from iot_northbound.emulator.control_schema import (
     number,
     one_of,
     record,
+    some,
     text,
 )
 
@@ -67,3 +68,9 @@ def test_what_does_not_fit_is_told_by_place_and_rule(value: Any, told: str) -> N
 def test_items_are_told_by_position() -> None:
     with pytest.raises(Invalid, match=r"body\[1\] must be from 0 to 9"):
         check([1, 10], {"type": "array", "items": number(0, 9)})
+
+
+def test_an_array_that_needs_an_item_says_so() -> None:
+    with pytest.raises(Invalid, match="body must have at least 1 item"):
+        check([], some(number(0, 9)))
+    assert check([3], some(number(0, 9))) == [3]

@@ -4,12 +4,14 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iot_northbound.emulator.durable import DataDirError, Durable
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state.kernel import Request
+from iot_northbound.emulator.state import routing
+from iot_northbound.emulator.state.kernel import Platform, Request
 from iot_northbound.emulator.state.settings import Settings
 
 
@@ -84,5 +86,86 @@ def test_a_pause_ends_with_the_emulator() -> None:
         await asyncio.sleep(0)
         runtime.closing.set()
         await asyncio.wait_for(pause, 5)
+
+    run(act)
+
+
+# --- timers under a clock that stands still ---
+
+
+class Chain:
+    """A timer rule that sets itself again for now, so many times, and says when it has done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, delay: float = 0.0) -> None:
+        self.ran, self.delay, self.ended = 0, delay, asyncio.Event()
+        monkeypatch.setitem(routing.TIMERS, "chain", self)
+
+    def __call__(self, platform: Platform, left: int) -> None:
+        self.ran += 1
+        if left:
+            platform.after(self.delay, "chain", left=left - 1)
+        else:
+            self.ended.set()
+
+
+def test_a_chain_of_timers_due_now_runs_to_its_end_though_the_clock_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chain = Chain(monkeypatch)
+
+    async def act(runtime: Runtime) -> None:
+        await runtime.execute(runtime.platform.freeze, whole=False)
+        monkeypatch.setattr(runtime.platform, "_serve", lambda _: runtime.platform.after(0, "chain", left=300))
+        runtime.handle(Request("GET", "/iocm/app/dm/v1.4.0/devices"))
+        await asyncio.wait_for(chain.ended.wait(), 10)
+
+    run(act)
+    assert chain.ran == 301
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_an_operation_finds_and_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch, frozen: bool) -> None:
+    chain = Chain(monkeypatch)
+
+    async def act(runtime: Runtime) -> None:
+        if frozen:
+            await runtime.execute(runtime.platform.freeze, whole=False)
+        runtime.platform.after(0, "chain", left=4)
+        seen: list[int] = []
+
+        def action() -> None:
+            seen.append(chain.ran)
+            runtime.platform.after(0, "chain", left=4)
+
+        await runtime.execute(action)
+        assert (seen, chain.ran) == ([5], 10)
+
+    run(act)
+
+
+def test_timers_due_later_wait_for_a_clock_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = Chain(monkeypatch, delay=1.0)
+
+    async def act(runtime: Runtime) -> None:
+        await runtime.execute(runtime.platform.freeze, whole=False)
+        await runtime.execute(lambda: runtime.platform.after(0, "chain", left=2))
+        assert chain.ran == 1
+        for seconds, ran in [(0, 1), (0.5, 1), (0.5, 2), (1, 3)]:
+            await runtime.execute(lambda seconds=seconds: runtime.platform.advance(seconds), whole=False)  # type: ignore[misc]
+            assert chain.ran == ran
+
+    run(act)
+
+
+def test_a_chain_without_end_holds_up_neither_operations_nor_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(platform: Platform) -> Any:
+        platform.after(0, "endless")
+
+    monkeypatch.setitem(routing.TIMERS, "endless", endless)
+
+    async def act(runtime: Runtime) -> None:
+        await runtime.execute(runtime.platform.freeze, whole=False)
+        await asyncio.wait_for(runtime.execute(lambda: runtime.platform.after(0, "endless")), 10)
+        assert runtime.handle(Request("GET", "/nowhere")).status == 404
 
     run(act)

@@ -10,8 +10,9 @@ from pathlib import Path
 from iot_northbound.cli import values
 from iot_northbound.cli.wording import OPTIONS, VARIABLES
 from iot_northbound.config import DEFAULT_PORT, PREFIX, ClientInfo, HttpConfig, Settings, load_env, load_profile
+from iot_northbound.emulator_home import EMULATOR_FOLDER, emulator_home
 from iot_northbound.errors import InvalidArgumentError, SdkCode
-from iot_northbound.ssl_config import EMULATOR_FOLDER, SSLConfig
+from iot_northbound.ssl_config import SSLConfig
 
 SOURCES = ("platform_ip", "profile", "emulator")
 """The arguments that name a platform, one of them at a time."""
@@ -115,8 +116,10 @@ def _profile(text: str) -> tuple[str, str]:
 
 
 def _emulator_profile(arguments: argparse.Namespace) -> Path:
-    told = arguments.emulator or os.environ.get(f"{PREFIX}EMULATOR_HOME") or EMULATOR_FOLDER
-    profile = Path(told).expanduser() / "profile.toml"
+    try:
+        profile = emulator_home(arguments.emulator) / "profile.toml"
+    except ValueError as error:
+        arguments.refuse(f"no platform: {error}")
     if not profile.is_file():
         arguments.refuse(
             f"no platform: there is no {profile}. Start `iot-northbound emulator`, or name a platform by --profile or "

@@ -10,6 +10,7 @@ from typing import Any
 
 from iot_northbound.cli import values
 from iot_northbound.cli.parser import Parser
+from iot_northbound.emulator_home import EMULATOR_FOLDER, emulator_home
 
 
 def add_parser(subparsers: Any) -> Parser:
@@ -39,7 +40,7 @@ def add_parser(subparsers: Any) -> Parser:
         "--home",
         type=Path,
         metavar="DIR",
-        help="folder of certificates and profile (default: ~/.iot-northbound/emulator)",
+        help=f"folder of certificates and profile (default: {EMULATOR_FOLDER})",
     )
     add(
         "--data-dir",
@@ -77,7 +78,6 @@ def add_parser(subparsers: Any) -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes; return the exit status."""
     # Here, so that the other commands do without the emulator's libraries.
-    from iot_northbound.emulator.certificates import default_folder
     from iot_northbound.emulator.durable import DataDirError
     from iot_northbound.emulator.server import Emulator
     from iot_northbound.serving import BindError
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             args.host,
             args.port,
             control_port=None if args.no_control else _control_port(args),
-            folder=args.home or default_folder(),
+            folder=emulator_home(args.home),
             data_dir=args.data_dir,
             callback_ca=args.callback_ca,
             strict_x509=args.strict_x509,

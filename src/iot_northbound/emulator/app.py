@@ -28,6 +28,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 DEPTH = 100
 """How deep a JSON body may nest; deeper ones count as malformed."""
 _JSON = b"application/json;charset=UTF-8"
+_HTML = b"text/html"
 _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x46 this is not the answer you are looking for \xff\xfe\x00\r\n\r\n"
 
 
@@ -162,7 +163,7 @@ class NorthboundApp:
             whole = answer.status, sent
             if fault is not None and fault.when == "after" and await self._strike(fault, scope, receive, send, whole):
                 return
-            await _respond(send, answer.status, sent, _JSON if sent else None)
+            await _respond(send, answer.status, sent)
         finally:
             entry = {
                 "kind": "call",
@@ -204,7 +205,7 @@ class NorthboundApp:
             case "truncate":
                 _write_and_close(connection, _head(status, len(body)) + body[: len(body) // 2])
             case "wrong_length":
-                _write_and_close(connection, _head(status, max(0, len(body) + fault.delta)) + body)
+                _write_and_close(connection, _head(status, len(body), max(0, len(body) + fault.delta)) + body)
             case "drip":
                 transport = connection.hijack()
                 for position, byte in enumerate(_head(status, len(body)) + body):
@@ -217,7 +218,7 @@ class NorthboundApp:
             case "answer":
                 is_text = isinstance(fault.body, str)
                 content = b"" if fault.body is None else fault.body.encode() if is_text else encode(fault.body)
-                kind = None if not content else b"text/plain; charset=utf-8" if is_text else _JSON
+                kind = b"text/plain; charset=utf-8" if is_text else _JSON
                 await _respond(send, fault.status, content, kind, fault.headers)
             case other:
                 raise ValueError(f"a call cannot meet {other!r}")
@@ -237,14 +238,25 @@ def _error_code(answer: Answer | None) -> str | None:
     return answer.body.get("error_code") or answer.body.get("resultcode")
 
 
-def _head(status: int, length: int) -> bytes:
-    phrase = http.HTTPStatus(status).phrase
-    return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (
-        status,
-        phrase.encode(),
-        _JSON,
-        length,
-    )
+def _framing(status: int, length: int, content_type: bytes) -> dict[bytes, bytes]:
+    """Return the headers of an answer that say what its body is; the content type is that of a body, if there is one.
+
+    An empty 2xx has a content type too, as on the platform: without one, the vendor's Java SDK fails.
+    """
+    if status in (204, 304):
+        return {}
+    headers = {b"content-length": str(length).encode()}
+    if length or 200 <= status < 300:
+        headers[b"content-type"] = content_type if length else _HTML
+    return headers
+
+
+def _head(status: int, length: int, announced: int | None = None) -> bytes:
+    headers = _framing(status, length, _JSON)
+    if announced is not None:
+        headers[b"content-length"] = str(announced).encode()
+    lines = [b"%b: %b\r\n" % header for header in headers.items()]
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, http.HTTPStatus(status).phrase.encode(), b"".join(lines))
 
 
 def _write_and_close(connection: Connection, content: bytes) -> None:
@@ -254,15 +266,10 @@ def _write_and_close(connection: Connection, content: bytes) -> None:
 
 
 async def _respond(
-    send: Send, status: int, body: bytes, content_type: bytes | None, extra: dict[str, str] | None = None
+    send: Send, status: int, body: bytes, content_type: bytes = _JSON, extra: dict[str, str] | None = None
 ) -> None:
-    headers = {b"content-length": str(len(body)).encode()}
-    if content_type is not None:
-        headers[b"content-type"] = content_type
-    if status in (204, 304):
-        del headers[b"content-length"]
-        body = b""
+    headers = _framing(status, len(body), content_type)
     for name, value in (extra or {}).items():
         headers[name.lower().encode("ascii")] = value.encode("ascii")
     await send({"type": "http.response.start", "status": status, "headers": list(headers.items())})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if status in (204, 304) else body})

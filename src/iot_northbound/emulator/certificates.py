@@ -106,12 +106,6 @@ class RunningProfile:
         self._lock.close()
 
 
-def default_folder() -> Path:
-    """Return where the command keeps its home: `$IOT_NORTHBOUND_EMULATOR_HOME`, or `~/.iot-northbound/emulator`."""
-    told = os.environ.get("IOT_NORTHBOUND_EMULATOR_HOME")
-    return Path(told) if told else Path.home() / ".iot-northbound" / "emulator"
-
-
 def prepare(folder: Path) -> Home:
     """Return the home in `folder`, making or renewing what it lacks.
 

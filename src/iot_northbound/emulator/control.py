@@ -306,11 +306,26 @@ class Control(DeviceControl):
 
     @operation()
     def fire_rule(
-        self, rule_id: str, rule_name: str, reasons: list[Row], actions: list[Row], app_id: str | None = None
+        self,
+        rule_id: str,
+        rule_name: str,
+        reasons: list[Row],
+        actions: list[Row],
+        app_id: str | None = None,
+        logic: Literal["and", "or"] | None = None,
     ) -> None:
-        """Push what a rule of an application would push when it fires (ruleEvent)."""
+        """Push what a rule of an application would push when it fires (ruleEvent).
+
+        Args:
+            rule_id: The rule.
+            rule_name: Its name.
+            reasons: The conditions that held: `type`, and if wanted `id`, `info`, `transInfo`, `satisfactionTime`.
+            actions: What was done: `type`, `result` or `exception`, and if wanted `id`, `info`, `transInfo`.
+            app_id: The application; the emulator's own by default.
+            logic: How the conditions are joined.
+        """
         app_id = self._application(app_id)
-        events.fire_rule(self._platform, app_id, rule_id, rule_name, reasons=reasons, actions=actions)
+        events.fire_rule(self._platform, app_id, rule_id, rule_name, reasons=reasons, actions=actions, logic=logic)
 
     @contextlib.contextmanager
     def _settings_kept(self) -> Iterator[None]:

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 from iot_northbound.emulator.control_base import ControlBase, NotFound, Row, operation
-from iot_northbound.emulator.state import command_flow, devices, events, invoke, scripted, upgrade_flow
+from iot_northbound.emulator.control_operations import types_of
+from iot_northbound.emulator.control_schema import check
+from iot_northbound.emulator.state import command_flow, devices, events, invoke, scripted, shadow, upgrade_flow
+
+
+class ServiceReport(TypedDict):
+    """What a report says of one service; `event_time` is a time text, now by default."""
+
+    service_id: str
+    data: dict[str, Any]
+    event_time: NotRequired[str | None]
 
 
 class ScriptedReport(TypedDict):
-    """What a scripted device reports."""
+    """What a scripted device reports of one service."""
 
     service_id: str
     data: dict[str, Any]
@@ -21,27 +31,77 @@ class DeviceControl(ControlBase):
     """What a test lets devices do."""
 
     @operation()
-    def report(self, device_id: str, service_id: str, data: Row, event_time: str | None = None) -> None:
-        """Let a device report data, as its radio would: it is active and online from then on.
+    def report(
+        self,
+        device_id: str,
+        service_id: str,
+        data: Row,
+        event_time: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Let a device report data of one service, as its radio would: it is active and online from then on.
 
         Args:
             device_id: The device.
             service_id: A service of its model.
             data: The service's properties.
             event_time: Time text, as in `20250301T101500Z`; now by default.
+            request_id: What the pushes say as requestId; null by default.
         """
-        devices.report(self._platform, self._device(device_id), service_id, data, event_time)
+        devices.report(self._platform, self._device(device_id), service_id, data, event_time, request_id)
+
+    @operation()
+    def report_services(self, device_id: str, services: list[ServiceReport], request_id: str | None = None) -> None:
+        """Let a device report data of several services at once: deviceDatasChanged then has them all.
+
+        Args:
+            device_id: The device.
+            services: At least one: `service_id`, `data`, and if wanted `event_time`, as for `report`.
+            request_id: What the pushes say as requestId; null by default.
+        """
+        checked = check(services, types_of("report_services")["services"], "report_services: services")
+        given = [
+            {"serviceId": each["service_id"], "data": each["data"], "eventTime": each.get("event_time")}
+            for each in checked
+        ]
+        devices.report_services(self._platform, self._device(device_id), given, request_id)
+
+    @operation()
+    def report_alarm(self, device_id: str, severity: str, status: bool = True, alarm_time: str | None = None) -> None:
+        """Let a device report an alarm, which replaces the one before (alarmInfo of the device queries).
+
+        Args:
+            device_id: The device.
+            severity: How severe it is, in the device's own words.
+            status: Whether the alarm is on, or over.
+            alarm_time: Time text, as in `20250301T101500Z`; now by default.
+        """
+        devices.report_alarm(self._platform, self._device(device_id), severity, on=status, alarm_time=alarm_time)
 
     @operation()
     def activate(self, device_id: str) -> None:
-        """Let a device show up for the first time."""
+        """Let a device connect for the first time and leave again; one that was there before is left alone.
+
+        Its bindDevice says ONLINE, since it is connected at that moment. It is OFFLINE afterwards.
+        """
         devices.activate(self._platform, self._device(device_id))
 
     @operation()
-    def set_online(self, device_id: str, online: bool = True) -> None:
-        """Bring a device online, or take it offline."""
+    def set_online(self, device_id: str, online: bool = True, detail: str | None = None) -> None:
+        """Bring a device online, or take it offline.
+
+        Args:
+            device_id: The device.
+            online: Whether it is connected.
+            detail: Its statusDetail, one of the values that the reference lists; by default `NONE`, or what it was if
+                the status stays the same.
+
+        Raises:
+            ValueError: The reference does not list this detail.
+        """
+        checked = check(detail, types_of("set_online")["detail"], "set_online: detail")
         act = devices.set_online if online else devices.set_offline
-        act(self._platform, self._device(device_id))
+        act(self._platform, self._device(device_id), checked)
 
     @operation()
     def add_sub_device(self, gateway_id: str, node_id: str, **info: str) -> Row:
@@ -50,12 +110,30 @@ class DeviceControl(ControlBase):
         return {"deviceId": row["deviceId"]}
 
     @operation()
+    def remove_sub_device(self, gateway_id: str, device_id: str) -> None:
+        """Let a gateway remove a device behind it (1.4.6): it is deleted, and its subscribers hear deviceDeleted."""
+        try:
+            devices.remove_sub_device(self._platform, self._device(gateway_id), device_id)
+        except LookupError as error:
+            raise NotFound(error.args[0]) from None
+
+    @operation()
+    def refuse_desired(self, device_id: str, service_id: str, refused: bool = True) -> None:
+        """Let a device refuse the desired changes of a service from now on, or take them again.
+
+        A refused change is pushed as FAILED and not sent again. Without this, a device without a script takes each
+        change as soon as it is online.
+        """
+        shadow.refuse_desired(self._platform, self._device(device_id), service_id, refused=refused)
+
+    @operation()
     def report_info(self, device_id: str, **fields: str) -> None:
         """Let a device tell about itself: its firmware version, say, or its battery level.
 
         Args:
             device_id: The device.
-            fields: mac, swVersion, fwVersion, hwVersion, signalStrength, sigVersion, serialNumber, batteryLevel.
+            fields: bridgeId, description, mac, radiusIp, swVersion, fwVersion, hwVersion, signalStrength, sigVersion,
+                serialNumber, batteryLevel.
         """
         devices.report_info(self._platform, self._device(device_id), **fields)
 
@@ -71,7 +149,7 @@ class DeviceControl(ControlBase):
         asleep: bool = False,
         result: Mapping[str, Any] | None = None,
         report_every: float | None = None,
-        report: ScriptedReport | None = None,
+        report: ScriptedReport | list[ScriptedReport] | None = None,
         takes_wishes: bool = True,
     ) -> Row:
         """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
@@ -81,17 +159,18 @@ class DeviceControl(ControlBase):
 
         Args:
             device_id: The device.
-            answer: What becomes of commands and upgrades: "success", "fail", or "never" for no answer at all.
+            answer: What becomes of commands, upgrades and desired changes: "success", "fail", or "never" for no answer.
             after: Seconds between acknowledgement and answer, and between the steps of an upgrade.
-            acknowledge: False for a device that takes commands without a sign: they run into their timeouts.
-            acknowledge_after: Seconds from the sending of a command to its acknowledgement.
+            acknowledge: False for a device that takes commands and desired changes without a sign: they run into their
+                timeouts.
+            acknowledge_after: Seconds from the sending of a command or desired change to its acknowledgement.
             asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
             result: The result that its answers to commands carry; None for none.
             report_every: Seconds between its reports; None for no reports.
             report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:
-                what is added to which of them.
-            takes_wishes: Whether it does as its shadow wishes: it reports each property wished for, `after` seconds
-                after the wish was delivered.
+                what is added to which of them. A list of these is one report of several services.
+            takes_wishes: Whether it does what its shadow desires: it reports each desired property, `after` seconds
+                after the change was delivered.
 
         Raises:
             ValueError: A value is out of range, or the device's product model has no such service.
@@ -175,6 +254,7 @@ class DeviceControl(ControlBase):
         """Let a device without a script reach a state of its upgrade, and end it unless ok is None."""
         if sub_operation_id not in self._platform.table(upgrade_flow.SUB_OPERATIONS):
             raise NotFound(f"no part of an upgrade {sub_operation_id!r}")
+        devices.heard(self._platform, self._platform.table(upgrade_flow.SUB_OPERATIONS)[sub_operation_id]["deviceId"])
         if state is not None:
             upgrade_flow.report_state(self._platform, sub_operation_id, state)
         if ok is not None:

@@ -13,10 +13,11 @@ from iot_northbound.emulator.control_schema import (
     number,
     one_of,
     record,
+    some,
     text,
 )
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
-from iot_northbound.emulator.state.devices import REPORTABLE
+from iot_northbound.emulator.state.devices import OFFLINE_DETAILS, ONLINE_DETAILS, REPORTABLE
 from iot_northbound.emulator.state.notification_bodies import ALL_KINDS
 from iot_northbound.emulator.state.scripted import ANSWERS
 from iot_northbound.emulator.state.transitions import MODES
@@ -87,6 +88,13 @@ SETTINGS_SCHEMA = record(
     upgrade_retry_delay=_SECONDS,
     push_retention=_SECONDS,
 )
+_TIME = nullable(text(16, 19))
+_REQUEST_ID = nullable(text(1, 128))
+_DETAILS = tuple(dict.fromkeys((*ONLINE_DETAILS, *OFFLINE_DETAILS)))
+_SCRIPTED_REPORT = record(
+    {"service_id": text(), "data": ANY_OBJECT},
+    increments={"type": "object", "additionalProperties": number(-1e15, 1e15)},
+)
 _SCRIPT = record(
     answer=one_of(*ANSWERS),
     after=_SECONDS,
@@ -95,12 +103,7 @@ _SCRIPT = record(
     asleep=BOOLEAN,
     result=nullable(ANY_OBJECT),
     report_every=nullable(number(0.001, 10 * 365 * 86_400)),
-    report=nullable(
-        record(
-            {"service_id": text(), "data": ANY_OBJECT},
-            increments={"type": "object", "additionalProperties": number(-1e15, 1e15)},
-        )
-    ),
+    report={**_SCRIPTED_REPORT, **some(_SCRIPTED_REPORT), "type": ["object", "array", "null"]},
     takes_wishes=BOOLEAN,
 )
 
@@ -167,14 +170,28 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/devices/{device_id}/reports", "report",
-        record({"service_id": text(), "data": ANY_OBJECT}, event_time=nullable(text(16, 19))), status=204,
+        record({"service_id": text(), "data": ANY_OBJECT}, event_time=_TIME, request_id=_REQUEST_ID), status=204,
+    ),
+    Operation(
+        "POST", "/devices/{device_id}/reports/batch", "report_services",
+        record(
+            {"services": some(record({"service_id": text(), "data": ANY_OBJECT}, event_time=_TIME))},
+            request_id=_REQUEST_ID,
+        ), status=204,
+    ),
+    Operation(
+        "PUT", "/devices/{device_id}/alarm", "report_alarm",
+        record({"severity": text()}, status=BOOLEAN, alarm_time=_TIME), status=204,
     ),
     Operation(
         "PATCH", "/devices/{device_id}/info", "report_info",
         record(**{name: text() for name in sorted(REPORTABLE)}), status=204,
     ),
     Operation("POST", "/devices/{device_id}/activate", "activate", status=204),
-    Operation("PUT", "/devices/{device_id}/online", "set_online", record(online=BOOLEAN), status=204),
+    Operation(
+        "PUT", "/devices/{device_id}/online", "set_online",
+        record(online=BOOLEAN, detail=nullable(one_of(*_DETAILS))), status=204,
+    ),
     Operation("PUT", "/devices/{device_id}/script", "script", _SCRIPT),
     Operation("DELETE", "/devices/{device_id}/script", "unscript", status=204),
     Operation(
@@ -182,12 +199,19 @@ OPERATIONS: tuple[Operation, ...] = (
         record({"methods": {"type": "array", "items": text()}}), status=204, may_miss=True,
     ),
     Operation(
+        "PUT", "/devices/{device_id}/services/{service_id}/refused", "refuse_desired",
+        record(refused=BOOLEAN), status=204, may_miss=True,
+    ),
+    Operation(
         "POST", "/devices/{device_id}/events", "device_event",
         record({"service_id": text(), "event_type": text(1, 32), "body": ANY_OBJECT}), status=204, may_miss=True,
     ),
     Operation(
         "POST", "/rules/{rule_id}/fire", "fire_rule",
-        record({"rule_name": text(), "reasons": _ROWS, "actions": _ROWS}, app_id=text()), status=204, may_miss=True,
+        record(
+            {"rule_name": text(), "reasons": _ROWS, "actions": _ROWS},
+            app_id=text(), logic=nullable(one_of("and", "or")),
+        ), status=204, may_miss=True,
     ),
     Operation(
         "POST", "/commands/{command_id}/answer", "answer_command",
@@ -209,6 +233,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/devices/{gateway_id}/devices", "add_sub_device", record({"node_id": text()}, name=text()), status=201
     ),
+    Operation("DELETE", "/devices/{gateway_id}/devices/{device_id}", "remove_sub_device", status=204),
 )  # fmt: skip
 
 

@@ -61,6 +61,11 @@ def record(required: Mapping[str, Schema] | None = None, **optional: Schema) -> 
     return schema
 
 
+def some(items: Schema) -> Schema:
+    """Return the schema of an array with at least one item."""
+    return {"type": "array", "items": items, "minItems": 1}
+
+
 ANY_OBJECT: Schema = {"type": "object"}
 BOOLEAN: Schema = {"type": "boolean"}
 
@@ -102,6 +107,8 @@ def check(value: Any, schema: Schema, where: str = "body") -> Any:
     elif isinstance(value, dict):
         return _check_object(value, schema, where)
     elif isinstance(value, list) and "items" in schema:
+        if len(value) < schema.get("minItems", 0):
+            raise Invalid(f"{where} must have at least {schema['minItems']} item")
         return [check(item, schema["items"], f"{where}[{position}]") for position, item in enumerate(value)]
     return value
 

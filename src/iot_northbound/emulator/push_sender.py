@@ -102,10 +102,12 @@ class PushSender:
         """Sleep until something completes, is queued, or falls due."""
         clock = self._platform.clock
         due = notifications.next_due(self._platform, PER_DESTINATION, self._busy, self._failing)
-        wait = None if due is None or clock.frozen else due - clock.now()
+        wait = None if due is None else due - clock.now()
         if wait is not None and wait <= 0:
             # Due since this last look, or as many are under way as may be in all: then a completion wakes.
             wait = LOOK if len(self._busy) >= IN_ALL else BREATH
+        elif clock.frozen:
+            wait = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._wake.wait()

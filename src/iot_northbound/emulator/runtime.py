@@ -30,6 +30,8 @@ R = TypeVar("R")
 
 SETTINGS = "settings"
 """The row of the platform's own table in which settings that were changed while running are kept."""
+CHAIN = 100
+"""How many timers that set one another for now an operation of the control plane waits for."""
 
 
 class Runtime:
@@ -109,15 +111,19 @@ class Runtime:
     async def execute(self, action: Callable[[], R], *, whole: bool = True) -> R:
         """Run an action on the state and return when what it did is durable.
 
+        Timers that are due now run before it and after it, so that it finds and leaves nothing half done.
+
         Args:
             action: Synchronous.
             whole: Undo all of it when it raises; False for one that consists of pieces of work of its own.
         """
+        await self._catch_up()
         try:
             result: R = self.platform.work(action) if whole else action()
         finally:
             self.noted()
             self.clock_changed()
+        await self._catch_up()
         await self.settled()
         return result
 
@@ -146,17 +152,33 @@ class Runtime:
 
     # --- time and end ---
 
+    def _overdue(self) -> bool:
+        """Tell whether a timer is due now, be the clock frozen or not."""
+        due = self.platform.next_due()
+        return due is not None and due <= self.platform.clock.now()
+
+    def _run_due(self) -> None:
+        self.platform.run_due(DUE_AT_ONCE)
+        self.noted()
+
+    async def _catch_up(self) -> None:
+        """Run the timers that are due now, and those they set for now; calls are served in between."""
+        for _ in range(CHAIN):
+            if not self._overdue():
+                break
+            self._run_due()
+            await asyncio.sleep(0)
+
     async def _run_timers(self) -> None:
         while True:
             self._timers_changed.clear()
-            self.platform.run_due(DUE_AT_ONCE)
-            self.noted()
+            self._run_due()
+            if self._overdue():
+                await asyncio.sleep(0)
+                continue
             self._timer_due = self.platform.next_due()
             clock = self.platform.clock
             wait = None if self._timer_due is None or clock.frozen else self._timer_due - clock.now()
-            if wait is not None and wait <= 0:
-                await asyncio.sleep(0)
-                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._timers_changed.wait()

@@ -20,6 +20,7 @@ from iot_northbound.emulator.control_schema import check
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.settings import Settings, SomeSettings
+from iot_northbound.emulator_home import expanded
 from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
 from iot_northbound.serving_tls import set_checks
 
@@ -70,8 +71,8 @@ class Emulator(LoopService):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
         self._given = check(settings, SETTINGS_SCHEMA, "settings")
         self._host, self._port, self._control_port = host, port, control_port
-        self._data_dir = Path(data_dir) if data_dir is not None else None
-        self._folder = Path(folder) if folder is not None else self._data_dir and self._data_dir / "home"
+        self._data_dir = expanded(data_dir) if data_dir is not None else None
+        self._folder = expanded(folder) if folder is not None else self._data_dir and self._data_dir / "home"
         self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
         self._strict_x509 = strict_x509
         # A test's machine is one address, and may have every connection.
@@ -195,7 +196,7 @@ class Emulator(LoopService):
         return {"base_url": self.base_url, "control_url": self.control_url, "app_id": self.app_id}
 
     def _callback_context(self) -> ssl.SSLContext:
-        ca = Path(self._callback_ca) if self._callback_ca is not None else self.home.ca
+        ca = expanded(self._callback_ca) if self._callback_ca is not None else self.home.ca
         own = (self.home.folder / "client.pem", self.home.folder / "client.key")
         certificate, key = self._callback_certificate or own
         try:

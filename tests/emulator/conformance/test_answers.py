@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_valid_request_is_answered_as_documented(endpoint: dict[str, Any], wor
     assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
     if not endpoint["response"].get("fields"):
         assert reply.value is None
-        assert reply.kind == ""
+        assert reply.kind == ("" if reply.status == 204 else "text/html")
         return
     assert reply.kind.replace(" ", "").lower() in ("application/json", "application/json;charset=utf-8")
     assert isinstance(reply.value, dict)
@@ -138,6 +139,55 @@ def test_the_mandatory_fields_alone_suffice(endpoint: dict[str, Any], world: Wor
             request.body["header"]["method"] = "READ_TOTAL"
     reply = world.call(endpoint["http_method"], endpoint["path"], request)
     assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
+
+
+def as_text(value: Any, *, upper: bool = False) -> Any:
+    """Return JSON with its numbers and booleans written as text; what a product model describes stays as it is."""
+    if isinstance(value, dict):
+        return {
+            name: inner if name in ("desired", "paras") else as_text(inner, upper=upper)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [as_text(inner, upper=upper) for inner in value]
+    if isinstance(value, bool | int):
+        text = json.dumps(value)
+        return text.upper() if upper else text
+    return value
+
+
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("endpoint", SECTIONS)
+def test_numbers_and_booleans_may_come_as_text(endpoint: dict[str, Any], upper: bool, world: World) -> None:
+    request = REQUESTS[endpoint["rest_section"]](world)
+    request.body = as_text(request.body, upper=upper)
+    request.query = as_text(request.query, upper=upper)
+    reply = world.call(endpoint["http_method"], endpoint["path"], request)
+    assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
+
+
+@pytest.mark.parametrize("endpoint", SECTIONS)
+def test_a_slash_at_the_end_of_the_path_makes_no_difference(endpoint: dict[str, Any], world: World) -> None:
+    reply = world.call(endpoint["http_method"], f"{endpoint['path']}/", REQUESTS[endpoint["rest_section"]](world))
+    assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
+
+
+def test_what_came_as_text_is_kept_as_what_it_means(world: World) -> None:
+    device_id = world.new_meter()
+    path = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
+    body = {"isSecure": "true", "deviceConfig": {"dataConfig": {"dataAgingTime": "0"}}}
+    assert world.call("PUT", path, Request({"deviceId": device_id}, {}, body)).status == 204
+    info = world.call("GET", path, Request({"deviceId": device_id})).value["deviceInfo"]
+    assert info["isSecurity"] == "TRUE"
+    row = world.inside(lambda platform: platform.table("devices")[device_id])
+    assert (row["isSecure"], row["dataAgingTime"]) == (True, 0)
+
+
+@pytest.mark.parametrize("select", ["tags", "tag"])
+def test_the_tags_of_a_batch_task_are_selected_by_either_spelling(world: World, select: str) -> None:
+    path = f"/iocm/app/batchtask/v1.1.0/tasks/{world.batch_task}"
+    assert world.get(path, select=select)["tags"]
+    assert "tags" not in world.get(path)
 
 
 def test_no_deviation_is_listed_that_does_not_occur(world: World) -> None:

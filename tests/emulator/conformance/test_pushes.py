@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from iot_northbound.emulator.control_devices import ServiceReport
 from tests.emulator.test_push_sender import Receiver
 from tests.facts import NOTIFICATIONS
 
@@ -27,7 +28,6 @@ ABSENT_FROM_PUSHES = {
 }
 """Keys of samples that their tables do not have: manufacturerName, nodeType outside, deviceType; services."""
 DEVIATIONS = {
-    ("1.6.7.5", "requestId"): "null where no request of the application is answered; seen so on the real platform",
     ("1.6.7.12", "result.resultDetail"): "null until the device has answered, as in the sample",
 }
 """Mandatory fields that may be null, and why."""
@@ -88,15 +88,20 @@ def delete_model(world: World) -> None:
 def fire_rule(world: World) -> None:
     reasons = [{"type": "DEVICE_DATA", "id": "c1", "info": {"leak": True}}]
     actions = [{"type": "DEVICE_CMD", "id": "a1", "exception": "the device sleeps"}]
-    world.control.fire_rule("r1", "leak", reasons, actions, world.app_id)
+    world.control.fire_rule("r1", "leak", reasons, actions, world.app_id, "and")
 
+
+REPORTS: list[ServiceReport] = [
+    {"service_id": "WaterMeter", "data": REPORT},
+    {"service_id": "Battery", "data": {"batteryLevel": 80}},
+]
 
 CAUSES: dict[str, Callable[[World], Any]] = {
     "1.6.7.1": lambda w: w.new_meter(),
     "1.6.7.2": lambda w: w.new_heard_meter(),
     "1.6.7.3": modify,
     "1.6.7.4": lambda w: w.control.report(w.heard_meter, "WaterMeter", REPORT),
-    "1.6.7.5": lambda w: w.control.report(w.heard_meter, "WaterMeter", REPORT),
+    "1.6.7.5": lambda w: w.control.report_services(w.heard_meter, REPORTS, "r7"),
     "1.6.7.6": change_model,
     "1.6.7.7": change_model,
     "1.6.7.8": delete_model,

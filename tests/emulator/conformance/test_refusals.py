@@ -230,8 +230,8 @@ def test_a_missing_mandatory_field_is_refused(
 WRONG: dict[str, list[Any]] = {
     "String": [7, True, [], {}],
     "Enum": [7, "SOMETHING"],
-    "Integer": ["7", 1.5, True],
-    "Boolean": ["true", 1],
+    "Integer": ["seven", "7.5", "", 1.5, True],
+    "Boolean": ["yes", "", 1],
     "List": ["x", {}],
     "ObjectNode": ["x", 7, []],
     "Object": [],

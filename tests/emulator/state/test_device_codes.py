@@ -29,7 +29,7 @@ for _section, _each in SECTIONS.items():
 
 BODIES: dict[str, dict[str, Any]] = {
     "1.4.1": {"nodeId": "fresh"},
-    "1.4.2": {"deviceInfo": {"nodeId": "fresh"}},
+    "1.4.2": {"deviceInfo": {"nodeId": "fresh", "model": "m"}},
     "1.4.3": {},
     "1.4.4": {"name": "x"},
     "1.4.8": {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 1}}]},
@@ -227,7 +227,7 @@ def too_many_frozen_devices(world: World) -> Answer:
 
 @reach("100440", "1.4.4")
 def secure_no_boolean(world: World) -> Answer:
-    return world.call({"isSecure": "false"})
+    return world.call({"isSecure": "no"})
 
 
 @reach("100610", "1.4.3")

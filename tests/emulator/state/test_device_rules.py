@@ -33,8 +33,18 @@ def test_a_registration_in_password_mode_returns_its_secret(app: Caller) -> None
     body = app.call("POST", WITH_SECRET, given).body
     assert set(body) == {"deviceId", "psk", "secret"}
     assert body["secret"] == "s3cret"
-    made = app.call("POST", WITH_SECRET, {"deviceInfo": {"nodeId": "m2"}}).body["secret"]
+    made = app.call("POST", WITH_SECRET, {"deviceInfo": {"nodeId": "m2"}, "productId": "home-gateway-mqtt"}).body[
+        "secret"
+    ]
     assert len(made) == 20
+
+
+@pytest.mark.parametrize("info", [{}, {"model": None}, {"model": ""}, {"manufacturerId": "NETZWERK"}])
+def test_a_device_in_password_mode_says_its_product_or_its_model(app: Caller, info: dict[str, Any]) -> None:
+    given = {"deviceInfo": {"nodeId": "m", **info}}
+    assert code_of(app.call("POST", WITH_SECRET, given)) == (400, "50400")
+    assert "model" in app.last.body["error_desc"]
+    assert app.call("POST", WITH_SECRET, {**given, "productId": "home-gateway-mqtt"}).status == 200
 
 
 def test_the_device_carries_what_it_was_registered_with(app: Caller) -> None:
@@ -74,10 +84,10 @@ def test_a_node_id_is_registered_once_on_the_whole_platform(path: str, app: Call
         ({"nodeId": "n", "psk": "abc"}, "50400"),
         ({"nodeId": "n", "timeout": -1}, "50400"),
         ({"nodeId": "n", "timeout": 2147483648}, "50400"),
-        ({"nodeId": "n", "timeout": "180"}, "50400"),
+        ({"nodeId": "n", "timeout": "3 minutes"}, "50400"),
         ({"nodeId": "n", "verifyCode": "a b"}, "100003"),
         ({"nodeId": "n", "verifyCode": ""}, "100003"),
-        ({"nodeId": "n", "isSecure": "true"}, "50400"),
+        ({"nodeId": "n", "isSecure": "yes"}, "50400"),
         ({"nodeId": "n", "imsi": ""}, "50400"),
         ({"nodeId": "n", "deviceInfo": {"name": "no model"}}, "50400"),
         ({"nodeId": "n", "deviceInfo": {"model": 7}}, "50400"),
@@ -132,7 +142,8 @@ def test_a_device_told_anew_what_it_is_changes_its_product(app: Caller) -> None:
         ({"name": ""}, "100022"),
         ({"location": "x" * 1025}, "100022"),
         ({"mute": "maybe"}, "100022"),
-        ({"isSecure": "false"}, "100440"),
+        ({"isSecure": "no"}, "100440"),
+        ({"tags": [{"tagName": "t", "tagValue": "v", "tagType": "one"}]}, "100022"),
         ({"deviceConfig": {"dataConfig": {"dataAgingTime": 91}}}, "100022"),
         ({"tags": [{"tagName": "t"}]}, "100022"),
         ({"psk": "nothex00"}, "100022"),

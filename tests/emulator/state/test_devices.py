@@ -55,7 +55,11 @@ def test_a_bound_device_stays(platform: Platform, app: Caller, told: Told) -> No
     told.clear()
     devices.activate(platform, device_id)
     devices.activate(platform, device_id)
-    assert kinds(told) == ["bindDevice"]
+    assert [(kind, body["deviceInfo"]["status"]) for _, kind, body in told] == [
+        ("bindDevice", "ONLINE"),
+        ("deviceInfoChanged", "ONLINE"),
+        ("deviceInfoChanged", "OFFLINE"),
+    ]
     assert status(app, device_id) == ("OFFLINE", "NONE")
     platform.advance(100)
     answer = app.call("GET", f"/iocm/app/reg/v1.1.0/deviceCredentials/{device_id}")
@@ -119,45 +123,6 @@ def test_a_device_tells_about_itself(platform: Platform, app: Caller, told: Told
     assert told[-1][2]["deviceInfo"]["swVersion"] == "1.2"
 
 
-def test_silence_makes_a_device_abnormal_then_offline(platform: Platform, app: Caller) -> None:
-    device_id = app.register("n")
-    devices.set_online(platform, device_id)
-    platform.advance(24 * 3600)
-    devices.report(platform, device_id, "A", {})
-    platform.advance(24 * 3600 + 3599)
-    assert status(app.login(), device_id)[0] == "ONLINE"
-    platform.advance(1)
-    assert status(app, device_id) == ("ABNORMAL", "NONE")
-    platform.advance(24 * 3600)
-    assert status(app.login(), device_id) == ("OFFLINE", "TIME_OUT")
-    assert platform.next_due() is None
-
-
-def test_a_device_heard_again_is_watched_from_then_on(platform: Platform, app: Caller) -> None:
-    platform.settings.abnormal_after, platform.settings.offline_after = 10, 100
-    device_id = app.register("n", timeout=0)
-    devices.set_online(platform, device_id)
-    platform.advance(11)
-    devices.report(platform, device_id, "A", {})
-    assert status(app, device_id)[0] == "ONLINE"
-    platform.advance(10)
-    assert status(app, device_id)[0] == "ABNORMAL"
-
-
-def test_who_said_goodbye_stays_offline(platform: Platform, app: Caller) -> None:
-    device_id = app.register("n", timeout=0)
-    devices.set_online(platform, device_id)
-    devices.set_offline(platform, device_id)
-    platform.advance(26 * 3600)
-    assert status(app.login(), device_id) == ("OFFLINE", "NONE")
-
-
-def test_silence_can_be_left_unwatched(platform: Platform, app: Caller) -> None:
-    platform.settings.abnormal_after = platform.settings.offline_after = None
-    devices.set_online(platform, app.register("n", timeout=0))
-    assert platform.next_due() is None
-
-
 def test_devices_behind_a_gateway_go_with_it(platform: Platform, app: Caller, told: Told) -> None:
     gateway = app.register("gw", productId="home-gateway-mqtt")
     sensor = devices.add_sub_device(platform, gateway, "s1", productId="climate-sensor-zigbee")["deviceId"]
@@ -189,3 +154,53 @@ def test_a_deleted_device_leaves_no_timer_and_no_history(platform: Platform, app
         app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{device_id}")
     assert platform.next_due() is None
     assert len(platform.table("reported")) == 0
+
+
+# --- reports of several services ---
+
+
+def test_one_service_is_told_to_the_subscribers_of_either_kind(platform: Platform, app: Caller, told: Told) -> None:
+    device_id = app.register("n")
+    told.clear()
+    devices.report(platform, device_id, "A", {"x": 1}, request_id="r7")
+    data, batch = (body for _, kind, body in told if kind.startswith("deviceData"))
+    assert batch["services"] == [data["service"]]
+    assert (data["requestId"], batch["requestId"]) == ("r7", "r7")
+
+
+def test_a_report_of_no_service_is_none(platform: Platform, app: Caller) -> None:
+    with pytest.raises(ValueError, match="at least one service"):
+        devices.report_services(platform, app.register("n"), [])
+
+
+# --- gateways and alarms ---
+
+
+def test_a_gateway_removes_a_device_behind_it(platform: Platform, app: Caller, told: Told) -> None:
+    gateway, other = app.register("gw", timeout=0), app.register("gw2", timeout=0)
+    kept, gone = (devices.add_sub_device(platform, gateway, node)["deviceId"] for node in ("a", "b"))
+    told.clear()
+    for not_its in (other, gateway, "nobody"):
+        with pytest.raises(LookupError, match="has no device"):
+            devices.remove_sub_device(platform, gateway, not_its)
+    with pytest.raises(LookupError):
+        devices.remove_sub_device(platform, other, gone)
+    devices.remove_sub_device(platform, gateway, gone)
+    assert [(kind, body["deviceId"], body["gatewayId"]) for _, kind, body in told] == [("deviceDeleted", gone, gateway)]
+    assert code_of(app.device(gone)) == (404, "100403")
+    assert app.device(kept).status == 200
+
+
+def test_an_alarm_shows_in_both_queries_until_the_next_one(platform: Platform, app: Caller) -> None:
+    device_id = app.register("n", timeout=0)
+    assert app.device(device_id).body["alarmInfo"] is None
+    devices.report_alarm(platform, device_id, "major", alarm_time="20231114T221300Z")
+    alarm = {"alarmSeverity": "major", "alarmStatus": True, "alarmTime": "20231114T221300Z"}
+    assert app.device(device_id).body["alarmInfo"] == alarm
+    assert app.call("GET", "/iocm/app/dm/v1.4.0/devices", pageNo="0").body["devices"][0]["alarmInfo"] == alarm
+    devices.report_alarm(platform, device_id, "major", on=False)
+    assert app.device(device_id).body["alarmInfo"] == {
+        "alarmSeverity": "major", "alarmStatus": False, "alarmTime": platform.now_text(),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="form"):
+        devices.report_alarm(platform, device_id, "major", alarm_time="now")

@@ -95,6 +95,60 @@ def test_wishes_are_found_by_service_and_property(app: Caller) -> None:
     assert found(pageNo="1", pageSize="2") == [{"brightness": 1}]
 
 
+def test_reports_are_found_by_service_and_property(platform: Platform, app: Caller) -> None:
+    lamp = app.register("lamp", productId="street-lamp-nb")
+    for service, data in [("Lamp", {"brightness": 1}), ("Lamp", {"switch": "ON"}), ("Schedule", {"plan": "p"})]:
+        devices.report(platform, lamp, service, data)
+        platform.advance(10)
+
+    def found(**query: str) -> list[Any]:
+        answer = app.call("GET", REPORTED, deviceId=lamp, gatewayId=lamp, **{"pageSize": "10", **query})
+        assert answer.body["totalCount"] >= len(answer.body["deviceDataHistoryDTOs"])
+        return [each["data"] for each in answer.body["deviceDataHistoryDTOs"]]
+
+    assert found(serviceId="Lamp") == [{"switch": "ON"}, {"brightness": 1}]
+    assert found(serviceId="") == found()
+    assert found(property="brightness") == [{"brightness": 1}]
+    assert found(serviceId="Lamp", property="plan") == []
+    assert found(serviceId="Oven") == []
+    assert found(serviceId="Lamp", pageNo="1", pageSize="1") == [{"brightness": 1}]
+    app.call("GET", REPORTED, deviceId=lamp, gatewayId=lamp, property="switch")
+    assert (app.last.body["totalCount"], app.last.body["pageSize"]) == (1, 1)
+
+
+def test_a_gateways_history_is_searched_by_service_and_property_too(platform: Platform, app: Caller) -> None:
+    gateway = app.register("gw")
+    first, second = (devices.add_sub_device(platform, gateway, node)["deviceId"] for node in ("a", "b"))
+    devices.report(platform, first, "A", {"x": 1})
+    devices.report(platform, second, "B", {"y": 2})
+    for query, device_id in [({"serviceId": "A"}, first), ({"property": "y"}, second)]:
+        answer = app.call("GET", REPORTED, gatewayId=gateway, pageSize="10", **query)
+        assert [each["deviceId"] for each in answer.body["deviceDataHistoryDTOs"]] == [device_id]
+
+
+@pytest.mark.parametrize("by_device", [True, False])
+def test_a_device_that_outlives_its_gateway_takes_its_history_along(
+    platform: Platform, app: Caller, by_device: bool
+) -> None:
+    gateway = app.register("gw", productId="home-gateway-mqtt")
+    info = {"manufacturerId": "NETZWERK", "model": "NC-1"}
+    sub = devices.add_sub_device(platform, gateway, "s", **info)["deviceId"]
+    devices.report(platform, sub, "Climate", {"humidity": 40})
+    desired = {"serviceDesireds": [{"serviceId": "Climate", "desired": {"reportInterval": 60}}]}
+    assert app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{sub}", desired).status == 200
+    assert app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{gateway}", cascade="false").status == 204
+    devices.report(platform, sub, "Climate", {"humidity": 41})
+    ids = {"gatewayId": sub, **({"deviceId": sub} if by_device else {})}
+    reports = app.call("GET", REPORTED, pageSize="10", **ids).body["deviceDataHistoryDTOs"]
+    assert [(each["gatewayId"], each["data"]) for each in reports] == [
+        (sub, {"humidity": 41}),
+        (sub, {"humidity": 40}),
+    ]
+    asked = app.call("GET", DESIRED, **ids).body["DeviceDesiredHistoryDTO"]
+    assert [(each["gatewayId"], each["desired"]) for each in asked] == [(sub, {"reportInterval": 60})]
+    assert code_of(app.call("GET", REPORTED, gatewayId=gateway)) == (200, "100418")
+
+
 @pytest.mark.parametrize(("path", "limit"), [(REPORTED, 2000), (DESIRED, 250)])
 def test_a_history_query_is_checked(app: Caller, sensor: str, path: str, limit: int) -> None:
     assert code_of(app.call("GET", path)) == (400, "100419")

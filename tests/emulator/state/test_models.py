@@ -8,7 +8,7 @@ import pytest
 from iot_northbound.emulator.state import devices, models
 from iot_northbound.emulator.state.kernel import Platform
 from tests.emulator.state.calling import Caller, code_of
-from tests.emulator.state.scene import meter
+from tests.emulator.state.scene import COMMANDS, meter
 
 OWN: dict[str, Any] = {
     "productId": "door-1",
@@ -238,3 +238,25 @@ def test_a_refused_command_names_what_there_is(app: Caller, method: str, paras: 
     refused = app.call("POST", "/iocm/app/cmd/v1.4.0/deviceCommands", body)
     assert code_of(refused) == (400, "100022")
     assert told in refused.body["error_desc"]
+
+
+def test_a_device_without_a_model_reports_what_it_likes_and_is_told_nothing(platform: Platform, app: Caller) -> None:
+    device_id = app.register("n", timeout=0)
+    devices.report(platform, device_id, "Anything", {"x": 1})
+    assert app.device(device_id).body["services"][0]["data"] == {"x": 1}
+    refused = [
+        app.call("POST", COMMANDS, {"deviceId": device_id, "command": {"serviceId": "Anything", "method": "DO"}}),
+        app.call(
+            "PUT",
+            f"/iocm/app/shadow/v1.5.0/devices/{device_id}",
+            {"serviceDesireds": [{"serviceId": "Anything", "desired": {"x": 2}}]},
+        ),
+        app.call(
+            "POST",
+            f"/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/Anything/sendCommand",
+            {"header": {"mode": "NOACK", "method": "DO"}},
+        ),
+    ]
+    assert [code_of(answer) for answer in refused] == [(200, "100431"), (200, "100425"), (404, "100444")]
+    told = app.call("GET", "/iocm/app/data/v1.1.0/deviceCapabilities", deviceId=device_id).body
+    assert told["deviceCapabilities"] == [{"deviceId": device_id, "serviceCapabilities": []}]

@@ -27,6 +27,9 @@ def table() -> RouteTable:
         ("/x/devices/ids", "b", []),
         ("/x/devices/a%2Fb%20c/services/%E6%B0%B4", "c", ["a/b c", "水"]),
         ("/x/devices/{id}", "a", ["{id}"]),
+        ("/x/devices/17/", "a", ["17"]),
+        ("/x/devices/ids/", "b", []),
+        ("/x/devices/17/services/a%2F/", "c", ["17", "a/"]),
     ],
 )
 def test_paths_find_their_routes(table: RouteTable, path: str, section: str, values: list[str]) -> None:
@@ -37,7 +40,7 @@ def test_paths_find_their_routes(table: RouteTable, path: str, section: str, val
     assert ids == values
 
 
-@pytest.mark.parametrize("path", ["", "/", "x/devices/17", "/x/devices/", "/x/devices", "/x/devices/17/", "/x/devices//services/a", "/{}"])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize("path", ["", "/", "x/devices/17", "/x/devices/", "/x/devices", "/x/devices/17//", "//x/devices/17", "/x/devices//services/a", "/x/devices//", "/{}"])  # fmt: skip  # noqa: E501
 def test_other_paths_find_nothing(table: RouteTable, path: str) -> None:
     assert table.find(path) is None
 

@@ -95,6 +95,39 @@ def test_a_device_reports_at_its_interval_with_growing_values(app: Caller) -> No
     assert len(pushed(app.platform)) == 3
 
 
+def test_a_report_may_carry_several_services_each_with_its_growing_values(app: Caller) -> None:
+    device_id = meter(app, "m")
+    subscribe(app, "deviceDatasChanged")
+    report: list[dict[str, Any]] = [
+        {"service_id": "WaterMeter", "data": {"totalVolume": 10}, "increments": {"totalVolume": 2}},
+        {"service_id": "Battery", "data": {"batteryLevel": 90}, "increments": {"batteryLevel": -1}},
+    ]
+    row = scripted.attach(app.platform, device_id, report_every=600, report=report)
+    assert row["report"] == report
+    app.platform.advance(1200)
+    assert [[service["data"] for service in body["services"]] for body in pushed(app.platform)] == [
+        [{"totalVolume": 10}, {"batteryLevel": 90}],
+        [{"totalVolume": 12}, {"batteryLevel": 89}],
+    ]
+
+
+def test_a_script_of_several_services_goes_on_reporting_what_was_desired(app: Caller) -> None:
+    device_id = meter(app, "m")
+    report = [
+        {"service_id": "Battery", "data": {"batteryLevel": 90}},
+        {"service_id": "WaterMeter", "data": {"reportInterval": 300}},
+    ]
+    scripted.attach(app.platform, device_id, report_every=600, report=report)
+    desired = {"serviceDesireds": [{"serviceId": "WaterMeter", "desired": {"reportInterval": 900}}]}
+    assert app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{device_id}", desired).status == 200
+    app.platform.advance(600)
+    services = devices.need(app.platform, device_id)["services"]
+    assert (services["Battery"]["data"], services["WaterMeter"]["data"]) == (
+        {"batteryLevel": 90},
+        {"reportInterval": 900},
+    )
+
+
 def test_by_hand_nothing_moves_until_it_is_released(app: Caller) -> None:
     app.platform.settings.transitions = "manual"
     device_id = meter(app, "m")
@@ -141,6 +174,9 @@ def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
         {"report_every": 5, "report": {"service_id": "Battery"}},
         {"report_every": 5, "report": {"service_id": "Oven", "data": {}}},
         {"report_every": 5, "report": {"service_id": "Battery", "data": {"a": "x"}, "increments": {"a": 1}}},
+        {"report_every": 5, "report": []},
+        {"report_every": 5, "report": [{"service_id": "Battery", "data": {}}, {"service_id": "Oven", "data": {}}]},
+        {"report_every": 5, "report": [{"service_id": "Battery", "data": {}}, "Oven"]},
         {"report_every": "often", "report": {"service_id": "Battery", "data": {}}},
         {"acknowledge_after": "soon"},
     ],

@@ -14,7 +14,7 @@ A guide for whoever writes a rule module:
   `call.caller` the token's own, `call.ids` the path's values, `call.query`, `call.body`. `app_field="accessAppId"`
   (or "ownerFlag") names the query field that may hold another application's id.
 - **Checks**: a `Shape(must("deviceId", text(1, 64)), may("expireTime", integer(0)), invalid=(400, "100022"))` reads a
-  body (`read`) or a query (`read_query`; `integer_text`, `boolean_text`, `time_of`, `end_of` for its texts) and refuses
+  body (`read`) or a query (`read_query`; `time_of`, `end_of` for its times) and refuses
   with the documented codes.
 - **Refusing**: `raise Refusal(404, "100403")` anywhere; what the call did so far is undone.
 - **Time**: `platform.now()`, `now_text()`; `platform.after(60, "command_expired", command_id=…)` keeps a timer (a row,
@@ -22,8 +22,11 @@ A guide for whoever writes a rule module:
 - **Events**: `platform.emit("device_deleted", row)` runs every `@on("device_deleted") def f(platform, row)`.
   Emitted here: `start()` at the platform's making and reset, `device_added(row)`, `device_modified(row)`,
   `device_deleted(row)`, `device_activated(row)`, `device_online(row)`, `device_offline(row)`,
+  `device_heard(row)` (any sign of life),
+  `device_regrouped(row)` (another gatewayId),
   `device_reported(row, service_id, data, time)`, `device_desired(row, service_id, desired)`,
   `application_removed(app_id)`,
+  `desired_ended(device_id, service_id, properties, ok)`,
   `notify(app_id, notify_type, body)`.
 - **Notifying**: `platform.notify(app_id, "deviceAdded", {…})`; the notifications module takes it by `@on("notify")`.
 - **Coverage**: `CODES: dict[tuple[section, code], str]` says how each documented code is reached; "fault: …" by fault
@@ -36,6 +39,8 @@ RULE_MODULES: tuple[str, ...] = (
     "flow",
     "models",
     "devices",
+    "binding",
+    "silence",
     "device_rules",
     "device_queries",
     "shadow",

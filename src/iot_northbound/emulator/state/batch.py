@@ -20,7 +20,6 @@ from iot_northbound.emulator.state.values import (
     Shape,
     array,
     integer,
-    integer_text,
     may,
     must,
     one_of,
@@ -60,7 +59,7 @@ CODES: dict[tuple[str, str], str] = {
     ("1.8.1", "100028"): "fault: users and their rights have no counterpart here",
     ("1.8.1", "50252"): "fault: an internal failure",
     ("1.8.2", "100019"): "unreachable: the one mandatory parameter stands in the path",
-    ("1.8.2", "100022"): "select is not tags",
+    ("1.8.2", "100022"): "select is neither tags nor tag",
     ("1.8.2", "105005"): "no such task in this application",
     ("1.8.3", "100022"): "taskId is missing, or a status or page is out of its range",
     ("1.8.3", "105005"): "no such task in this application",
@@ -86,14 +85,14 @@ CREATE = Shape(
     may("tags", array(structure(must("tagName", text(1, 128)), must("tagValue", text(1, 1024))))),
     invalid=INPUT,
 )
-QUERY = Shape(may("select", one_of("tags")), invalid=commands.INPUT)
+QUERY = Shape(may("select", one_of("tags", "tag")), invalid=commands.INPUT)
 DETAIL_QUERY = Shape(
     must("taskId", text(1, 64)),
     may("status", one_of("Pending", "WaitResult", "Success", "Fail", "Timeout")),
     may("deviceId", text(1, 64)),
     may("commandId", text(1, 64)),
-    may("pageNo", integer_text(0)),
-    may("pageSize", integer_text(1, 250)),
+    may("pageNo", integer(0)),
+    may("pageSize", integer(1, 250)),
     invalid=commands.INPUT,
 )
 

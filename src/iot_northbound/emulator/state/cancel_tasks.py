@@ -6,7 +6,7 @@ from iot_northbound.emulator.state import command_flow, commands, transitions
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform
 from iot_northbound.emulator.state.routing import route, table, timer
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Shape, integer_text, may, must, one_of, text, time_of
+from iot_northbound.emulator.state.values import Shape, integer, may, must, one_of, text, time_of
 
 CANCEL_TASKS = table("cancel_tasks", "created", "seq")
 STATUSES = ("WAITING", "RUNNING", "SUCCESS", "FAILED", "PART_SUCCESS")
@@ -21,8 +21,8 @@ CODES: dict[tuple[str, str], str] = {
 
 CREATE = Shape(must("deviceId", text(1, 64)), invalid=commands.INPUT)
 QUERY = Shape(
-    may("pageNo", integer_text(0)),
-    may("pageSize", integer_text(1, commands.PAGE_LIMIT)),
+    may("pageNo", integer(0)),
+    may("pageSize", integer(1, commands.PAGE_LIMIT)),
     may("taskId", text(1, 64)),
     may("deviceId", text(1, 64)),
     may("status", one_of(*STATUSES)),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from iot_northbound.emulator.state import devices
 from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.notifications import notify_command
 from iot_northbound.emulator.state.routing import table, timer
@@ -107,9 +108,13 @@ def pump(platform: Platform, device_id: str) -> None:
 
 
 def delivered(platform: Platform, command_id: str) -> None:
-    """Take a device's acknowledgement; what comes twice or too late is passed over."""
+    """Take a device's acknowledgement; one that comes twice or too late is a sign of life and no more."""
     row = commands(platform).get(command_id)
-    if row is None or row["status"] != "SENT":
+    if row is None or not row["issuedTimes"]:
+        return
+    devices.heard(platform, row["deviceId"])
+    row = commands(platform)[command_id]
+    if row["status"] != "SENT":
         return
     now = platform.now()
     platform.cancel(row["timer"])

@@ -12,7 +12,6 @@ from iot_northbound.emulator.state.subscriptions import callback_url, hint_apart
 from iot_northbound.emulator.state.values import (
     Shape,
     integer,
-    integer_text,
     json_object,
     may,
     must,
@@ -75,8 +74,8 @@ CREATE = Shape(
     invalid=INPUT,
 )
 QUERY = Shape(
-    may("pageNo", integer_text(0)),
-    may("pageSize", integer_text(1, PAGE_LIMIT)),
+    may("pageNo", integer(0)),
+    may("pageSize", integer(1, PAGE_LIMIT)),
     may("deviceId", text(1, 64)),
     may("startTime", time_of),
     may("endTime", time_of),

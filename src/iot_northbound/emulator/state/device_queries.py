@@ -10,7 +10,7 @@ from iot_northbound.emulator.state.devices import DEVICES
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import codes, route
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Shape, end_of, integer_text, may, one_of, text, time_of
+from iot_northbound.emulator.state.values import Shape, end_of, integer, may, one_of, text, time_of
 
 INVALID = (400, "100405")
 BAD_PAGE = (400, "100216")
@@ -25,8 +25,8 @@ PAGE = Shape(
     may("location", text(0, 1024)),
     may("name", text()),
     may("status", STATUSES),
-    may("pageNo", integer_text(0), BAD_PAGE),
-    may("pageSize", integer_text(1, 250), BAD_PAGE),
+    may("pageNo", integer(0), BAD_PAGE),
+    may("pageSize", integer(1, 250), BAD_PAGE),
     may("startTime", time_of),
     may("endTime", end_of),
     may("sort", one_of("ASC", "DESC", fold=True)),

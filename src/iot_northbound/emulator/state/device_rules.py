@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iot_northbound.emulator.state import devices, models, protocols
+from iot_northbound.emulator.state import binding, devices, models, protocols
 from iot_northbound.emulator.state.devices import DEVICES
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import codes, route
@@ -14,7 +14,6 @@ from iot_northbound.emulator.state.values import (
     anything,
     array,
     boolean,
-    boolean_text,
     integer,
     may,
     must,
@@ -87,7 +86,7 @@ MODIFY = Shape(
     invalid=(400, "100022"),
     malformed=INVALID,
 )
-DELETE = Shape(may("cascade", boolean_text), invalid=INVALID)
+DELETE = Shape(may("cascade", boolean), invalid=INVALID)
 
 REGISTRATION = "/iocm/app/reg/v1.1.0/deviceCredentials"
 DEVICE = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
@@ -113,7 +112,7 @@ def register(platform: Platform, call: Call) -> Answer:
         psk=given.get("psk") or platform.ids.hex(32),
         verifyCode=given.get("verifyCode") or platform.ids.hex(16),
     )
-    row = devices.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
+    row = binding.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
     return Answer(200, {name: row[name] for name in ("deviceId", "psk", "timeout", "verifyCode")})
 
 
@@ -147,8 +146,8 @@ def _identified(platform: Platform, call: Call, given: Row) -> tuple[Row, str | 
     if product is not None:
         if models.by_id(platform, call.app_id, product) is None:
             raise refuse((403, "600002"), models.unknown_id(platform, call.app_id, product))
-    elif "deviceInfo" in given and call.route.section == "1.4.1" and "model" not in info:
-        raise refuse(INVALID, "deviceInfo needs model where no productId is given")
+    elif "deviceInfo" in given and not info.get("model"):
+        raise refuse(INVALID, "deviceInfo needs model if no productId is given")
     return info, product
 
 
@@ -187,16 +186,16 @@ def refresh_key(platform: Platform, call: Call) -> Answer:
     other = devices.same_node(platform, node_id)
     if other is not None and other["deviceId"] != row["deviceId"]:
         raise Refusal(400, "100426")
-    row = platform.table(DEVICES).change(
+    row = devices.changed(
+        platform,
         row["deviceId"],
         nodeId=node_id,
         verifyCode=given.get("verifyCode") or platform.ids.hex(16),
         activated=False,
         status="INACTIVE",
         statusDetail="NOT_ACTIVE",
-        modified=platform.now(),
     )
-    row = devices.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
+    row = binding.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
     return Answer(200, {"verifyCode": row["verifyCode"], "timeout": row["timeout"]})
 
 
@@ -218,8 +217,7 @@ def modify(platform: Platform, call: Call) -> Answer:
         # Told anew what it is, the device leaves its former product.
         given["productId"] = None
     joined = devices.with_model(platform, {**row, **given})
-    fields = {name: value for name, value in joined.items() if row.get(name) != value}
-    devices.changed(platform, row["deviceId"], **fields)
+    devices.changed(platform, row["deviceId"], **joined)
     return Answer(204)
 
 
@@ -232,7 +230,7 @@ def delete(platform: Platform, call: Call) -> Answer:
         if cascade:
             devices.delete(platform, child)
         else:
-            devices.changed(platform, child["deviceId"], parent=None, gatewayId=child["deviceId"])
+            devices.connect_directly(platform, child)
     devices.delete(platform, row)
     return Answer(204)
 

@@ -13,39 +13,29 @@ from iot_northbound.emulator.state import models
 from iot_northbound.emulator.state import notification_bodies as bodies
 from iot_northbound.emulator.state.clock import parse_time, time_text
 from iot_northbound.emulator.state.kernel import Call, Platform, Refusal
-from iot_northbound.emulator.state.routing import table, timer
+from iot_northbound.emulator.state.routing import table
 from iot_northbound.emulator.state.store import Row
 
 DEVICES = table("devices", "created", "seq")
 
 INFO_FIELDS = (
-    "nodeId",
-    "name",
-    "description",
-    "manufacturerId",
-    "manufacturerName",
-    "mac",
-    "location",
-    "deviceType",
-    "model",
-    "swVersion",
-    "fwVersion",
-    "hwVersion",
-    "imsi",
-    "protocolType",
-    "radiusIp",
-    "bridgeId",
-    "status",
-    "statusDetail",
-    "signalStrength",
-    "sigVersion",
-    "serialNumber",
-    "batteryLevel",
-)
+    "nodeId", "name", "description", "manufacturerId", "manufacturerName", "mac", "location", "deviceType", "model",
+    "swVersion", "fwVersion", "hwVersion", "imsi", "protocolType", "radiusIp", "bridgeId", "status", "statusDetail",
+    "signalStrength", "sigVersion", "serialNumber", "batteryLevel",
+)  # fmt: skip
 REPORTABLE = frozenset(
-    ("mac", "swVersion", "fwVersion", "hwVersion", "signalStrength", "sigVersion", "serialNumber", "batteryLevel")
-)
-"""What a device may tell about itself."""
+    (
+        "bridgeId", "description", "mac", "radiusIp", "swVersion", "fwVersion", "hwVersion", "signalStrength",
+        "sigVersion", "serialNumber", "batteryLevel",
+    )
+)  # fmt: skip
+"""What the platform learns of a device from the device itself, or from the network that it is in."""
+ONLINE_DETAILS = ("NONE", "CONFIGURATION_PENDING", "UE_REACHABILITY", "AVAILABILITY_AFTER_DDN_FAILURE")
+OFFLINE_DETAILS = (
+    "NONE", "COMMUNICATION_ERROR", "CONFIGURATION_ERROR", "BRIDGE_OFFLINE", "FIRMWARE_UPDATING", "DUTY_CYCLE",
+    "NOT_ACTIVE", "LOSS_OF_CONNECTIVITY", "TIME_OUT",
+)  # fmt: skip
+"""The documented values of statusDetail, by status."""
 
 
 def find(platform: Platform, device_id: str) -> Row | None:
@@ -154,24 +144,48 @@ def add_sub_device(platform: Platform, gateway_id: str, node_id: str, **info: An
         raise ValueError(f"{gateway_id} is itself connected through a gateway")
     if len(platform.table(DEVICES).where(parent=gateway_id, nodeId=node_id)):
         raise ValueError(f"gateway {gateway_id} already has a device with node id {node_id!r}")
+    set_online(platform, gateway_id)
     row = create(platform, gateway["appId"], node_id, gateway, **info)
     set_online(platform, row["deviceId"])
     return need(platform, row["deviceId"])
 
 
+def remove_sub_device(platform: Platform, gateway_id: str, device_id: str) -> None:
+    """Remove a device behind a gateway, as the gateway reports it, and tell the subscribers (deviceDeleted).
+
+    Raises:
+        LookupError: There is no such gateway, or it has no such device.
+    """
+    need(platform, gateway_id)
+    row = find(platform, device_id)
+    if row is None or row["parent"] != gateway_id:
+        raise LookupError(f"gateway {gateway_id!r} has no device {device_id!r}")
+    set_online(platform, gateway_id)
+    delete(platform, row)
+
+
 def changed(platform: Platform, device_id: str, **fields: Any) -> Row:
-    """Change a device's information and tell the subscribers (deviceInfoChanged)."""
+    """Change a device's information and tell the subscribers (deviceInfoChanged); return its row.
+
+    Whatever changes what is known of a device comes through here. Values that are the same as before change nothing.
+    """
+    row = need(platform, device_id)
+    fields = {name: value for name, value in fields.items() if row.get(name) != value}
+    if not fields:
+        return row
     row = platform.table(DEVICES).change(device_id, modified=platform.now(), **fields)
-    body = bodies.device_info_changed(device_id, row["gatewayId"], info_of(row))
-    platform.notify(row["appId"], "deviceInfoChanged", body)
-    platform.emit("device_modified", row)
+    _tell(platform, row)
     return row
 
 
+def _tell(platform: Platform, row: Row) -> None:
+    body = bodies.device_info_changed(row["deviceId"], row["gatewayId"], info_of(row))
+    platform.notify(row["appId"], "deviceInfoChanged", body)
+    platform.emit("device_modified", row)
+
+
 def delete(platform: Platform, row: Row) -> None:
-    """Remove a device with its timers, and tell the subscribers and the other rules."""
-    platform.cancel(row.get("expiryTimer"))
-    platform.cancel(row.get("watchTimer"))
+    """Remove a device, and tell the subscribers and the other rules."""
     platform.table(DEVICES).delete(row["deviceId"])
     platform.notify(row["appId"], "deviceDeleted", bodies.device_deleted(row["deviceId"], row["gatewayId"]))
     platform.emit("device_deleted", row)
@@ -182,148 +196,140 @@ def sub_devices(platform: Platform, gateway_id: str) -> list[Row]:
     return list(platform.table(DEVICES).where(parent=gateway_id))
 
 
-# --- binding ---
-
-
-def await_binding(platform: Platform, row: Row, timeout: int) -> Row:
-    """Give a registered device so many seconds to connect for the first time; 0 is no limit."""
-    platform.cancel(row.get("expiryTimer"))
-    expiry = platform.after(timeout, "registration_expired", device_id=row["deviceId"]) if timeout else None
-    return platform.table(DEVICES).change(row["deviceId"], timeout=timeout, expiryTimer=expiry)
-
-
-@timer("registration_expired")
-def registration_expired(platform: Platform, device_id: str) -> None:
-    """Delete a device that was not activated in time."""
-    row = find(platform, device_id)
-    if row is not None and not row["activated"]:
-        platform.notify(row["appId"], "bindDevice", bodies.bind_device(device_id, "expired", info_of(row)))
-        delete(platform, {**row, "expiryTimer": None})
-
-
-def activate(platform: Platform, device_id: str) -> None:
-    """Let a device be known as connected for the first time (bindDevice); again is no error.
-
-    Raises:
-        LookupError: There is no such device.
-    """
-    row = need(platform, device_id)
-    if row["activated"]:
-        return
-    platform.cancel(row.get("expiryTimer"))
-    offline = {"status": "OFFLINE", "statusDetail": "NONE"} if row["status"] == "INACTIVE" else {}
-    row = platform.table(DEVICES).change(device_id, activated=True, expiryTimer=None, **offline)
-    platform.notify(row["appId"], "bindDevice", bodies.bind_device(device_id, "succeeded", info_of(row)))
-    platform.emit("device_activated", row)
+def connect_directly(platform: Platform, row: Row) -> Row:
+    """Let a device that was behind a gateway be connected directly, and tell the subscribers (deviceInfoChanged)."""
+    row = changed(platform, row["deviceId"], parent=None, gatewayId=row["deviceId"])
+    platform.emit("device_regrouped", row)
+    return row
 
 
 # --- presence ---
 
 
-def set_online(platform: Platform, device_id: str, detail: str = "NONE") -> None:
-    """Let a device connect, or be heard again; the first time activates it.
+def activate(platform: Platform, device_id: str) -> None:
+    """Let a device connect for the first time and leave again; one that was there before is left alone.
 
     Raises:
         LookupError: There is no such device.
     """
-    activate(platform, device_id)
-    row = _heard(platform, need(platform, device_id))
-    if row["status"] != "ONLINE":
-        row = changed(platform, device_id, status="ONLINE", statusDetail=detail)
+    if not need(platform, device_id)["activated"]:
+        set_online(platform, device_id)
+        set_offline(platform, device_id)
+
+
+def set_online(platform: Platform, device_id: str, detail: str | None = None) -> None:
+    """Let a device connect, or be heard again; the first time activates it.
+
+    Args:
+        platform: the platform.
+        device_id: the device.
+        detail: its statusDetail; NONE if it was not online; what it was if it was.
+
+    Raises:
+        LookupError: There is no such device.
+    """
+    platform.emit("device_heard", _connect(platform, device_id, detail))
+
+
+def heard(platform: Platform, device_id: str) -> None:
+    """Take a sign of life, an acknowledgement say, of a device that may have been deleted since."""
+    if find(platform, device_id) is not None:
+        set_online(platform, device_id)
+
+
+def _connect(platform: Platform, device_id: str, detail: str | None = None) -> Row:
+    row = need(platform, device_id)
+    online = {"status": "ONLINE", "statusDetail": detail or "NONE"}
+    if not row["activated"]:
+        row = platform.table(DEVICES).change(device_id, **online, activated=True, modified=platform.now())
+        platform.notify(row["appId"], "bindDevice", bodies.bind_device(device_id, "succeeded", info_of(row)))
+        platform.emit("device_activated", row)
+        _tell(platform, row)
         platform.emit("device_online", row)
+    elif row["status"] != "ONLINE":
+        platform.emit("device_online", changed(platform, device_id, **online))
+    elif detail is not None:
+        changed(platform, device_id, statusDetail=detail)
+    return platform.table(DEVICES).change(device_id, heard=platform.now())
 
 
-def set_offline(platform: Platform, device_id: str, detail: str = "NONE", status: str = "OFFLINE") -> None:
-    """Let a device lose its connection; status may also be ABNORMAL.
+def set_offline(platform: Platform, device_id: str, detail: str | None = None, status: str = "OFFLINE") -> None:
+    """Let a device lose its connection.
+
+    Args:
+        platform: the platform.
+        device_id: the device; one that was never connected is left alone.
+        detail: its statusDetail; NONE if the status changes; what it was if not.
+        status: OFFLINE or ABNORMAL.
 
     Raises:
         LookupError: There is no such device.
     """
     row = need(platform, device_id)
     if row["status"] not in ("INACTIVE", status):
-        row = changed(platform, device_id, status=status, statusDetail=detail)
+        row = changed(platform, device_id, status=status, statusDetail=detail or "NONE")
         platform.emit("device_offline", row)
-
-
-def _heard(platform: Platform, row: Row, **fields: Any) -> Row:
-    """Note that a device was heard. One timer watches its silence, and looks only when it is due."""
-    if row["status"] != "ONLINE":
-        # The timer may be set for a later step of silence than the first.
-        platform.cancel(row.get("watchTimer"))
-        row = {**row, "watchTimer": None}
-    if row.get("watchTimer") is None and (silence := _silence(platform)) is not None:
-        fields["watchTimer"] = platform.after(silence[0], "device_silent", device_id=row["deviceId"])
-    return platform.table(DEVICES).change(row["deviceId"], heard=platform.now(), **fields)
-
-
-def _silence(platform: Platform) -> tuple[float, str] | None:
-    """Return after how many seconds without a word a device's status changes first, and to what."""
-    if (abnormal := platform.settings.abnormal_after) is not None:
-        return abnormal, "ABNORMAL"
-    offline = platform.settings.offline_after
-    return None if offline is None else (offline, "OFFLINE")
-
-
-@timer("device_silent")
-def device_silent(platform: Platform, device_id: str) -> None:
-    """Call a silent device ABNORMAL, later OFFLINE; wait on for one that was heard meanwhile."""
-    row = find(platform, device_id)
-    if row is None:
-        return
-    first, last = _silence(platform), platform.settings.offline_after
-    silent = platform.now() - row["heard"]
-    due: float | None = None
-    if first is not None:
-        if silent < first[0]:
-            due = first[0]
-        elif last is not None and silent < last:
-            # Who said goodbye is OFFLINE already, and stays so.
-            if is_online(row):
-                set_offline(platform, device_id, status=first[1])
-            due = last
-        elif last is not None:
-            set_offline(platform, device_id, "TIME_OUT")
-        elif is_online(row):
-            set_offline(platform, device_id, status=first[1])
-    timer_id = None if due is None else platform.at(row["heard"] + due, "device_silent", device_id=device_id)
-    platform.table(DEVICES).change(device_id, watchTimer=timer_id)
+    elif row["status"] == status and detail is not None:
+        changed(platform, device_id, statusDetail=detail)
 
 
 # --- data ---
 
 
 def report(
-    platform: Platform, device_id: str, service_id: str, data: Mapping[str, Any], event_time: str | None = None
+    platform: Platform,
+    device_id: str,
+    service_id: str,
+    data: Mapping[str, Any],
+    event_time: str | None = None,
+    request_id: str | None = None,
 ) -> None:
     """Take a device's data of one service. See `report_services`."""
-    report_services(platform, device_id, [{"serviceId": service_id, "data": dict(data), "eventTime": event_time}])
+    service = {"serviceId": service_id, "data": dict(data), "eventTime": event_time}
+    report_services(platform, device_id, [service], request_id)
 
 
-def report_services(platform: Platform, device_id: str, services: Iterable[Mapping[str, Any]]) -> None:
-    """Take a device's data: it is then activated and online, its shadow shows them, its subscribers hear of them.
+def report_services(
+    platform: Platform, device_id: str, services: Iterable[Mapping[str, Any]], request_id: str | None = None
+) -> None:
+    """Take one report of a device: it is then activated and online, its shadow shows the data, its subscribers hear.
+
+    They hear deviceDataChanged for each service, and deviceDatasChanged once, with all services of the report, however
+    many it has: whoever subscribed to either kind hears of every report.
 
     Data that its product model does not know or allow are taken too, as real devices send such, with a warning in the
     log.
 
-    Each service is {serviceId, data, eventTime or None (now)}. A frozen device (mute) is heard, its data are dropped.
+    Args:
+        platform: the platform.
+        device_id: the device. While it is frozen (mute), it is heard, and its data are dropped.
+        services: at least one {serviceId, data, eventTime or None (now)}.
+        request_id: what the pushes say as requestId.
 
     Raises:
         LookupError: There is no such device.
-        ValueError: Its product model has no such service, or an event time has another form.
+        ValueError: There is no service, the product model has no such service, or an event time has another form.
     """
     given = list(services)
     row = need(platform, device_id)
     model = models.of_device(platform, row)
+    if not given:
+        raise ValueError("a report needs at least one service")
     for each in given:
         if model is not None and models.find_service(model, each["serviceId"]) is None:
             raise ValueError(f"product model {model['productId']!r} has no service {each['serviceId']!r}")
         if model is not None:
             models.hint_misfits(platform, model, each["serviceId"], each["data"])
-    set_online(platform, device_id)
-    row = need(platform, device_id)
-    if row.get("mute") == "TRUE":
-        return
-    kept = dict(row.get("services", ()))
+    row = _connect(platform, device_id)
+    if row.get("mute") != "TRUE":
+        row = _take(platform, row, model, given, request_id)
+    platform.emit("device_heard", row)
+
+
+def _take(
+    platform: Platform, row: Row, model: Row | None, given: list[Mapping[str, Any]], request_id: str | None
+) -> Row:
+    device_id, kept = row["deviceId"], dict(row.get("services", ()))
     told = []
     for each in given:
         service_id, data = each["serviceId"], each["data"]
@@ -333,12 +339,13 @@ def report_services(platform: Platform, device_id: str, services: Iterable[Mappi
         kept[service_id] = {**before, "type": kind, "data": {**before.get("data", {}), **data}, "time": when}
         told.append((when, bodies.service_data(service_id, kind, data, time_text(when))))
     row = platform.table(DEVICES).change(device_id, services=kept)
-    app_id, gateway_id = row["appId"], row["gatewayId"]
+    app_id, ids = row["appId"], (device_id, row["gatewayId"], request_id)
     for when, service in told:
-        platform.notify(app_id, "deviceDataChanged", bodies.device_data_changed(device_id, gateway_id, None, service))
+        platform.notify(app_id, "deviceDataChanged", bodies.device_data_changed(*ids, service))
         platform.emit("device_reported", row, service["serviceId"], service["data"], when)
     everything = [service for _, service in told]
-    platform.notify(app_id, "deviceDatasChanged", bodies.device_datas_changed(device_id, gateway_id, None, everything))
+    platform.notify(app_id, "deviceDatasChanged", bodies.device_datas_changed(*ids, everything))
+    return row
 
 
 def service_type(model: Row | None, service_id: str) -> str:
@@ -361,3 +368,25 @@ def report_info(platform: Platform, device_id: str, **fields: Any) -> Row:
         )
     set_online(platform, device_id)
     return changed(platform, device_id, **fields)
+
+
+def report_alarm(
+    platform: Platform, device_id: str, severity: str, *, on: bool = True, alarm_time: str | None = None
+) -> Row:
+    """Take a device's alarm, which replaces the one before (alarmInfo of 1.5.1 and 1.5.2); return its row.
+
+    Args:
+        platform: the platform.
+        device_id: the device.
+        severity: how severe it is, in the device's own words.
+        on: whether it is on, or over.
+        alarm_time: a time text; now by default.
+
+    Raises:
+        LookupError: There is no such device.
+        ValueError: The time has another form.
+    """
+    when = platform.now() if alarm_time is None else parse_time(alarm_time)
+    set_online(platform, device_id)
+    alarm = {"alarmSeverity": severity, "alarmStatus": on, "alarmTime": time_text(when)}
+    return changed(platform, device_id, alarmInfo=alarm)

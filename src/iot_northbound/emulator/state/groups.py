@@ -8,7 +8,7 @@ from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import on, route, table
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Shape, array, integer, integer_text, may, must, refuse, text
+from iot_northbound.emulator.state.values import Shape, array, integer, may, must, refuse, text
 
 GROUPS = table("groups")
 MEMBERS = table("group_members")
@@ -55,12 +55,12 @@ _DESCRIBED = (
 CREATE = Shape(*_DESCRIBED, may("appId", text(1, 50)), may("deviceIds", array(text(1, 256))), invalid=INPUT)
 MODIFY = Shape(*_DESCRIBED, invalid=INPUT)
 LIST = Shape(
-    may("pageNo", integer_text(0)), may("pageSize", integer_text(1)), may("name", text(0, 50)), invalid=INPUT
+    may("pageNo", integer(0)), may("pageSize", integer(1)), may("name", text(0, 50)), invalid=INPUT
 )  # fmt: skip
 MEMBER_PAGE = Shape(
     must("devGroupId", text(1, 256)),
-    may("pageNo", integer_text(0)),
-    may("pageSize", integer_text(1, LIST_MAXIMUM)),
+    may("pageNo", integer(0)),
+    may("pageSize", integer(1, LIST_MAXIMUM)),
     invalid=INPUT,
 )
 MEMBERSHIP = Shape(must("devGroupId", text(1, 50)), must("deviceIds", array(text(1, 256))), invalid=INPUT)

@@ -9,24 +9,33 @@ from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import codes, on, route, table
 from iot_northbound.emulator.state.store import Row, Selection
-from iot_northbound.emulator.state.values import Shape, end_of, integer_text, may, text, time_of
+from iot_northbound.emulator.state.values import Shape, end_of, integer, may, text, time_of
 
 REPORTED = table("reported", "time", "seq")
 DESIRED = table("desired", "time", "seq")
 DAY = 86400.0
 
 INVALID = (400, "100216")
-_PAGE_NUMBER = may("pageNo", integer_text(0))
-_COMMON = (may("deviceId", text()), may("gatewayId", text()), may("startTime", time_of), may("endTime", end_of))
-REPORTED_PAGE = Shape(*_COMMON, _PAGE_NUMBER, may("pageSize", integer_text(1, 2000)), invalid=INVALID)
-DESIRED_PAGE = Shape(
-    *_COMMON,
-    _PAGE_NUMBER,
-    may("pageSize", integer_text(1, 250)),
-    may("serviceId", text()),
-    may("property", text()),
-    invalid=INVALID,
-)
+MOST_REPORTED, MOST_DESIRED = 2000, 250
+"""How many records a page holds at most."""
+
+
+def _page_of(most: int) -> Shape:
+    return Shape(
+        may("deviceId", text()),
+        may("gatewayId", text()),
+        # Chapter 1 lists these two for 1.5.4 alone; the chapters of the SDKs (2.3.8.3) for both.
+        may("serviceId", text()),
+        may("property", text()),
+        may("startTime", time_of),
+        may("endTime", end_of),
+        may("pageNo", integer(0)),
+        may("pageSize", integer(1, most)),
+        invalid=INVALID,
+    )
+
+
+REPORTED_PAGE, DESIRED_PAGE = _page_of(MOST_REPORTED), _page_of(MOST_DESIRED)
 
 
 @on("device_reported")
@@ -71,6 +80,15 @@ def _days(platform: Platform, device: Row) -> int:
     return days
 
 
+@on("device_regrouped")
+def follow(platform: Platform, device: Row) -> None:
+    """Let the history of a device that has another gateway now, or none, be found under that one."""
+    for name in (REPORTED, DESIRED):
+        rows = platform.table(name)
+        for row in list(rows.where(deviceId=device["deviceId"])):
+            rows.change(str(row["seq"]), gatewayId=device["gatewayId"])
+
+
 @on("device_deleted")
 def forget(platform: Platform, device: Row) -> None:
     """Drop the history of a deleted device."""
@@ -83,30 +101,19 @@ def forget(platform: Platform, device: Row) -> None:
 @route("1.5.3", "GET", "/iocm/app/data/v1.2.0/deviceDataHistory")
 def query_reported(platform: Platform, call: Call) -> Answer:
     """Return a page of what a device, or the devices of a gateway, reported; the newest first."""
-    given = REPORTED_PAGE.read_query(call.query)
+    given = {"pageSize": 1, **REPORTED_PAGE.read_query(call.query)}
     device = _device(platform, call, given)
     if device is None:
         raise Refusal(200, "100418")
-    found = _select(platform, REPORTED, call, given, device)
-    number, size = given.get("pageNo", 0), given.get("pageSize", 1)
-    rows = found.slice(number * size, size, descending=True)
-    return _page(len(found), number, size, "deviceDataHistoryDTOs", [_view(row, "data") for row in rows])
+    return _page(platform, call, given, REPORTED, device, ("deviceDataHistoryDTOs", "data"))
 
 
 @route("1.5.4", "GET", "/iocm/app/shadow/v1.5.0/deviceDesiredHistory")
 def query_desired(platform: Platform, call: Call) -> Answer:
-    """Return a page of what was wished of a device, or of the devices of a gateway; the newest first."""
-    given = DESIRED_PAGE.read_query(call.query)
+    """Return a page of what was desired of a device, or of the devices of a gateway; the newest first."""
+    given = {"pageSize": 25, **DESIRED_PAGE.read_query(call.query)}
     device = _device(platform, call, given)
-    rows: list[Row] = []
-    if device is not None:
-        found = _select(platform, DESIRED, call, given, device)
-        rows = found.slice(0, len(found), descending=True)
-    if name := given.get("property"):
-        rows = [row for row in rows if name in row["data"]]
-    number, size = given.get("pageNo", 0), given.get("pageSize", 25)
-    page = [_view(row, "desired") for row in rows[number * size : (number + 1) * size]]
-    return _page(len(rows), number, size, "DeviceDesiredHistoryDTO", page)
+    return _page(platform, call, given, DESIRED, device, ("DeviceDesiredHistoryDTO", "desired"))
 
 
 def _device(platform: Platform, call: Call, given: dict[str, Any]) -> Row | None:
@@ -126,15 +133,28 @@ def _select(platform: Platform, name: str, call: Call, given: dict[str, Any], de
     return found.between(max(oldest, given.get("startTime", oldest)), given.get("endTime"))
 
 
+def _page(
+    platform: Platform, call: Call, given: dict[str, Any], table_name: str, device: Row | None, names: tuple[str, str]
+) -> Answer:
+    number, size = given.get("pageNo", 0), given["pageSize"]
+    rows: list[Row] = []
+    total = 0
+    if device is not None:
+        found = _select(platform, table_name, call, given, device)
+        if name := given.get("property"):
+            having = [row for row in found.slice(0, len(found), descending=True) if name in row["data"]]
+            total, rows = len(having), having[number * size : (number + 1) * size]
+        else:
+            total, rows = len(found), found.slice(number * size, size, descending=True)
+    records, data = names
+    # The real platform answers zeros where there is nothing at all.
+    head = {"totalCount": total, "pageNo": number if total else 0, "pageSize": size if total else 0}
+    return Answer(200, {**head, records: [_view(row, data) for row in rows]})
+
+
 def _view(row: Row, data: str) -> Row:
     names = ("serviceId", "deviceId", "gatewayId", "appId")
     return {**{name: row[name] for name in names}, data: row["data"], "timestamp": time_text(row["time"])}
-
-
-def _page(total: int, number: int, size: int, name: str, page: list[Row]) -> Answer:
-    # The real platform answers zeros where there is nothing at all.
-    head = {"totalCount": total, "pageNo": number if total else 0, "pageSize": size if total else 0}
-    return Answer(200, {**head, name: page})
 
 
 _BOTH = {

@@ -143,8 +143,10 @@ def find(platform: Platform, device_id: str, request_id: str) -> Row | None:
 def delivered(platform: Platform, invocation_id: str) -> None:
     """Take a device's word that it received a call; what comes twice or too late is passed over."""
     row = platform.table(INVOCATIONS).get(invocation_id)
-    if row is not None and row["status"] == "sent":
-        devices.set_online(platform, row["deviceId"])
+    if row is None:
+        return
+    devices.heard(platform, row["deviceId"])
+    if row["status"] == "sent":
         _status(platform, row, "delivered")
 
 
@@ -169,7 +171,7 @@ def answered(
     known = row["responses"] or [f"{row['method']}-RSP"]
     if response is not None and response not in known:
         raise ValueError(f"{row['method']} has no response {response!r}; it has {', '.join(known)}")
-    devices.set_online(platform, row["deviceId"])
+    devices.heard(platform, row["deviceId"])
     row = _end(platform, row, "executed" if ok else "failed")
     message = bodies.command_rsp(
         row["requestId"], _sender(row), row["from"], row["deviceId"], row["serviceType"], response or known[0], body

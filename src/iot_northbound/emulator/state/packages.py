@@ -7,7 +7,7 @@ from typing import Any
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import route, table
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Bad, Shape, integer_text, may, must, one_of, refuse, structure, text
+from iot_northbound.emulator.state.values import Bad, Shape, integer, may, must, one_of, refuse, structure, text
 
 PACKAGES = table("packages")
 FILE_TYPES = ("firmwarePackage", "softwarePackage")
@@ -31,7 +31,7 @@ CODES: dict[tuple[str, str], str] = {
 }
 
 IDENTIFIER = text(1, 256, "[A-Za-z0-9_.-]+")
-_NUMBER = may("pageNo", integer_text(), BAD_REQUEST), may("pageSize", integer_text(), BAD_REQUEST)
+_NUMBER = may("pageNo", integer(), BAD_REQUEST), may("pageSize", integer(), BAD_REQUEST)
 QUERY = Shape(
     may("fileType", one_of(*FILE_TYPES)),
     *[may(name, text(0, 256)) for name in ("deviceType", "model", "manufacturerName", "version")],

@@ -57,12 +57,15 @@ class RouteTable:
         self.routes.append(route)
 
     def find(self, path: str) -> tuple[dict[str, Route], list[str]] | None:
-        """Return the routes by method at a percent-encoded path, and the decoded values of its placeholders."""
+        """Return the routes by method at a percent-encoded path, and the decoded values of its placeholders.
+
+        One slash at the end makes no difference.
+        """
         if not path.startswith("/"):
             return None
         values: list[str] = []
         node = self._root
-        for segment in path[1:].split("/"):
+        for segment in path[1:].removesuffix("/").split("/"):
             child = node.get(segment)
             if child is None:
                 child = node.get("/{}")

@@ -7,7 +7,7 @@ so the platform's setting decides whether it happens at once, in its time, or by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from iot_northbound.emulator.state import command_flow, devices, models, transitions
@@ -39,7 +39,7 @@ def attach(
     asleep: bool = False,
     result: Mapping[str, Any] | None = None,
     report_every: float | None = None,
-    report: Mapping[str, Any] | None = None,
+    report: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     takes_wishes: bool = True,
 ) -> Row:
     """Give a device a script and bring it online; a former script is replaced.
@@ -47,15 +47,16 @@ def attach(
     Args:
         platform: the platform.
         device_id: a registered device.
-        answer: "success", "fail" or "never": what becomes of commands and upgrades.
+        answer: "success", "fail" or "never": what becomes of commands, upgrades and desired changes.
         after: seconds between acknowledgement and answer, and between the steps of an upgrade.
-        acknowledge: False for a device that takes commands without a sign.
+        acknowledge: False for a device that takes commands and desired changes without a sign.
         acknowledge_after: seconds until the acknowledgement.
         asleep: whether it listens only for ten seconds after each report.
         result: what its answers carry.
         report_every: seconds between its reports; None for none.
-        report: what it reports: service_id, data, and optionally increments (added to data's numbers each time).
-        takes_wishes: whether it does as its shadow wishes, and reports so.
+        report: what it reports: service_id, data, and optionally increments (added to data's numbers each time); a
+            list of them is one report of several services.
+        takes_wishes: whether it does what its shadow desires, and reports so.
 
     Raises:
         LookupError: There is no such device.
@@ -82,7 +83,7 @@ def attach(
         "asleep": asleep,
         "result": None if result is None else dict(result),
         "reportEvery": report_every,
-        "report": None if report is None else dict(report),
+        "report": report if report is None else dict(report) if isinstance(report, Mapping) else list(report),
         "takesWishes": takes_wishes,
         "timer": None,
     }
@@ -97,9 +98,22 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _check_report(platform: Platform, device: Row, report: Mapping[str, Any] | None) -> None:
+def _parts(report: Any) -> list[Any]:
+    """Return what a report says of each service; a single service stands without a list."""
+    return report if isinstance(report, list) else [report]
+
+
+def _check_report(platform: Platform, device: Row, report: Any) -> None:
     # Said now: at the time of a report there is nobody to say it to.
-    if report is None or not isinstance(report.get("service_id"), str) or not isinstance(report.get("data"), dict):
+    if report == []:
+        raise ValueError("report needs at least one service")
+    for part in _parts(report):
+        _check_part(platform, device, part)
+
+
+def _check_part(platform: Platform, device: Row, report: Any) -> None:
+    is_object = isinstance(report, Mapping)
+    if not is_object or not isinstance(report.get("service_id"), str) or not isinstance(report.get("data"), dict):
         raise ValueError("report needs service_id (text) and data (an object)")
     if unknown := sorted(report.keys() - {"service_id", "data", "increments"}):
         raise ValueError(f"report.{unknown[0]} is not known; known are service_id, data, increments")
@@ -124,9 +138,13 @@ def listens(platform: Platform, device_id: str) -> bool:
     """Tell whether a scripted device hears what is sent to it now."""
     row = scripts(platform).get(device_id)
     device = devices.find(platform, device_id)
-    if row is None or device is None or not devices.is_online(device):
-        return False
-    return not row["asleep"] or platform.now() - device["heard"] <= AWAKE_SECONDS
+    return row is not None and device is not None and devices.is_online(device) and not sleeps(platform, device)
+
+
+def sleeps(platform: Platform, device: Row) -> bool:
+    """Tell whether a device hears nothing now, though it counts as online; one without a script never sleeps."""
+    row = scripts(platform).get(device["deviceId"])
+    return row is not None and row["asleep"] and platform.now() - device["heard"] > AWAKE_SECONDS
 
 
 @on("command_issued")
@@ -162,14 +180,37 @@ def _answer(platform: Platform, command_id: str, device_id: str) -> None:
         command_flow.answered(platform, command_id, ok=row["answer"] == "success", detail=row["result"])
 
 
-@on("wishes_delivered")
-def take_wishes(platform: Platform, device_id: str, service_id: str, wished: Row) -> None:
-    """Let a scripted device do as its shadow wishes."""
+def take_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> bool:
+    """Let a scripted device take a change that its shadow desires; return whether the device has a script.
+
+    What becomes of it, the event `desired_ended` says.
+    """
     row = scripts(platform).get(device_id)
-    if row is not None and row.get("takesWishes", True):
+    if row is None:
+        return False
+    args = {"device_id": device_id, "service_id": service_id, "properties": properties}
+    if row["acknowledge"]:
+        transitions.later(platform, row["acknowledgeAfter"], "script.desired", **args)
+    else:
+        platform.after(platform.settings.command_ack_timeout, "script.desired_lost", **args)
+    return True
+
+
+@timer("script.desired")
+def _acknowledge_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> None:
+    row = scripts(platform).get(device_id)
+    devices.heard(platform, device_id)
+    ok = row is None or row["answer"] != "fail"
+    platform.emit("desired_ended", device_id, service_id, properties, ok=ok)
+    if row is not None and row["answer"] == "success" and row.get("takesWishes", True):
         transitions.later(
-            platform, row["after"], "script.wish", device_id=device_id, service_id=service_id, wished=wished
+            platform, row["after"], "script.wish", device_id=device_id, service_id=service_id, wished=properties
         )
+
+
+@timer("script.desired_lost")
+def _lose_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> None:
+    platform.emit("desired_ended", device_id, service_id, properties, ok=False)
 
 
 @timer("script.wish")
@@ -182,11 +223,14 @@ def _fulfil(platform: Platform, device_id: str, service_id: str, wished: Row) ->
     if model is not None and models.find_service(model, service_id) is None:
         return  # the device has become another since
     devices.report(platform, device_id, service_id, wished)
-    report = row["report"]
-    if report is not None and report["service_id"] == service_id:
+    if row["report"] is not None:
         # What it now is, it goes on to report.
-        data = {**report["data"], **{name: wished[name] for name in report["data"] if name in wished}}
-        scripts(platform).change(device_id, report={**report, "data": data})
+        parts = [_having(part, wished) if part["service_id"] == service_id else part for part in _parts(row["report"])]
+        _keep_parts(platform, device_id, parts)
+
+
+def _having(part: Row, values: Row) -> Row:
+    return {**part, "data": {name: values.get(name, value) for name, value in part["data"].items()}}
 
 
 @timer("script.report")
@@ -194,13 +238,23 @@ def _report(platform: Platform, device_id: str) -> None:
     row = scripts(platform).get(device_id)
     if row is None or devices.find(platform, device_id) is None:
         return
-    report = row["report"]
     _plan_report(platform, device_id, row["reportEvery"])
-    data = dict(report["data"])
-    devices.report(platform, device_id, report["service_id"], data)
-    for name, step in report.get("increments", {}).items():
+    parts = _parts(row["report"])
+    services = [{"serviceId": part["service_id"], "data": part["data"]} for part in parts]
+    devices.report_services(platform, device_id, services)
+    _keep_parts(platform, device_id, [_next(part) for part in parts])
+
+
+def _next(part: Row) -> Row:
+    data = dict(part["data"])
+    for name, step in part.get("increments", {}).items():
         data[name] = data.get(name, 0) + step
-    scripts(platform).change(device_id, report={**report, "data": data})
+    return {**part, "data": data}
+
+
+def _keep_parts(platform: Platform, device_id: str, parts: list[Row]) -> None:
+    was = scripts(platform)[device_id]["report"]
+    scripts(platform).change(device_id, report=parts if isinstance(was, list) else parts[0])
 
 
 def _plan_report(platform: Platform, device_id: str, every: float) -> None:

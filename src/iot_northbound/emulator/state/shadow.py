@@ -1,8 +1,8 @@
-"""A device's shadow: what it last reported, and what the application wishes (reference 1.4.8, 1.4.9)."""
+"""A device's shadow: what it last reported, and what the application desires (reference 1.4.8, 1.4.9)."""
 
 from __future__ import annotations
 
-from iot_northbound.emulator.state import devices, models, protocols
+from iot_northbound.emulator.state import devices, models, protocols, scripted
 from iot_northbound.emulator.state import notification_bodies as bodies
 from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.devices import DEVICES
@@ -20,19 +20,19 @@ MODIFY = Shape(
 
 @route("1.4.8", "PUT", PATH)
 def modify(platform: Platform, call: Call) -> Answer:
-    """Keep wishes for a device's properties, and deliver them at once if it is online."""
+    """Keep what is desired of a device's properties, and send it at once if the device listens."""
     body = call.body
     if isinstance(body, dict) and "serviceDesires" in body:
         # The table's spelling; its own sample and the Java SDK say serviceDesireds.
         body = {**body, "serviceDesireds": body["serviceDesires"]}
-    wishes = MODIFY.read(body)["serviceDesireds"]
+    changes = MODIFY.read(body)["serviceDesireds"]
     row = devices.of_call(platform, call)
     model = models.of_device(platform, row)
     if model is None:
         raise Refusal(200, "100425")
     services = dict(row.get("services", {}))
-    for wish in wishes:
-        service_id, desired = wish["serviceId"], wish["desired"]
+    for change in changes:
+        service_id, desired = change["serviceId"], change["desired"]
         _check(model, service_id, desired)
         before = services.get(service_id) or {"type": devices.service_type(model, service_id)}
         services[service_id] = {
@@ -42,10 +42,9 @@ def modify(platform: Platform, call: Call) -> Answer:
         }
     row = platform.table(DEVICES).change(row["deviceId"], services=services, modified=platform.now())
     protocols.hint(platform, row, "1.4.8")
-    for wish in wishes:
-        platform.emit("device_desired", row, wish["serviceId"], wish["desired"])
-    if devices.is_online(row):
-        deliver(platform, row)
+    for change in changes:
+        platform.emit("device_desired", row, change["serviceId"], change["desired"])
+    deliver(platform, row)
     return Answer(200)
 
 
@@ -65,22 +64,48 @@ def _check(model: Row, service_id: str, desired: Row) -> None:
             raise refuse((400, "50400"), f"{name} {fault}")
 
 
-@on("device_online")
+@on("device_heard")
 def deliver(platform: Platform, row: Row) -> None:
-    """Deliver the wishes that wait, and tell the subscribers."""
+    """Send a device the desired changes that wait for it, if it listens now."""
     services = row.get("services", {})
     waiting = {service_id: service["pending"] for service_id, service in services.items() if "pending" in service}
-    if not waiting:
+    if not waiting or not devices.is_online(row) or scripted.sleeps(platform, row):
         return
     kept = {
         service_id: {name: value for name, value in service.items() if name != "pending"}
         for service_id, service in services.items()
     }
-    platform.table(DEVICES).change(row["deviceId"], services=kept)
+    device_id = row["deviceId"]
+    platform.table(DEVICES).change(device_id, services=kept)
     for service_id, properties in waiting.items():
-        body = bodies.desired_status_changed(row["deviceId"], service_id, properties, "DELIVERED")
+        if service_id in row.get("refused", ()):
+            ended(platform, device_id, service_id, properties, ok=False)
+        elif not scripted.take_desired(platform, device_id, service_id, properties):
+            ended(platform, device_id, service_id, properties, ok=True)
+
+
+@on("desired_ended")
+def ended(platform: Platform, device_id: str, service_id: str, properties: Row, *, ok: bool) -> None:
+    """Tell the subscribers that a desired change has reached its device, or has failed."""
+    row = devices.find(platform, device_id)
+    if row is not None:
+        body = bodies.desired_status_changed(device_id, service_id, properties, "DELIVERED" if ok else "FAILED")
         platform.notify(row["appId"], "deviceDesiredPropertiesModifyStatusChanged", body)
-        platform.emit("wishes_delivered", row["deviceId"], service_id, properties)
+
+
+def refuse_desired(platform: Platform, device_id: str, service_id: str, *, refused: bool = True) -> None:
+    """Let a device refuse the desired changes of a service from now on, or take them again.
+
+    Raises:
+        LookupError: There is no such device.
+        ValueError: Its product model has no such service.
+    """
+    row = devices.need(platform, device_id)
+    model = models.of_device(platform, row)
+    if model is None or models.find_service(model, service_id) is None:
+        raise ValueError(f"device {device_id!r} has no service {service_id!r}")
+    others = [each for each in row.get("refused", ()) if each != service_id]
+    platform.table(DEVICES).change(device_id, refused=[*others, service_id] if refused else others)
 
 
 @route("1.4.9", "GET", PATH)
@@ -129,7 +154,7 @@ CODES = {
             "100443": "a property cannot be written",
             "107002": "the service has no properties",
             "107003": "the service has no such property",
-            "50400": "the body or a wished value breaks its form",
+            "50400": "the body or a desired value breaks its form",
             "101005": _SLIP.format("1010005"),
             "101009": _SLIP.format("1010009"),
         },

@@ -11,7 +11,7 @@ from iot_northbound.emulator.state.notification_bodies import ALL_KINDS, MANAGEM
 from iot_northbound.emulator.state.notifications import SUBSCRIPTIONS
 from iot_northbound.emulator.state.routing import on, route
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Bad, Shape, integer_text, may, must, one_of, text
+from iot_northbound.emulator.state.values import Bad, Shape, integer, may, must, one_of, text
 
 INPUT = (400, "100022")
 """Not in this service's tables; the platform's general code for a bad parameter."""
@@ -71,8 +71,8 @@ MANAGEMENT = Shape(
 )
 LIST = Shape(
     may("notifyType", one_of(*ALL_KINDS)),
-    may("pageNo", integer_text(0)),
-    may("pageSize", integer_text(1, LIST_LIMIT)),
+    may("pageNo", integer(0)),
+    may("pageSize", integer(1, LIST_LIMIT)),
     invalid=INPUT,
 )
 DELETE_BATCH = Shape(

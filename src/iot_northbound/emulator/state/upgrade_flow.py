@@ -107,7 +107,7 @@ def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
     if state == "downloaded":
         changes["downloaded"] = platform.now()
     platform.table(SUB_OPERATIONS).change(sub_operation_id, **changes)
-    devices.set_online(platform, sub["deviceId"])
+    devices.heard(platform, sub["deviceId"])
     if state == "updating" and sub["operateType"] == "firmware_upgrade":
         devices.set_offline(platform, sub["deviceId"], UPDATING)
     platform.notify(sub["appId"], *_state_message(sub, state))
@@ -127,7 +127,7 @@ def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str =
     if sub is None or not sub["active"]:
         return
     if not timed_out:
-        devices.set_online(platform, sub["deviceId"])
+        devices.heard(platform, sub["deviceId"])
     if ok:
         devices.changed(platform, sub["deviceId"], **{version_field(sub["operateType"]): sub["target"]})
         _end(platform, sub, "success", detail)

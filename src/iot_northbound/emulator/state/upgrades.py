@@ -16,7 +16,6 @@ from iot_northbound.emulator.state.values import (
     array,
     boolean,
     integer,
-    integer_text,
     json_object,
     may,
     must,
@@ -78,7 +77,7 @@ POLICY = Shape(
     may("retryTimes", integer(1, 5), (400, "123028")),
     invalid=BAD_REQUEST,
 )
-_PAGE = may("pageNo", integer_text()), may("pageSize", integer_text())
+_PAGE = may("pageNo", integer()), may("pageSize", integer())
 LIST = Shape(
     may("operationType", one_of("firmware_upgrade", "software_upgrade")),
     may("operationStatus", one_of("wait", "processing", "failed", "success", "stop")),

@@ -1,7 +1,8 @@
 """Checks of bodies and queries, declared as values; a failed one answers with the endpoint's documented code.
 
-A check takes a JSON value and returns it, converted where a query's text has to become a number, or raises Bad. A
-missing field and a null count the same: both leave an optional field unset.
+A check takes a JSON value and returns it, converted if need be, or raises Bad. A query holds nothing but text, and the
+platform takes text for numbers and booleans in bodies too, so one check serves both. A missing field and a null count
+the same: both leave an optional field unset.
 """
 
 from __future__ import annotations
@@ -129,28 +130,17 @@ def one_of(*allowed: str, fold: bool = False) -> Check:
 
 
 def integer(low: int | None = None, high: int | None = None) -> Check:
-    """Return a check for a whole number from low to high, both included."""
+    """Return a check for a whole number from low to high, both included, as a number or in digits."""
 
     def check(value: Any) -> int:
+        # 18 digits are beyond any number of the API, and short of the length at which int() refuses.
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) is not None:
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise Bad("must be a whole number")
         if (low is not None and value < low) or (high is not None and value > high):
             raise Bad(f"must be {_span(low, high)}")
         return value
-
-    return check
-
-
-def integer_text(low: int | None = None, high: int | None = None) -> Check:
-    """Return a check for a query's whole number, given as text."""
-    inner = integer(low, high)
-
-    def check(value: Any) -> int:
-        # 18 digits are beyond any page number, and short of the length at which int() refuses.
-        if not isinstance(value, str) or re.fullmatch(r"-?[0-9]{1,18}", value) is None:
-            raise Bad("must be a whole number")
-        number: int = inner(int(value))
-        return number
 
     return check
 
@@ -162,17 +152,14 @@ def _span(low: int | None, high: int | None) -> str:
 
 
 def boolean(value: Any) -> bool:
-    """Check a JSON boolean."""
-    if not isinstance(value, bool):
+    """Check a boolean, as JSON has it or as text in any case."""
+    found = _BOOLEANS.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
         raise Bad("must be true or false")
-    return value
+    return found
 
 
-def boolean_text(value: Any) -> bool:
-    """Check a query's boolean, given as text."""
-    if value not in ("true", "false"):
-        raise Bad("must be true or false")
-    return bool(value == "true")
+_BOOLEANS = {"true": True, "false": False}
 
 
 def time_of(value: Any) -> float:
