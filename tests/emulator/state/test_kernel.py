@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator.state import devices, routing
+from iot_northbound.emulator.state import devices, kernel, routing
 from iot_northbound.emulator.state.clock import Clock
 from iot_northbound.emulator.state.ids import Ids
 from iot_northbound.emulator.state.kernel import DUE_AT_ONCE, MALFORMED, Call, Platform, Refusal, Request
@@ -64,6 +64,38 @@ def test_a_timer_that_always_renews_itself_for_now_cannot_hang_a_call(
     monkeypatch.setitem(routing.TIMERS, "note", lambda platform: platform.after(0, "note"))
     platform.after(0, "note")
     assert platform.run_due() == 1
+
+
+def test_timers_that_renew_themselves_for_now_cannot_hang_an_advance(
+    platform: Platform, timers: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kernel, "ROUNDS", 50)
+    ran: list[float] = []
+
+    def renew(platform: Platform) -> None:
+        ran.append(platform.now())
+        platform.after(0, "note")
+
+    monkeypatch.setitem(routing.TIMERS, "note", renew)
+    platform.after(3, "note")
+    with caplog.at_level(logging.ERROR):
+        platform.advance(5)
+    assert ran == [START + 3] * 51
+    assert platform.now() == START + 5
+    assert "without end" in caplog.text
+
+
+def test_a_long_chain_at_one_moment_is_run_to_its_end(
+    platform: Platform, timers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(2_000))
+    monkeypatch.setitem(
+        routing.TIMERS, "note", lambda platform: platform.after(0, "note") if next(left, None) is not None else None
+    )
+    platform.after(0, "note")
+    platform.advance(0)
+    assert next(left, "all") == "all"
+    assert platform.next_due() is None
 
 
 def test_a_failing_timer_leaves_no_trace_and_time_goes_on(

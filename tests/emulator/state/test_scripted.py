@@ -11,7 +11,18 @@ from iot_northbound.emulator.state.clock import Clock
 from iot_northbound.emulator.state.ids import Ids
 from iot_northbound.emulator.state.kernel import Platform
 from tests.emulator.state.calling import Caller
-from tests.emulator.state.scene import COMMANDS, DEVICES, command, meter, pushed, settle, status_of, subscribe
+from tests.emulator.state.scene import (
+    COMMANDS,
+    DEVICES,
+    OPERATIONS,
+    command,
+    meter,
+    package,
+    pushed,
+    settle,
+    status_of,
+    subscribe,
+)
 
 
 def test_a_device_that_answers_at_once_works_its_queue_off_in_order(app: Caller) -> None:
@@ -23,6 +34,19 @@ def test_a_device_that_answers_at_once_works_its_queue_off_in_order(app: Caller)
     sent = [body["commandId"] for body in pushed(app.platform, None) if body["result"]["resultCode"] == "SENT"]
     assert sent == commands
     assert app.call("GET", COMMANDS).body["data"][0]["result"]["resultDetail"] == {"valve": "OPEN"}
+
+
+def test_a_script_takes_up_what_waited_for_a_device_that_is_online_already(app: Caller) -> None:
+    device_id = meter(app, "m", online=True)
+    commands = [command(app, device_id) for _ in range(2)]
+    body = {"fileId": package(app), "targets": {"devices": [device_id]}}
+    operation_id = app.call("POST", f"{OPERATIONS}/firmwareUpgrade", body).body["operationId"]
+    settle(app.platform)
+    assert status_of(app, commands[0]) == "PENDING"
+    scripted.attach(app.platform, device_id)
+    settle(app.platform)
+    assert [status_of(app, each) for each in commands] == ["SUCCESSFUL"] * 2
+    assert app.call("GET", f"{OPERATIONS}/{operation_id}").body["status"] == "success"
 
 
 def test_an_awake_device_takes_a_command_without_having_to_report(app: Caller) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from iot_northbound.emulator.state import values
 from iot_northbound.emulator.state.kernel import MALFORMED, Refusal
@@ -102,6 +104,18 @@ def test_values_are_converted(check: Check, good: Any, kept: Any) -> None:
 def test_other_values_are_refused(check: Check, bad: Any) -> None:
     with pytest.raises(Bad):
         check(bad)
+
+
+@given(st.integers(-(10**17), 10**17))
+def test_a_whole_number_is_the_same_in_digits(number: int) -> None:
+    assert values.integer()(str(number)) == values.integer()(number) == number
+
+
+@given(st.text() | st.floats() | st.booleans() | st.none())
+def test_what_is_no_number_in_ascii_digits_is_none(value: Any) -> None:
+    assume(not (isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit()))
+    with pytest.raises(Bad):
+        values.integer()(value)
 
 
 @pytest.mark.parametrize(("text", "end"), [("19700101T000001Z", 2.0), ("19700101T000001500Z", 1.501)])

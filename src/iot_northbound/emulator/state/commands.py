@@ -219,8 +219,9 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
 
 
 @on("device_online")
+@on("script_attached")
 def send_waiting(platform: Platform, device: Row) -> None:
-    """Send what waits for a device that came online."""
+    """Send what waits for a device that came online, or acts by a script now."""
     command_flow.pump(platform, device["deviceId"])
 
 

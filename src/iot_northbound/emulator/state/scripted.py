@@ -89,6 +89,7 @@ def attach(
     }
     scripts(platform).put(device_id, row)
     devices.set_online(platform, device_id)
+    platform.emit("script_attached", devices.need(platform, device_id))
     if report_every is not None:
         _plan_report(platform, device_id, report_every)
     return scripts(platform)[device_id]

@@ -291,6 +291,7 @@ def _state_message(sub: Row, state: str) -> tuple[str, Row]:
 
 @on("device_online")
 @on("device_reported")
+@on("script_attached")
 def device_heard(platform: Platform, device: Row, *_: Any) -> None:
     """Start what waits for a device to be heard, and let a scripted one take up what it slept through."""
     for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="wait"):
