@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from iot_northbound.emulator.state import models
+from iot_northbound.emulator.rules import models
 from iot_northbound.error_codes import ERROR_CODES, SDK_CODES, ErrorCode
 from iot_northbound.errors import BY_KIND
 

@@ -11,15 +11,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from iot_northbound.emulator import certificates
-from iot_northbound.emulator.app import NorthboundApp, server_refusal
-from iot_northbound.emulator.control import Control
-from iot_northbound.emulator.control_api import ControlApp
-from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
-from iot_northbound.emulator.control_schema import check
+from iot_northbound.emulator.control.control import Control
+from iot_northbound.emulator.control.http import ControlApp
+from iot_northbound.emulator.control.operations import SETTINGS_SCHEMA
+from iot_northbound.emulator.control.schema import check
+from iot_northbound.emulator.home import Home, RunningProfile, prepare
+from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
+from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
+from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state import auth
-from iot_northbound.emulator.state.settings import Settings, SomeSettings
 from iot_northbound.emulator_home import expanded
 from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
 from iot_northbound.serving_tls import set_checks
@@ -79,8 +79,8 @@ class Emulator(LoopService):
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedServer] = []
-        self._profile: certificates.RunningProfile | None = None
-        self.home: certificates.Home
+        self._profile: RunningProfile | None = None
+        self.home: Home
         """The folder with the certificates and the profile; there once the emulator has started."""
 
     # --- what a test or an application wants to know ---
@@ -142,7 +142,7 @@ class Emulator(LoopService):
             self._folder = Path(tempfile.mkdtemp(prefix="iot-northbound-emulator-"))
             # Not at the stop: whoever starts this emulator again goes on with the same application and certificates.
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self.home = certificates.prepare(self._folder)
+        self.home = prepare(self._folder)
         northbound = GuardedServer(
             self._serve_northbound,
             self._host,
@@ -163,12 +163,14 @@ class Emulator(LoopService):
                 raise BindError(error.errno, f"{error.strerror}; {where}") from error
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
-        await runtime.execute(lambda: auth.add_application(runtime.platform, self.home.app_id, self.home.secret))
+        await runtime.execute(
+            lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
+        )
         self._control = Control(runtime, self._facts)
         self._northbound_app = NorthboundApp(runtime)
         self._control_app = ControlApp(self._control, runtime)
         host = "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
-        self._profile = certificates.RunningProfile(self.home, host, self._port)
+        self._profile = RunningProfile(self.home, host, self._port)
         for server in self._servers:
             await server.open()
 
