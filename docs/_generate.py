@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from iot_northbound.emulator.control import tables
 from iot_northbound.emulator.rules import models
 from iot_northbound.error_codes import ERROR_CODES, SDK_CODES, ErrorCode
 from iot_northbound.errors import BY_KIND
@@ -72,6 +73,7 @@ def _value(rule: Mapping[str, Any]) -> str:
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "errors.md": {"platform codes": platform_table, "SDK codes": sdk_table},
     "emulator-models.md": {"shipped models": model_table},
+    "emulator.md": tables.TABLES,
 }
 
 

@@ -7,14 +7,12 @@ import ssl
 import tempfile
 import weakref
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
-from iot_northbound.emulator.control.operations import SETTINGS_SCHEMA
-from iot_northbound.emulator.control.schema import check
+from iot_northbound.emulator.control.schema import check, schema_of
 from iot_northbound.emulator.home import Home, RunningProfile, prepare
 from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
 from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
@@ -44,12 +42,11 @@ class Emulator(LoopService):
         strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off, since many
             that are in use do not; the same on every Python version.
         limits: What one peer may take.
-        settings: The platform's settings by name: `token_lifetime`, `flow_control`, `calls_a_minute`, `transitions`, …;
-            `control.settings()` lists them all with their values.
+        settings: Some of the platform's settings by name; `Settings` lists them all.
 
     Raises:
         TypeError: A setting is unknown.
-        ValueError: A setting is out of its range, or of another type.
+        InvalidArgument: A setting is out of its range, or of another type.
     """
 
     def __init__(
@@ -66,10 +63,10 @@ class Emulator(LoopService):
         limits: Limits | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
-        known = {one.name for one in fields(Settings)}
-        if unknown := sorted(set(settings) - known):
+        known = SomeSettings.__annotations__
+        if unknown := sorted(settings.keys() - known.keys()):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        self._given = check(settings, SETTINGS_SCHEMA, "settings")
+        self._given = check(settings, schema_of(SomeSettings))
         self._host, self._port, self._control_port = host, port, control_port
         self._data_dir = expanded(data_dir) if data_dir is not None else None
         self._folder = expanded(folder) if folder is not None else self._data_dir and self._data_dir / "home"
@@ -168,7 +165,7 @@ class Emulator(LoopService):
         )
         self._control = Control(runtime, self._facts)
         self._northbound_app = NorthboundApp(runtime)
-        self._control_app = ControlApp(self._control, runtime)
+        self._control_app = ControlApp(self._control)
         host = "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
         self._profile = RunningProfile(self.home, host, self._port)
         for server in self._servers:

@@ -228,10 +228,10 @@ def test_bytes_that_are_no_json_get_the_endpoints_own_code(app: Caller) -> None:
     assert code_of(app.call("PUT", "/iocm/app/dm/v1.4.0/devices/x", MALFORMED)) == (400, "50400")
 
 
-def test_flow_control_refuses_beyond_its_calls_a_minute_and_forgives(
+def test_flow_control_refuses_beyond_its_calls_per_minute_and_forgives(
     platform: Platform, app: Caller, other: Caller
 ) -> None:
-    platform.settings.flow_control, platform.settings.calls_a_minute = True, 3
+    platform.settings.flow_control, platform.settings.calls_per_minute = True, 3
     path = "/iocm/app/reg/v1.1.0/deviceCredentials/x"
     for _ in range(3):
         assert code_of(app.call("GET", path)) == (404, "100403")

@@ -244,7 +244,7 @@ def test_a_restart_keeps_a_commands_timers(app: Caller) -> None:
     again = Platform(clock=clock, ids=Ids("again"))
     again.load(rows)
     again.advance(60)
-    assert commands.commands(again)[command_id]["status"] == "EXPIRED"
+    assert again.table(commands.COMMANDS)[command_id]["status"] == "EXPIRED"
 
 
 class CommandsAgainstAModel(RuleBasedStateMachine):
@@ -296,7 +296,7 @@ class CommandsAgainstAModel(RuleBasedStateMachine):
         self.sent = None
         # The others under way are older: whose answer was still awaited may have timed out too.
         for command_id in list(self.delivered):
-            if commands.commands(self.platform)[command_id]["status"] == "TIMEOUT":
+            if self.platform.table(commands.COMMANDS)[command_id]["status"] == "TIMEOUT":
                 self.delivered.remove(command_id)
                 self.ended[command_id] = "TIMEOUT"
 

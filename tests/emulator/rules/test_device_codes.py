@@ -89,7 +89,7 @@ def bad_token(world: World) -> Answer:
 
 @reach("1010009", *[section for section in GUARDED if section != "1.4.8"])
 def throttled(world: World) -> Answer:
-    world.platform.settings.flow_control, world.platform.settings.calls_a_minute = True, 0
+    world.platform.settings.flow_control, world.platform.settings.calls_per_minute = True, 0
     return world.call()
 
 

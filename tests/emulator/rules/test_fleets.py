@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from iot_northbound.emulator.kernel.platform import Platform
-from iot_northbound.emulator.rules import applications, devices, models
-from iot_northbound.emulator.rules.fleets import make_devices
+from iot_northbound.emulator.rules import applications, devices, fleets, models
 
 
 @pytest.fixture
@@ -15,8 +14,8 @@ def platform() -> Platform:
 
 
 @pytest.mark.parametrize("product_id", [model["productId"] for model in models.shipped()])
-def test_the_data_of_seeded_devices_fit_every_shipped_model(platform: Platform, product_id: str) -> None:
-    assert make_devices(platform, "app", 0, 30, product_id=product_id) == 30
+def test_the_data_of_many_devices_fit_every_shipped_model(platform: Platform, product_id: str) -> None:
+    assert fleets.add(platform, "app", 0, 30, product_id=product_id) == 30
     model = models.by_id(platform, "app", product_id)
     assert model is not None
     for row in platform.table(devices.DEVICES).where(appId="app"):
@@ -27,10 +26,10 @@ def test_the_data_of_seeded_devices_fit_every_shipped_model(platform: Platform, 
                 assert models.fault_of(rule, data[rule["propertyName"]]) is None
 
 
-def test_seeding_goes_on_where_it_stopped(platform: Platform) -> None:
-    make_devices(platform, "app", 0, 2)
-    make_devices(platform, "app", 2, 2)
+def test_adding_goes_on_where_it_stopped(platform: Platform) -> None:
+    fleets.add(platform, "app", 0, 2)
+    fleets.add(platform, "app", 2, 2)
     names = [row["nodeId"] for row in platform.table(devices.DEVICES).where(appId="app")]
-    assert names == ["seed-000000", "seed-000001", "seed-000002", "seed-000003"]
-    with pytest.raises(ValueError, match="'seed-000003' is there already"):
-        make_devices(platform, "app", 3, 1)
+    assert names == ["device-000000", "device-000001", "device-000002", "device-000003"]
+    with pytest.raises(ValueError, match="'device-000003' is there already"):
+        fleets.add(platform, "app", 3, 1)

@@ -74,7 +74,7 @@ def test_reports_age_as_the_device_is_configured(platform: Platform, app: Caller
 
 
 def test_a_history_keeps_its_newest_rows(platform: Platform, app: Caller, sensor: str) -> None:
-    platform.settings.history_rows_a_device = 3
+    platform.settings.history_rows_per_device = 3
     devices.report(platform, sensor, "A", {"x": 6})
     assert reported(app, sensor) == [6, 5, 4]
 

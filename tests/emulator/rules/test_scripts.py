@@ -185,30 +185,32 @@ def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
     report = {"service_id": "Battery", "data": {"batteryLevel": 50}}
     scripts.attach(app.platform, device_id, report_every=60, report=report)
     app.call("DELETE", f"{DEVICES}/{device_id}")
-    assert len(scripts.scripts(app.platform)) == 0
+    assert len(app.platform.table(scripts.SCRIPTS)) == 0
     app.platform.advance(1000)
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("report", "named"),
     [
-        {"answer": "maybe"},
-        {"after": -1},
-        {"report_every": 0, "report": {"service_id": "Battery", "data": {}}},
-        {"report_every": 5},
-        {"report_every": 5, "report": {"service_id": "Battery"}},
-        {"report_every": 5, "report": {"service_id": "Oven", "data": {}}},
-        {"report_every": 5, "report": {"service_id": "Battery", "data": {"a": "x"}, "increments": {"a": 1}}},
-        {"report_every": 5, "report": []},
-        {"report_every": 5, "report": [{"service_id": "Battery", "data": {}}, {"service_id": "Oven", "data": {}}]},
-        {"report_every": 5, "report": [{"service_id": "Battery", "data": {}}, "Oven"]},
-        {"report_every": "often", "report": {"service_id": "Battery", "data": {}}},
-        {"acknowledge_after": "soon"},
+        ({"report_every": 5}, "needs a report"),
+        ({"report": {"service_id": "Battery", "data": {}}}, "give the seconds"),
+        ({"report_every": 5, "report": {"service_id": "Oven", "data": {}}}, "must be a service"),
+        (
+            {"report_every": 5, "report": {"service_id": "Battery", "data": {"a": "x"}, "increments": {"a": 1}}},
+            r"increments\.a must be a number",
+        ),
+        (
+            {"report_every": 5, "report": [{"service_id": "Battery", "data": {}}, {"service_id": "Oven", "data": {}}]},
+            "must be a service",
+        ),
     ],
 )
-def test_a_script_that_cannot_be_is_refused(app: Caller, bad: dict[str, Any]) -> None:
+def test_a_report_that_cannot_be_is_refused(app: Caller, report: dict[str, Any], named: str) -> None:
     device_id = meter(app, "m")
-    with pytest.raises(ValueError, match=r"must|needs"):
-        scripts.attach(app.platform, device_id, **bad)
+    with pytest.raises(ValueError, match=named):
+        scripts.attach(app.platform, device_id, **report)
+
+
+def test_a_device_that_is_unknown_gets_no_script(app: Caller) -> None:
     with pytest.raises(LookupError):
         scripts.attach(app.platform, "nobody")

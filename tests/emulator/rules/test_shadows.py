@@ -104,7 +104,7 @@ def test_a_scripted_device_takes_what_was_wished_while_it_was_offline(
 
 
 def test_a_scripted_device_may_leave_wishes_alone(platform: Platform, app: Caller, lamp: str) -> None:
-    scripts.attach(platform, lamp, takes_wishes=False)
+    scripts.attach(platform, lamp, follows_desired=False)
     wish(app, lamp, brightness=40)
     platform.advance(0)
     assert (shadow(app, lamp)["reportedProps"], shadow(app, lamp)["desiredProps"]) == (None, {"brightness": 40})
@@ -135,7 +135,7 @@ def ends(told: list[Any]) -> list[tuple[dict[str, Any], str]]:
         ({"answer": "fail"}, "FAILED", None),
         ({"answer": "never"}, "DELIVERED", None),
         ({"acknowledge": False}, "FAILED", None),
-        ({"takes_wishes": False}, "DELIVERED", None),
+        ({"follows_desired": False}, "DELIVERED", None),
     ],
 )
 @pytest.mark.parametrize("online_first", [True, False])

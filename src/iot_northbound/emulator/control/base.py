@@ -1,54 +1,125 @@
-"""What every part of the control plane stands on."""
+"""What every part of the control plane needs: operations with checked arguments, and the running emulator."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial, wraps
-from inspect import Signature, signature
-from typing import Any, TypeVar, cast
+from functools import cached_property, partial, wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
 
-from iot_northbound.emulator.control.operations import types_of
-from iot_northbound.emulator.control.schema import check_type
+from iot_northbound.emulator.control.schema import InvalidArgument, Schema, check, record, schema_of
+from iot_northbound.emulator.kernel.calls import Refusal
+from iot_northbound.emulator.kernel.limits import Length
+from iot_northbound.emulator.kernel.settings import Count, Seconds
 from iot_northbound.emulator.rules import applications, devices
 from iot_northbound.emulator.runtime import Runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
 Row = dict[str, Any]
 
+Name = Annotated[str, Length(1, 256)]
+TimeText = Annotated[str, Length(16, 19)]
+
+
+__all__ = ["Arguments", "ControlBase", "Count", "Name", "NotFound", "Row", "Seconds", "TimeText", "operation"]
+
 
 class NotFound(LookupError):
-    """Raised when what an operation names is not there; the text says what."""
+    """Raised when something that an operation names does not exist; the text says what."""
 
 
-def _check_types(operation_name: str, shape: Signature, named: Mapping[str, Any]) -> None:
-    # What comes in over HTTP has met its whole schema; a Python caller's slip is named too, not stumbled over.
-    schemas = types_of(operation_name)
-    for name, parameter in shape.parameters.items():
-        if parameter.kind is parameter.VAR_KEYWORD or name not in named or name not in schemas:
-            continue
-        if named[name] is not None or parameter.default is not None:
-            check_type(named[name], schemas[name], f"{operation_name}: {name}")
+class Arguments:
+    """What an operation takes, read from the signature of its method: the one description of its arguments."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        self._signature = signature(method)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The JSON Schema of all arguments together."""
+        hints = get_type_hints(self._method, include_extras=True)
+        fields: dict[str, Schema] = {}
+        required: set[str] = set()
+        for name, parameter in list(self._signature.parameters.items())[1:]:
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                fields |= schema_of(get_args(hints[name])[0])["properties"]
+                continue
+            fields[name] = schema_of(hints[name])
+            if parameter.default is Parameter.empty:
+                required.add(name)
+        return record(fields, required)
+
+    def check(self, given: Mapping[str, Any]) -> Row:
+        """Return the arguments, checked.
+
+        Raises:
+            InvalidArgument: One is missing, unknown, of a wrong type or out of its range.
+        """
+        checked: Row = check(given, self.schema)
+        return checked
+
+    def named(self, *args: Any, **named: Any) -> Row:
+        """Return the arguments of a call in Python by their names.
+
+        Raises:
+            TypeError: The call does not fit the signature.
+        """
+        try:
+            bound = self._signature.bind(*args, **named).arguments
+        except TypeError as error:
+            raise TypeError(f"{self._method.__qualname__}() {error}") from None
+        given = dict(list(bound.items())[1:])
+        for name, parameter in self._signature.parameters.items():
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                given |= given.pop(name, {})
+        return given
 
 
-def operation(*, whole: bool = True) -> Callable[[F], F]:
-    """Let a method run on the emulator's loop, from whatever thread it is called, and return when it is durable."""
+def operation(*, whole: bool = True, in_pieces: bool = False) -> Callable[[F], F]:
+    """Make a method an operation: its arguments are checked, and it returns when what it did is durable.
+
+    In Python it may be called from any thread but the emulator's own. The emulator's own loop awaits
+    `method.on_loop(control, arguments)` instead. Both raise InvalidArgument and NotFound, and nothing else for what a
+    caller gave.
+
+    Args:
+        whole: Whether all of it is undone if it fails; False if it consists of pieces of work of its own.
+        in_pieces: Whether the method calls other operations, one after the other; the API is served between them.
+    """
 
     def decorate(method: F) -> F:
-        shape = signature(method)
+        arguments = Arguments(method)
 
         @wraps(method)
         def call(self: ControlBase, *args: Any, **named: Any) -> Any:
-            try:
-                given = shape.bind(self, *args, **named).arguments
-            except TypeError as error:
-                raise TypeError(f"{method.__qualname__}() {error}") from None
-            _check_types(method.__name__, shape, given)
-            return self._runtime.from_any_thread(partial(method, self, *args, **named), whole=whole)
+            act = partial(_act, method, self, arguments.check(arguments.named(self, *args, **named)))
+            return act() if in_pieces else self._runtime.from_any_thread(act, whole=whole)
 
-        call.whole = whole  # type: ignore[attr-defined]
+        async def on_loop(self: ControlBase, given: Mapping[str, Any]) -> Any:
+            act = partial(_act, method, self, arguments.check(given))
+            return await (asyncio.to_thread(act) if in_pieces else self._runtime.execute(act, whole=whole))
+
+        call.arguments = arguments  # type: ignore[attr-defined]
+        call.on_loop = on_loop  # type: ignore[attr-defined]
         return cast(F, call)
 
     return decorate
+
+
+def _act(method: Callable[..., Any], control: ControlBase, arguments: Row) -> Any:
+    """Run a method; what the rules say against its arguments becomes one of the two exceptions of an operation."""
+    try:
+        return method(control, **arguments)
+    except (InvalidArgument, NotFound, KeyError, IndexError):
+        raise
+    except LookupError as error:
+        raise NotFound(*error.args) from error
+    except Refusal as refusal:
+        raise InvalidArgument(refusal.desc) from refusal
+    except ValueError as error:
+        raise InvalidArgument(*error.args) from error
 
 
 class ControlBase:

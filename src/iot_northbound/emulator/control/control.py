@@ -6,23 +6,23 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Literal, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
-from iot_northbound.emulator.control.base import NotFound, Row, operation
+from iot_northbound.emulator.control.base import Count, Name, NotFound, Row, Seconds, operation
 from iot_northbound.emulator.control.devices import DeviceControl
-from iot_northbound.emulator.control.operations import SETTINGS_SCHEMA
-from iot_northbound.emulator.control.schema import check
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
 from iot_northbound.emulator.kernel import transitions
 from iot_northbound.emulator.kernel.clock import time_text
+from iot_northbound.emulator.kernel.limits import Length, Names, Pattern, Range
 from iot_northbound.emulator.kernel.settings import SomeSettings
-from iot_northbound.emulator.rules import applications, events, models, notifications, packages
-from iot_northbound.emulator.rules import fleets as seeding
+from iot_northbound.emulator.rules import applications, events, fleets, models, notifications, packages
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
 
-SEED_AT_ONCE = 2_000
-"""Devices made in one go; the API is served between two goes."""
+DEVICES_AT_ONCE = 2_000
+"""How many devices `add_devices` makes in one piece of work; the API is served between two pieces."""
+
+Headers = Annotated[dict[str, Annotated[str, Pattern("^[ -~]*$")]], Names("^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
 class Control(DeviceControl):
@@ -89,40 +89,42 @@ class Control(DeviceControl):
 
     @operation()
     def change_settings(self, **changes: Unpack[SomeSettings]) -> Row:
-        """Change settings by name and return them all; with a data directory they outlive a restart."""
-        checked: Row = check(changes, SETTINGS_SCHEMA, "settings")
-        for name, value in checked.items():
+        """Change settings by name and return them all; with a data directory they are kept beyond a restart."""
+        for name, value in changes.items():
             setattr(self._platform.settings, name, value)
-        self._platform.meta.put(SETTINGS, {**(self._platform.meta.get(SETTINGS) or {}), **checked})
+        self._platform.meta.put(SETTINGS, {**(self._platform.meta.get(SETTINGS) or {}), **changes})
         return asdict(self._platform.settings)
 
     @operation()
-    def seed_ids(self, seed: str | None) -> None:
-        """Take ids, tokens and keys from a seed from now on, so that runs repeat; None goes back to chance."""
+    def seed_ids(self, seed: Name | None) -> None:
+        """Make ids, tokens and keys from a seed from now on, so that runs repeat; None makes them by chance again."""
         self._platform.seed_ids(seed)
 
-    def seed(
-        self, count: int, *, app_id: str | None = None, prefix: str = "seed", product_id: str | None = None
+    @operation(in_pieces=True)
+    def add_devices(
+        self,
+        count: Annotated[int, Range(1, 1_000_000)],
+        *,
+        app_id: Name | None = None,
+        prefix: Annotated[str, Length(1, 40)] = "device",
+        product_id: Name | None = None,
     ) -> int:
-        """Register devices, activated and with a shadow, and return how many.
+        """Register many devices, activated and with data in their shadow, and return how many.
 
         Args:
-            count: How many; their nodeIds are the prefix and a running number.
+            count: How many; their nodeIds are the prefix and a number.
             app_id: Their application; the emulator's own by default.
             prefix: What their nodeIds begin with.
             product_id: Their product model; the shipped water meter by default.
         """
-        for first in range(0, count, SEED_AT_ONCE):
-            self.seed_some(first, min(SEED_AT_ONCE, count - first), app_id=app_id, prefix=prefix, product_id=product_id)
+        for first in range(0, count, DEVICES_AT_ONCE):
+            self._add_some(first, min(DEVICES_AT_ONCE, count - first), app_id, prefix, product_id)
         return count
 
     @operation()
-    def seed_some(
-        self, first: int, count: int, *, app_id: str | None = None, prefix: str = "seed", product_id: str | None = None
-    ) -> int:
-        """Register devices numbered from `first`, in one go."""
+    def _add_some(self, first: int, count: int, app_id: str | None, prefix: str, product_id: str | None) -> None:
         owner = self._application(app_id)
-        return seeding.make_devices(self._platform, owner, first, count, prefix=prefix, product_id=product_id)
+        fleets.add(self._platform, owner, first, count, prefix=prefix, product_id=product_id)
 
     # --- time ---
 
@@ -133,12 +135,12 @@ class Control(DeviceControl):
         return {"now": now, "text": time_text(now), "frozen": self._platform.clock.frozen}
 
     @operation(whole=False)
-    def freeze(self, at: float | None = None) -> None:
+    def freeze(self, at: Annotated[float, Range(0, 4_000_000_000)] | None = None) -> None:
         """Let time stand still, now or at an epoch second."""
         self._platform.freeze(at)
 
     @operation(whole=False)
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: Seconds) -> None:
         """Move time forward; what falls due on the way happens in its order, without waiting."""
         self._platform.advance(seconds)
 
@@ -153,7 +155,7 @@ class Control(DeviceControl):
         return list(transitions.held(self._platform).where())
 
     @operation()
-    def release(self, count: int | None = None, kind: str | None = None) -> list[Row]:
+    def release(self, count: Count | None = None, kind: Name | None = None) -> list[Row]:
         """Let held transitions happen, oldest first; all of them, or so many, or those of a kind. Return them."""
         return transitions.release(self._platform, count, kind)
 
@@ -166,15 +168,15 @@ class Control(DeviceControl):
         *,
         endpoint: str = "*",
         notify_type: str = "*",
-        url: str = "",
-        count: int | None = None,
-        probability: float = 1.0,
+        url: Annotated[str, Length(0, 1024)] = "",
+        count: Count | None = None,
+        probability: Annotated[float, Range(0, 1)] = 1.0,
         when: Literal["before", "after"] = "before",
-        seconds: float | None = None,
-        status: int = 500,
+        seconds: Annotated[float, Range(0, 86_400)] | None = None,
+        status: Annotated[int, Range(200, 599)] = 500,
         body: Any = None,
-        headers: dict[str, str] | None = None,
-        delta: int = 10,
+        headers: Headers | None = None,
+        delta: Annotated[int, Range(-1_000_000, 1_000_000, but=0)] = 10,
     ) -> Row:
         """Put a fault in force and return it with its id; of several that fit a call, the oldest strikes.
 
@@ -197,13 +199,13 @@ class Control(DeviceControl):
             delta: Bytes that wrong_length announces too many, or, negative, too few.
 
         Raises:
-            ValueError: A value is out of range, an option does not fit the kind, or no documented call or push would
-                ever meet the fault.
+            InvalidArgument: A value is out of its range, an option does not fit the kind, or no documented call or push
+                would ever meet the fault.
         """
+        endpoint, notify_type = known_endpoint(endpoint), known_notify_type(notify_type)
         fault = Fault(
             kind, endpoint, notify_type, url, count, probability, when, seconds, status, body, headers or {}, delta
         )  # fmt: skip
-        fault.endpoint, fault.notify_type = known_endpoint(fault.endpoint), known_notify_type(fault.notify_type)
         return self._runtime.faults.add(fault).describe()
 
     @operation()
@@ -223,13 +225,18 @@ class Control(DeviceControl):
         self._runtime.faults.clear()
 
     @operation()
-    def seed_faults(self, seed: int) -> None:
+    def seed_faults(self, seed: Annotated[int, Range(0, 2**53)]) -> None:
         """Throw the dice of the faults' probabilities from a seed."""
         self._runtime.faults.reseed(seed)
 
     @operation()
     def journal(
-        self, *, kind: str | None = None, endpoint: str | None = None, since: int = 0, limit: int = 1_000
+        self,
+        *,
+        kind: Literal["call", "push"] | None = None,
+        endpoint: str | None = None,
+        since: Annotated[int, Range(0, 10**15)] = 0,
+        limit: Annotated[int, Range(1, 10_000)] = 1_000,
     ) -> list[Row]:
         """Return the newest calls and pushes, oldest first.
 
@@ -260,7 +267,7 @@ class Control(DeviceControl):
     # --- what an operator of the platform does ---
 
     @operation()
-    def add_application(self, app_id: str | None = None, secret: str | None = None) -> Row:
+    def add_application(self, app_id: Name | None = None, secret: Name | None = None) -> Row:
         """Add an application, or give an existing one another secret; return its appId and secret."""
         row = applications.add_application(self._platform, app_id, secret)
         return {"appId": row["appId"], "secret": row["secret"]}
@@ -281,7 +288,7 @@ class Control(DeviceControl):
         applications.freeze_application(self._platform, self._application(app_id), frozen=frozen)
 
     @operation()
-    def add_model(self, model: Row, app_id: str | None = None) -> Row:
+    def add_model(self, model: Row, app_id: Name | None = None) -> Row:
         """Add a product model, or replace the one of the same productId; return it."""
         return models.add_model(self._platform, self._application(app_id), model)
 
@@ -294,7 +301,7 @@ class Control(DeviceControl):
             raise NotFound(f"no product model {product_id!r}") from None
 
     @operation()
-    def add_package(self, package: Row, app_id: str | None = None) -> Row:
+    def add_package(self, package: Row, app_id: Name | None = None) -> Row:
         """Add a version package (software or firmware) and return it with its fileId."""
         return packages.add(self._platform, self._application(app_id), package)
 
@@ -302,10 +309,10 @@ class Control(DeviceControl):
     def fire_rule(
         self,
         rule_id: str,
-        rule_name: str,
+        rule_name: Name,
         reasons: list[Row],
         actions: list[Row],
-        app_id: str | None = None,
+        app_id: Name | None = None,
         logic: Literal["and", "or"] | None = None,
     ) -> None:
         """Push what a rule of an application would push when it fires (ruleEvent).

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, Unpack
 
-from iot_northbound.emulator.control.base import ControlBase, NotFound, Row, operation
-from iot_northbound.emulator.control.operations import types_of
-from iot_northbound.emulator.control.schema import check
+from iot_northbound.emulator.control.base import ControlBase, Name, NotFound, Row, Seconds, TimeText, operation
+from iot_northbound.emulator.kernel.limits import Items, Length, OneOf, Range
 from iot_northbound.emulator.rules import commands, devices, events, invocations, scripts, shadows, upgrades
+
+RequestId = Annotated[str, Length(1, 128)]
+StatusDetail = Annotated[str, OneOf(tuple(dict.fromkeys((*devices.ONLINE_DETAILS, *devices.OFFLINE_DETAILS))))]
+UpgradeState = Annotated[str, OneOf(upgrades.STATES)]
 
 
 class ServiceReport(TypedDict):
     """What a report says of one service; `event_time` is a time text, now by default."""
 
-    service_id: str
+    service_id: Name
     data: dict[str, Any]
-    event_time: NotRequired[str | None]
+    event_time: NotRequired[TimeText | None]
 
 
 class ScriptedReport(TypedDict):
     """What a scripted device reports of one service."""
 
-    service_id: str
+    service_id: Name
     data: dict[str, Any]
-    increments: NotRequired[dict[str, float]]
+    increments: NotRequired[dict[str, Annotated[float, Range(-1e15, 1e15)]]]
+
+
+class SubDeviceInfo(TypedDict, total=False):
+    """What a gateway may say of a device behind it."""
+
+    name: Name
+    description: Name
+    productId: Name
+    manufacturerId: Name
+    manufacturerName: Name
+    deviceType: Name
+    model: Name
+    protocolType: Name
 
 
 class DeviceControl(ControlBase):
@@ -34,10 +50,10 @@ class DeviceControl(ControlBase):
     def report(
         self,
         device_id: str,
-        service_id: str,
+        service_id: Name,
         data: Row,
-        event_time: str | None = None,
-        request_id: str | None = None,
+        event_time: TimeText | None = None,
+        request_id: RequestId | None = None,
     ) -> None:
         """Let a device report data of one service, as its radio would: it is active and online from then on.
 
@@ -51,7 +67,12 @@ class DeviceControl(ControlBase):
         devices.report(self._platform, self._device(device_id), service_id, data, event_time, request_id)
 
     @operation()
-    def report_services(self, device_id: str, services: list[ServiceReport], request_id: str | None = None) -> None:
+    def report_services(
+        self,
+        device_id: str,
+        services: Annotated[list[ServiceReport], Items(1)],
+        request_id: RequestId | None = None,
+    ) -> None:
         """Let a device report data of several services at once: deviceDatasChanged then has them all.
 
         Args:
@@ -59,15 +80,16 @@ class DeviceControl(ControlBase):
             services: At least one: `service_id`, `data`, and if wanted `event_time`, as for `report`.
             request_id: What the pushes say as requestId; null by default.
         """
-        checked = check(services, types_of("report_services")["services"], "report_services: services")
         given = [
             {"serviceId": each["service_id"], "data": each["data"], "eventTime": each.get("event_time")}
-            for each in checked
+            for each in services
         ]
         devices.report_services(self._platform, self._device(device_id), given, request_id)
 
     @operation()
-    def report_alarm(self, device_id: str, severity: str, status: bool = True, alarm_time: str | None = None) -> None:
+    def report_alarm(
+        self, device_id: str, severity: Name, status: bool = True, alarm_time: TimeText | None = None
+    ) -> None:
         """Let a device report an alarm, which replaces the one before (alarmInfo of the device queries).
 
         Args:
@@ -87,7 +109,7 @@ class DeviceControl(ControlBase):
         devices.activate(self._platform, self._device(device_id))
 
     @operation()
-    def set_online(self, device_id: str, online: bool = True, detail: str | None = None) -> None:
+    def set_online(self, device_id: str, online: bool = True, detail: StatusDetail | None = None) -> None:
         """Bring a device online, or take it offline.
 
         Args:
@@ -96,15 +118,12 @@ class DeviceControl(ControlBase):
             detail: Its statusDetail, one of the values that the reference lists; by default `NONE`, or what it was if
                 the status stays the same.
 
-        Raises:
-            ValueError: The reference does not list this detail.
         """
-        checked = check(detail, types_of("set_online")["detail"], "set_online: detail")
         act = devices.set_online if online else devices.set_offline
-        act(self._platform, self._device(device_id), checked)
+        act(self._platform, self._device(device_id), detail)
 
     @operation()
-    def add_sub_device(self, gateway_id: str, node_id: str, **info: str) -> Row:
+    def add_sub_device(self, gateway_id: str, node_id: Name, **info: Unpack[SubDeviceInfo]) -> Row:
         """Let a gateway report a device behind it; return the new device's deviceId."""
         row = devices.add_sub_device(self._platform, self._device(gateway_id), node_id, **info)
         return {"deviceId": row["deviceId"]}
@@ -127,7 +146,7 @@ class DeviceControl(ControlBase):
         shadows.refuse_desired(self._platform, self._device(device_id), service_id, refused=refused)
 
     @operation()
-    def report_info(self, device_id: str, **fields: str) -> None:
+    def report_info(self, device_id: str, **fields: Unpack[devices.ReportedInfo]) -> None:
         """Let a device tell about itself: its firmware version, say, or its battery level.
 
         Args:
@@ -143,14 +162,14 @@ class DeviceControl(ControlBase):
         device_id: str,
         *,
         answer: Literal["success", "fail", "never"] = "success",
-        after: float = 0.0,
+        after: Seconds = 0.0,
         acknowledge: bool = True,
-        acknowledge_after: float = 0.0,
+        acknowledge_after: Seconds = 0.0,
         asleep: bool = False,
         result: Mapping[str, Any] | None = None,
-        report_every: float | None = None,
-        report: ScriptedReport | list[ScriptedReport] | None = None,
-        takes_wishes: bool = True,
+        report_every: Annotated[float, Range(0.001, 10 * 365 * 86_400)] | None = None,
+        report: ScriptedReport | Annotated[list[ScriptedReport], Items(1)] | None = None,
+        follows_desired: bool = True,
     ) -> Row:
         """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
 
@@ -169,16 +188,16 @@ class DeviceControl(ControlBase):
             report_every: Seconds between its reports; None for no reports.
             report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:
                 what is added to which of them. A list of these is one report of several services.
-            takes_wishes: Whether it does what its shadow desires: it reports each desired property, `after` seconds
+            follows_desired: Whether it does what its shadow desires: it reports each desired property, `after` seconds
                 after the change was delivered.
 
         Raises:
-            ValueError: A value is out of range, or the device's product model has no such service.
+            InvalidArgument: A value is out of range, or the device's product model has no such service.
         """
         return scripts.attach(
             self._platform, self._device(device_id), answer=answer, after=after, acknowledge=acknowledge,
             acknowledge_after=acknowledge_after, asleep=asleep, result=result, report_every=report_every, report=report,
-            takes_wishes=takes_wishes,
+            follows_desired=follows_desired,
         )  # fmt: skip
 
     @operation()
@@ -187,12 +206,18 @@ class DeviceControl(ControlBase):
         scripts.detach(self._platform, self._device(device_id))
 
     @operation()
-    def mute(self, device_id: str, service_id: str, methods: list[str]) -> None:
+    def mute(self, device_id: str, service_id: str, methods: list[Name]) -> None:
         """Set which commands of a device's service are muted (100432)."""
         invocations.mute(self._platform, self._device(device_id), service_id, methods)
 
     @operation()
-    def device_event(self, device_id: str, service_id: str, event_type: str, body: Row) -> None:
+    def device_event(
+        self,
+        device_id: str,
+        service_id: Name,
+        event_type: Annotated[str, Length(1, 32)],
+        body: Row,
+    ) -> None:
         """Let a device send an event message (deviceEvent)."""
         events.device_event(self._platform, self._device(device_id), service_id, event_type, body)
 
@@ -220,10 +245,10 @@ class DeviceControl(ControlBase):
     def answer_service_call(
         self,
         device_id: str,
-        request_id: str,
+        request_id: Name,
         ok: bool | None = None,
         body: Row | None = None,
-        response: str | None = None,
+        response: Name | None = None,
     ) -> str:
         """Acknowledge a call of a device's service, for a device without a script, and answer it unless ok is None.
 
@@ -238,7 +263,7 @@ class DeviceControl(ControlBase):
             The call's status after it: delivered, executed or failed; timeout if the answer comes too late.
 
         Raises:
-            ValueError: The command has no such response.
+            InvalidArgument: The command has no such response.
         """
         call = invocations.find(self._platform, self._device(device_id), request_id)
         if call is None:
@@ -250,7 +275,7 @@ class DeviceControl(ControlBase):
         return str(self._platform.table(invocations.INVOCATIONS)[key]["status"])
 
     @operation()
-    def move_upgrade(self, sub_operation_id: str, state: str | None = None, ok: bool | None = None) -> None:
+    def move_upgrade(self, sub_operation_id: str, state: UpgradeState | None = None, ok: bool | None = None) -> None:
         """Let a device without a script reach a state of its upgrade, and end it unless ok is None."""
         if sub_operation_id not in self._platform.table(upgrades.SUB_OPERATIONS):
             raise NotFound(f"no part of an upgrade {sub_operation_id!r}")

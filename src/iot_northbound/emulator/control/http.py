@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from iot_northbound.emulator.control.control import SEED_AT_ONCE, Control
+from iot_northbound.emulator.control.base import NotFound
+from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.operations import OPERATIONS, Operation
-from iot_northbound.emulator.control.schema import Invalid, check
+from iot_northbound.emulator.control.schema import InvalidArgument, check
 from iot_northbound.emulator.json_bodies import Receive, Send, decode, encode, read_body
-from iot_northbound.emulator.kernel.calls import MALFORMED, Refusal
-from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.kernel.calls import MALFORMED
 from iot_northbound.serving_pages import page_header
 
 log = logging.getLogger("iot_northbound.emulator")
 
+_WHOLE = re.compile(r"-?[0-9]{1,17}")
 _LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEEDS_JSON = (
     "a body must come with the header Content-Type: application/json, which no web page of another server can send "
@@ -31,8 +30,8 @@ _NEEDS_JSON = (
 class ControlApp:
     """Serves `Control` as JSON over HTTP, with its own description at /openapi.json."""
 
-    def __init__(self, control: Control, runtime: Runtime) -> None:
-        self._control, self._runtime = control, runtime
+    def __init__(self, control: Control) -> None:
+        self._control = control
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -69,29 +68,15 @@ class ControlApp:
             return 405, {"error": f"{path} takes {', '.join(sorted(methods))}"}
         operation, ids = methods[scope["method"]]
         try:
-            arguments = {**ids, **_query(operation, scope["query_string"]), **_body(operation, body)}
-            return operation.status, await self._act(operation, arguments)
-        except LookupError as error:
-            return 404, {"error": str(error.args[0]) if error.args else "not found"}
-        except Refusal as error:
-            return 400, {"error": error.desc}
-        except ValueError as error:
+            given = {**_query(operation, scope["query_string"]), **_body(operation, body)}
+            if twice := sorted(given.keys() & ids.keys()):
+                raise InvalidArgument(f"{twice[0]} is part of the path")
+            result = await operation.call.on_loop(self._control, {**ids, **given})
+        except NotFound as error:
+            return 404, {"error": str(error)}
+        except InvalidArgument as error:
             return 400, {"error": str(error)}
-
-    async def _act(self, operation: Operation, arguments: dict[str, Any]) -> Any:
-        method = getattr(Control, operation.name)
-        if operation.name == "seed":
-            return {"devices": await self._seed(**arguments)}
-        action = partial(method.__wrapped__, self._control, **arguments)
-        result = await self._runtime.execute(action, whole=method.whole)
-        return None if operation.status == 204 else result
-
-    async def _seed(self, count: int, **more: Any) -> int:
-        some = Control.seed_some.__wrapped__  # type: ignore[attr-defined]
-        for first in range(0, count, SEED_AT_ONCE):
-            await self._runtime.execute(partial(some, self._control, first, min(SEED_AT_ONCE, count - first), **more))
-            await asyncio.sleep(0)
-        return count
+        return operation.status, None if operation.status == 204 else result
 
 
 def _refusal(headers: list[tuple[str, str]], *, has_body: bool) -> tuple[int, Any] | None:
@@ -134,30 +119,24 @@ def _methods(path: str) -> dict[str, tuple[Operation, dict[str, str]]]:
 
 
 def _query(operation: Operation, text: bytes) -> dict[str, Any]:
-    given = dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True))
-    read: dict[str, Any] = {}
+    given: dict[str, Any] = dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True))
+    if given and not operation.query:
+        raise InvalidArgument("this operation takes no query")
     for name, value in given.items():
-        schema = operation.query.get(name)
-        if schema is None:
-            raise Invalid(f"query.{name} is not known; known: {', '.join(operation.query) or 'none'}")
-        read[name] = value
-        if schema["type"] == "integer":
-            if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 17:
-                raise Invalid(f"query.{name} must be an integer")
-            read[name] = int(value)
-        check(read[name], schema, f"query.{name}")
-    return read
+        if operation.query.get(name, {}).get("type") == "integer" and _WHOLE.fullmatch(value):
+            given[name] = int(value)
+    return given
 
 
 def _body(operation: Operation, body: bytes) -> dict[str, Any]:
-    value = decode(body) if body else {}
-    if value is MALFORMED:
-        raise Invalid("the body is not valid JSON")
-    if operation.body is None:
-        if body:
-            raise Invalid("this operation takes no body")
+    if not body:
         return {}
-    fields: dict[str, Any] = check(value, operation.body)
+    value = decode(body)
+    if value is MALFORMED:
+        raise InvalidArgument("the body is not valid JSON")
+    if operation.body is None:
+        raise InvalidArgument("this operation takes no body")
+    fields: dict[str, Any] = check(value, {"type": "object"})
     return fields
 
 
@@ -175,25 +154,24 @@ def description() -> dict[str, Any]:
         answers["400"] = _error_answer("Something given is wrong; the text says what.", error)
         if "{" in one.path or one.may_miss:
             answers["404"] = _error_answer("What is named is not there.", error)
-        names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
-        told: dict[str, Any] = {
+        described: dict[str, Any] = {
             "operationId": one.name,
-            **_told(inspect.getdoc(getattr(Control, one.name)) or ""),
+            **_documented(inspect.getdoc(one.call) or ""),
             "parameters": [
                 *[
                     {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-                    for name in names
+                    for name in one.ids
                 ],
                 *[{"name": name, "in": "query", "schema": schema} for name, schema in one.query.items()],
             ],
             "responses": answers,
         }
         if one.body is not None:
-            told["requestBody"] = {
+            described["requestBody"] = {
                 "required": bool(one.body.get("required")),
                 "content": {"application/json": {"schema": one.body}},
             }
-        paths.setdefault(one.path, {})[one.method.lower()] = told
+        paths.setdefault(one.path, {})[one.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": "iot-northbound emulator: control plane", "version": "1"},
@@ -204,7 +182,7 @@ def description() -> dict[str, Any]:
     }
 
 
-def _told(docstring: str) -> dict[str, str]:
+def _documented(docstring: str) -> dict[str, str]:
     # What Python's help() says of the arguments holds for the fields of the same names.
     summary, _, more = docstring.partition("\n")
     more = more.partition("\nRaises:")[0].replace("Args:", "Fields:").strip()

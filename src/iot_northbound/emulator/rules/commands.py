@@ -137,7 +137,7 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
         raise Refusal(403, "100612")
     if immediate and not devices.is_online(device):
         raise Refusal(200, "100428")
-    if not immediate and pending_count(platform, device_id) >= platform.settings.pending_commands_a_device:
+    if not immediate and pending_count(platform, device_id) >= platform.settings.pending_commands_per_device:
         raise Refusal(400, "100223")
     protocols.hint(platform, device, "1.7.1")
     return device

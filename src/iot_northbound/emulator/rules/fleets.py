@@ -10,8 +10,8 @@ from iot_northbound.emulator.rules import devices, models
 DEFAULT_PRODUCT = "water-meter-nb"
 
 
-def make_devices(
-    platform: Platform, app_id: str, first: int, count: int, *, prefix: str = "seed", product_id: str | None = None
+def add(
+    platform: Platform, app_id: str, first: int, count: int, *, prefix: str = "device", product_id: str | None = None
 ) -> int:
     """Register devices named by prefix and number, and return how many.
 

@@ -41,7 +41,7 @@ def _keep(platform: Platform, name: str, device: Row, service_id: str, data: Row
     rows.put(str(seq), row)
     # Whoever adds also clears away, so that no history grows without bound and no timer has to walk over all.
     own = rows.where(deviceId=device_id)
-    extra = len(own) - platform.settings.history_rows_a_device
+    extra = len(own) - platform.settings.history_rows_per_device
     while (first := own.first()) is not None and (extra > 0 or first["time"] < platform.now() - days * DAY):
         rows.delete(str(first["seq"]))
         extra -= 1

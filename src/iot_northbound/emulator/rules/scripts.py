@@ -41,51 +41,35 @@ def attach(
     result: Mapping[str, Any] | None = None,
     report_every: float | None = None,
     report: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    takes_wishes: bool = True,
+    follows_desired: bool = True,
 ) -> Row:
-    """Give a device a script and bring it online; a former script is replaced.
+    """Give a device a script and bring it online; it replaces a former script.
 
-    Args:
-        platform: the platform.
-        device_id: a registered device.
-        answer: "success", "fail" or "never": what becomes of commands, upgrades and desired changes.
-        after: seconds between acknowledgement and answer, and between the steps of an upgrade.
-        acknowledge: False for a device that takes commands and desired changes without a sign.
-        acknowledge_after: seconds until the acknowledgement.
-        asleep: whether it listens only for ten seconds after each report.
-        result: what its answers carry.
-        report_every: seconds between its reports; None for none.
-        report: what it reports: service_id, data, and optionally increments (added to data's numbers each time); a
-            list of them is one report of several services.
-        takes_wishes: whether it does what its shadow desires, and reports so.
+    `Control.script` describes the arguments and checks them.
 
     Raises:
         LookupError: There is no such device.
-        ValueError: A value is out of range.
+        ValueError: The report does not fit the device's product model, or would never be sent.
     """
     device = devices.need(platform, device_id)
-    if answer not in ANSWERS:
-        raise ValueError(f"answer {answer!r}: must be one of {', '.join(ANSWERS)}")
-    if not (_is_number(after) and _is_number(acknowledge_after)) or after < 0 or acknowledge_after < 0:
-        raise ValueError("after and acknowledge_after must be numbers of seconds, not negative")
-    if report_every is not None:
-        if not _is_number(report_every) or report_every <= 0:
-            raise ValueError("report_every must be a number of seconds above 0")
-        _check_report(platform, device, report)
-    elif report is not None:
-        raise ValueError("report without report_every would never be sent; give the seconds between two")
+    if report is not None and report_every is None:
+        raise ValueError("report without report_every would never be sent; give the seconds between two reports")
+    if report is None and report_every is not None:
+        raise ValueError("report_every needs a report")
+    for part in _parts(report or []):
+        _check_part(platform, device, part)
     detach(platform, device_id)
     row: Row = {
         "deviceId": device_id,
         "answer": answer,
-        "after": float(after),
+        "after": after,
         "acknowledge": acknowledge,
-        "acknowledgeAfter": float(acknowledge_after),
+        "acknowledgeAfter": acknowledge_after,
         "asleep": asleep,
         "result": None if result is None else dict(result),
         "reportEvery": report_every,
         "report": report if report is None else dict(report) if isinstance(report, Mapping) else list(report),
-        "takesWishes": takes_wishes,
+        "followsDesired": follows_desired,
         "timer": None,
     }
     platform.table(SCRIPTS).put(device_id, row)
@@ -96,37 +80,20 @@ def attach(
     return platform.table(SCRIPTS)[device_id]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _parts(report: Any) -> list[Any]:
     """Return what a report says of each service; a single service stands without a list."""
     return report if isinstance(report, list) else [report]
 
 
-def _check_report(platform: Platform, device: Row, report: Any) -> None:
-    # Said now: at the time of a report there is nobody to say it to.
-    if report == []:
-        raise ValueError("report needs at least one service")
-    for part in _parts(report):
-        _check_part(platform, device, part)
-
-
-def _check_part(platform: Platform, device: Row, report: Any) -> None:
-    is_object = isinstance(report, Mapping)
-    if not is_object or not isinstance(report.get("service_id"), str) or not isinstance(report.get("data"), dict):
-        raise ValueError("report needs service_id (text) and data (an object)")
-    if unknown := sorted(report.keys() - {"service_id", "data", "increments"}):
-        raise ValueError(f"report.{unknown[0]} is not known; known are service_id, data, increments")
+def _check_part(platform: Platform, device: Row, part: Mapping[str, Any]) -> None:
+    # Refused now: at the time of a report nobody waits for an answer.
     model = models.of_device(platform, device)
-    if model is not None and models.find_service(model, report["service_id"]) is None:
-        raise ValueError(f"report.service_id must be a service of the device's model, not {report['service_id']!r}")
-    increments = report.get("increments", {})
-    if not isinstance(increments, dict) or not all(
-        _is_number(step) and _is_number(report["data"].get(name, 0)) for name, step in increments.items()
-    ):
-        raise ValueError("report.increments must name numbers of data, each with a number to add")
+    if model is not None and models.find_service(model, part["service_id"]) is None:
+        raise ValueError(f"report.service_id must be a service of the device's model, not {part['service_id']!r}")
+    for name in part.get("increments", {}):
+        value = part["data"].get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"report.increments.{name} must be a number in report.data, not {value!r}")
 
 
 def detach(platform: Platform, device_id: str) -> None:
@@ -204,10 +171,9 @@ def _acknowledge_desired(platform: Platform, device_id: str, service_id: str, pr
     devices.heard(platform, device_id)
     ok = row is None or row["answer"] != "fail"
     platform.emit("desired_ended", device_id, service_id, properties, ok=ok)
-    if row is not None and row["answer"] == "success" and row.get("takesWishes", True):
-        transitions.later(
-            platform, row["after"], "script.wish", device_id=device_id, service_id=service_id, wished=properties
-        )
+    if row is not None and row["answer"] == "success" and row["followsDesired"]:
+        args = {"device_id": device_id, "service_id": service_id, "desired": properties}
+        transitions.later(platform, row["after"], "script.follow_desired", **args)
 
 
 @timer("script.desired_lost")
@@ -215,8 +181,8 @@ def _lose_desired(platform: Platform, device_id: str, service_id: str, propertie
     platform.emit("desired_ended", device_id, service_id, properties, ok=False)
 
 
-@timer("script.wish")
-def _fulfil(platform: Platform, device_id: str, service_id: str, wished: Row) -> None:
+@timer("script.follow_desired")
+def _follow_desired(platform: Platform, device_id: str, service_id: str, desired: Row) -> None:
     row = platform.table(SCRIPTS).get(device_id)
     device = devices.find(platform, device_id)
     if row is None or device is None:
@@ -224,10 +190,10 @@ def _fulfil(platform: Platform, device_id: str, service_id: str, wished: Row) ->
     model = models.of_device(platform, device)
     if model is not None and models.find_service(model, service_id) is None:
         return  # the device has become another since
-    devices.report(platform, device_id, service_id, wished)
+    devices.report(platform, device_id, service_id, desired)
     if row["report"] is not None:
         # What it now is, it goes on to report.
-        parts = [_having(part, wished) if part["service_id"] == service_id else part for part in _parts(row["report"])]
+        parts = [_having(part, desired) if part["service_id"] == service_id else part for part in _parts(row["report"])]
         _keep_parts(platform, device_id, parts)
 
 

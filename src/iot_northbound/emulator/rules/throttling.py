@@ -29,6 +29,6 @@ def count(platform: Platform, call: Call) -> None:
     now = platform.now()
     while calls and calls[0] <= now - WINDOW:
         calls.popleft()
-    if len(calls) >= platform.settings.calls_a_minute:
+    if len(calls) >= platform.settings.calls_per_minute:
         raise Refusal(403, "1010009")
     calls.append(now)
