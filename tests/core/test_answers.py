@@ -57,10 +57,22 @@ def test_json_is_read_whatever_the_content_type_and_with_a_byte_order_mark() -> 
     assert read(200, '{"name":"é"}'.encode(), {}) == {"name": "é"}
 
 
-def test_a_declared_charset_that_is_not_utf_8_is_honoured() -> None:
-    assert read(200, '{"name":"水表"}'.encode("gbk"), {"Content-Type": "application/json; charset=GBK"}) == {
-        "name": "水表"
-    }
+@pytest.mark.parametrize("parameter", ["charset=GBK", "CHARSET=gbk", 'x=y; Charset="GB2312"'])
+def test_a_declared_charset_that_is_not_utf_8_is_honoured(parameter: str) -> None:
+    header = {"Content-Type": f"application/json; {parameter}"}
+    assert read(200, '{"name":"水表"}'.encode("gbk"), header) == {"name": "水表"}
+    assert "水表" in (error_of(500, "水表".encode("gbk"), header).http_message or "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_every_encoding_of_json_is_read(encoding: str) -> None:
+    assert read(200, '{"name":"水表"}'.encode(encoding), {}) == {"name": "水表"}
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "zip"])
+def test_a_charset_outside_the_list_is_not_used(charset: str) -> None:
+    body = b'{"a":"\xff"}' + b" " * 1_000_000
+    assert type(error_of(200, body, {"Content-Type": f"text/plain; charset={charset}"})) is UnreadableAnswerError
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 500])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from iot_northbound.core.charsets import any_text, json_text
 from iot_northbound.core.redact import redact
 from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, UnreadableAnswerError, class_for
 
@@ -27,18 +28,13 @@ class Answer(NamedTuple):
     body: bytes
 
     @property
-    def charset(self) -> str:
-        """The declared charset; UTF-8 where none is."""
-        content_type = self.headers.get("Content-Type", "")
-        return content_type.partition("charset=")[2].split(";")[0].strip(" \"'") or "utf-8"
+    def content_type(self) -> str:
+        """The header of that name; empty if there is none."""
+        return self.headers.get("Content-Type") or ""
 
     def text(self, limit: int | None = None) -> str:
         """Return the body, or that many bytes of it, as text in its declared charset, else UTF-8; never fails."""
-        body = self.body[:limit]
-        try:
-            return body.decode(self.charset, "replace")
-        except (LookupError, ValueError):
-            return body.decode("utf-8", "replace")
+        return any_text(self.body[:limit], self.content_type)
 
     def retry_after(self, now: float) -> float | None:
         """Return the seconds the server asks to wait, or None."""
@@ -60,12 +56,8 @@ _NOT_JSON = object()
 
 def _parse(answer: Answer) -> Any:
     try:
-        try:
-            text = answer.body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = answer.body.decode(answer.charset)
-        return json.loads(text)
-    except (ValueError, LookupError, RecursionError):
+        return json.loads(json_text(answer.body, answer.content_type))
+    except (ValueError, RecursionError):
         return _NOT_JSON
 
 
