@@ -1,8 +1,8 @@
 """Answers told apart: a value, or the right exception, whatever comes."""
 
 import json
-from contextlib import suppress
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -158,8 +158,24 @@ def test_a_401_is_a_bad_token_only_where_it_carries_no_other_code() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "error_desc error_msg errorMsg error_message errorDesc resultmsg resultMsg resultdesc resultDesc RESULTDESC "
-    "message msg description error_description detail reason".split(),
+    [
+        "error_desc",
+        "error_msg",
+        "errorMsg",
+        "error_message",
+        "errorDesc",
+        "resultmsg",
+        "resultMsg",
+        "resultdesc",
+        "resultDesc",
+        "RESULTDESC",
+        "message",
+        "msg",
+        "description",
+        "error_description",
+        "detail",
+        "reason",
+    ],
 )
 @pytest.mark.parametrize("code", ["error_code", "resultcode", "errorCode", "resultCode"])
 def test_the_platforms_words_are_found_whatever_they_are_called(name: str, code: str) -> None:
