@@ -175,11 +175,13 @@ def _number(text: str) -> int | float | None:
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         return None
+    if match["rest"] or match["power"]:
+        number = float(match[0])
+        return number if math.isfinite(number) else None
     try:
-        number = float(match[0]) if match["rest"] or match["power"] else int(match[0])
+        return int(match[0])
     except ValueError:  # thousands of digits
         return None
-    return number if math.isfinite(number) else None
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------

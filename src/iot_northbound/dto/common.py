@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from iot_northbound.core.fields import JsonObject, Text, Timestamp, request, response
+from iot_northbound.core.fields import JsonObject, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 
@@ -119,10 +119,10 @@ class DeviceInfo(Received):
     name: str | None = None
     description: str | None = None
     manufacturer_id: str | None = None
-    manufacturer_name: str | None = None
+    manufacturer_name: Annotated[str | None, Wire("manufacturerName", also=("manufacturer",))] = None
     mac: str | None = None
     location: str | None = None
-    device_type: str | None = None
+    device_type: Annotated[str | None, Wire("deviceType", also=("type",))] = None
     model: str | None = None
     sw_version: str | None = None
     fw_version: str | None = None
@@ -248,7 +248,7 @@ class Page(Received):
 
     page_no: int | None = None
     page_size: int | None = None
-    total_count: int | None = None
+    total_count: Annotated[int | None, Wire("totalCount", also=("totalSize",))] = None
 
 
 @response
@@ -263,7 +263,7 @@ class Pagination(Received):
 
     page_no: int | None = None
     page_size: int | None = None
-    total_size: int | None = None
+    total_size: Annotated[int | None, Wire("totalSize", also=("totalCount",))] = None
 
 
 __all__ = [

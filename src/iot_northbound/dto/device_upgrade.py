@@ -31,7 +31,7 @@ class ExecuteType(OpenEnum):
 
 
 class OperationStatus(OpenEnum):
-    """How far an upgrade task has come; failed, success and stop are final."""
+    """How far an upgrade task has come; failed, success and stop are final. Platforms send FAIL too."""
 
     WAIT = "wait"
     PROCESSING = "processing"

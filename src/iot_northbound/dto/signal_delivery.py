@@ -300,7 +300,7 @@ class InvokeDeviceServiceOutDTO(Received):
     """
 
     status: InvokeStatus | None = None
-    timestamp: Timestamp | None = None
+    timestamp: Annotated[Timestamp | None, Wire("timestamp", also=("timeStamp",))] = None
     request_id: str | None = None
 
 
