@@ -217,6 +217,19 @@ def test_a_login_without_a_usable_token_is_unreadable(serve: Any, connect: Any, 
     assert "breaks" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "lifetime", ["3600", 3600.0, " 3600", "3600s", None, -5, 0, {}, "9" * 400], ids=lambda it: str(it)[:9]
+)
+def test_a_login_counts_however_it_says_when_its_token_ends(serve: Any, connect: Any, lifetime: Any) -> None:
+    desk = Desk(ok)
+    desk.expires_in = lifetime
+    with connect(serve(desk)) as client:
+        write(client)
+        left = client.token_status.expires_at - time.time()
+        assert 3500 < left < 367 * 86400
+    assert desk.logins == 1
+
+
 def test_the_timer_renews_by_refresh_token_over_the_wire(serve: Any, connect: Any) -> None:
     desk = Desk(ok, refresh=True)
     clock = FakeClock()

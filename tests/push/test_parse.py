@@ -79,9 +79,13 @@ def test_a_wrong_charset_does_not_spoil_utf_8_and_a_right_one_is_used():
     assert parse(text.encode(), 1.0, "application/json;charset=ISO-8859-1").device == "Zähler"
     assert parse(text.encode("latin-1"), 1.0, 'application/json; Charset="iso-8859-1"').device == "Zähler"
     assert parse('{"deviceId":"中国"}'.encode("gbk"), 1.0, "application/json;charset=GBK").device == "中国"
-    for charset in ("no-such-thing", "hex", "utf-7"):
-        with pytest.raises(NotAMessageError):
-            parse(b'{"a":"\xff"}', 1.0, f"text/plain; charset={charset}")
+    assert parse('{"deviceId":"中国"}'.encode("gbk"), 1.0, 'a/b; x="y;charset=utf-8"; CHARSET=GBK').device == "中国"
+
+
+@pytest.mark.parametrize("charset", ["no-such-thing", "hex", "utf-7", "punycode", "idna", "unicode_escape"])
+def test_a_charset_outside_the_list_is_not_used(charset):
+    with pytest.raises(NotAMessageError, match=f"'{charset}' is not accepted"):
+        parse(b'{"a":"\xff"}' + b"a-" * 500_000, 1.0, f"text/plain; charset={charset}")
 
 
 @pytest.mark.parametrize(

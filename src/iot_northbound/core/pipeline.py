@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from iot_northbound.core import wire
-from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
+from iot_northbound.core.answers import Answer, cleared, is_bad_token, read_answer, shown
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
@@ -328,6 +328,9 @@ class Pipeline:
             return read_answer(answer, self._clock.now, lambda: self._secrets(prepared, token)), answer
         except AttemptFailed as failed:
             status, code = failed.error.http_status_code, failed.error.error_code
+            if failed.error.http_reason_phrase:
+                secrets = self._secrets(prepared, token)
+                failed.error.http_reason_phrase = cleared(failed.error.http_reason_phrase, secrets)
             raise
         except NorthApiException as error:
             code = error.error_code
@@ -365,12 +368,13 @@ class Pipeline:
 
     def _unreadable(self, prepared: _Prepared, answer: Answer, desc: str) -> NoReturn:
         prepared.unknown = True
+        secrets = self._secrets(prepared, None)
         raise UnreadableAnswerError(
             SdkCode.UNREADABLE,
             desc,
             http_status_code=answer.status,
-            http_reason_phrase=answer.reason,
-            http_message=shown(answer, self._secrets(prepared, None)),
+            http_reason_phrase=cleared(answer.reason, secrets),
+            http_message=shown(answer, secrets),
         )
 
     def _log_bodies(self, prepared: _Prepared, answer: Answer, secrets: tuple[str, ...]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import attrs
 
 from iot_northbound.core import wire
-from iot_northbound.core.fields import JsonObject, specs
+from iot_northbound.core.fields import JsonObject
 from iot_northbound.dto import NOTIFICATIONS, NotifyNBCCommandStatusChangedDTO
 from iot_northbound.push.parse import COMMAND_STATUS, UNKNOWN, Message
 
@@ -70,37 +70,9 @@ def _read(message: Message) -> tuple[Any, str | None]:
             return None, "it has neither a notifyType nor a commandId"
         return None, f"its notifyType {message.kind!r} is none the reference knows"
     try:
-        if "notifyType" in message.raw or message.kind == COMMAND_STATUS:
-            return wire.structure(message.raw, cls), None
-    except wire.ShapeError:
-        pass
-    try:
-        return wire.structure(soften(message.raw, cls), cls), None
+        body = wire.structure(message.raw, cls)
     except wire.ShapeError as error:
         return None, f"it is no {cls.__name__}: {error}"
-
-
-def soften(value: Any, cls: type[Any]) -> Any:
-    """Return a JSON object with the slips mended that the reference's own samples make.
-
-    Those are: blanks around a key, a number where a text is described, a single value where a list is.
-    """
-    if not isinstance(value, dict):
-        return value
-    mended = {key.strip(): each for key, each in value.items()}
-    for spec in specs(cls).values():
-        for name in (spec.wire, *spec.also):
-            if mended.get(name) is not None:
-                mended[name] = _soften(mended[name], spec.type)
-    return mended
-
-
-def _soften(value: Any, wanted: Any) -> Any:
-    if get_origin(wanted) is list:
-        items = value if isinstance(value, list) else [value]
-        return [_soften(each, get_args(wanted)[0]) for each in items]
-    if isinstance(wanted, type) and issubclass(wanted, str) and isinstance(value, int | float):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(wanted, type) and attrs.has(wanted):
-        return soften(value, wanted)
-    return value
+    # A field that does not fit is within reach of the handler, but without the part it is about a message is none.
+    lost = wire.lost_part(body)
+    return (body, None) if lost is None else (None, f"it is no {cls.__name__}: {lost}")

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import attrs
 
+from iot_northbound.core.charsets import NotTextError, json_text
 from iot_northbound.core.fields import JsonObject
 
 COMMAND_STATUS = "commandStatusChanged"
@@ -78,22 +79,12 @@ def parse(body: bytes, received_at: float, content_type: str = "") -> Message:
 
 
 def _text(body: bytes, content_type: str) -> str:
-    """Return the body decoded: as JSON's own encodings go, else by the charset the header names.
-
-    JSON comes first, since Java senders are known to name ISO-8859-1 over bodies that are UTF-8.
-    """
     if not body:
         raise NotAMessageError("the body is empty")
     try:
-        return body.decode(json.detect_encoding(body))
-    except UnicodeDecodeError:
-        named = re.search(r"charset=\"?([\w.:-]+)", content_type, re.IGNORECASE)
-        try:
-            text = body.decode(named[1] if named else "ascii")
-            text.encode()  # some codecs make half characters that no store could hold
-            return text
-        except (LookupError, ValueError):
-            raise NotAMessageError("the body is not UTF-8 text") from None
+        return json_text(body, content_type)
+    except NotTextError as error:
+        raise NotAMessageError(str(error)) from None
 
 
 def _name(value: Any) -> str:
