@@ -128,10 +128,10 @@ class Pipeline:
         if closing.is_set():
             self._closing.set()
         self.transport.reset()
-        self.tokens.reset_locks()
+        self.tokens.after_fork()
         self._quota = RetryQuota()
         if self._rate_limit is not None:
-            self._rate_limit.reset_lock()
+            self._rate_limit.after_fork()
 
     def check_open(self) -> None:
         """Refuse to work for a closed client.

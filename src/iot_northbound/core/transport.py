@@ -171,12 +171,14 @@ class Transport:
                 return answer
             failed = _too_early(response)
             chain: list[BaseException] = []
-        except Exception as error:  # noqa: BLE001  # raised below
+        except Exception as error:  # raised below
+            if _is_applications(error):
+                _drop(response)
+                raise
             chain = _chain(error, call.outer)
             failed = self._failed(call, error, chain) if response is None else self._broken_off(chain, response)
         except BaseException:
-            if response is not None:
-                response.raw.close()
+            _drop(response)
             raise
         finally:
             here.call = before
@@ -224,7 +226,7 @@ class Transport:
             "http_status_code": response.status_code,
             "http_reason_phrase": response.reason,
         }
-        response.raw.close()
+        _drop(response)
         told: NorthApiException
         if _first(chain, TimeoutError, urllib3_errors.ReadTimeoutError):
             told = RequestTimeoutError(SdkCode.UNREADABLE, "the answer's body did not come in time", **details)
@@ -243,6 +245,9 @@ _NO_TUNNEL = "Tunnel connection failed: "
 """How http.client's error begins when a proxy refuses; the status follows."""
 
 
+_NOT_THE_APPLICATIONS = frozenset({"requests", "urllib3", "iot_northbound"}) | sys.stdlib_module_names
+
+
 class _TooLarge(Exception):
     pass
 
@@ -259,6 +264,17 @@ def _read(raw: Any) -> bytes:
         if size > MAX_ANSWER:
             raise _TooLarge(f"it is longer than {MAX_ANSWER} bytes")
     return b"".join(pieces)
+
+
+def _is_applications(error: Exception) -> bool:
+    """Whether an exception is of the application's own kind: its signal handler interrupts the call with it."""
+    return type(error).__module__.partition(".")[0] not in _NOT_THE_APPLICATIONS
+
+
+def _drop(response: Response | None) -> None:
+    """Close an answer that nobody will read on, with its connection."""
+    if response is not None:
+        response.raw.close()
 
 
 def _fits(call: CallState, status: int) -> bool:
