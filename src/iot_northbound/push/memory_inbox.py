@@ -57,13 +57,11 @@ class MemoryInbox:
         with self._lock:
             if self._deliver is None:
                 raise InboxError("the inbox is closed")
-            new = not self._ledger.seen.knows(message)
-            if new:
-                self._ledger.check(len(message.text), message.received_at)
-                if message.slot is not None:
-                    self._ledger.seen.remember(message.slot, message.identity, message.received_at)
+            repeated = self._ledger.repeated(message, len(message.text))
+            self._ledger.seen.remember(message, dropped=repeated)
+            if not repeated:
                 self._add(message, message.received_at)
-        answer.set_result(new)
+        answer.set_result(not repeated)
         return answer
 
     def _add(self, message: Message, since: float) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
+from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -25,7 +26,13 @@ CREATE TABLE messages (
     error TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX dead_letters ON messages (id) WHERE dead;
-CREATE TABLE seen (slot BLOB NOT NULL, identity BLOB NOT NULL, at REAL NOT NULL);
+CREATE TABLE seen (
+    device TEXT NOT NULL,
+    identity BLOB NOT NULL,
+    at REAL NOT NULL,
+    era INTEGER NOT NULL,
+    again INTEGER NOT NULL
+);
 """
 _HIGHEST_ID = 1 << 62
 _EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
@@ -53,9 +60,10 @@ class Transaction:
         """Add messages: id, kind, device, received_at, body."""
         self._many("INSERT INTO messages (id, kind, device, received_at, body) VALUES (?, ?, ?, ?, ?)", rows)
 
-    def remember(self, rows: list[tuple[bytes | None, bytes, float]]) -> None:
-        """Add what repetitions are recognised by: slot, identity, time."""
-        self._many("INSERT INTO seen (slot, identity, at) VALUES (?, ?, ?)", rows)
+    def remember(self, traces: list[Trace]) -> None:
+        """Add what repetitions are recognised by."""
+        rows = [(each.device, each.identity, each.at, each.era, each.again) for each in traces]
+        self._many("INSERT INTO seen (device, identity, at, era, again) VALUES (?, ?, ?, ?, ?)", rows)
 
     def delete(self, rows: list[tuple[int]]) -> None:
         """Delete messages by id."""
@@ -110,16 +118,18 @@ class Content:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def seen(self) -> Iterable[tuple[bytes, bytes, float]]:
+    def seen(self) -> Iterable[Trace]:
         """Return what repetitions are recognised by, oldest first.
 
         Raises:
             ValueError: it is damaged.
         """
-        for slot, identity, at in self._connection.execute("SELECT slot, identity, at FROM seen ORDER BY rowid"):
-            if not (type(slot) is type(identity) is bytes and _is_time(at)):
+        statement = "SELECT device, identity, at, era, again FROM seen ORDER BY rowid"
+        for device, identity, at, era, again in self._connection.execute(statement):
+            keys = type(device) is str and type(identity) is bytes
+            if not (keys and _is_time(at) and type(era) is int and again in (0, 1)):
                 raise ValueError("what repetitions are recognised by has values of a wrong type")
-            yield slot, identity, at
+            yield Trace(device, identity, at, era, bool(again))
 
     def messages(self) -> Iterable[tuple[int, str, float, int, int]]:
         """Return id, device, received_at, size and whether dead of every message, in order of arrival.

@@ -21,7 +21,7 @@ import attrs
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.push import sqlite_file
-from iot_northbound.push.duplicates import Duplicates, Seen
+from iot_northbound.push.duplicates import Duplicates, Seen, Trace
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message, parse
 
@@ -37,15 +37,16 @@ class _Put:
     id: int
     message: Message
     body: bytes
+    trace: Trace | None
     future: Future[bool]
-    remembered: bool
 
 
 @attrs.frozen(eq=False)
 class _Repetition:
     """Waits for the transaction that holds the original, or for a later one."""
 
-    slot: bytes | None
+    identity: bytes
+    trace: Trace | None
     future: Future[bool]
 
 
@@ -126,8 +127,8 @@ class SqliteInbox:
         waiting: list[tuple[int, str]] = []
 
         def read(content: sqlite_file.Content) -> None:
-            for slot, identity, at in content.seen():
-                ledger.seen.remember(slot, identity, at)
+            for trace in content.seen():
+                ledger.seen.recall(trace)
             for message_id, device, received_at, size, dead in content.messages():
                 ledger.add(message_id, received_at, size)
                 if dead:
@@ -161,16 +162,14 @@ class SqliteInbox:
         with self._changed:
             if self._file is None or self._closing:
                 raise InboxError("the inbox is closed")
-            if self._ledger.seen.knows(message):
-                self._work.append(_Repetition(message.slot, future))
+            repeated = self._ledger.repeated(message, len(body))
+            trace = self._ledger.seen.remember(message, dropped=repeated)
+            if repeated:
+                self._work.append(_Repetition(message.recognition.identity, trace, future))
             else:
-                self._ledger.check(len(body), message.received_at)
-                remembered = message.slot is not None and self._ledger.seen.remember(
-                    message.slot, message.identity, message.received_at
-                )
                 self._last_id += 1
                 self._ledger.add(self._last_id, message.received_at, len(body))
-                self._work.append(_Put(self._last_id, message, body, future, remembered))
+                self._work.append(_Put(self._last_id, message, body, trace, future))
             self._changed.notify()
         return future
 
@@ -292,13 +291,7 @@ class SqliteInbox:
                     for work in puts
                 ]
             )
-            write.remember(
-                [
-                    (work.message.slot, work.message.identity, work.message.received_at)
-                    for work in puts
-                    if work.remembered
-                ]
-            )
+            write.remember([work.trace for work in batch if isinstance(work, _Put | _Repetition) and work.trace])
             write.delete([(work.id,) for work in batch if isinstance(work, _Done)])
             write.bury([(work.attempts, work.error, work.id) for work in batch if isinstance(work, _Bury)])
             for work in batch:
@@ -358,21 +351,20 @@ class SqliteInbox:
         failure = InboxError(f"the inbox cannot be written: {error}")
         later: list[_Work] = []
         failed: list[Future[Any]] = []
-        slots: set[bytes | None] = set()
+        lost: set[bytes] = set()
         with self._changed:
             for work in batch:
                 if isinstance(work, _Put):
-                    slots.add(work.message.slot)
+                    lost.add(work.message.recognition.identity)
                     self._ledger.remove(work.id)
-                    if work.remembered and work.message.slot is not None:
-                        self._ledger.seen.forget(work.message.slot, work.message.identity)
+                    self._ledger.seen.forget(work.message)
                     failed.append(work.future)
                 elif isinstance(work, _Repetition | _Revive):
                     failed.append(work.future)
                 else:
                     later.append(work)
             # What came meanwhile as a repetition of these repeats nothing that is kept.
-            orphans = [each for each in self._work if isinstance(each, _Repetition) and each.slot in slots]
+            orphans = [each for each in self._work if isinstance(each, _Repetition) and each.identity in lost]
             self._work = [each for each in self._work if each not in orphans]
             failed += [each.future for each in orphans]
         for future in failed:
