@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iot_northbound.core.redact import one_line, redact
@@ -86,6 +86,7 @@ def test_a_value_of_any_shape_goes_whole_in_every_notation(key: str, value: Any)
         assert "d-1" in cleared or "d-1" not in text, (name, cleared)
 
 
+@settings(max_examples=300)
 @given(
     st.recursive(
         st.text(max_size=4).map(lambda text: SECRET + text) | st.text(max_size=4).map(lambda text: text + SECRET),
@@ -100,8 +101,9 @@ def test_no_shape_of_a_value_lets_a_part_of_it_out(value: Any, depth: int, ascii
     for _ in range(depth):
         text = json.dumps({"told": text}, ensure_ascii=ascii_only)
     assert SECRET not in redact(text)
-    assert "after" in redact(text) or depth > 0
-    for cut in range(0, len(text), 7):
+    assert "before" in redact(text)
+    assert "after" in redact(text) or "\\" in text  # where backslashes make the end doubtful, more may go
+    for cut in range(0, len(text), 11):
         assert "ush-Hush" not in redact(text[:cut])
 
 

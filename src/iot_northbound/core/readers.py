@@ -55,7 +55,7 @@ _FEW = 4
 def _make_reader(cls: type) -> Reader:
     """Return a function that makes an instance of `cls` from a parsed JSON object."""
     fields = [(f"f{index}", spec) for index, spec in enumerate(specs(cls).values())]
-    known = frozenset(name for _, spec in fields for name in (spec.wire, *spec.also))
+    known = frozenset(spec.wire for _, spec in fields)
     names: dict[str, Any] = {
         "cls": cls,
         "new": object.__new__,
@@ -65,22 +65,19 @@ def _make_reader(cls: type) -> Reader:
         "mismatch": _mismatch,
         "knows": known.issuperset,
         "with_unknown": partial(_read_with_unknown, cls, known),
-        "usual": None,
     }
     # The objects of a page have the same names in the same order, so mostly one comparison shows that all are known.
     lines = [
-        "def read(value, _=None):",
-        "  global usual",
+        "def read(value, _=None, usual=[None]):",
         "  if value.__class__ is not dict: mismatch()",
         "  names = [*value]",
-        "  if names != usual and not knows(value): return with_unknown(value, read)",
-        "  usual = names",  # always: the names of one page are the same objects, which compare at once
+        "  if names != usual[0] and not knows(value): return with_unknown(value, read)",
+        "  usual[0] = names",  # always: the names of one page are the same objects, which compare at once
         "  get = value.get",
     ]
     texts = []
     for field, spec in fields:
         lines.append(f"  {field} = get({spec.wire!r})")
-        lines += [f"  if {field} is None: {field} = get({other!r})" for other in spec.also]
         if spec.promised:
             lines.append(f"  if {field} is None: mismatch()")
         if spec.type in TEXTS:
@@ -103,7 +100,11 @@ def _make_reader(cls: type) -> Reader:
 
 
 def _read_with_unknown(cls: type, known: frozenset[str], value: dict[str, Any], read: Reader) -> Any:
-    """Return the instance of an object that has unknown fields, which it keeps."""
+    """Return the instance of an object that has unknown fields, which it keeps.
+
+    Raises:
+        Mismatch: one of them is a second spelling of a known one.
+    """
     unknown = {name: each for name, each in value.items() if name not in known}
     if any(respelled(cls, name) for name in unknown):
         _mismatch()
@@ -120,7 +121,7 @@ def keep(made: Any, unknown: dict[str, Any]) -> None:
 
 @lru_cache(maxsize=4096)
 def respelled(cls: Any, name: str) -> str | None:
-    """Return the attribute that an unknown field is meant for, if it only has other letter case, blanks or dashes."""
+    """Return the attribute that a field is meant for which has a second spelling, other letter case or underscores."""
     return _plain_names(cls).get(_plain(name))
 
 
@@ -140,25 +141,22 @@ def _field_lines(field: str, spec: FieldSpec, names: dict[str, Any]) -> list[str
         return []
     if kind is Timestamp:
         return [
-            f"  if {field} is not None:",
-            f"    if {field}.__class__ is not str: mismatch()",
-            f"    {field} = Timestamp({field})",
+            f"  if {field}.__class__ is str: {field} = Timestamp({field})",
+            f"  elif {field} is not None: mismatch()",
         ]
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         names[f"{field}_known"], names[f"{field}_enum"] = kind._value2member_map_.get, kind
         return [
-            f"  if {field} is not None:",
-            f"    if {field}.__class__ is not str: mismatch()",
-            f"    {field} = {field}_known({field}) or {field}_enum({field})",
+            f"  if {field}.__class__ is str: {field} = {field}_known({field}) or {field}_enum({field})",
+            f"  elif {field} is not None: mismatch()",
         ]
     if is_list(kind):
         item = typing.get_args(kind)[0]
         # Not by cattrs' dispatch for plain items: it knows str, int … itself, and would call the type to convert.
         names[f"{field}_read"] = converter.get_structure_hook(item) if is_class(item) else _plain_item(item)
         return [
-            f"  if {field} is not None:",
-            f"    if {field}.__class__ is not list: mismatch()",
-            f"    {field} = [{field}_read(each) for each in {field}]",
+            f"  if {field}.__class__ is list: {field} = [{field}_read(each) for each in {field}]",
+            f"  elif {field} is not None: mismatch()",
         ]
     if is_class(kind):
         names[f"{field}_read"] = converter.get_structure_hook(kind)

@@ -7,7 +7,7 @@ every notation that the text may have: JSON, JSON as text within JSON, forms, he
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 MASK = "***"
@@ -67,7 +67,7 @@ def _without_named(text: str) -> Iterator[str]:
         start, quote = named.end(), named["quote"] or ""
         value = _QUOTED.match(text, start)
         if value is not None:
-            end, closed = _end_of_text(text, value.end(), value["mark"], _depth(value))
+            end, closed = max(_end_of_text(text, value.end(), value["mark"], _depth(value), rule) for rule in _RULES)
             yield f"{text[done:start]}{value[0]}{MASK}{value[0] if closed else ''}"
         elif _NOTHING.match(text, start):
             continue
@@ -85,7 +85,8 @@ def _end_of_value(text: str, named: "re.Match[str]") -> int:
     start = named.end()
     if _OPEN.match(text, start):
         inner = named if named["quote"] else _QUOTED.search(text, start)
-        return _end_of_group(text, start, inner["mark"] if inner else '"', _depth(inner) if inner else 0)
+        mark, depth = (inner["mark"], _depth(inner)) if inner else ('"', 0)
+        return max(_end_of_group(text, start, mark, depth, rule) for rule in _RULES)
     pattern = _ELEMENT if named["parted"] == ">" and not named["quote"] else _BARE
     found = pattern.match(text, start)
     return found.end() if found else start
@@ -106,22 +107,31 @@ def _escapes_before(text: str, at: int, start: int) -> int:
     return count
 
 
-def _end_of_text(text: str, start: int, mark: str, depth: int) -> tuple[int, bool]:
+# How a quote with so many escapes before it is read, in a text whose own quotes have `depth` of them: whether the text
+# goes on behind it, and if not, whether this is its own end. JSON's rule comes first, then that of a repr or a log, in
+# which the escapes are doubled. What either of them takes for a part of the value is masked.
+_Rule = Callable[[int, int], tuple[bool, bool]]
+_RULES: tuple[_Rule, ...] = (
+    lambda escapes, depth: (escapes % (2 * depth + 2) == 2 * depth + 1, escapes % (2 * depth + 2) == depth),
+    lambda escapes, depth: (escapes > depth, escapes == depth),
+)
+
+
+def _end_of_text(text: str, start: int, mark: str, depth: int, rule: _Rule) -> tuple[int, bool]:
     """Return where a text in quotes ends that begins at `start`, and whether its own quote ends it.
 
-    If not, it is cut off: by the quote of the text around it, or by the end. A quote that is escaped further is taken
-    for a part of the text, even if it is only the end of one that ends in a backslash: rather too much than too little.
+    If not, it is cut off: by the quote of the text around it, or by the end.
     """
     for found in _MARK.finditer(text, start):
         if found[0].lower() != mark.lower():
             continue
-        escapes = _escapes_before(text, found.start(), start)
-        if escapes <= depth:
-            return (found.end(), True) if escapes == depth else (found.start(), False)
+        goes_on, is_end = rule(_escapes_before(text, found.start(), start), depth)
+        if not goes_on:
+            return (found.end(), True) if is_end else (found.start(), False)
     return len(text), False
 
 
-def _end_of_group(text: str, start: int, mark: str, depth: int) -> int:
+def _end_of_group(text: str, start: int, mark: str, depth: int, rule: _Rule) -> int:
     """Return where an object or list ends that opens at `start`; what is in quotes does not count."""
     level = 0
     at = start
@@ -136,7 +146,7 @@ def _end_of_group(text: str, start: int, mark: str, depth: int) -> int:
         elif part[0].lower() == mark.lower():
             if _escapes_before(text, part.start(), start) < depth:
                 return part.start()
-            at, _ = _end_of_text(text, at, mark, depth)
+            at, _ = _end_of_text(text, at, mark, depth, rule)
     return len(text)
 
 
