@@ -28,6 +28,8 @@ LONGEST_PAUSE = 300.0
 """Seconds; a call whose repeat would have to wait longer fails at once, and tells what the platform asked for."""
 FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 60.0
 """Seconds in which an endpoint that refused a new token causes no further login; doubled each time, up to the cap."""
+JSON = "application/json; charset=UTF-8"
+"""With its charset, as the vendor's SDK says it: some gateways take Latin-1 for granted if none is named."""
 log = logging.getLogger("iot_northbound")
 
 
@@ -77,7 +79,7 @@ class _Prepared:
         if dto is not None and endpoint.form:
             self.body, self.content_type = wire.encode_pairs(dto).encode(), "application/x-www-form-urlencoded"
         elif dto is not None:
-            self.body, self.content_type = wire.encode_body(dto), "application/json"
+            self.body, self.content_type = wire.encode_body(dto), JSON
 
 
 class Pipeline:
