@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from iot_northbound.core.redact import redact
+from iot_northbound.core.redirects import explain_redirect
 from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, UnreadableAnswerError, class_for
 
 BAD_TOKEN_CODES = frozenset({"1010005", "101005"})
@@ -138,6 +139,10 @@ def _failure(answer: Answer, code: str, desc: Any, now: float, secrets: tuple[st
 
 def _without_code(answer: Answer, value: Any, now: float, secrets: tuple[str, ...]) -> NorthApiException:
     details = _details(answer, now, secrets)
+    redirect = explain_redirect(answer.status, answer.headers)
+    if redirect is not None:
+        code = SdkCode.NOT_JSON if value is None or value is _NOT_JSON else SdkCode.JSON_WITHOUT_CODE
+        return class_for("", answer.status)(code, redirect, **details)
     if answer.status == 401:
         code = SdkCode.NOT_JSON if value is _NOT_JSON else SdkCode.JSON_WITHOUT_CODE
         return BadTokenError(code, "the platform refused the call's credentials without an error code", **details)
