@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.clock import FakeClock
 from tests.endpoints import ALL, ids
+from tests.faulty_server import Seen, Wire
 
 from iot_northbound import (
     BadTokenError,
@@ -380,3 +381,16 @@ def test_hooks_are_told_the_template_and_never_the_id(mock: responses.RequestsMo
     by_id: Endpoint[None] = Endpoint("GET", "/things/{thing_id}", type(None), section="test")
     client.call(by_id, {"thing_id": "t-1"}, query={"pageNo": 0}, access_token=TOKEN)
     assert told == ["GET /things/{thing_id}"]
+
+
+def test_a_gateway_that_reads_the_declared_charset_reads_every_name(serve: Any, connect: Any) -> None:
+    def echo(seen: Seen, wire: Wire) -> Any:
+        kind, _, charset = seen.headers["content-type"].partition("; charset=")
+        names.append((kind, json.loads(seen.body.decode(charset or "latin-1"))["name"]))
+        return 200, {}
+
+    names: list[tuple[str, str]] = []
+    client = connect(serve(echo))
+    for name in ("水表 №7", "Zähler", "\U0001f6b0", "plain"):
+        client.call(WRITE, {}, body={"name": name}, access_token="given")
+        assert names.pop() == ("application/json", name)

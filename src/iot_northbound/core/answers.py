@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from iot_northbound.core.charsets import any_text, json_text
 from iot_northbound.core.complaints import find_complaint
 from iot_northbound.core.redact import redact
+from iot_northbound.core.redirects import explain_redirect
 from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, UnreadableAnswerError, class_for
 
 BAD_TOKEN_CODES = frozenset({"1010005", "101005"})
@@ -106,11 +107,14 @@ def read_answer(answer: Answer, now: Callable[[], float], secrets: Callable[[], 
         raise class_for(code, answer.status)(code, words or "the platform gave no description", **details)
     if succeeded:
         raise UnreadableAnswerError(SdkCode.UNREADABLE, "a success came with a body that is not JSON", **details)
-    raise _without_code(answer.status, value, words, details)
+    raise _without_code(answer, value, words, details)
 
 
-def _without_code(status: int, value: Any, words: str, details: dict[str, Any]) -> NorthApiException:
-    says = f": {words}" if words else ""
+def _without_code(answer: Answer, value: Any, words: str, details: dict[str, Any]) -> NorthApiException:
+    status, says = answer.status, f": {words}" if words else ""
+    if (redirect := explain_redirect(status, answer.headers)) is not None:
+        code = SdkCode.NOT_JSON if value is None or value is _NOT_JSON else SdkCode.JSON_WITHOUT_CODE
+        return class_for("", status)(code, redirect, **details)
     if status == 401:
         code = SdkCode.NOT_JSON if value is _NOT_JSON else SdkCode.JSON_WITHOUT_CODE
         desc = f"the platform refused the call's credentials without an error code{says}"

@@ -166,7 +166,7 @@ class Transport:
                 timeout=(timeouts.connect, timeouts.read),
                 proxies=self._proxies,
             )
-            answer = Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
+            answer = Answer(response.status_code, response.reason or "", response.headers, _read(response.raw, call))
             if _fits(call, answer.status):
                 return answer
             failed = _too_early(response)
@@ -201,7 +201,8 @@ class Transport:
             told_timeout = RequestTimeoutError(SdkCode.NO_ANSWER, f"no connection to {self._base_url} in time")
             return AttemptFailed(told_timeout, Outcome.NOT_SENT)
         if isinstance(error, requests_errors.Timeout) or _first(chain, TimeoutError):
-            what = "no answer came in time" if sent else f"no TLS connection to {self._base_url} in time"
+            unsent = "no TLS connection to" if call.fresh else "nothing could be sent to"
+            what = "no answer came in time" if sent else f"{unsent} {self._base_url} in time"
             return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what), outcome)
         alien = _first(chain, HTTPException)
         if alien and not isinstance(alien, RemoteDisconnected | IncompleteRead):
@@ -252,13 +253,14 @@ class _TooLarge(Exception):
     pass
 
 
-def _read(raw: Any) -> bytes:
+def _read(raw: Any, call: CallState) -> bytes:
     """Return the whole body, decompressed. `read1` looks at the deadline between the pieces a slow server sends."""
     first: bytes = raw.read1(_CHUNK, decode_content=True)
     if not first or (raw.length_remaining == 0 and "content-encoding" not in raw.headers):
         return first
     pieces, size = [first], len(first)
     while piece := raw.read1(_CHUNK, decode_content=True):
+        call.check()  # unpacking takes time without a byte from the socket
         pieces.append(piece)
         size += len(piece)
         if size > MAX_ANSWER:
