@@ -11,7 +11,7 @@ import attrs
 from iot_northbound.core import wire
 from iot_northbound.core.fields import JsonObject
 from iot_northbound.dto import NOTIFICATIONS, NotifyNBCCommandStatusChangedDTO
-from iot_northbound.push.parse import COMMAND_STATUS, UNKNOWN, Message
+from iot_northbound.push.parse import COMMAND_STATUS, PROBE, UNKNOWN, Message
 
 KINDS: Mapping[str, type[Any]] = {**NOTIFICATIONS, COMMAND_STATUS: NotifyNBCCommandStatusChangedDTO}
 """The class of each kind: the ``notifyType``, and `COMMAND_STATUS`."""
@@ -25,9 +25,11 @@ class Event:
 
     Attributes:
         id: the inbox's number for it; a repetition after a crash has the same one.
-        kind: its ``notifyType``, or ``commandStatusChanged``; empty where it names none.
-        body: its DTO; None where no kind fits.
-        raw: its parsed JSON, with the fields no DTO knows.
+        kind: its ``notifyType``, ``commandStatusChanged``, or ``push success.`` for a test of the callback; empty if it
+            names none.
+        body: its DTO; None if no kind fits, and for a test of the callback.
+        raw: its parsed JSON, with the fields no DTO knows. A number beyond what a float can hold is infinite here;
+            `text` has its digits.
         text: its body as it came.
         device: what it keeps its order by: mostly the device's id.
         received_at: when it came, UTC.
@@ -44,6 +46,11 @@ class Event:
     received_at: datetime
     attempt: int
     problem: str | None = None
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is no message, but the plain text by which some platforms test a callback."""
+        return self.kind == PROBE
 
     @classmethod
     def of(cls, message: Message, message_id: int, attempt: int) -> Event:
@@ -65,6 +72,8 @@ class Event:
 
 def _read(message: Message) -> tuple[Any, str | None]:
     cls = KINDS.get(message.kind)
+    if message.kind == PROBE:
+        return None, None
     if cls is None:
         if message.kind == UNKNOWN:
             return None, "it has neither a notifyType nor a commandId"

@@ -108,6 +108,7 @@ class Inbox(Protocol):
 
         Raises:
             MessageGoneError: it is not there any more.
+            NotAMessageError: it is there, and cannot be read.
         """
         ...
 

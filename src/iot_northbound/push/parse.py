@@ -16,12 +16,16 @@ from iot_northbound.core.charsets import NotTextError, json_text
 from iot_northbound.core.fields import JsonObject
 from iot_northbound.push.recognition import COMMAND_STATUS, Recognition, recognise
 
+PROBE = "push success."
+"""The kind of the plain text by which some platforms test a callback; no ``notifyType`` can be it, with its blank."""
+
 UNKNOWN = ""
 """The kind of an object that names none."""
 
 _ONE, _SEVERAL = "deviceDataChanged", "deviceDatasChanged"
 _DEVICE_IN_PATH = re.compile(r"/devices/([^/]+)")
 _LONGEST_KEY = 200
+_PROBE = re.compile(r'\s*"?push\s+success\.?"?\s*', re.IGNORECASE)
 
 
 class NotAMessageError(ValueError):
@@ -37,7 +41,7 @@ class Message:
     raw: JsonObject
     """The body parsed: every field, known or not, exactly as sent."""
     kind: str
-    """The ``notifyType``, `COMMAND_STATUS`, or `UNKNOWN`."""
+    """The ``notifyType``, `COMMAND_STATUS`, `PROBE`, or `UNKNOWN`."""
     device: str
     """What keeps its order: the device id, or the rule or application of a message about no device."""
     received_at: float
@@ -60,6 +64,8 @@ def parse(body: bytes, received_at: float, content_type: str = "") -> Message:
         NotAMessageError: the body is not text, not JSON, or JSON but not an object.
     """
     text = _text(body, content_type)
+    if _PROBE.fullmatch(text):
+        return Message(text, {}, PROBE, "", received_at, recognise(body, text, {}, PROBE, ""))
     try:
         raw = _decode(text)
     except RecursionError:
@@ -132,4 +138,4 @@ def _key(value: str) -> str:
     return value if len(value) <= _LONGEST_KEY else blake2b(value.encode(), digest_size=16).hexdigest()
 
 
-__all__ = ["COMMAND_STATUS", "UNKNOWN", "Message", "NotAMessageError", "kind_of", "parse"]
+__all__ = ["COMMAND_STATUS", "PROBE", "UNKNOWN", "Message", "NotAMessageError", "kind_of", "parse"]

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError, damaged
 from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
+from iot_northbound.push.parse import NotAMessageError
 
 _VERSION = 2
 _TABLES = """
@@ -201,30 +202,44 @@ class InboxFile:
             yield Transaction(connection)
 
     def shrink(self) -> None:
-        """Give some room back to the disk, where much of the file is empty after a crowd of messages."""
-        if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
-            # As a script, since a single statement is stepped once, and frees one page.
-            self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+        """Give some room back to the disk if much of the file is empty after a crowd of messages."""
+        with self._file.gate:
+            if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
+                # As a script, since a single statement is stepped once, and frees one page.
+                self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
 
     def body(self, message_id: int) -> tuple[bytes, float]:
         """Return body and time of arrival of a message.
 
         Raises:
             MessageGoneError: there is no such message.
+            NotAMessageError: the file is damaged there.
         """
-        with self._reading:
-            row = self._read.execute("SELECT body, received_at FROM messages WHERE id = ?", (message_id,)).fetchone()
+        statement = "SELECT body, received_at FROM messages WHERE id = ?"
+        try:
+            with self._reading:
+                row = self._read.execute(statement, (message_id,)).fetchone()
+        except sqlite3.Error as error:
+            if damaged(error):
+                raise NotAMessageError(f"the inbox is damaged where message {message_id} is: {error}") from error
+            raise
         if row is None:
             raise MessageGoneError(f"message {message_id} is no longer in the inbox")
-        return row[0], row[1]
+        body, received_at = row
+        if type(body) is not bytes or not _is_time(received_at):
+            raise NotAMessageError(f"the inbox is damaged where message {message_id} is")
+        return body, received_at
 
     def dead_letters(self, limit: int) -> list[tuple[int, str, str, float, int, str, bytes]]:
         """Return id, kind, device, received_at, attempts, error and body of the oldest dead letters."""
         statement = (
             "SELECT id, kind, device, received_at, attempts, error, body FROM messages WHERE dead ORDER BY id LIMIT ?"
         )
-        with self._reading:
-            return self._read.execute(statement, (limit,)).fetchall()
+        try:
+            with self._reading:
+                return self._read.execute(statement, (limit,)).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise InboxError(f"the dead letters cannot be read: {error}") from error
 
     def close(self) -> None:
         """Close it."""
