@@ -164,7 +164,7 @@ class DeviceControl(ControlBase):
             acknowledge: False for a device that takes commands and desired changes without a sign: they run into their
                 timeouts.
             acknowledge_after: Seconds from the sending of a command or desired change to its acknowledgement.
-            asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
+            asleep: Whether it hears only for ten seconds after it said something, as devices that save power do.
             result: The result that its answers to commands carry; None for none.
             report_every: Seconds between its reports; None for no reports.
             report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:

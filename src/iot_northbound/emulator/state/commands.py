@@ -218,16 +218,9 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
     }
 
 
-@on("device_online")
-@on("script_attached")
+@on("device_heard")
 def send_waiting(platform: Platform, device: Row) -> None:
-    """Send what waits for a device that came online, or acts by a script now."""
-    command_flow.pump(platform, device["deviceId"])
-
-
-@on("device_reported")
-def send_waiting_after_report(platform: Platform, device: Row, *_: Any, **__: Any) -> None:
-    """Send what waits for a device that reported: a sleeping one listens now."""
+    """Send what waits for a device that has said something: even one that sleeps listens now."""
     command_flow.pump(platform, device["deviceId"])
 
 

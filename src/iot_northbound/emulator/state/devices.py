@@ -239,6 +239,8 @@ def heard(platform: Platform, device_id: str) -> None:
 
 def _connect(platform: Platform, device_id: str, detail: str | None = None) -> Row:
     row = need(platform, device_id)
+    if row["parent"] is not None:
+        heard(platform, row["parent"])  # it speaks through its gateway
     online = {"status": "ONLINE", "statusDetail": detail or "NONE"}
     if not row["activated"]:
         row = platform.table(DEVICES).change(device_id, **online, activated=True, modified=platform.now())

@@ -51,7 +51,7 @@ def attach(
         after: seconds between acknowledgement and answer, and between the steps of an upgrade.
         acknowledge: False for a device that takes commands and desired changes without a sign.
         acknowledge_after: seconds until the acknowledgement.
-        asleep: whether it listens only for ten seconds after each report.
+        asleep: whether it listens only for ten seconds after it has said something.
         result: what its answers carry.
         report_every: seconds between its reports; None for none.
         report: what it reports: service_id, data, and optionally increments (added to data's numbers each time); a
@@ -89,7 +89,6 @@ def attach(
     }
     scripts(platform).put(device_id, row)
     devices.set_online(platform, device_id)
-    platform.emit("script_attached", devices.need(platform, device_id))
     if report_every is not None:
         _plan_report(platform, device_id, report_every)
     return scripts(platform)[device_id]
