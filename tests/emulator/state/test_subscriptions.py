@@ -104,11 +104,14 @@ def test_a_deleted_subscription_gets_nothing_more(app: Caller) -> None:
     assert code_of(app.call("DELETE", f"{SUBSCRIPTIONS}/{subscription_id}")) == (404, "100225")
 
 
-def test_owner_flag_true_subscribes_the_caller_to_the_other_applications_devices(app: Caller, other: Caller) -> None:
+@pytest.mark.parametrize("flag", ["true", "TRUE"])
+def test_owner_flag_true_subscribes_the_caller_to_the_other_applications_devices(
+    app: Caller, other: Caller, flag: str
+) -> None:
     assert code_of(subscribe(other, "deviceAdded", appId="app-one")) == (403, "100217")
     auth.authorise_application(app.platform, "app-one", "app-two")
     path_body = {"notifyType": "deviceAdded", "callbackUrl": "https://two.example/in", "appId": "app-one"}
-    assert other.call("POST", SUBSCRIPTIONS, path_body, ownerFlag="true").status == 201
+    assert other.call("POST", SUBSCRIPTIONS, path_body, ownerFlag=flag).status == 201
     assert subscribe(app, "deviceAdded").status == 201
     meter(app, "m")
     assert len(pushed(app.platform, url="https://two.example/in")) == 1

@@ -174,7 +174,7 @@ def create(platform: Platform, call: Call) -> Answer:
 @route("1.7.2", "GET", "/iocm/app/cmd/v1.4.0/deviceCommands", **_APPLICATION)
 def query(platform: Platform, call: Call) -> Answer:
     """Return a page of commands, newest first, of an application or one of its devices."""
-    given = QUERY.read(call.query)
+    given = QUERY.read_query(call.query)
     equal = {"appId": call.app_id}
     if "deviceId" in given:
         own_device(platform, call.app_id, given["deviceId"])
