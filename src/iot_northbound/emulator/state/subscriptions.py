@@ -176,6 +176,14 @@ def forget_application(platform: Platform, app_id: str) -> None:
     notifications.drop(platform, appId=app_id)
 
 
+@on("authorisation_ended")
+def forget_guest(platform: Platform, owner: str, guest: str) -> None:
+    """End what an application heard of the devices of another one that allows it no more."""
+    if guest != owner:
+        for row in platform.table(SUBSCRIPTIONS).where(appId=owner, owner=guest):
+            _delete(platform, row)
+
+
 def _delete(platform: Platform, row: Row) -> None:
     platform.table(SUBSCRIPTIONS).delete(row["subscriptionId"])
     notifications.drop(platform, subscriptionId=row["subscriptionId"])
