@@ -63,6 +63,8 @@ def attach(
         ValueError: A value is out of range.
     """
     device = devices.need(platform, device_id)
+    if isinstance(report, tuple):
+        report = list(report)
     if answer not in ANSWERS:
         raise ValueError(f"answer {answer!r}: must be one of {', '.join(ANSWERS)}")
     if not (_is_number(after) and _is_number(acknowledge_after)) or after < 0 or acknowledge_after < 0:
