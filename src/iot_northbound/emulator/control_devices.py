@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 from iot_northbound.emulator.control_base import ControlBase, NotFound, Row, operation
@@ -51,7 +51,7 @@ class DeviceControl(ControlBase):
         devices.report(self._platform, self._device(device_id), service_id, data, event_time, request_id)
 
     @operation()
-    def report_services(self, device_id: str, services: list[ServiceReport], request_id: str | None = None) -> None:
+    def report_services(self, device_id: str, services: Sequence[ServiceReport], request_id: str | None = None) -> None:
         """Let a device report data of several services at once: deviceDatasChanged then has them all.
 
         Args:
@@ -149,7 +149,7 @@ class DeviceControl(ControlBase):
         asleep: bool = False,
         result: Mapping[str, Any] | None = None,
         report_every: float | None = None,
-        report: ScriptedReport | list[ScriptedReport] | None = None,
+        report: ScriptedReport | Sequence[ScriptedReport] | None = None,
         takes_wishes: bool = True,
     ) -> Row:
         """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
@@ -164,7 +164,7 @@ class DeviceControl(ControlBase):
             acknowledge: False for a device that takes commands and desired changes without a sign: they run into their
                 timeouts.
             acknowledge_after: Seconds from the sending of a command or desired change to its acknowledgement.
-            asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
+            asleep: Whether it hears only for ten seconds after it said something, as devices that save power do.
             result: The result that its answers to commands carry; None for none.
             report_every: Seconds between its reports; None for no reports.
             report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:

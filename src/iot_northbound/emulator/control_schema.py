@@ -9,7 +9,7 @@ Schema = Mapping[str, Any]
 
 _TYPES: Mapping[str, Any] = {
     "object": lambda value: isinstance(value, Mapping),
-    "array": lambda value: isinstance(value, list),
+    "array": lambda value: isinstance(value, list | tuple),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     # To JSON 1.0 is a whole number too.
@@ -106,7 +106,7 @@ def check(value: Any, schema: Schema, where: str = "body") -> Any:
             raise Invalid(f"{where} must not be {value}")
     elif isinstance(value, dict):
         return _check_object(value, schema, where)
-    elif isinstance(value, list) and "items" in schema:
+    elif isinstance(value, list | tuple) and "items" in schema:
         if len(value) < schema.get("minItems", 0):
             raise Invalid(f"{where} must have at least {schema['minItems']} item")
         return [check(item, schema["items"], f"{where}[{position}]") for position, item in enumerate(value)]

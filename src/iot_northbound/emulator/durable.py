@@ -24,7 +24,8 @@ Change = tuple[str, str, dict[str, Any] | None]
 
 _SCHEMA = Schema(
     what="the state of an emulator",
-    version=1,
+    # One more whenever the rows of any table get another shape: an older state is then refused, not misread.
+    version=2,
     tables="CREATE TABLE rows (tab TEXT, key TEXT, row TEXT NOT NULL, PRIMARY KEY (tab, key)) WITHOUT ROWID;",
 )
 

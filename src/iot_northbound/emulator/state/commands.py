@@ -174,7 +174,7 @@ def create(platform: Platform, call: Call) -> Answer:
 @route("1.7.2", "GET", "/iocm/app/cmd/v1.4.0/deviceCommands", **_APPLICATION)
 def query(platform: Platform, call: Call) -> Answer:
     """Return a page of commands, newest first, of an application or one of its devices."""
-    given = QUERY.read(call.query)
+    given = QUERY.read_query(call.query)
     equal = {"appId": call.app_id}
     if "deviceId" in given:
         own_device(platform, call.app_id, given["deviceId"])
@@ -218,16 +218,9 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
     }
 
 
-@on("device_online")
-@on("script_attached")
+@on("device_heard")
 def send_waiting(platform: Platform, device: Row) -> None:
-    """Send what waits for a device that came online, or acts by a script now."""
-    command_flow.pump(platform, device["deviceId"])
-
-
-@on("device_reported")
-def send_waiting_after_report(platform: Platform, device: Row, *_: Any, **__: Any) -> None:
-    """Send what waits for a device that reported: a sleeping one listens now."""
+    """Send what waits for a device that has said something: even one that sleeps listens now."""
     command_flow.pump(platform, device["deviceId"])
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from iot_northbound.emulator.state import models
+from iot_northbound.emulator.state import latest, models
 from iot_northbound.emulator.state import notification_bodies as bodies
-from iot_northbound.emulator.state.clock import parse_time, time_text
+from iot_northbound.emulator.state.clock import named_time, time_text
 from iot_northbound.emulator.state.kernel import Call, Platform, Refusal
 from iot_northbound.emulator.state.routing import table
 from iot_northbound.emulator.state.store import Row
@@ -239,6 +239,8 @@ def heard(platform: Platform, device_id: str) -> None:
 
 def _connect(platform: Platform, device_id: str, detail: str | None = None) -> Row:
     row = need(platform, device_id)
+    if row["parent"] is not None:
+        heard(platform, row["parent"])  # it speaks through its gateway
     online = {"status": "ONLINE", "statusDetail": detail or "NONE"}
     if not row["activated"]:
         row = platform.table(DEVICES).change(device_id, **online, activated=True, modified=platform.now())
@@ -303,14 +305,18 @@ def report_services(
     Args:
         platform: the platform.
         device_id: the device. While it is frozen (mute), it is heard, and its data are dropped.
-        services: at least one {serviceId, data, eventTime or None (now)}.
+        services: at least one {serviceId, data, eventTime or None (now)}. Values that are older than what the shadow
+            has, by event time, are pushed and kept in the history, but do not replace it.
         request_id: what the pushes say as requestId.
 
     Raises:
         LookupError: There is no such device.
         ValueError: There is no service, the product model has no such service, or an event time has another form.
     """
-    given = list(services)
+    given = [
+        {**each, "time": named_time("event_time", text) if (text := each.get("eventTime")) else None}
+        for each in services
+    ]
     row = need(platform, device_id)
     model = models.of_device(platform, row)
     if not given:
@@ -326,17 +332,15 @@ def report_services(
     platform.emit("device_heard", row)
 
 
-def _take(
-    platform: Platform, row: Row, model: Row | None, given: list[Mapping[str, Any]], request_id: str | None
-) -> Row:
+def _take(platform: Platform, row: Row, model: Row | None, given: list[Row], request_id: str | None) -> Row:
     device_id, kept = row["deviceId"], dict(row.get("services", ()))
     told = []
     for each in given:
         service_id, data = each["serviceId"], each["data"]
-        when = parse_time(each["eventTime"]) if each.get("eventTime") else platform.now()
+        when = platform.now() if each["time"] is None else each["time"]
         before = kept.get(service_id, {})
         kind = before.get("type") or service_type(model, service_id)
-        kept[service_id] = {**before, "type": kind, "data": {**before.get("data", {}), **data}, "time": when}
+        kept[service_id] = {**latest.of(before, data, when, dated=each["time"] is not None), "type": kind}
         told.append((when, bodies.service_data(service_id, kind, data, time_text(when))))
     row = platform.table(DEVICES).change(device_id, services=kept)
     app_id, ids = row["appId"], (device_id, row["gatewayId"], request_id)
@@ -386,7 +390,7 @@ def report_alarm(
         LookupError: There is no such device.
         ValueError: The time has another form.
     """
-    when = platform.now() if alarm_time is None else parse_time(alarm_time)
+    when = platform.now() if alarm_time is None else named_time("alarm_time", alarm_time)
     set_online(platform, device_id)
     alarm = {"alarmSeverity": severity, "alarmStatus": on, "alarmTime": time_text(when)}
     return changed(platform, device_id, alarmInfo=alarm)

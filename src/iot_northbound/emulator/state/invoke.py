@@ -141,7 +141,7 @@ def find(platform: Platform, device_id: str, request_id: str) -> Row | None:
 
 
 def delivered(platform: Platform, invocation_id: str) -> None:
-    """Take a device's word that it received a call; what comes twice or too late is passed over."""
+    """Take a device's word that it received a call; one that comes twice or too late is a sign of life and no more."""
     row = platform.table(INVOCATIONS).get(invocation_id)
     if row is None:
         return
@@ -153,7 +153,7 @@ def delivered(platform: Platform, invocation_id: str) -> None:
 def answered(
     platform: Platform, invocation_id: str, body: Mapping[str, Any], *, ok: bool = True, response: str | None = None
 ) -> None:
-    """Take a device's answer to a call; one to an unknown or ended call is passed over.
+    """Take a device's answer to a call; if the call has ended, it is a sign of life and no more.
 
     Args:
         platform: the platform.
@@ -166,12 +166,14 @@ def answered(
         ValueError: The command has no such response.
     """
     row = platform.table(INVOCATIONS).get(invocation_id)
-    if row is None or row["status"] not in OPEN:
+    if row is None:
         return
     known = row["responses"] or [f"{row['method']}-RSP"]
     if response is not None and response not in known:
         raise ValueError(f"{row['method']} has no response {response!r}; it has {', '.join(known)}")
     devices.heard(platform, row["deviceId"])
+    if row["status"] not in OPEN:
+        return
     row = _end(platform, row, "executed" if ok else "failed")
     message = bodies.command_rsp(
         row["requestId"], _sender(row), row["from"], row["deviceId"], row["serviceType"], response or known[0], body

@@ -51,7 +51,7 @@ def attach(
         after: seconds between acknowledgement and answer, and between the steps of an upgrade.
         acknowledge: False for a device that takes commands and desired changes without a sign.
         acknowledge_after: seconds until the acknowledgement.
-        asleep: whether it listens only for ten seconds after each report.
+        asleep: whether it listens only for ten seconds after it has said something.
         result: what its answers carry.
         report_every: seconds between its reports; None for none.
         report: what it reports: service_id, data, and optionally increments (added to data's numbers each time); a
@@ -63,6 +63,8 @@ def attach(
         ValueError: A value is out of range.
     """
     device = devices.need(platform, device_id)
+    if isinstance(report, tuple):
+        report = list(report)
     if answer not in ANSWERS:
         raise ValueError(f"answer {answer!r}: must be one of {', '.join(ANSWERS)}")
     if not (_is_number(after) and _is_number(acknowledge_after)) or after < 0 or acknowledge_after < 0:
@@ -89,7 +91,6 @@ def attach(
     }
     scripts(platform).put(device_id, row)
     devices.set_online(platform, device_id)
-    platform.emit("script_attached", devices.need(platform, device_id))
     if report_every is not None:
         _plan_report(platform, device_id, report_every)
     return scripts(platform)[device_id]
@@ -181,28 +182,30 @@ def _answer(platform: Platform, command_id: str, device_id: str) -> None:
         command_flow.answered(platform, command_id, ok=row["answer"] == "success", detail=row["result"])
 
 
-def take_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> bool:
-    """Let a scripted device take a change that its shadow desires; return whether the device has a script.
+def has_script(platform: Platform, device_id: str) -> bool:
+    """Tell whether a device acts by a script."""
+    return device_id in scripts(platform)
+
+
+def take_desired(platform: Platform, change_id: str, change: Row) -> None:
+    """Let a scripted device take a change that its shadow desires.
 
     What becomes of it, the event `desired_ended` says.
     """
-    row = scripts(platform).get(device_id)
-    if row is None:
-        return False
-    args = {"device_id": device_id, "service_id": service_id, "properties": properties}
+    row = scripts(platform)[change["deviceId"]]
     if row["acknowledge"]:
-        transitions.later(platform, row["acknowledgeAfter"], "script.desired", **args)
+        args = {"device_id": change["deviceId"], "service_id": change["serviceId"], "properties": change["properties"]}
+        transitions.later(platform, row["acknowledgeAfter"], "script.desired", change_id=change_id, **args)
     else:
-        platform.after(platform.settings.command_ack_timeout, "script.desired_lost", **args)
-    return True
+        platform.after(platform.settings.command_ack_timeout, "script.desired_lost", change_id=change_id)
 
 
 @timer("script.desired")
-def _acknowledge_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> None:
+def _acknowledge_desired(platform: Platform, change_id: str, device_id: str, service_id: str, properties: Row) -> None:
     row = scripts(platform).get(device_id)
     devices.heard(platform, device_id)
     ok = row is None or row["answer"] != "fail"
-    platform.emit("desired_ended", device_id, service_id, properties, ok=ok)
+    platform.emit("desired_ended", change_id, ok=ok)
     if row is not None and row["answer"] == "success" and row.get("takesWishes", True):
         transitions.later(
             platform, row["after"], "script.wish", device_id=device_id, service_id=service_id, wished=properties
@@ -210,8 +213,8 @@ def _acknowledge_desired(platform: Platform, device_id: str, service_id: str, pr
 
 
 @timer("script.desired_lost")
-def _lose_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> None:
-    platform.emit("desired_ended", device_id, service_id, properties, ok=False)
+def _lose_desired(platform: Platform, change_id: str) -> None:
+    platform.emit("desired_ended", change_id, ok=False)
 
 
 @timer("script.wish")

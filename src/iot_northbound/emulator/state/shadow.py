@@ -7,10 +7,12 @@ from iot_northbound.emulator.state import notification_bodies as bodies
 from iot_northbound.emulator.state.clock import time_text
 from iot_northbound.emulator.state.devices import DEVICES
 from iot_northbound.emulator.state.kernel import Answer, Call, Platform, Refusal
-from iot_northbound.emulator.state.routing import codes, on, route
+from iot_northbound.emulator.state.routing import codes, on, route, table
 from iot_northbound.emulator.state.store import Row
 from iot_northbound.emulator.state.values import Shape, array, json_object, must, refuse, structure, text
 
+CHANGES = table("desired_changes")
+"""The changes that a device has been sent and has not acknowledged yet."""
 PATH = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
 MODIFY = Shape(
     must("serviceDesireds", array(structure(must("serviceId", text(1)), must("desired", json_object)), 1)),
@@ -79,18 +81,40 @@ def deliver(platform: Platform, row: Row) -> None:
     platform.table(DEVICES).change(device_id, services=kept)
     for service_id, properties in waiting.items():
         if service_id in row.get("refused", ()):
-            ended(platform, device_id, service_id, properties, ok=False)
-        elif not scripted.take_desired(platform, device_id, service_id, properties):
-            ended(platform, device_id, service_id, properties, ok=True)
+            _tell(platform, row, service_id, properties, ok=False)
+        elif scripted.has_script(platform, device_id):
+            seq = platform.next_seq()
+            change = {"deviceId": device_id, "serviceId": service_id, "properties": properties, "seq": seq}
+            scripted.take_desired(platform, str(seq), platform.table(CHANGES).put(str(seq), change))
+        else:
+            _tell(platform, row, service_id, properties, ok=True)
 
 
 @on("desired_ended")
-def ended(platform: Platform, device_id: str, service_id: str, properties: Row, *, ok: bool) -> None:
+def ended(platform: Platform, change_id: str, *, ok: bool) -> None:
+    """End a change that was sent to its device; one that has ended already is passed over."""
+    change = platform.table(CHANGES).delete(change_id)
+    if change is not None:
+        device = devices.need(platform, change["deviceId"])
+        _tell(platform, device, change["serviceId"], change["properties"], ok=ok)
+
+
+@on("device_deleted")
+def fail_all(platform: Platform, device: Row) -> None:
+    """End the changes of a deleted device as failed: those that were sent to it, then those that waited for it."""
+    device_id = device["deviceId"]
+    for change in list(platform.table(CHANGES).where(deviceId=device_id)):
+        platform.table(CHANGES).delete(str(change["seq"]))
+        _tell(platform, device, change["serviceId"], change["properties"], ok=False)
+    for service_id, service in device.get("services", {}).items():
+        if "pending" in service:
+            _tell(platform, device, service_id, service["pending"], ok=False)
+
+
+def _tell(platform: Platform, device: Row, service_id: str, properties: Row, *, ok: bool) -> None:
     """Tell the subscribers that a desired change has reached its device, or has failed."""
-    row = devices.find(platform, device_id)
-    if row is not None:
-        body = bodies.desired_status_changed(device_id, service_id, properties, "DELIVERED" if ok else "FAILED")
-        platform.notify(row["appId"], "deviceDesiredPropertiesModifyStatusChanged", body)
+    body = bodies.desired_status_changed(device["deviceId"], service_id, properties, "DELIVERED" if ok else "FAILED")
+    platform.notify(device["appId"], "deviceDesiredPropertiesModifyStatusChanged", body)
 
 
 def refuse_desired(platform: Platform, device_id: str, service_id: str, *, refused: bool = True) -> None:

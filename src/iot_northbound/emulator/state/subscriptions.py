@@ -11,7 +11,7 @@ from iot_northbound.emulator.state.notification_bodies import ALL_KINDS, MANAGEM
 from iot_northbound.emulator.state.notifications import SUBSCRIPTIONS
 from iot_northbound.emulator.state.routing import on, route
 from iot_northbound.emulator.state.store import Row
-from iot_northbound.emulator.state.values import Bad, Shape, integer, may, must, one_of, text
+from iot_northbound.emulator.state.values import Bad, Shape, boolean, integer, may, must, one_of, text
 
 INPUT = (400, "100022")
 """Not in this service's tables; the platform's general code for a bad parameter."""
@@ -61,7 +61,7 @@ SERVICE = Shape(
     may("channel", one_of("HTTP", "MQTT")),
     invalid=INPUT,
 )
-OWNER = Shape(may("ownerFlag", one_of("true", "false")), invalid=INPUT)
+OWNER = Shape(may("ownerFlag", boolean), invalid=INPUT)
 MANAGEMENT = Shape(
     must("notifyType", one_of(*MANAGEMENT_KINDS)),
     # The vendor's Java SDK writes the second name.
@@ -86,11 +86,11 @@ DELETE_BATCH = Shape(
 @route("1.6.1", "POST", "/iocm/app/sub/v1.2.0/subscriptions")
 def subscribe(platform: Platform, call: Call) -> Answer:
     """Subscribe an application to one kind of service data."""
-    owner_flag = OWNER.read(call.query).get("ownerFlag", "false")
+    owned_by_caller = OWNER.read_query(call.query).get("ownerFlag", False)
     given = SERVICE.read(call.body)
     app_id = auth.permitted(platform, call, given.get("appId") or call.app_id)
     # With ownerFlag true the URL belongs to the caller, which may have another subscription than the devices' owner.
-    owner = call.caller if owner_flag == "true" else app_id
+    owner = call.caller if owned_by_caller else app_id
     channel = given.get("channel", "HTTP")
     if _find(platform, app_id, owner, given["notifyType"], channel) is not None:
         raise Refusal(409, "100227")
@@ -127,7 +127,7 @@ def query_one(platform: Platform, call: Call) -> Answer:
 @route("1.6.4", "GET", "/iocm/app/sub/v1.2.0/subscriptions")
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return an application's subscriptions, all of them or a page, oldest first."""
-    given = LIST.read(call.query)
+    given = LIST.read_query(call.query)
     equal = {name: given[name] for name in ("notifyType",) if name in given}
     found = platform.table(SUBSCRIPTIONS).where(appId=call.app_id, **equal)
     page_no, page_size = given.get("pageNo"), given.get("pageSize", 10)
@@ -157,7 +157,7 @@ def unsubscribe(platform: Platform, call: Call) -> Answer:
 @route("1.6.6", "DELETE", "/iocm/app/sub/v1.2.0/subscriptions")
 def unsubscribe_many(platform: Platform, call: Call) -> Answer:
     """Delete the subscriptions that match all the filters, as `unsubscribe` does; without `channel`, those on HTTP."""
-    given = DELETE_BATCH.read(call.query)
+    given = DELETE_BATCH.read_query(call.query)
     given.setdefault("channel", "HTTP")
     found = list(platform.table(SUBSCRIPTIONS).where(appId=call.app_id, **given))
     if not found:
@@ -174,6 +174,14 @@ def forget_application(platform: Platform, app_id: str) -> None:
         for row in platform.table(SUBSCRIPTIONS).where(**{field: app_id}):
             _delete(platform, row)
     notifications.drop(platform, appId=app_id)
+
+
+@on("authorisation_ended")
+def forget_guest(platform: Platform, owner: str, guest: str) -> None:
+    """End what an application heard of the devices of another one that allows it no more."""
+    if guest != owner:
+        for row in platform.table(SUBSCRIPTIONS).where(appId=owner, owner=guest):
+            _delete(platform, row)
 
 
 def _delete(platform: Platform, row: Row) -> None:

@@ -111,7 +111,7 @@ def query_one(platform: Platform, call: Call) -> Answer:
 @route("1.10.7", "GET", "/iodm/northbound/v1.5.0/operations/{operationId}/subOperations")
 def query_subs(platform: Platform, call: Call) -> Answer:
     """Return a page of an upgrade's parts, in the order of its targets."""
-    given = SUB_LIST.read(call.query)
+    given = SUB_LIST.read_query(call.query)
     page_no, page_size = packages.page_of(given)
     operation = _owned(platform, call)
     status = given.get("subOperationStatus")
@@ -131,7 +131,7 @@ def query_subs(platform: Platform, call: Call) -> Answer:
 @route("1.10.8", "GET", "/iodm/northbound/v1.5.0/operations")
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return a page of the upgrades that match all the filters, newest first."""
-    given = LIST.read(call.query)
+    given = LIST.read_query(call.query)
     page_no, page_size = packages.page_of(given)
     names = {"operationType": "operateType", "operationStatus": "status"}
     for name in ("deviceType", "model", "manufacturerName"):
