@@ -121,10 +121,17 @@ def test_what_seemed_forbidden_because_another_process_logged_in_works_again_soo
 def test_many_threads_that_lose_one_token_to_another_process_wait_no_longer_than_one_would(
     serve: Any, connect: Any
 ) -> None:
+    def refuse(seen: Seen, wire: Wire) -> Any:
+        if others.is_set():
+            return 200, {}
+        eventually(lambda: len(server.calls()) >= 30)  # all come with the one token
+        return 403, BAD_TOKEN
+
     others = threading.Event()
-    desk = Desk(lambda seen, wire: (200, {}) if others.is_set() else (403, BAD_TOKEN))
+    desk = Desk(refuse)
+    server = serve(desk)
     clock = FakeClock()
-    with connect(serve(desk), clock=clock) as client:
+    with connect(server, clock=clock) as client:
         assert {type(each) for each in in_threads(30, lambda: client.call(READ, {}))} == {BadTokenError}
         desk.revoke()
         others.set()
