@@ -1,10 +1,16 @@
-"""Write the tables of error codes and of the emulator's product models: ``python docs/_generate.py``."""
+"""Write the tables that come from the code (error codes, spellings, product models): ``python docs/_generate.py``."""
 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
+
+from iot_northbound import dto
+from iot_northbound.core.fields import specs
+from iot_northbound.core.open_enum import SYNONYMS, OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.emulator.control import tables
 from iot_northbound.emulator.rules import models
 from iot_northbound.error_codes import ERROR_CODES, SDK_CODES, ErrorCode
@@ -29,6 +35,41 @@ def sdk_table() -> str:
     """Return the table of the SDK's own codes."""
     rows = ["| code | meaning | likely cause | what to do |", "|---|---|---|---|"]
     rows += [_row(known.code, *_texts(known)) for known in SDK_CODES.values()]
+    return "\n".join(rows)
+
+
+def spelling_table() -> str:
+    """Return the table of the wire names that are read beside a field's own."""
+    rows = ["| class | attribute | documented name | also read |", "|---|---|---|---|"]
+    for name in sorted(dto.__all__):
+        cls = getattr(dto, name)
+        if not (isinstance(cls, type) and attrs.has(cls) and issubclass(cls, Received)):
+            continue
+        inherited = {
+            spec.name
+            for base in cls.__bases__
+            if attrs.has(base) and base.__name__ in dto.__all__
+            for spec in specs(base).values()
+        }
+        for spec in specs(cls).values():
+            if spec.also and spec.name not in inherited:
+                also = ", ".join(f"`{other}`" for other in spec.also)
+                rows.append(_row(f"`{name}`", f"`{spec.name}`", f"`{spec.wire}`", also))
+    return "\n".join(rows)
+
+
+def synonym_table() -> str:
+    """Return the table of the enumerations' values that other words stand for."""
+    rows = ["| enumeration | value | also means it |", "|---|---|---|"]
+    for name in sorted(dto.__all__):
+        cls = getattr(dto, name)
+        if not (isinstance(cls, type) and issubclass(cls, OpenEnum)):
+            continue
+        for words in SYNONYMS:
+            members = [member for member in cls if member.value.casefold() in words]
+            if len(members) == 1:
+                others = [f"`{word.upper()}`" for word in words if word != members[0].value.casefold()]
+                rows.append(_row(f"`{name}`", f"`{members[0].value}`", ", ".join(others)))
     return "\n".join(rows)
 
 
@@ -71,6 +112,7 @@ def _value(rule: Mapping[str, Any]) -> str:
 
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "answers.md": {"second spellings": spelling_table, "other words": synonym_table},
     "errors.md": {"platform codes": platform_table, "SDK codes": sdk_table},
     "emulator-models.md": {"shipped models": model_table},
     "emulator.md": tables.TABLES,

@@ -25,6 +25,7 @@ from iot_northbound import (
 )
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.grants import MemoryTokenStore
+from iot_northbound.core.renewals import Renewal
 from tests.certs import LOOPBACK_NAMES, Authority, server_context
 from tests.clock import FakeClock, eventually
 from tests.faulty_server import APP_ID, SECRET, Desk, FaultyServer, Seen, Wire
@@ -318,18 +319,21 @@ def test_after_a_fork_parent_and_child_both_go_on_each_with_connections_of_its_o
     with connect(server, clock=clock) as client:
         write(client)
         before = server.connections
-        held = client._pipeline.tokens._lock
-        with held:  # as if another thread were renewing at that moment
-            child = os.fork()
-            if child == 0:
-                status = 1
-                try:
-                    write(client)
-                    timer = {thread.name for thread in threading.enumerate()} >= {TIMER}
-                    write(client)
-                    status = 0 if timer and client.connections_opened == before + 1 else 2
-                finally:
-                    os._exit(status)
+        shared = client._pipeline.tokens._shared
+        renewing = Renewal()
+        shared._line.append(renewing)  # as if another thread were renewing at that moment
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                write(client)
+                timer = {thread.name for thread in threading.enumerate()} >= {TIMER}
+                write(client)
+                alone = client._pipeline.tokens._shared is not shared
+                status = 0 if timer and alone and client.connections_opened == before + 1 else 2
+            finally:
+                os._exit(status)
+        shared._end(renewing)
         _, result = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(result) == 0
         for _ in range(3):

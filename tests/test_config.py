@@ -91,7 +91,9 @@ class TestClientInfo:
         assert "must be text, not int" in refused("1007", ClientInfo, **{**INFO, name: 5})
 
     @pytest.mark.parametrize("name", ["app_id", "secret"])
-    @pytest.mark.parametrize("value", [" ", "invented-secret ", "invented secret", "invented-secret\n", "\u00a0x"])
+    @pytest.mark.parametrize(
+        "value", [" ", "invented-secret ", "invented secret", "invented-secret\n", "\u00a0x", "\ufeffx", "x\u200b"]
+    )
     def test_blanks_in_credentials(self, name: str, value: str) -> None:
         assert f"ClientInfo.{name} holds a blank" in refused("1010", ClientInfo, **{**INFO, name: value})
 
@@ -176,6 +178,7 @@ class TestEnvironment:
             "IOT_NORTHBOUND_PLATFORM_PORT": "443",
             "IOT_NORTHBOUND_SELF_CERT_PATH": str(tmp_path / "client.p12"),
             "IOT_NORTHBOUND_SELF_CERT_PWD": "12345",
+            "IOT_NORTHBOUND_SELF_CERT_ALIAS": "first",
             "IOT_NORTHBOUND_TRUST_CA_PATH": "ca.pem",
             "IOT_NORTHBOUND_EXPECTED_HOSTNAME": "platform.example",
             "IOT_NORTHBOUND_MINIMUM_VERSION": "1.3",
@@ -190,10 +193,20 @@ class TestEnvironment:
         assert ssl_config is not None
         assert ssl_config.self_cert_path == tmp_path / "client.p12"
         assert ssl_config.self_cert_pwd == "12345"
+        assert ssl_config.self_cert_alias == "first"
         assert ssl_config.trust_ca_path == Path("ca.pem")
         assert ssl_config.minimum_version == ssl.TLSVersion.TLSv1_3
         assert (http.connect_timeout, http.deadline, http.pool_size, http.calls_per_minute) == (2.5, 9.0, 7, 100)
         assert http.proxy == "http://proxy.example:3128"
+
+    def test_a_byte_order_mark_is_no_part_of_a_name_or_a_value(self, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="utf-8-sig")
+        environ = {
+            "\ufeffIOT_NORTHBOUND_PLATFORM_IP": "platform.example",
+            "IOT_NORTHBOUND_APP_ID": "\ufeffapp-1",
+            "IOT_NORTHBOUND_SECRET_FILE": str(tmp_path / "secret"),
+        }
+        assert load_env(environ).client_info == ClientInfo(**INFO)
 
     @pytest.mark.parametrize("variable", list(ENVIRON))
     @pytest.mark.parametrize("empty", [True, False])
@@ -289,7 +302,20 @@ class TestProfile:
         assert ssl_config is not None
         assert ssl_config.self_cert_pwd == SECRET
 
-    @pytest.mark.parametrize("content", [None, "", b"\xff\xfe\x00"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+    def test_a_byte_order_mark_is_no_part_of_a_profile_or_a_secret(self, tmp_path: Path, encoding: str) -> None:
+        for name in ("secret.txt", "pwd.txt", "ca.txt"):
+            (tmp_path / name).write_bytes(f"{SECRET}\r\n".encode(encoding))
+        text = BASE.replace(f'secret = "{SECRET}"', 'secret_file = "secret.txt"')
+        text += 'self_cert_path = "c"\nself_cert_pwd_file = "pwd.txt"\ntrust_ca_pwd_file = "ca.txt"\n'
+        path = tmp_path / "iot.toml"
+        path.write_bytes(f'[default]\r\n{text}self_cert_alias = "first"\r\n'.encode(encoding))
+        info, ssl_config, _ = load_profile(path)
+        assert ssl_config is not None
+        assert {info.secret, ssl_config.self_cert_pwd, ssl_config.trust_ca_pwd} == {SECRET}
+        assert ssl_config.self_cert_alias == "first"
+
+    @pytest.mark.parametrize("content", [None, "", b"\xff\xfe\x00", b"\xef\xbb\xbf", b"\xff\xfe"])
     def test_secret_file_that_gives_nothing(self, tmp_path: Path, content: Any) -> None:
         if content is not None:
             (tmp_path / "s").write_bytes(content if isinstance(content, bytes) else content.encode())

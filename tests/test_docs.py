@@ -247,7 +247,9 @@ def test_every_logger_stands_in_its_table() -> None:
     assert [name for name in loggers if f"`{name}`" not in page] == []
 
 
-@pytest.mark.parametrize(("name", "row", "rows"), [("errors.md", "| 1", 92), ("emulator-models.md", "-nb, ", 9)])
+@pytest.mark.parametrize(
+    ("name", "row", "rows"), [("errors.md", "| 1", 92), ("answers.md", "| `", 20), ("emulator-models.md", "-nb, ", 9)]
+)
 def test_generated_tables_are_those_of_the_code(name: str, row: str, rows: int) -> None:
     page = (DOCS / name).read_text()
     assert runpy.run_path(str(DOCS / "_generate.py"))["render"](name) == page, "run: python docs/_generate.py"

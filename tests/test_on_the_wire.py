@@ -154,7 +154,7 @@ def _body(seen: Seen) -> dict[str, Any]:
     if seen.path == LOGIN:
         assert seen.headers["content-type"] == "application/x-www-form-urlencoded"
         return dict(parse_qsl(seen.body.decode(), strict_parsing=True))
-    assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["content-type"] == "application/json; charset=UTF-8"
     value = json.loads(seen.body)
     assert isinstance(value, dict)
     return value

@@ -13,12 +13,12 @@ from typing import Any
 import attrs
 import pytest
 
-from iot_northbound import NorthApiClient, NorthApiException
+from iot_northbound import Hooks, NorthApiClient, NorthApiException
 from iot_northbound.core.fields import specs
 from iot_northbound.core.wire import secrets_in
 from iot_northbound.dto import AuthRefreshInDTO, RefreshDeviceKeyInDTO, RegDeviceWithSecretInDTO, RegDirectDeviceInDTO2
 from tests.dto.examples import CLASSES
-from tests.faulty_server import LOGIN, REFRESH, SECRET, Desk, Seen, Wire
+from tests.faulty_server import LOGIN, REFRESH, SECRET, Desk, Hangup, Seen, Wire
 
 PSK, CODE, DEVICE, GIVEN, AGAIN = (f"{name}-7f3a9c51e2" for name in ("psk", "code", "device", "given", "again"))
 ALL = (SECRET, PSK, CODE, DEVICE, GIVEN, AGAIN, "x" * 20, "y" * 20)
@@ -53,12 +53,18 @@ def echo(form: str) -> Any:
 
     def answer(seen: Seen, wire: Wire) -> Any:
         told = f"{seen.headers} {seen.target} {seen.body.decode()}"
+        shapes = {"psk": {"value": PSK}, "secret": [DEVICE], "verifyCode": {"deep": [CODE, {"v": PSK}]}, "echo": told}
         bodies: dict[str, tuple[int, Any]] = {
             "page": (502, f"<html><pre>{told}</pre></html>".encode()),
             "unreadable": (200, f"not json: {told}".encode()),
             "code": (400, {"error_code": "50400", "error_desc": f"bad request: {told}"}),
             "no code": (500, {"request": told}),
             "forbidden": (403, {"resultcode": "1010005", "resultmsg": told}),
+            "object": (
+                400,
+                {"error_code": "50400", "error_msg": {"psk": {"value": PSK}, "secret": [DEVICE], "e": told}},
+            ),
+            "wordless": (400, {"error_code": "50400", **shapes}),
             "sound": (200, json.loads(seen.body) if seen.body.startswith(b"{") else {}),
             "wrong": (200, {"deviceId": 5, "psk": PSK, "secret": DEVICE, "echo": told, "accessToken": 1}),
         }
@@ -67,7 +73,7 @@ def echo(form: str) -> Any:
     return answer
 
 
-FORMS = ["page", "unreadable", "code", "no code", "forbidden", "sound", "wrong"]
+FORMS = ["page", "unreadable", "code", "no code", "forbidden", "object", "wordless", "sound", "wrong"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -91,6 +97,27 @@ def test_no_secret_gets_out(serve: Any, connect: Any, caplog: pytest.LogCaptureF
         assert secret not in told, f"{secret} in an exception or repr"
         assert secret not in caplog.text, f"{secret} in the log"
     assert "n-1" in caplog.text, "bodies should be there, without their secrets"
+
+
+@pytest.mark.parametrize("length", [0, 1000])
+def test_a_secret_in_the_reason_phrase_does_not_get_out(
+    serve: Any, connect: Any, caplog: pytest.LogCaptureFixture, length: int
+) -> None:
+    """`length` above 0: the answer's body breaks off, so that only its head is read."""
+    told: list[Any] = []
+
+    def phrase(seen: Seen, wire: Wire) -> Any:
+        head = f"HTTP/1.1 500 No {seen.token} and {SECRET}\r\nContent-Length: {length}\r\n\r\n"
+        wire.send(head.encode())
+        raise Hangup
+
+    hooks = Hooks(after_response=told.append, on_retry=told.append)
+    client = connect(serve(phrase), hooks=hooks, max_attempts=2, backoff_base=0.0)
+    with caplog.at_level(logging.DEBUG), pytest.raises(NorthApiException) as caught:
+        client.data_collection.query_batch_devices_info(access_token=GIVEN)
+    assert caught.value.http_reason_phrase == "No *** and ***"
+    for secret in (GIVEN, SECRET):
+        assert secret not in everything_of(caught.value) + caplog.text + repr(told)
 
 
 def test_at_its_default_level_a_client_that_works_says_nothing(

@@ -303,6 +303,39 @@ def test_the_embedding_programs_logging_is_left_alone() -> None:
         assert [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers] == before
 
 
+UPGRADE = (
+    "POST / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: {}\r\n"
+    "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "h2c", "TLS/1.2"])
+def test_a_peer_that_asks_for_another_protocol_is_answered_in_http_without_a_warning(
+    server: GuardedServer, caplog: pytest.LogCaptureFixture, protocol: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    with connect(server) as peer:
+        peer.sendall(f"{UPGRADE.format(protocol)}content-length: 0\r\n\r\n".encode())
+        status, answer = read_answer(peer)
+    assert (status, json.loads(answer)["size"]) == (200, 0)
+    assert [record.name for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert not any(record.name.startswith("uvicorn") for record in caplog.records)
+    assert works(server)
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+@pytest.mark.parametrize(
+    "body", ["content-length: 3\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+def test_a_body_that_would_be_lost_with_an_upgrade_is_refused(server: GuardedServer, protocol: str, body: str) -> None:
+    with connect(server) as peer:
+        peer.sendall((UPGRADE.format(protocol) + body).encode())
+        status, answer = read_answer(peer)
+    assert status == 400
+    assert b"without that header" in answer
+    assert works(server)
+
+
 FOREGROUND = """
 import sys
 sys.path.insert(0, sys.argv[1])

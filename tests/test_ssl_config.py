@@ -37,6 +37,9 @@ def test_home_folder_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     [
         ({"self_key_path": "k"}, "without self_cert_path"),
         ({"self_cert_path": " "}, "path is empty"),
+        ({"self_cert_alias": "a"}, "without self_cert_path"),
+        ({"self_cert_path": "c", "self_cert_alias": " "}, "self_cert_alias is empty"),
+        ({"self_cert_path": "c", "self_cert_alias": 5}, "self_cert_alias must be text, not int"),
         ({"trust_ca_path": 5}, "not int"),
         ({"self_cert_pwd": b"x"}, "self_cert_pwd must be text"),
         ({"expected_hostname": ""}, "leave it out"),

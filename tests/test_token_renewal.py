@@ -121,10 +121,17 @@ def test_what_seemed_forbidden_because_another_process_logged_in_works_again_soo
 def test_many_threads_that_lose_one_token_to_another_process_wait_no_longer_than_one_would(
     serve: Any, connect: Any
 ) -> None:
+    def refuse(seen: Seen, wire: Wire) -> Any:
+        if others.is_set():
+            return 200, {}
+        eventually(lambda: len(server.calls()) >= 30)  # all come with the one token
+        return 403, BAD_TOKEN
+
     others = threading.Event()
-    desk = Desk(lambda seen, wire: (200, {}) if others.is_set() else (403, BAD_TOKEN))
+    desk = Desk(refuse)
+    server = serve(desk)
     clock = FakeClock()
-    with connect(serve(desk), clock=clock) as client:
+    with connect(server, clock=clock) as client:
         assert {type(each) for each in in_threads(30, lambda: client.call(READ, {}))} == {BadTokenError}
         desk.revoke()
         others.set()
@@ -215,6 +222,19 @@ def test_a_login_without_a_usable_token_is_unreadable(serve: Any, connect: Any, 
     with pytest.raises(UnreadableAnswerError) as caught:
         connect(server).start_timer()
     assert "breaks" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lifetime", ["3600", 3600.0, " 3600", "3600s", None, -5, 0, {}, "9" * 400], ids=lambda it: str(it)[:9]
+)
+def test_a_login_counts_however_it_says_when_its_token_ends(serve: Any, connect: Any, lifetime: Any) -> None:
+    desk = Desk(ok)
+    desk.expires_in = lifetime
+    with connect(serve(desk)) as client:
+        write(client)
+        left = client.token_status.expires_at - time.time()
+        assert 3500 < left < 367 * 86400
+    assert desk.logins == 1
 
 
 def test_the_timer_renews_by_refresh_token_over_the_wire(serve: Any, connect: Any) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from iot_northbound.core.fields import shown
+from iot_northbound.core.textfiles import read_text
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.ssl_config import SSLConfig
 
@@ -66,10 +67,11 @@ class ClientInfo:
             if not isinstance(value, str):
                 raise _invalid("ClientInfo", name, f"it must be text, not {type(value).__name__}")
         for name in ("app_id", "secret"):
-            if any(character.isspace() for character in getattr(self, name)):
+            if any(character.isspace() or character in _UNSEEN for character in getattr(self, name)):
                 raise InvalidArgumentError(
                     SdkCode.BLANK_IN_CREDENTIALS,
-                    f"ClientInfo.{name} holds a blank or line break, probably copied along: remove it",
+                    f"ClientInfo.{name} holds a blank, a line break or an invisible mark, probably copied along: "
+                    "remove it",
                 )
         if not (self.app_id.isascii() and self.app_id.isprintable()):
             raise _invalid("ClientInfo", "app_id", "it goes into a header and must be printable ASCII")
@@ -84,6 +86,10 @@ class ClientInfo:
         return f"https://{host}:{self.platform_port}"
 
 
+_MARK = "\ufeff"
+"""The byte order mark that some editors put in front of a text."""
+_UNSEEN = _MARK + "\u200b\u200c\u200d\u2060"
+"""Characters without width: never part of a credential."""
 _WHENCE = {
     "platform_ip": "the platform's host name or IP address",
     "app_id": "the id the platform's portal shows for the application",
@@ -200,6 +206,7 @@ _SSL = {
     "self_cert_path": Path,
     "self_cert_pwd": str,
     "self_key_path": Path,
+    "self_cert_alias": str,
     "trust_ca_path": Path,
     "trust_ca_pwd": str,
     "expected_hostname": str,
@@ -253,6 +260,8 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
     origin = _Origin("the environment", Path(), PREFIX)
     values: dict[str, Any] = {}
     for variable, text in environ.items():
+        # A mark is in front of the first line of an env file, or of a value that a script has read from a file.
+        variable, text = variable.lstrip(_MARK), text.lstrip(_MARK)
         name = variable.removeprefix(PREFIX).lower()
         if not variable.startswith(PREFIX) or not text:
             continue
@@ -284,7 +293,7 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
         raise InvalidArgumentError.of("name", shown(name), "it must be text, the name of a table")
     where = _Origin(f"profile {shown(str(file))[1:-1]}", file.parent)
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(file))
     except FileNotFoundError:
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{where.place} does not exist: check the path") from None
     except OSError as error:
@@ -376,8 +385,8 @@ def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
 
 def _secret_from(origin: _Origin, key: str, file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file).rstrip("\r\n")
+    except (OSError, ValueError) as error:  # ValueError: no text, or a name that no file can have
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise origin.error(key, f"{file} cannot be read: {reason}") from None
     if not text:

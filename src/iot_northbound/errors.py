@@ -34,9 +34,10 @@ class NorthApiException(Exception):
     Attributes:
         error_code: the platform's code (six digits, mostly) or the SDK's own (1001 to 1012).
         error_desc: what the platform, or the SDK, said about it.
-        http_status_code: the answer's status; None where no answer came.
+        http_status_code: the answer's status; None if no answer came.
         http_reason_phrase: the phrase beside the status.
-        http_message: the answer's body where it is not the platform's JSON, cut to 2,000 characters.
+        http_message: the answer's body if it has no error code, or a code without a description; cut to 2,000
+            characters.
         endpoint: the call as method and path template, never with ids.
         attempts: how often the request was sent, or tried.
         elapsed: seconds from the call's start to its failure, waiting included.

@@ -89,7 +89,7 @@ class OwnedSqlite:
     def __init__(self, path: Path, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
         self._connections: list[sqlite3.Connection] = []
         self.gate = threading.Lock()
-        """Held by whoever uses a connection; a fork waits for it."""
+        """Held while something is written; a fork waits for it."""
         self._claim: _Claim | None = None
         try:
             self.path = path.resolve()

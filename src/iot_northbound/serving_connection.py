@@ -26,6 +26,14 @@ CONNECTION = "iot_northbound.connection"
 """Key in `scope["extensions"]` under which an application finds the `Connection` its request came by."""
 
 
+# The parser drops such a body, and the application would take the request for an empty one.
+_UPGRADE_WITH_BODY = "a body cannot come with the header Upgrade; send it as HTTP/1.1 without that header"
+
+
+def _announces_body(name: bytes, value: bytes) -> bool:
+    return name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0") != b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one peer may take; times in seconds, sizes in bytes."""
@@ -215,6 +223,9 @@ class Connection(HttpToolsProtocol):
             if name == b"content-length" and value.isdigit() and int(value) > self.limits.body_limit:
                 self.refuse(413, f"a body beyond {self.limits.body_limit} bytes")
                 return
+        if self.parser.should_upgrade() and any(_announces_body(*header) for header in self.headers):
+            self.refuse(400, _UPGRADE_WITH_BODY)
+            return
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -241,6 +252,10 @@ class Connection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         if self._phase == "idle":
             super().timeout_keep_alive_handler()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # In place of uvicorn's warnings, which advise to install something: a peer must not fill the log of others.
+        log.info("%s asked for another protocol (Upgrade); answered in HTTP/1.1", self.client)
 
     # Refusals of the server's own
 

@@ -62,15 +62,18 @@ def _expanded(value: str | PathLike[str]) -> Path:
 class SSLConfig:
     """Certificates and host-name rule of one client; the Java SDK's class of that name (reference 2.2.4).
 
-    Every file may be PEM, DER, PKCS#12 or (trust only) JKS: the content decides, not the name's ending. The files
+    Every file may be PEM, DER, PKCS#12 or JKS: the content decides, not the name's ending. The files
     are read when a client is made; what is wrong with them is a `TlsError` (1006) there, not at the first call.
 
     Attributes:
         self_cert_path: the client's certificate with its key, or the certificate alone beside `self_key_path`.
             None: the client shows no certificate.
         self_cert_pwd: password of that PKCS#12 file or encrypted key.
-        self_key_path: the private key where it stands in a file of its own.
-        trust_ca_path: the CAs (or single certificates) to trust, and no others. None: the system's trust store.
+        self_key_path: the private key if it is in a file of its own.
+        self_cert_alias: which private key of the file to use, by its alias there; needed if a PKCS#12 or JKS file
+            holds several. Letter case does not count, as in Java.
+        trust_ca_path: the CAs (or single certificates) to trust, and no others. None: the system's trust store. As in
+            Java, the certificate of a private key in the file is trusted too.
         trust_ca_pwd: password of that PKCS#12 or JKS file. A JKS file is read without one too, unchecked then.
         expected_hostname: the name or IP address the server's certificate must carry in place of the URL's host;
             also sent as the server name (SNI) where it is a name.
@@ -85,6 +88,7 @@ class SSLConfig:
     self_cert_path: Path | None = attrs.field(default=None, converter=_path)
     self_cert_pwd: str | None = attrs.field(default=None, repr=_hide)
     self_key_path: Path | None = attrs.field(default=None, converter=_path)
+    self_cert_alias: str | None = None
     trust_ca_path: Path | None = attrs.field(default=None, converter=_path)
     trust_ca_pwd: str | None = attrs.field(default=None, repr=_hide)
     expected_hostname: str | None = None
@@ -99,6 +103,12 @@ class SSLConfig:
                 raise tls_error(f"SSLConfig.{name} must be text, not {type(getattr(self, name)).__name__}")
         if self.self_key_path and not self.self_cert_path:
             raise tls_error("SSLConfig.self_key_path is given without self_cert_path: give the certificate too")
+        if not isinstance(self.self_cert_alias, str | None):
+            raise tls_error(f"SSLConfig.self_cert_alias must be text, not {type(self.self_cert_alias).__name__}")
+        if self.self_cert_alias is not None and not self.self_cert_alias.strip():
+            raise tls_error("SSLConfig.self_cert_alias is empty: leave it out if the file holds one private key")
+        if self.self_cert_alias is not None and not self.self_cert_path:
+            raise tls_error("SSLConfig.self_cert_alias is given without self_cert_path: give the file too")
         if not isinstance(self.expected_hostname, str | None):
             raise tls_error(f"SSLConfig.expected_hostname must be text, not {type(self.expected_hostname).__name__}")
         if self.expected_hostname is not None and not self.expected_hostname.strip():

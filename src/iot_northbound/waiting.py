@@ -1,7 +1,7 @@
 """Waiting for what takes time on the platform: look, sleep a little longer each time, until it has ended."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import TypeVar
 
 import attrs
@@ -9,6 +9,7 @@ import attrs
 from iot_northbound.config import LONGEST
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.fields import shown
+from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.errors import (
     ConnectionFailedError,
     InvalidArgumentError,
@@ -57,6 +58,11 @@ QUICK = Polling()
 """For what takes seconds: a command, a revocation."""
 SLOW = Polling(start=2.0, cap=60.0)
 """For what takes minutes or hours: batch and upgrade tasks."""
+
+
+def has_ended(status: OpenEnum | None, final: Set[str]) -> bool:
+    """Tell whether a status is one of the final ones, whatever its letter case, and FAIL as well as FAILED."""
+    return status is not None and (status in final or status.canonical in final)
 
 
 def wait_until(

@@ -41,7 +41,8 @@ def devices(emulator: Emulator) -> int:
 
 def by_address(emulator: Emulator, folder: Path) -> list[str]:
     """Return the arguments that name the emulator without its profile."""
-    (folder / "password").write_text((emulator.home.folder / "client.p12.password").read_text() + "\n")
+    password = (emulator.home.folder / "client.p12.password").read_text() + "\n"
+    (folder / "password").write_text(password, encoding="utf-8-sig")  # as some editors write it
     return [
         *("--platform-ip", "127.0.0.1", "--platform-port", str(emulator.address[1]), "--app-id", emulator.app_id),
         *("--cert", str(emulator.home.client_p12), "--cert-password-file", str(folder / "password")),

@@ -254,3 +254,40 @@ def test_lines_are_short_and_cannot_steer_the_terminal():
 )
 def test_filters(kinds, devices, fits):
     assert wanted(kinds, devices)(event(push_body("deviceAdded"))) is fits
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "[1e400, 5]", '{"a": {"b": -2E+500}}', "9" * 400 + ".0"])
+def test_a_number_beyond_a_float_stays_as_it_came_and_never_becomes_infinity(number):
+    shown = event(b'{"notifyType":"new","deviceId":"d","level":' + number.encode() + b"}")
+    for text in (line(shown), line_as_json(shown)):
+        assert "Infinity" not in text
+        assert "inf" not in text.lower().replace("info", "")
+    whole = line_as_json(shown)
+    assert f'"level":{number}' in whole
+    json.loads(whole, parse_constant=pytest.fail)
+
+
+def test_a_json_line_has_the_message_as_it_came():
+    body = '{"a":\r\n 1.0,\t"ü":"\\ud800 𝄞\u2028","n":12345678901234567890,\n"b":[ ]}'
+    text = line_as_json(event(body.encode()))
+    assert text.isascii()
+    assert len(text.splitlines()) == 1
+    assert '"n":12345678901234567890' in text
+    assert json.loads(text)["message"] == json.loads(body)
+
+
+def test_a_probe_is_shown(tmp_path):
+    for options, shown in ((["--json"], '"message": "push success."'), ([], "probe - push success.")):
+        with listening("--memory", *options, cwd=tmp_path) as (process, address):
+            assert post(address, b"push success.\n") == 200
+            assert shown in process.stdout.readline()
+            end(process)
+
+
+def test_a_damaged_inbox_is_told_without_a_traceback(tmp_path):
+    (tmp_path / "iot-northbound-inbox.sqlite3").write_bytes(b"no database" * 1_000)
+    command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "move it away" in ended.stderr
+    assert "Traceback" not in ended.stderr

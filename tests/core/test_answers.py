@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,6 +23,12 @@ from iot_northbound import (
 from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
 
 NOW = 1_800_000_000.0
+NAMES = ["error_code", "error_desc", "resultcode", "resultmsg", "error", "errors", "message", "code", "x"]
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)
 JSON = {"Content-Type": "application/json"}
 
 
@@ -57,10 +64,22 @@ def test_json_is_read_whatever_the_content_type_and_with_a_byte_order_mark() -> 
     assert read(200, '{"name":"é"}'.encode(), {}) == {"name": "é"}
 
 
-def test_a_declared_charset_that_is_not_utf_8_is_honoured() -> None:
-    assert read(200, '{"name":"水表"}'.encode("gbk"), {"Content-Type": "application/json; charset=GBK"}) == {
-        "name": "水表"
-    }
+@pytest.mark.parametrize("parameter", ["charset=GBK", "CHARSET=gbk", 'x=y; Charset="GB2312"'])
+def test_a_declared_charset_that_is_not_utf_8_is_honoured(parameter: str) -> None:
+    header = {"Content-Type": f"application/json; {parameter}"}
+    assert read(200, '{"name":"水表"}'.encode("gbk"), header) == {"name": "水表"}
+    assert "水表" in (error_of(500, "水表".encode("gbk"), header).http_message or "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_every_encoding_of_json_is_read(encoding: str) -> None:
+    assert read(200, '{"name":"水表"}'.encode(encoding), {}) == {"name": "水表"}
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "zip"])
+def test_a_charset_outside_the_list_is_not_used(charset: str) -> None:
+    body = b'{"a":"\xff"}' + b" " * 1_000_000
+    assert type(error_of(200, body, {"Content-Type": f"text/plain; charset={charset}"})) is UnreadableAnswerError
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 500])
@@ -137,9 +156,140 @@ def test_a_401_is_a_bad_token_only_where_it_carries_no_other_code() -> None:
     assert not is_bad_token(error_of(403, b""))
 
 
-@pytest.mark.parametrize("desc", [None, 5, "", "  ", ["x"]])
-def test_a_description_that_is_none_is_said_to_be(desc: Any) -> None:
-    assert "no description" in error_of(400, {"error_code": "50400", "error_desc": desc}).error_desc
+@pytest.mark.parametrize(
+    "name",
+    [
+        "error_desc",
+        "error_msg",
+        "errorMsg",
+        "error_message",
+        "errorDesc",
+        "resultmsg",
+        "resultMsg",
+        "resultdesc",
+        "resultDesc",
+        "RESULTDESC",
+        "message",
+        "msg",
+        "description",
+        "error_description",
+        "detail",
+        "reason",
+    ],
+)
+@pytest.mark.parametrize("code", ["error_code", "resultcode", "errorCode", "resultCode"])
+def test_the_platforms_words_are_found_whatever_they_are_called(name: str, code: str) -> None:
+    error = error_of(404, {code: "100403", name: "There is no such device.", "other": 1})
+    assert (type(error), error.error_code, error.error_desc) == (NotFoundError, "100403", "There is no such device.")
+    assert error.http_message is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error_code": "100403", "error_msg": "gone"},
+        {"error_code": "100403", "error_desc": None, "error_msg": "gone"},
+        {"error_code": 100403, "error_desc": "  ", "message": "gone"},
+        {"resultcode": "100403", "resultdesc": "gone"},
+        {"resultCode": "100403", "resultDesc": "gone"},
+        {"errorCode": "100403", "errorMsg": "gone"},
+    ],
+)
+def test_an_error_on_http_200_is_seen_with_its_words(body: Any) -> None:
+    error = error_of(200, body)
+    assert (type(error), error.error_desc, error.http_status_code) == (NotFoundError, "gone", 200)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "100403", "message": "gone"}},
+        {"errors": [{"error_code": 100403, "error_msg": "gone"}, {"error_code": 1}]},
+        {"fault": {"error": {"errorCode": "100403", "detail": "gone"}}},
+        {"error_code": "100403", "error": {"message": "gone"}},
+        {"error_code": "100403", "error": "gone"},
+        [{"error_code": "100403", "error_desc": "gone"}],
+    ],
+)
+def test_code_and_words_are_found_one_level_below(body: Any) -> None:
+    error = error_of(404, body)
+    assert (error.error_code, error.error_desc) == ("100403", "gone")
+
+
+@pytest.mark.parametrize(
+    ("desc", "words"),
+    [
+        (5, "5"),
+        (False, "false"),
+        (["x", {"a": None}], '["x", {"a": null}]'),
+        ({"en": "gone", "zh": "没有"}, '{"en": "gone", "zh": "没有"}'),
+        ({"psk": {"value": "hush-hush"}, "en": "x"}, '{"psk": "***", "en": "x"}'),
+    ],
+)
+@pytest.mark.parametrize("name", ["error_desc", "resultmsg", "error_msg"])
+def test_words_that_are_no_text_are_shown_as_json(name: str, desc: Any, words: str) -> None:
+    error = error_of(400, {"error_code": "50400", name: desc})
+    assert error.error_desc == words
+    assert error_of(400, {"no": "code", name: desc}).error_desc.endswith(f": {words}")
+
+
+@pytest.mark.parametrize("desc", [None, "", "  ", [], {}])
+def test_without_any_words_the_body_is_kept(desc: Any) -> None:
+    error = error_of(400, {"error_code": "50400", "error_desc": desc, "trace": "t-1", "psk": {"value": "hush-hush"}})
+    assert error.error_desc == "the platform gave no description"
+    assert error.http_message is not None
+    assert '"trace": "t-1", "psk": "***"' in error.http_message
+
+
+def test_an_error_without_a_code_has_its_words_and_its_body() -> None:
+    for status, code in ((404, "1005"), (401, "1005"), (403, "1012")):
+        error = error_of(status, {"timestamp": 17, "error": "Not Found", "message": "No such path", "path": "/x"})
+        assert (error.error_code, error.error_desc.rpartition(": ")[2]) == (code, "No such path")
+        assert '"path": "/x"' in (error.http_message or "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "welcome", "code": "7"},
+        {"resultCode": "SUCCESSFUL", "deviceId": "d"},
+        {"errorCode": "0", "errorMsg": "ok"},
+        {"resultcode": 0, "resultdesc": "ok"},
+        {"errcode": 5},
+    ],
+)
+def test_a_success_that_only_looks_like_an_error_is_none(body: Any) -> None:
+    assert read(200, body) == body
+
+
+def test_no_field_of_an_exception_shows_a_secret() -> None:
+    hush = "sesame-Open-81"
+    for body in (
+        {"error_code": "100403", "error_desc": f"no {hush}"},
+        {"error_code": f"E-{hush}", "error_msg": {"psk": {"a": [hush]}, "x": hush}},
+        {"error_code": "E", "error_desc": None, "echo": {"secret": [hush]}, "x": hush},
+        {"message": hush},
+        f"<h1>{hush}</h1>".encode(),
+    ):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with pytest.raises(NorthApiException) as caught:
+            read_answer(Answer(404, f"Not {hush} Found", JSON, raw), lambda: NOW, lambda: (hush,))
+        assert hush not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+        assert caught.value.http_reason_phrase == "Not *** Found"
+
+
+def test_a_code_or_a_reason_without_end_is_cut() -> None:
+    error = error_of(400, {"error_code": "9" * 100_000, "error_desc": "x"})
+    assert error.error_code == "9" * 64
+    with pytest.raises(NorthApiException) as caught:
+        read_answer(Answer(400, "R" * 100_000, JSON, b"{}"), lambda: NOW, lambda: ())
+    assert len(caught.value.http_reason_phrase or "") == 2000
+
+
+@given(JSON_VALUES, st.sampled_from([200, 400, 401, 403, 500]))
+def test_no_json_makes_reading_an_error_fail(body: Any, status: int) -> None:
+    with suppress(NorthApiException):
+        read(status, body)
 
 
 @pytest.mark.parametrize(

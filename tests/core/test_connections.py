@@ -149,10 +149,10 @@ def test_sending_keeps_the_deadline_when_the_server_does_not_read(serve: Any, co
         wire.socket = pki.context.wrap_socket(wire.socket, server_side=True)
         wire.hold()
 
-    client = connect(serve(ok, on_connect=deaf), deadline=0.4)
+    client = connect(serve(ok, on_connect=deaf), deadline=0.8)
     started = time.monotonic()
     with pytest.raises(RequestTimeoutError) as caught:
-        client.call(WRITE, {}, body={"text": "x" * 30_000_000}, access_token=TOKEN)
+        client.call(WRITE, {}, body={"text": "x" * 12_000_000}, access_token=TOKEN)
     assert time.monotonic() - started < PATIENCE
     assert caught.value.outcome_unknown
 
@@ -162,10 +162,10 @@ def test_sending_keeps_the_deadline_when_every_piece_goes_but_all_of_them_take_t
 ) -> None:
     send = ssl.SSLSocket.send
     monkeypatch.setattr(ssl.SSLSocket, "send", lambda self, data, flags=0: send(self, data[:8], flags))
-    client = connect(serve(ok), deadline=0.4)
+    client = connect(serve(ok), deadline=0.8)
     started = time.monotonic()
     with pytest.raises(RequestTimeoutError) as caught:
-        client.call(WRITE, {}, body={"text": "x" * 30_000_000}, access_token=TOKEN)
+        client.call(WRITE, {}, body={"text": "x" * 12_000_000}, access_token=TOKEN)
     assert time.monotonic() - started < PATIENCE
     assert caught.value.outcome_unknown
 

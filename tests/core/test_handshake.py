@@ -1,21 +1,43 @@
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certs import Authority, Issued, TlsServer, altered, get, server_context
 
 from iot_northbound.core.handshake import explain_handshake
 from iot_northbound.core.tls import TlsPolicy, build_policy
 from iot_northbound.ssl_config import SSLConfig
+
+
+def sign(issuer: Issued, name: str, *extensions: x509.ExtensionType) -> Issued:
+    """Return a certificate with these extensions and no others."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        issuer.certificate.subject,
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]),
+        key.public_key(),
+        x509.random_serial_number(),
+        now - timedelta(hours=1),
+        now + timedelta(days=1),
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return Issued(key, builder.sign(issuer.key, hashes.SHA256()), issuer)
+
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -89,6 +111,50 @@ class TestWeRefuse:
             text = explained(policy_for(tmp_path, ca, **settings), server)
         assert "made out to another name" in text
         assert settings.get("expected_hostname", "127.0.0.1") in text
+
+    def test_an_address_that_is_there_as_a_dns_name_or_common_name_only(self, tmp_path: Path, ca: Authority) -> None:
+        named = x509.SubjectAlternativeName([x509.DNSName("127.0.0.1")])
+        for issued in (sign(ca, "server", named), sign(ca, "127.0.0.1"), sign(ca, "platform.example")):
+            with TlsServer(server_context(issued, None, tmp_path)) as server:
+                text = explained(policy_for(tmp_path, ca), server)
+                assert "made out to another name, not to this IP address" in text
+                assert "hostname_verifier" in text
+        with TlsServer(server_context(sign(ca, "server", named), None, tmp_path)) as server:
+            # The rule that the message gives lets the call through.
+            verifier = lambda host, certificate: host in (certificate.common_name, *certificate.dns_names)  # noqa: E731
+            assert get(policy_for(tmp_path, ca, hostname_verifier=verifier), server.url).status_code == 200
+
+    def test_a_certificate_without_any_name_for_a_host_name(self, tmp_path: Path, ca: Authority) -> None:
+        with TlsServer(server_context(sign(ca, "platform.example"), None, tmp_path)) as server:
+            text = explained(policy_for(tmp_path, ca, expected_hostname="platform.example"), server)
+        assert "hostname_verifier where it has no subject alternative name" in text
+
+    def test_a_clients_certificate_on_a_server(self, tmp_path: Path, ca: Authority) -> None:
+        issued = ca.issue("server", ["127.0.0.1"], client=True)
+        with TlsServer(server_context(issued, None, tmp_path)) as server:
+            assert "not made for a server" in explained(policy_for(tmp_path, ca), server)
+
+    def test_a_certificate_from_one_that_may_issue_none(self, tmp_path: Path, ca: Authority) -> None:
+        between = ca.issue("no ca")
+        issued = sign(between, "server", x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]))
+        with TlsServer(server_context(issued, None, tmp_path, [between])) as server:
+            assert "may not issue certificates" in explained(policy_for(tmp_path, ca), server)
+
+    def test_a_server_without_secure_renegotiation(self, tmp_path: Path, ca: Authority) -> None:
+        # A ServerHello of TLS 1.2 without any extension, as servers before RFC 5746 send it.
+        hello = b"\x03\x03" + bytes(32) + b"\x00" + b"\xc0\x2f" + b"\x00"
+        message = b"\x02" + len(hello).to_bytes(3, "big") + hello
+        record = b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
+
+        def answer(connection: socket.socket) -> None:
+            connection.sendall(record)
+            connection.recv(100)  # its alert, or closing would reset
+
+        with _after_hello(answer) as port, pytest.raises(requests.exceptions.ConnectionError) as caught:
+            get(policy_for(tmp_path, ca), f"https://127.0.0.1:{port}")
+        text = explain_handshake(caught.value)
+        assert "secure renegotiation" in text
+        assert "UnsafeLegacyServerConnect" in text
 
     @pytest.mark.parametrize("rule", [lambda host, certificate: False, lambda host, certificate: [][0]])
     def test_own_verifier(self, tmp_path: Path, ca: Authority, rule: Callable[..., bool]) -> None:
@@ -224,6 +290,46 @@ class TestWords:
 
     def test_tls_error_raised_by_python_code(self) -> None:
         assert "made up" in explain_handshake(ssl.SSLError("made up"))
+
+    @pytest.mark.parametrize(
+        ("code", "told"),
+        [
+            (10, "expired"),
+            (9, "not valid yet"),
+            (23, "revoked"),
+            (24, "may not issue"),
+            (25, "may not issue"),
+            (26, "not made for a server"),
+            (62, "another name"),
+            (64, "IP address"),
+            (66, "too weak"),
+            (67, "too weak"),
+            (68, "too weak"),
+        ],
+    )
+    def test_every_refusal_of_a_certificate_says_what_to_do(self, code: int, told: str) -> None:
+        error = ssl.SSLCertVerificationError(1, "refused")
+        error.verify_code, error.verify_message = code, "OpenSSL's words"
+        text = explain_handshake(error)
+        assert told in text
+        assert re.search("SSLConfig|operator|clock|newer one|another one", text)
+
+    @pytest.mark.parametrize(
+        "reason",
+        [
+            "UNSUPPORTED_PROTOCOL",
+            "DH_KEY_TOO_SMALL",
+            "EE_KEY_TOO_SMALL",
+            "CA_MD_TOO_WEAK",
+            "NO_CIPHERS_AVAILABLE",
+            "WRONG_VERSION_NUMBER",
+            "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+        ],
+    )
+    def test_every_fault_of_the_protocol_says_what_to_do(self, reason: str) -> None:
+        error = ssl.SSLError(1, reason)
+        error.reason = reason
+        assert re.search("SSLConfig|operator|Check platform_ip", explain_handshake(error))
 
     @pytest.mark.parametrize("name", ["SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_HANDSHAKE_FAILURE"])
     def test_vague_alerts_are_read_by_what_we_showed(self, name: str) -> None:

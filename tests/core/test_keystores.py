@@ -1,3 +1,4 @@
+import hashlib
 import os
 import struct
 import subprocess
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.certs import Authority, Issued
 
 from iot_northbound.core.keystores import Source, Store, public_bytes, read_store
+from iot_northbound.core.pkcs12 import key_bags
 from iot_northbound.errors import TlsError
 
 FIXTURES = Path(__file__).parent.parent / "data" / "keystores"
@@ -192,12 +194,40 @@ class TestJks:
         assert "wrong" in fault(FIXTURES / name, WRONG)
         assert "set self_cert_pwd" in fault(FIXTURES / name)
 
-    def test_private_keys_and_their_chains_are_no_trusted_entries(self) -> None:
+    def test_of_a_private_key_its_own_certificate_counts_and_not_its_issuers(self) -> None:
         store = read(FIXTURES / "key-and-trust.jks", PASSWORD)
-        assert store.certificates == read(FIXTURES / "ca.pem").certificates
+        subjects = {each.subject.rfc4514_string() for each in store.certificates}
+        assert subjects == {"CN=fixture ca", "CN=fixture client"}
+        (alone,) = read(FIXTURES / "key-only.jks", PASSWORD).certificates
+        assert alone.subject.rfc4514_string() == "CN=fixture client"
 
-    def test_only_private_keys(self) -> None:
-        assert "keytool -importkeystore" in fault(FIXTURES / "key-only.jks", PASSWORD)
+    @pytest.mark.parametrize("name", ["key-only.jks", "key-and-trust.jks", "two-keys.jks"])
+    def test_private_keys_are_read_with_their_names_and_chains(self, name: str) -> None:
+        store = read(FIXTURES / name, PASSWORD)
+        assert [entry.alias for entry in store.keys] == (["second", "first"] if name == "two-keys.jks" else ["1"])
+        for entry in store.keys:
+            assert public_bytes(entry.open()) == public_bytes(entry.chain[0])
+        assert PASSWORD not in repr(store)
+
+    def test_a_private_key_needs_the_password_and_its_certificate_does_not(self) -> None:
+        store = read(FIXTURES / "key-only.jks")
+        assert len(store.certificates) == 1
+        with pytest.raises(TlsError, match="set self_cert_pwd"):
+            store.keys[0].open()
+
+    def test_a_private_key_of_another_cipher_says_how_to_convert_it(self, tmp_path: Path) -> None:
+        data = (FIXTURES / "key-only.jks").read_bytes()
+        data = data.replace(bytes.fromhex("2a02110101"), bytes.fromhex("2a02110102"))
+        mended = data[:-20] + hashlib.sha1(PASSWORD.encode("utf-16-be") + b"Mighty Aphrodite" + data[:-20]).digest()
+        with pytest.raises(TlsError, match="keytool -importkeystore"):
+            read(written(tmp_path, mended), PASSWORD).keys[0].open()
+
+    def test_a_key_with_a_password_of_its_own(self, tmp_path: Path) -> None:
+        body = (FIXTURES / "key-only.jks").read_bytes()[:-20]
+        other = body + hashlib.sha1(WRONG.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
+        store = read(written(tmp_path, other), WRONG)
+        with pytest.raises(TlsError, match="the password in self_cert_pwd is wrong"):
+            store.keys[0].open()
 
     def test_jceks(self) -> None:
         assert "JCEKS" in fault(FIXTURES / "trust.jceks", PASSWORD)
@@ -217,7 +247,47 @@ class TestJks:
         assert "damaged" in fault(written(tmp_path, head + struct.pack(">H", 5) + b"X.509" + b"\xff" * 30))
 
 
+class TestSeveralKeys:
+    def test_pkcs12_gives_all_of_them_with_their_names(self) -> None:
+        store = read(FIXTURES / "two-keys.p12", PASSWORD)
+        assert [entry.alias for entry in store.keys] == ["first", "second"]
+        keys = {public_bytes(entry.open()) for entry in store.keys}
+        assert keys == {public_bytes(each) for each in store.certificates}
+        assert len(keys) == 2
+
+    def test_pkcs12_with_one_has_its_name_too(self, tmp_path: Path, client: Issued) -> None:
+        (entry,) = read(written(tmp_path, client.p12(PASSWORD)), PASSWORD).keys
+        assert entry.alias == "client"
+
+    def test_pem_gives_all_of_them(self, tmp_path: Path, ca: Authority, client: Issued) -> None:
+        other = ca.issue("other", client=True)
+        store = read(written(tmp_path, client.key_pem() + client.pem + other.key_pem() + other.pem))
+        assert [entry.alias for entry in store.keys] == ["", ""]
+
+
+class TestPkcs12Walk:
+    @pytest.mark.parametrize("name", ["two-keys.p12", "client-rc2.p12", "trust-pkcs12.jks"])
+    def test_a_file_cut_off_anywhere_gives_no_key_and_no_error(self, name: str) -> None:
+        data = (FIXTURES / name).read_bytes()
+        for end in range(0, len(data), 13):
+            key_bags(data[:end])
+
+    @given(st.binary(max_size=200))
+    def test_no_bytes_do_harm(self, data: bytes) -> None:
+        assert isinstance(key_bags(data), list)
+        assert isinstance(key_bags(b"\x30\x81\xc0" + data), list)
+
+    def test_the_open_lengths_of_ber_are_left_to_the_library(self) -> None:
+        assert key_bags(b"\x30\x80\x02\x01\x03\x00\x00") == []
+
+
 class TestAnyFile:
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+    def test_pem_with_a_byte_order_mark(self, tmp_path: Path, client: Issued, encoding: str) -> None:
+        text = (client.pem + client.key_pem()).decode()
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        assert is_pair(read(written(tmp_path, (mark + text).encode(encoding))), client)
+
     def test_name_does_not_matter(self, tmp_path: Path, client: Issued) -> None:
         assert is_pair(read(written(tmp_path, client.p12(PASSWORD), "client.pem"), PASSWORD), client)
         assert is_pair(read(written(tmp_path, client.pem + client.key_pem(), "client.p12"), PASSWORD), client)

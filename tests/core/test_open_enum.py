@@ -44,6 +44,48 @@ def test_values_travel(value: Colour) -> None:
     assert pickle.loads(pickle.dumps(Colour.RED)) is Colour.RED
 
 
+@pytest.mark.parametrize("value", ["red", "Red", " RED", "rED "])
+def test_letter_case_and_blanks_do_not_count(value: str) -> None:
+    assert Colour(value) is Colour.RED
+
+
+class Outcome(OpenEnum):
+    FAILED = "failed"
+    SUCCESS = "Success"
+    PENDING = "PENDING"
+
+
+class Both(OpenEnum):
+    FAIL = "FAIL"
+    FAILED = "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        ("FAIL", Outcome.FAILED),
+        ("fail", Outcome.FAILED),
+        ("SUCCESSFUL", Outcome.SUCCESS),
+        ("PENDDING", Outcome.PENDING),
+        ("failed", Outcome.FAILED),
+        ("Failed", Outcome.FAILED),
+    ],
+)
+def test_another_word_for_a_member_is_kept_and_says_what_it_stands_for(value: str, means: Outcome) -> None:
+    assert Outcome(value).canonical is means
+    assert Outcome(value) == (value if value.lower() != "failed" else "failed")
+
+
+def test_an_enumeration_that_has_both_words_keeps_them_apart() -> None:
+    assert Both("fail").canonical is Both.FAIL
+    assert Both("Failed").canonical is Both.FAILED
+
+
+def test_an_unknown_value_stands_for_itself() -> None:
+    assert Colour("BLUE").canonical == "BLUE"
+    assert not Colour("BLUE").canonical.is_known
+
+
 @pytest.mark.parametrize("value", [None, 3, ["RED"]])
 def test_other_types_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match="not a valid Colour"):

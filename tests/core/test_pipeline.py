@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.clock import FakeClock
 from tests.endpoints import ALL, ids
+from tests.faulty_server import Seen, Wire
 
 from iot_northbound import (
     BadTokenError,
@@ -315,21 +316,31 @@ def test_every_endpoint_stands_the_plainest_odd_answers(section: str, body: byte
     check_answer(ALL[section], ALL[section].success, body, "application/json")
 
 
+def test_one_odd_device_does_not_make_a_page_unreadable(mock: responses.RequestsMock) -> None:
+    endpoint = ALL["1.5.2"]
+    odd = {"deviceInfo": {"nodeId": "n", "signalStrength": -87, "mac": {"a": 1}}}
+    answers(mock, endpoint, (200, {"totalCount": "2", "devices": [{"deviceId": "d"}, odd]}))
+    page = call(make(), endpoint)
+    assert (page.total_count, page.devices[0].device_id) == (2, "d")
+    info = page.devices[1].device_info
+    assert (info.node_id, info.signal_strength, info.mac, info.unknown_fields) == ("n", "-87", None, {"mac": {"a": 1}})
+
+
 def test_a_wrong_type_is_told_by_its_path_in_wire_names(mock: responses.RequestsMock) -> None:
     endpoint = ALL["1.5.2"]
-    answers(mock, endpoint, (200, {"totalCount": 1, "devices": [{"deviceId": "d"}, {"deviceInfo": {"nodeId": 5}}]}))
+    answers(mock, endpoint, (200, [{"totalCount": 1}]))
     with pytest.raises(UnreadableAnswerError) as caught:
         call(make(), endpoint)
     error = caught.value
-    assert "$.devices[1].deviceInfo.nodeId should be text, not a number" in error.error_desc
+    assert "$ should be an object, not a list" in error.error_desc
     assert (error.error_code, error.endpoint, error.http_status_code) == ("1004", endpoint.name, 200)
     assert not error.outcome_unknown
 
 
 def test_an_unreadable_answer_to_a_post_says_that_it_may_have_taken_effect(mock: responses.RequestsMock) -> None:
     endpoint = ALL["1.4.1"]
-    answers(mock, endpoint, (200, {"deviceId": 5}))
-    with pytest.raises(UnreadableAnswerError) as caught:
+    answers(mock, endpoint, (200, {"deviceId": {"id": 5}}))
+    with pytest.raises(UnreadableAnswerError, match="deviceId should be text, not an object") as caught:
         call(make(), endpoint)
     assert caught.value.outcome_unknown
     assert len(mock.calls) == 1
@@ -370,3 +381,16 @@ def test_hooks_are_told_the_template_and_never_the_id(mock: responses.RequestsMo
     by_id: Endpoint[None] = Endpoint("GET", "/things/{thing_id}", type(None), section="test")
     client.call(by_id, {"thing_id": "t-1"}, query={"pageNo": 0}, access_token=TOKEN)
     assert told == ["GET /things/{thing_id}"]
+
+
+def test_a_gateway_that_reads_the_declared_charset_reads_every_name(serve: Any, connect: Any) -> None:
+    def echo(seen: Seen, wire: Wire) -> Any:
+        kind, _, charset = seen.headers["content-type"].partition("; charset=")
+        names.append((kind, json.loads(seen.body.decode(charset or "latin-1"))["name"]))
+        return 200, {}
+
+    names: list[tuple[str, str]] = []
+    client = connect(serve(echo))
+    for name in ("水表 №7", "Zähler", "\U0001f6b0", "plain"):
+        client.call(WRITE, {}, body={"name": name}, access_token="given")
+        assert names.pop() == ("application/json", name)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.certs import Authority, Issued, TlsServer, get, mutual_tls, server_context
 
 from iot_northbound.core import tls_context
+from iot_northbound.core.keystores import Source, public_bytes, read_store
 from iot_northbound.core.tls import build_context, build_policy
 from iot_northbound.errors import TlsError
 from iot_northbound.ssl_config import SSLConfig
@@ -136,6 +137,59 @@ class TestClientCertificate:
         assert build_policy(config, now=datetime(2040, 1, 1, tzinfo=UTC)).shows_certificate
 
 
+class TestSeveralKeys:
+    @pytest.mark.parametrize("name", ["two-keys.p12", "two-keys.jks"])
+    def test_without_a_choice_the_error_names_the_choices(self, name: str) -> None:
+        text = fault(SSLConfig(self_cert_path=FIXTURES / name, self_cert_pwd=PASSWORD))
+        assert "self_cert_alias" in text
+        assert "'first'" in text
+        assert "'second'" in text
+
+    @pytest.mark.parametrize("name", ["two-keys.p12", "two-keys.jks"])
+    @pytest.mark.parametrize("alias", ["first", "Second", "SECOND"])
+    def test_the_chosen_one_is_shown(self, tmp_path: Path, name: str, alias: str) -> None:
+        store = read_store(Source(FIXTURES / name, "x", PASSWORD))
+        ca = next(each for each in store.certificates if each.subject.rfc4514_string() == f"CN=fixture {alias.lower()}")
+        authority = Authority()
+        context = server_context(authority.issue("server", ["127.0.0.1"]), Issued(None, ca, None), tmp_path)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        trust = file(tmp_path, authority.pem, "ca.pem")
+        settings = {"self_cert_path": FIXTURES / name, "self_cert_pwd": PASSWORD, "trust_ca_path": trust}
+        with TlsServer(context) as server:
+            assert get(build_policy(SSLConfig(**settings, self_cert_alias=alias)), server.url).status_code == 200
+        assert server.peers[0]["subject"] == ((("commonName", f"fixture {alias.lower()}"),),)
+
+    @pytest.mark.parametrize("name", ["two-keys.p12", "two-keys.jks"])
+    def test_an_alias_that_is_not_there_names_those_that_are(self, name: str) -> None:
+        text = fault(SSLConfig(self_cert_path=FIXTURES / name, self_cert_pwd=PASSWORD, self_cert_alias="third"))
+        assert "no private key has the alias 'third'; there is 'first' or 'second'" in text.replace(
+            "'second' or 'first'", "'first' or 'second'"
+        )
+
+    def test_an_alias_for_the_only_key_may_be_given(self, tmp_path: Path, client: Issued) -> None:
+        path = file(tmp_path, client.p12(PASSWORD))
+        build_policy(SSLConfig(self_cert_path=path, self_cert_pwd=PASSWORD, self_cert_alias="CLIENT"))
+        text = fault(SSLConfig(self_cert_path=path, self_cert_pwd=PASSWORD, self_cert_alias="x"))
+        assert "there is 'client'" in text
+
+    def test_a_file_without_aliases_says_so(self, tmp_path: Path, client: Issued) -> None:
+        path = file(tmp_path, client.pem + client.key_pem())
+        assert "leave self_cert_alias out" in fault(SSLConfig(self_cert_path=path, self_cert_alias="x"))
+
+    def test_of_several_pem_keys_the_one_with_the_certificate_counts(self, tmp_path: Path, ca: Authority) -> None:
+        one, other = ca.issue("one", client=True), ca.issue("other", client=True)
+        build_policy(SSLConfig(self_cert_path=file(tmp_path, other.key_pem() + one.key_pem() + one.pem)))
+        both = file(tmp_path, one.key_pem() + one.pem + other.key_pem() + other.pem, "both.pem")
+        text = fault(SSLConfig(self_cert_path=both))
+        assert "several private keys, those of 'CN=one' or 'CN=other': leave only one" in text
+
+    def test_a_key_of_a_jks_store_is_shown_with_its_chain(self) -> None:
+        build_policy(SSLConfig(self_cert_path=FIXTURES / "key-only.jks", self_cert_pwd=PASSWORD))
+        wrong = SSLConfig(self_cert_path=FIXTURES / "key-only.jks", self_cert_pwd="another-one")
+        assert "password in self_cert_pwd is wrong" in fault(wrong)
+        assert "set self_cert_pwd" in fault(SSLConfig(self_cert_path=FIXTURES / "key-only.jks"))
+
+
 class TestKeyOnDisk:
     @pytest.fixture
     def temporary(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -219,6 +273,25 @@ class TestTrust:
         with TlsServer(server_context(issued, None, tmp_path)) as server:
             config = SSLConfig(trust_ca_path=file(tmp_path, issued.pem))
             assert get(build_policy(config), server.url).status_code == 200
+
+    @pytest.mark.parametrize("name", ["two-keys.p12", "two-keys.jks"])
+    def test_as_in_java_the_certificate_of_a_private_key_is_trusted(self, tmp_path: Path, name: str) -> None:
+        config = SSLConfig(trust_ca_path=FIXTURES / name, trust_ca_pwd=PASSWORD)
+        assert build_context(config).cert_store_stats()["x509"] == 2
+        store = read_store(Source(FIXTURES / name, "x", PASSWORD))
+        entry = next(each for each in store.keys if each.alias == "first")
+        leaf = next(each for each in store.certificates if public_bytes(each) == public_bytes(entry.open()))
+        with TlsServer(server_context(Issued(entry.open(), leaf, None), None, tmp_path)) as server:
+            assert get(build_policy(config), server.url).status_code == 200
+
+    def test_jks_of_a_private_key_alone_is_trust_with_and_without_its_password(self) -> None:
+        for password in (PASSWORD, None):
+            config = SSLConfig(trust_ca_path=FIXTURES / "key-only.jks", trust_ca_pwd=password)
+            assert build_context(config).cert_store_stats()["x509"] == 1
+
+    def test_jks_with_a_private_key_and_its_issuer_trusts_the_issuer(self) -> None:
+        config = SSLConfig(trust_ca_path=FIXTURES / "key-and-trust.jks", trust_ca_pwd=PASSWORD)
+        assert build_context(config).cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}
 
     def test_expired_ca(self, tmp_path: Path, ca: Authority) -> None:
         later = datetime.now(UTC) + timedelta(days=60)

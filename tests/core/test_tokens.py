@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,7 +157,7 @@ def test_who_looked_before_anothers_renewal_and_asks_after_it_causes_no_second_o
     store = Late()
     tokens = make(store)
     tokens._running = True  # without the timer's thread, which would look too
-    tokens._thread = threading.current_thread()
+    tokens._timer = SimpleNamespace(wake=threading.Event(), is_alive=lambda: False)
     tokens.current()
     clock.advance(platform.expires_in + 1)
     store.meanwhile = tokens.current
@@ -535,16 +536,14 @@ def test_a_forked_child_gets_locks_and_a_thread_of_its_own(make: Any, platform: 
     """What `after_fork` does; the real fork is in test_client."""
     tokens = make()
     tokens.start()
-    thread, lock, wake = tokens._thread, tokens._lock, tokens._wake
-    assert thread is not None
-    with lock:
-        tokens.reset_locks()
-        assert tokens.current() == "token-1"
-        assert tokens._thread not in (None, thread)
-    wake.set()
-    thread.join(10)
-    assert not thread.is_alive()
-    eventually(lambda: (thread is not None and not thread.is_alive()) or thread._target is None or True)
+    parents = tokens._timer
+    assert parents is not None
+    tokens.after_fork()
+    assert tokens.current() == "token-1"
+    assert tokens._timer not in (None, parents)
+    parents.wake.set()
+    parents.join(10)
+    assert not parents.is_alive()
 
 
 def test_a_child_forked_during_a_renewal_does_not_wait_for_the_parents_thread(make: Any, platform: Platform) -> None:
@@ -555,9 +554,9 @@ def test_a_child_forked_during_a_renewal_does_not_wait_for_the_parents_thread(ma
     parents = threading.Thread(target=lambda: tokens.replace("token-1"))
     parents.start()
     assert begun.wait(10)
-    wake = tokens._wake
-    tokens.reset_locks()
+    timer = tokens._timer
+    tokens.after_fork()
     assert tokens.replace("token-1") == "token-3"
     go_on.set()
     parents.join(10)
-    wake.set()
+    timer.wake.set()

@@ -116,11 +116,12 @@ def test_unknown_fields_are_left_and_missing_ones_are_none() -> None:
     assert structure({}, Back) == Back()
 
 
-@pytest.mark.parametrize(
-    ("value", "path"),
-    [([], "$"), (None, "$"), ({"nodeId": 5}, "$.nodeId"), ({"numbers": [1, "2"]}, "$.numbers[1]")],
-)
-def test_a_wrong_type_is_told_by_its_path(value: Any, path: str) -> None:
+def test_what_does_not_fit_costs_its_field_alone() -> None:
+    assert structure({"nodeId": 5, "numbers": [1, "2", "three"]}, Back) == Back(node_id="5", numbers=[1, 2])
+
+
+@pytest.mark.parametrize("value", [[], None, "x"])
+def test_a_wrong_type_is_told_by_its_path(value: Any) -> None:
     with pytest.raises(ShapeError) as caught:
         structure(value, Back)
-    assert caught.value.path == path
+    assert caught.value.path == "$"

@@ -87,13 +87,19 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         Durable(tmp_path)
 
 
-def test_a_folder_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    Durable(tmp_path).close()
-    with sqlite3.connect(tmp_path / "state.sqlite3") as database:
-        database.execute("PRAGMA user_version=99")
+@pytest.mark.parametrize("version", [1, 99])
+def test_the_folder_of_an_earlier_or_later_version_is_refused_and_left_as_it_is(tmp_path: Path, version: int) -> None:
+    durable = Durable(tmp_path)
+    durable.take([("devices", "a", {"of": "another shape"})])
+    durable.close()
+    file = tmp_path / "state.sqlite3"
+    with sqlite3.connect(file) as database:
+        database.execute(f"PRAGMA user_version={version}")
     database.close()
-    with pytest.raises(DataDirError, match="another version"):
+    before = file.read_bytes()
+    with pytest.raises(DataDirError, match=f"another version.* version {version}.* Choose another path, or move it"):
         Durable(tmp_path)
+    assert file.read_bytes() == before
 
 
 def test_what_no_answer_tells_of_is_written_but_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from iot_northbound.emulator.rules import notifications
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import GuardedServer, Limits
@@ -225,6 +227,28 @@ class TestASubscriptionThatEndsOrMovesWhileAPushIsOnItsWay:
             wait_until(lambda: emulator.control.pushes()["underWay"] == 0)
         assert [body["deviceId"] for body in receiver.bodies] == ["d0"]
         assert len(pushes(emulator)) == 1
+
+    @pytest.mark.parametrize(("status", "outcome"), [(200, "delivered"), (503, "dropped")])
+    def test_the_count_and_the_journal_say_the_same_when_the_receiver_answers_after_the_deletion(
+        self, emulator: Emulator, wire: Wire, status: int, outcome: str
+    ) -> None:
+        receiver = Receiver(status)
+        receiver.hold.clear()
+        with receiver.serving() as url:
+            self.subscribe(wire, url)
+            runtime = emulator._runtime
+            assert runtime is not None
+            runtime.from_any_thread(
+                lambda: runtime.platform.notify(emulator.app_id, self.KIND, {"notifyType": self.KIND})
+            )
+            wait_until(lambda: bool(runtime.platform.pushes_under_way))
+            assert wire.call("DELETE", "/iocm/app/sub/v1.2.0/subscriptions")[0] == 204
+            receiver.hold.set()
+            wait_until(lambda: len(pushes(emulator)) == 1)
+        (entry,) = pushes(emulator)
+        assert (entry["status"], entry["outcome"]) == (status, outcome)
+        counts = {"queued": 1, "delivered": 0, "dropped": 0, "waiting": 0, "underWay": 0}
+        wait_until(lambda: emulator.control.pushes() == counts | {outcome: 1})
 
     def test_it_goes_to_the_new_url_when_the_subscription_has_moved(self, emulator: Emulator, wire: Wire) -> None:
         old, new = Receiver(), Receiver()

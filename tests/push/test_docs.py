@@ -1,6 +1,11 @@
+import asyncio
+import http.client
 from pathlib import Path
 
-from iot_northbound.push import Access, Duplicates, HandlerRetry, InboxLimits, PushMessageReceiver
+import pytest
+import uvicorn
+
+from iot_northbound.push import Access, Duplicates, HandlerRetry, InboxLimits, MemoryInbox, PushMessageReceiver
 from iot_northbound.push.handlers import METHODS
 from iot_northbound.push.receiver import ANSWER_WITHIN
 
@@ -37,3 +42,39 @@ def test_python_in_the_pages_is_python():
                 compile(code, str(page), "exec")
             else:
                 assert (DOCS.parents[1] / code.split('"')[1]).is_file()
+
+
+def for_another_address():
+    return PushMessageReceiver(MemoryInbox(), access=Access(networks=["192.0.2.0/24"]))
+
+
+@pytest.mark.parametrize(("proxy_headers", "status"), [(True, 200), (False, 403)])
+def test_uvicorn_believes_a_forwarded_address_from_this_machine_unless_it_is_told_not_to(proxy_headers, status):
+    assert "--no-proxy-headers" in text("security.md")
+    config = uvicorn.Config(for_another_address().asgi, proxy_headers=proxy_headers, lifespan="off")
+    config.load()
+    statuses = []
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1.0.0/messageReceiver",
+        "client": ("127.0.0.1", 50_000),
+        "headers": [(b"x-forwarded-for", b"192.0.2.1"), (b"content-length", b"2")],
+    }
+
+    async def receive():
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message):
+        statuses.append(message.get("status"))
+
+    asyncio.run(config.loaded_app({**scope, "asgi": {}, "root_path": "", "http_version": "1.1"}, receive, send))
+    assert statuses[0] == status
+
+
+def test_its_own_server_believes_no_forwarded_address():
+    with for_another_address().server(port=0) as server:
+        connection = http.client.HTTPConnection(*server.address, timeout=20)
+        connection.request("POST", "/v1.0.0/messageReceiver", b"{}", {"X-Forwarded-For": "192.0.2.1"})
+        assert connection.getresponse().status == 403
+        connection.close()

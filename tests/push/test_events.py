@@ -98,3 +98,29 @@ def test_what_fits_no_kind_says_why():
     wrong = event(push_body("deviceDataChanged", service="text"))
     assert wrong.body is None
     assert "$.service should be an object, not text" in wrong.problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "value"),
+    [
+        ("deviceAdded", "deviceInfo", "text"),
+        ("deviceDatasChanged", "services", 5),
+        ("messageConfirm", "header", []),
+        ("commandRsp", "body", "text"),
+        ("ruleEvent", "reasons", "text"),
+        (COMMAND_STATUS, "result", "SUCCESSFUL"),
+    ],
+)
+def test_a_message_without_the_part_it_is_about_fits_no_kind(kind, part, value):
+    wrong = event(push_body(kind, **{part: value}))
+    assert wrong.body is None
+    assert f"$.{part} should be" in wrong.problem
+
+
+def test_a_field_that_does_not_fit_costs_no_other_one():
+    info = {"name": "s", "signalStrength": {"dBm": -87}, "isHD": True}
+    found = event(push_body("deviceInfoChanged", deviceInfo=info, deviceId=["odd"]))
+    assert found.problem is None
+    assert (found.body.device_info.name, found.body.device_info.signal_strength) == ("s", None)
+    assert found.body.device_info.unknown_fields == {"signalStrength": {"dBm": -87}, "isHD": True}
+    assert found.body.unknown_fields == {"deviceId": ["odd"]}

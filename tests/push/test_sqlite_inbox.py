@@ -239,3 +239,18 @@ def test_a_repetition_of_what_could_not_be_kept_is_not_answered_either(path, mon
     assert taken(other)
     assert taken(inbox.put(data_message("d1", 1)))
     inbox.stop()
+
+
+def test_an_inbox_of_an_earlier_version_is_refused_and_left_as_it_is(path):
+    with sqlite3.connect(path) as earlier:
+        earlier.executescript(
+            "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, device TEXT NOT NULL,"
+            " received_at REAL NOT NULL, body BLOB NOT NULL);"
+            "CREATE TABLE seen (slot BLOB NOT NULL, identity BLOB NOT NULL, at REAL NOT NULL);"
+            "PRAGMA user_version = 1;"
+        )
+    earlier.close()
+    before = path.read_bytes()
+    with pytest.raises(InboxError, match=r"another version .* says version 1, and this program reads 2"):
+        opened(path)
+    assert path.read_bytes() == before

@@ -77,6 +77,35 @@ def test_a_final_state_ends_the_wait(waiter: str, final: str) -> None:
     assert len(client.sent) == 2
 
 
+SPELLED = {
+    "command": ["successful", "Failed", "FAIL", "SUCCESS", "timeout", "Expired", "CANCELLED", "canceled"],
+    "cancel task": ["success", "Failed", "fail", "SUCCESSFUL", "part_success"],
+    "batch task": ["COMPLETE", "complete", "TIMEOUT"],
+    "upgrade task": ["FAIL", "Fail", "FAILED", "SUCCESS", "Successful", "STOP"],
+}
+
+
+@pytest.mark.parametrize(("waiter", "final"), [(name, s) for name in WAITERS for s in SPELLED[name]])
+def test_a_final_state_ends_the_wait_however_it_is_spelled(waiter: str, final: str) -> None:
+    wait, answer, _ = WAITERS[waiter]
+    client = FakeClient(answer("under way"), answer(final))
+    assert wait(client, None).status.casefold() == final.casefold()
+    assert len(client.sent) == 2
+
+
+@pytest.mark.parametrize("status", ["PENDDING", "Pendding", "pending", "processing", "NEW"])
+def test_a_state_under_way_does_not_end_the_wait_however_it_is_spelled(status: str) -> None:
+    for wait, answer, final in WAITERS.values():
+        client = FakeClient(answer(status), answer(min(final)))
+        wait(client, None)
+        assert len(client.sent) == 2
+
+
+def test_a_state_that_is_not_told_does_not_end_the_wait() -> None:
+    client = FakeClient(upgrade.QueryUpgradeTaskOutDTO(), upgrade_task("FAIL"))
+    assert DeviceUpgrade(client).wait_for_upgrade_task("o-1").status == "FAIL"
+
+
 @pytest.mark.parametrize("waiter", WAITERS)
 def test_every_documented_state_is_final_or_under_way(waiter: str) -> None:
     under_way = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from iot_northbound.cli import values
 from iot_northbound.cli.wording import OPTIONS, VARIABLES
 from iot_northbound.config import DEFAULT_PORT, PREFIX, ClientInfo, HttpConfig, Settings, load_env, load_profile
+from iot_northbound.core.textfiles import read_text
 from iot_northbound.emulator_home import EMULATOR_FOLDER, emulator_home
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 from iot_northbound.ssl_config import SSLConfig
@@ -22,6 +23,7 @@ WITH_ADDRESS = (
     "secret_file",
     "cert",
     "key",
+    "cert_alias",
     "cert_password_file",
     "ca",
     "ca_password_file",
@@ -52,8 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser, title: str = "platform") -> N
     add("--platform-port", metavar="PORT", type=values.port, help=f"its port (default: {DEFAULT_PORT})")
     add("--app-id", metavar="ID", help="the application's id")
     add("--secret-file", metavar="FILE", help="holds the application's secret")
-    add("--cert", metavar="FILE", help="client certificate: PEM, DER or PKCS#12")
-    add("--key", metavar="FILE", help="its key, where it stands in a file of its own")
+    add("--cert", metavar="FILE", help="client certificate: PEM, DER, PKCS#12 or JKS")
+    add("--cert-alias", metavar="NAME", help="which private key of that file, if it holds several")
+    add("--key", metavar="FILE", help="its key, if it is in a file of its own")
     add("--cert-password-file", metavar="FILE", help="holds the password of the certificate's file, or of the key")
     add("--ca", metavar="FILE", help="CAs to trust: PEM, DER, PKCS#12 or JKS (default: the system's)")
     add("--ca-password-file", metavar="FILE", help="holds that file's password")
@@ -100,7 +103,7 @@ def read_secret(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        text = read_text(Path(path).expanduser()).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} cannot be read: {reason}") from None
@@ -134,6 +137,7 @@ def _from_arguments(arguments: argparse.Namespace) -> Settings:
     tls = SSLConfig(
         self_cert_path=arguments.cert,
         self_key_path=arguments.key,
+        self_cert_alias=arguments.cert_alias,
         self_cert_pwd=read_secret(arguments.cert_password_file),
         trust_ca_path=arguments.ca,
         trust_ca_pwd=read_secret(arguments.ca_password_file),

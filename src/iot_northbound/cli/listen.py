@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import json
 import logging
+import math
+import re
 import signal
 import sys
 import threading
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from iot_northbound.config import Settings
     from iot_northbound.push import Event, PushMessageReceiver
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _WIDEST = 100
 """Characters of a message that a line on a terminal shows."""
 _WITH_TLS_CERT = ("tls_key", "tls_key_password_file", "tls_client_ca")
@@ -216,12 +219,21 @@ def line(event: Event, widest: int | None = None) -> str:
 
     `widest` cuts that rest to so many characters.
     """
-    rest = {key: value for key, value in event.raw.items() if key not in ("notifyType", "deviceId")}
-    text = json.dumps(_data_first(rest), ensure_ascii=False, separators=(",", ":"))
+    text = event.text.strip()
+    if not event.is_probe:
+        raw = json.loads(event.text, parse_float=_shown)
+        rest = {key: value for key, value in raw.items() if key not in ("notifyType", "deviceId")}
+        text = json.dumps(_data_first(rest), ensure_ascii=False, separators=(",", ":"))
     if widest is not None and len(text) > widest:
         text = f"{text[:widest]}…"
     moment = f"{event.received_at.astimezone():%H:%M:%S}"
-    return _printable(f"{moment} {event.kind or 'unknown'} {event.device or '-'} {text}")
+    kind = "probe" if event.is_probe else event.kind or "unknown"
+    return _printable(f"{moment} {kind} {event.device or '-'} {text}")
+
+
+def _shown(number: str) -> float | str:
+    """Return a number, or its digits if it is beyond what a float can hold: JSON has no infinity."""
+    return float(number) if math.isfinite(float(number)) else number
 
 
 def _data_first(value: Any) -> Any:
@@ -242,16 +254,21 @@ def _printable(text: str) -> str:
 
 
 def line_as_json(event: Event) -> str:
-    """Return a message as one line for a program."""
-    return json.dumps(
-        {
-            "receivedAt": event.received_at.isoformat(),
-            "kind": event.kind,
-            "device": event.device,
-            "problem": event.problem,
-            "message": event.raw,
-        }
-    )
+    """Return a message as one line for a program: the message digit by digit as it came."""
+    head = {
+        "receivedAt": event.received_at.isoformat(),
+        "kind": event.kind,
+        "device": event.device,
+        "problem": event.problem,
+    }
+    message = json.dumps(event.text.strip()) if event.is_probe else _on_one_line(event.text)
+    return f'{json.dumps(head)[:-1]}, "message": {message}}}'
+
+
+def _on_one_line(text: str) -> str:
+    """Return JSON on one line and in ASCII; what is changed is blanks between its parts, and letters within texts."""
+    plain = " ".join(text.split("\n")).replace("\r", " ").strip()
+    return plain if plain.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], plain)
 
 
 @contextlib.contextmanager

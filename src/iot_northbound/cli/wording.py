@@ -15,6 +15,7 @@ OPTIONS: Mapping[str, str] = {
     "secret": f"the secret (--secret-file or {PREFIX}SECRET)",
     "self_cert_path": "--cert",
     "self_key_path": "--key",
+    "self_cert_alias": "--cert-alias",
     "self_cert_pwd": "--cert-password-file",
     "trust_ca_path": "--ca",
     "trust_ca_pwd": "--ca-password-file",

@@ -26,6 +26,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, dataclass_transform
 
 import attrs
 
+from iot_northbound.core.received import Received
 from iot_northbound.core.times import Timestamp, is_platform_time
 from iot_northbound.errors import InvalidArgumentError
 
@@ -312,7 +313,13 @@ def _with_inherited_words(cls: type[T]) -> type[T]:
 @dataclass_transform(kw_only_default=True)
 def request(cls: type[T]) -> type[T]:
     """Make an attrs class that holds the rules in its annotations, at construction and at each assignment."""
-    made = attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_request_fields)
+    made = attrs.define(
+        _with_inherited_words(cls),
+        slots=True,
+        kw_only=True,
+        field_transformer=_request_fields,
+        getstate_setstate=False if issubclass(cls, Received) else None,
+    )
     _tell_mandatory(made)
     return made
 
@@ -336,8 +343,17 @@ def _tell_mandatory(cls: type[Any]) -> None:
 
 @dataclass_transform(kw_only_default=True)
 def response(cls: type[T]) -> type[T]:
-    """Make an attrs class for what the platform sends: without its fields that have no default it is unreadable."""
-    return attrs.define(_with_inherited_words(cls), slots=True, kw_only=True, field_transformer=_response_fields)
+    """Make an attrs class for what the platform sends: without its fields that have no default it is unreadable.
+
+    The class should be a `Received`, so that what it does not know stays within reach.
+    """
+    return attrs.define(
+        _with_inherited_words(cls),
+        slots=True,
+        kw_only=True,
+        field_transformer=_response_fields,
+        getstate_setstate=False if issubclass(cls, Received) else None,
+    )
 
 
 def check_id(name: str, value: Any) -> str:

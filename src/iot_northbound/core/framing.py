@@ -18,7 +18,9 @@ class UnclearConnection(HTTPException):
 
 
 class PlatformResponse(HTTPResponse):
-    """One answer off a connection. Where the connection's state stays unknown, it is closed."""
+    """One answer off a connection. If the connection's state stays unknown, it is closed."""
+
+    fp: Any = None  # for one that an exception interrupts before it has a stream: it is closed too
 
     def _read_status(self) -> tuple[str, int, str]:
         """Return the status line of the real answer. http.client calls this for a proxy's CONNECT answer too.

@@ -8,10 +8,14 @@ from iot_northbound.core.tls import HostNameRefused
 # OpenSSL's numbers for what was wrong with a chain (X509_V_ERR_…).
 _BAD_SIGNATURE, _NOT_YET_VALID, _EXPIRED = 7, 9, 10
 _UNTRUSTED = {2, 18, 19, 20, 21, 27}
-_WRONG_NAME = {62, 64}
+_WRONG_NAME = 62
+_WRONG_ADDRESS = 64
 _TOO_WEAK = {66, 67, 68}
 _NOT_STRICT = range(80, 94)
 """Rules of RFC 5280 that are checked under `SSLConfig.strict_x509` only."""
+_WRONG_PURPOSE = 26
+_REVOKED = 23
+_BAD_ISSUER = {24, 25, 32, 79}
 
 _OURS = "We refused the server's certificate: "
 
@@ -99,7 +103,14 @@ def _verification(error: ssl.SSLCertVerificationError) -> str:
             "it names a CA that we trust, but another CA of that name has signed it: probably the CA was made anew. "
             "Fetch the platform's present CA for SSLConfig.trust_ca_path."
         )
-    if code in _WRONG_NAME:
+    if code == _WRONG_ADDRESS:
+        return (
+            f"it is made out to another name, not to this IP address ({words.rstrip('.')}). Use a name in the "
+            "certificate as platform_ip, or set SSLConfig.expected_hostname to one. If the address is there only as a "
+            "DNS name or as common name, neither of which counts, set SSLConfig.hostname_verifier, such as lambda "
+            "host, certificate: host in (certificate.common_name, *certificate.dns_names)."
+        )
+    if code == _WRONG_NAME:
         return (
             f"it is made out to another name ({words.rstrip('.')}). Use the name in the certificate as platform_ip, "
             "or set SSLConfig.expected_hostname, or a hostname_verifier where it has no subject alternative name."
@@ -116,6 +127,18 @@ def _verification(error: ssl.SSLCertVerificationError) -> str:
             f"the certificate or its CA breaks a rule of RFC 5280 ({words}), and SSLConfig.strict_x509 is on. Have the "
             "platform's operator renew it, or set strict_x509=False."
         )
+    if code == _WRONG_PURPOSE:
+        return (
+            "it is not made for a server (its extended key usage lacks server authentication), but for a client, for "
+            "example. The platform needs another one; check that platform_port is the API's."
+        )
+    if code == _REVOKED:
+        return "it has been revoked. Have the platform's operator replace it."
+    if code in _BAD_ISSUER:
+        return (
+            f"a certificate above it may not issue certificates ({words}). Check that SSLConfig.trust_ca_path holds "
+            "the platform's CA; else the platform's operator has to correct the chain."
+        )
     return f"{words}."
 
 
@@ -131,7 +154,22 @@ def _protocol(error: ssl.SSLError, shows_certificate: bool | None) -> str:
     if reason in ("UNSUPPORTED_PROTOCOL", "UNKNOWN_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"):
         return "We refused the server's TLS version: it is older than SSLConfig.minimum_version (TLS 1.2 by default)."
     if "TOO_SMALL" in reason or "TOO_WEAK" in reason:
-        return f"We refused the server's keys as too weak for today's rules ({reason})."
+        return (
+            f"We refused the server's keys as too weak for today's rules ({reason}). Have the platform's operator "
+            "replace them: RSA 2048 or P-256, and SHA-256."
+        )
+    if reason == "UNSAFE_LEGACY_RENEGOTIATION_DISABLED":
+        return (
+            "We refused the server because it does not know secure renegotiation (RFC 5746), as old servers and "
+            "appliances in front of one do not; without it, somebody on the way can put words before ours. Have the "
+            "platform's operator update what ends TLS there. Until then, an OpenSSL configuration file for this "
+            "program alone (variable OPENSSL_CONF) can allow it by Options = UnsafeLegacyServerConnect."
+        )
+    if reason in ("NO_CIPHERS_AVAILABLE", "WRONG_CIPHER_RETURNED", "UNKNOWN_CIPHER_RETURNED", "NO_SHARED_CIPHER"):
+        return (
+            f"We share no cipher with the server ({reason}). Have the platform's operator allow one of today's, such "
+            "as ECDHE with AES-GCM."
+        )
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "EOF" in reason:
         if shows_certificate is False:
             return _NO_CERTIFICATE

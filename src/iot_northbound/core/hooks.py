@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from iot_northbound.core.deadline import within
+
 log = logging.getLogger("iot_northbound.hooks")
 
 E = TypeVar("E")
@@ -47,11 +49,11 @@ class Hooks(NamedTuple):
     on_retry: Callable[[RetryEvent], None] | None = None
 
 
-def tell(hook: Callable[[E], None] | None, event: E) -> None:
-    """Call one hook; its failure is its own."""
+def tell(hook: Callable[[E], None] | None, event: E, until: float | None = None) -> None:
+    """Call one hook; its failure is its own. Calls that it makes keep the deadline `until` too."""
     if hook is None:
         return
     try:
-        hook(event)
+        within(until, hook, event)
     except Exception:
         log.exception("the hook for %s failed", type(event).__name__)

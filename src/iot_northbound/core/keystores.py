@@ -1,11 +1,9 @@
 """Certificates and keys out of files of any kind: PEM, DER, PKCS#12, JKS. The content tells which."""
 
-import hashlib
-import hmac
 import os
 import re
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -20,6 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from iot_northbound.core import jks
+from iot_northbound.core.pkcs12 import key_bags
+from iot_northbound.core.textfiles import decoded
 from iot_northbound.ssl_config import tls_error
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -47,13 +48,30 @@ class Source:
 
 
 @attrs.frozen
+class KeyEntry:
+    """A private key in a file."""
+
+    alias: str
+    """What it is called there; empty if the file has no such names."""
+    open: Callable[[], PrivateKeyTypes] = attrs.field(repr=False)
+    """Returns the key; raises TlsError (1006) if its password is wrong."""
+    chain: tuple[x509.Certificate, ...] = ()
+    """Its own certificate and those of its issuers, if the file says which they are."""
+
+
+@attrs.frozen
 class Store:
     """What a file holds."""
 
     kind: str
     certificates: tuple[x509.Certificate, ...] = ()
-    """All of them; of a JKS only its trusted entries."""
-    key: PrivateKeyTypes | None = attrs.field(default=None, repr=False)
+    """All of them; of a JKS those that Java trusts: the trusted entries, and the own certificate of each key."""
+    keys: tuple[KeyEntry, ...] = ()
+
+    @property
+    def key(self) -> PrivateKeyTypes | None:
+        """The first private key; None if there is none."""
+        return self.keys[0].open() if self.keys else None
 
 
 def read_store(source: Source) -> Store:
@@ -63,7 +81,7 @@ def read_store(source: Source) -> Store:
         TlsError: the file is missing, unreadable, of no known kind, damaged, or its password is wrong (1006).
     """
     data = _read(source)
-    if data[:4] in (_JKS_MAGIC, _JCEKS_MAGIC):
+    if data[:4] in (jks.MAGIC, jks.JCEKS_MAGIC):
         return _read_jks(data, source)
     if b"-----BEGIN " in data:
         return _read_pem(data, source)
@@ -91,7 +109,8 @@ def _read(source: Source) -> bytes:
         raise source.error("no file can have such a name: check the path") from None
     if not data.strip():
         raise source.error("the file is empty")
-    return data
+    # A PEM file that an editor saved as UTF-16, which begins with a mark then.
+    return data if data[:2] not in (b"\xff\xfe", b"\xfe\xff") else decoded(data).encode()
 
 
 def _first_inside_sequence(data: bytes) -> bytes | None:
@@ -122,9 +141,18 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
                 ) from None
             raise source.wrong_password() from None
         raise source.error("the PKCS#12 file is damaged or cut off") from error
-    first = () if found.cert is None else (found.cert.certificate,)
-    rest = tuple(extra.certificate for extra in found.additional_certs)
-    return Store("PKCS#12", first + rest, found.key)
+    named = [each for each in (found.cert, *found.additional_certs) if each is not None]
+    certificates = tuple(each.certificate for each in named)
+    bags = key_bags(data)
+    if len(bags) > 1:
+        keys = [(bag.alias, _private_key(bag.der, source, pem=False)) for bag in bags]
+    else:
+        keys = [] if found.key is None else [(bags[0].alias if bags else "", found.key)]
+    return Store("PKCS#12", certificates, tuple(KeyEntry(alias, partial(_same, key)) for alias, key in keys))
+
+
+def _same(key: PrivateKeyTypes) -> PrivateKeyTypes:
+    return key
 
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
@@ -132,17 +160,17 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTA
 
 def _read_pem(data: bytes, source: Source) -> Store:
     certificates: list[x509.Certificate] = []
-    key: PrivateKeyTypes | None = None
+    keys: list[PrivateKeyTypes] = []
     for block in _BLOCK.finditer(data):
         label = block.group(1)
         if label in (b"CERTIFICATE", b"X509 CERTIFICATE"):
             text = block.group().replace(b" X509 CERTIFICATE-", b" CERTIFICATE-")
             certificates.append(_certificate(text, source, pem=True))
-        elif label.endswith(b"PRIVATE KEY") and key is None:
-            key = _private_key(block.group(), source, pem=True)
-    if not certificates and key is None:
+        elif label.endswith(b"PRIVATE KEY"):
+            keys.append(_private_key(block.group(), source, pem=True))
+    if not certificates and not keys:
         raise source.error("the PEM file holds neither a certificate nor a private key, or is cut off")
-    return Store("PEM", tuple(certificates), key)
+    return Store("PEM", tuple(certificates), tuple(KeyEntry("", partial(_same, key)) for key in keys))
 
 
 def _read_der(data: bytes, source: Source) -> Store:
@@ -150,7 +178,7 @@ def _read_der(data: bytes, source: Source) -> Store:
         return Store("DER", (x509.load_der_x509_certificate(data),))
     except ValueError:
         pass
-    return Store("DER", (), _private_key(data, source, pem=False))
+    return Store("DER", (), (KeyEntry("", partial(_same, _private_key(data, source, pem=False))),))
 
 
 def _certificate(data: bytes, source: Source, *, pem: bool) -> x509.Certificate:
@@ -177,102 +205,40 @@ def _private_key(data: bytes, source: Source, *, pem: bool) -> PrivateKeyTypes:
         raise source.wrong_password() from None
 
 
-# JKS, Sun's own format up to Java 8: big-endian magic, version, count; then entries, each a tag, an alias, a time in
-# milliseconds and its content; at the end a SHA-1 over the password and all of it.
-_JKS_MAGIC = b"\xfe\xed\xfe\xed"
-_JCEKS_MAGIC = b"\xce\xce\xce\xce"
-_KEY_ENTRY, _TRUSTED_ENTRY = 1, 2
-_DIGEST = 20
-
-
-class _Reader:
-    """Big-endian fields one after the other; IndexError at the end of the data."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, count: int) -> bytes:
-        if count < 0 or self._at + count > len(self._data):
-            raise IndexError
-        self._at += count
-        return self._data[self._at - count : self._at]
-
-    def number(self, form: str) -> int:
-        return int(struct.unpack(f">{form}", self.take(struct.calcsize(f">{form}")))[0])
-
-    def text(self) -> str:
-        return self.take(self.number("H")).decode("utf-8", "replace")
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
-
-
 def _read_jks(data: bytes, source: Source) -> Store:
-    if data[:4] == _JCEKS_MAGIC:
+    if data[:4] == jks.JCEKS_MAGIC:
         raise source.error(
             "this is a JCEKS store, which is not read: convert it with "
             "`keytool -importkeystore -srcstoretype JCEKS -deststoretype PKCS12 …`"
         )
-    body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if source.password is not None and not hmac.compare_digest(digest, _jks_digest(body, source.password)):
-        # One check finds both; structure tells them apart: a damaged store rarely still parses.
-        if _parses(body):
-            raise source.wrong_password()
-        raise source.error("the JKS store is damaged or cut off")
     try:
-        entries = list(_jks_entries(body))
-    except (IndexError, UnicodeError) as error:
-        raise source.error("the JKS store is damaged or cut off") from error
-    trusted = tuple(_certificate(der, source, pem=False) for tag, der in entries if tag == _TRUSTED_ENTRY)
-    if not trusted and any(tag == _KEY_ENTRY for tag, _ in entries):
+        entries = jks.entries_of(data)
+    except jks.Damaged:
+        raise source.error("the JKS store is damaged or cut off") from None
+    if source.password is not None and not jks.opens(data, source.password):
+        # One check finds both faults; that the entries parse tells them apart.
+        raise source.wrong_password()
+    certificates: list[x509.Certificate] = []
+    keys = []
+    for entry in entries:
+        chain = tuple(_certificate(der, source, pem=False) for der in entry.certificates)
+        certificates += chain[:1]
+        if entry.protected is not None:
+            keys.append(KeyEntry(entry.alias, partial(_jks_key, entry.protected, source), chain))
+    return Store("JKS", tuple(certificates), tuple(keys))
+
+
+def _jks_key(protected: bytes, source: Source) -> PrivateKeyTypes:
+    try:
+        key = None if source.password is None else jks.key_of(protected, source.password)
+    except jks.Damaged:
         raise source.error(
-            "this JKS store holds only private keys, and Sun's encryption of those is not read: convert it with "
+            "the private key in this JKS store is damaged, or has a cipher that is not read: convert the store with "
             "`keytool -importkeystore -deststoretype PKCS12 …`"
-        )
-    return Store("JKS", trusted)
-
-
-def _jks_digest(body: bytes, password: str) -> bytes:
-    return hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324  the format's
-
-
-def _parses(body: bytes) -> bool:
-    try:
-        return bool(list(_jks_entries(body)))
-    except (IndexError, UnicodeError):
-        return False
-
-
-def _jks_entries(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and certificate of each entry; a private key's own chain is passed over."""
-    reader = _Reader(body)
-    reader.take(4)
-    version = reader.number("I")
-    if version not in (1, 2):
-        raise IndexError
-    for _ in range(reader.number("I")):
-        tag = reader.number("I")
-        reader.text()
-        reader.take(8)
-        if tag == _TRUSTED_ENTRY:
-            yield tag, _jks_certificate(reader, version)
-        elif tag == _KEY_ENTRY:
-            reader.take(reader.number("I"))
-            for _ in range(reader.number("I")):
-                _jks_certificate(reader, version)
-            yield tag, b""
-        else:
-            raise IndexError
-    if reader.left:
-        raise IndexError
-
-
-def _jks_certificate(reader: _Reader, version: int) -> bytes:
-    if version == 2:
-        reader.text()  # the certificate's type: X.509
-    return reader.take(reader.number("I"))
+        ) from None
+    if key is None:
+        raise source.wrong_password()
+    return _private_key(key, source, pem=False)
 
 
 def public_bytes(of: x509.Certificate | PrivateKeyTypes) -> bytes:

@@ -1,16 +1,33 @@
 """Enumerations that stay open: a value the reference does not know is kept, not refused."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Self
+
+SYNONYMS = (
+    ("success", "successful"),
+    ("fail", "failed"),
+    ("canceled", "cancelled"),
+    ("pending", "pendding"),
+    ("waiting", "waitting"),
+)
+"""Words that platforms, and the reference's own samples, use for one another, in small letters."""
 
 
 class OpenEnum(StrEnum):
-    """A text enumeration whose unknown values survive: ``Status("NEW")`` is a member-like ``Status`` equal to "NEW"."""
+    """A text enumeration whose unknown values survive: ``Status("NEW")`` is a member-like ``Status`` equal to "NEW".
+
+    Letter case does not count: ``Status("online")`` is ``Status.ONLINE``.
+    """
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
+        known = _members(cls).get(_plain(value))
+        if known is not None:
+            return cls(known)
         member = str.__new__(cls, value)
         member._name_ = value
         member._value_ = value
@@ -21,7 +38,25 @@ class OpenEnum(StrEnum):
         """Whether the reference documents this value."""
         return self._value_ in type(self)._value2member_map_
 
+    @property
+    def canonical(self) -> Self:
+        """The documented value that this one stands for: ``failed`` for FAIL, for example; else this value itself."""
+        members = _members(type(self))
+        word = _plain(self._value_)
+        same = next((words for words in SYNONYMS if word in words), ())
+        return next((type(self)(members[each]) for each in (word, *same) if each in members), self)
+
     def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[str]]:
         return type(self), (str(self._value_),)
 
     __hash__ = str.__hash__
+
+
+def _plain(value: str) -> str:
+    return value.strip().casefold()
+
+
+@cache
+def _members(cls: type[OpenEnum]) -> Mapping[str, str]:
+    """Return the values of an enumeration's members by their words in small letters."""
+    return {_plain(member.value): member.value for member in cls}

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from iot_northbound.core import wire
-from iot_northbound.core.answers import Answer, is_bad_token, read_answer, shown
+from iot_northbound.core.answers import Answer, cleared, is_bad_token, read_answer, shown
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.deadline import earlier, enclosing
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
 from iot_northbound.core.redact import one_line, redact
@@ -28,6 +29,8 @@ LONGEST_PAUSE = 300.0
 """Seconds; a call whose repeat would have to wait longer fails at once, and tells what the platform asked for."""
 FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 60.0
 """Seconds in which an endpoint that refused a new token causes no further login; doubled each time, up to the cap."""
+JSON = "application/json; charset=UTF-8"
+"""With its charset, as the vendor's SDK says it: some gateways take Latin-1 for granted if none is named."""
 log = logging.getLogger("iot_northbound")
 
 
@@ -77,7 +80,7 @@ class _Prepared:
         if dto is not None and endpoint.form:
             self.body, self.content_type = wire.encode_pairs(dto).encode(), "application/x-www-form-urlencoded"
         elif dto is not None:
-            self.body, self.content_type = wire.encode_body(dto), "application/json"
+            self.body, self.content_type = wire.encode_body(dto), JSON
 
 
 class Pipeline:
@@ -128,10 +131,10 @@ class Pipeline:
         if closing.is_set():
             self._closing.set()
         self.transport.reset()
-        self.tokens.reset_locks()
+        self.tokens.after_fork()
         self._quota = RetryQuota()
         if self._rate_limit is not None:
-            self._rate_limit.reset_lock()
+            self._rate_limit.after_fork()
 
     def check_open(self) -> None:
         """Refuse to work for a closed client.
@@ -151,7 +154,8 @@ class Pipeline:
             NorthApiException: there is no connection, or it broke.
         """
         self.check_open()
-        until = self._clock.monotonic() + options.deadline if options.deadline is not None else None
+        own = self._clock.monotonic() + options.deadline if options.deadline is not None else None
+        until = earlier(own, enclosing())
         try:
             answer = self.transport.send("GET", "/", self._headers.copy(), None, options.timeouts, until)
         except AttemptFailed as failed:
@@ -198,8 +202,7 @@ class Pipeline:
             pairs = wire.encode_pairs(query)
             target = f"{target}?{pairs}" if pairs else target
         prepared = _Prepared(endpoint, target, body, options, self._clock.monotonic())
-        if until is not None:
-            prepared.until = until if prepared.until is None else min(until, prepared.until)
+        prepared.until = earlier(prepared.until, earlier(until, enclosing()))
         try:
             value, answer = self._authorized(prepared, access_token)
             return self._decode(prepared, endpoint, value, answer)
@@ -290,6 +293,7 @@ class Pipeline:
                     RetryEvent(
                         prepared.endpoint.name, prepared.attempts, delay, f"{failed.outcome.value}: {error.error_code}"
                     ),
+                    prepared.until,
                 )
                 log.debug("%s: attempt %d failed, again in %.2f s", prepared.endpoint.name, prepared.attempts, delay)
                 self._clock.sleep(delay, self._closing)
@@ -313,7 +317,7 @@ class Pipeline:
             headers["Content-Length"] = str(len(prepared.body))
         elif endpoint.method != "GET":
             headers["Content-Length"] = "0"
-        tell(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts))
+        tell(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts), prepared.until)
         started = self._clock.monotonic()
         status: int | None = None
         code: str | None = None
@@ -328,6 +332,9 @@ class Pipeline:
             return read_answer(answer, self._clock.now, lambda: self._secrets(prepared, token)), answer
         except AttemptFailed as failed:
             status, code = failed.error.http_status_code, failed.error.error_code
+            if failed.error.http_reason_phrase:
+                secrets = self._secrets(prepared, token)
+                failed.error.http_reason_phrase = cleared(failed.error.http_reason_phrase, secrets)
             raise
         except NorthApiException as error:
             code = error.error_code
@@ -338,6 +345,7 @@ class Pipeline:
                 tell(
                     self._hooks.after_response,
                     ResponseEvent(endpoint.name, prepared.attempts, status, code, elapsed),
+                    prepared.until,
                 )
 
     def _timeouts(self, prepared: _Prepared, now: float) -> Timeouts:
@@ -365,12 +373,13 @@ class Pipeline:
 
     def _unreadable(self, prepared: _Prepared, answer: Answer, desc: str) -> NoReturn:
         prepared.unknown = True
+        secrets = self._secrets(prepared, None)
         raise UnreadableAnswerError(
             SdkCode.UNREADABLE,
             desc,
             http_status_code=answer.status,
-            http_reason_phrase=answer.reason,
-            http_message=shown(answer, self._secrets(prepared, None)),
+            http_reason_phrase=cleared(answer.reason, secrets),
+            http_message=shown(answer, secrets),
         )
 
     def _log_bodies(self, prepared: _Prepared, answer: Answer, secrets: tuple[str, ...]) -> None:

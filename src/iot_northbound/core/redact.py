@@ -1,29 +1,53 @@
-"""Secrets taken out of text before it reaches a log or an exception."""
+"""Secrets taken out of text before it reaches a log or an exception.
 
+Two things lead to a secret: the name before it (`"psk": …`), and its value, if it is known. Both are looked for in
+every notation that the text may have: JSON, JSON as text within JSON, forms, headers, XML, percent-encoded, HTML.
+"""
+
+import base64
 import json
 import re
-from urllib.parse import quote
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 MASK = "***"
 _SHORTEST = 4
 """Characters; shorter values would take apart words that are no secret."""
-_KEYS = r"\w{0,20}(?:token|secret|psk|verify_?code|password|authorization)"
-_IN_JSON = re.compile(rf'("{_KEYS}"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}}\]]+)', re.IGNORECASE)
-_IN_QUOTED_JSON = re.compile(rf'(\\"{_KEYS}\\"\s*:\s*)\\"(?:[^"\\]|\\[^"])*(?:\\")?', re.IGNORECASE)
-_IN_FORM = re.compile(rf"\b({_KEYS})=[^&\s\"'<>]*", re.IGNORECASE)
+
+_NAMES = (
+    r"tokens?|secrets?|psks?|pwds?|verif(?:y|ication)[ _-]?codes?|passw(?:or)?ds?|pass[ _-]?(?:phrases?|codes?)"
+    r"|authorization|credentials?|cookies?"
+    r"|(?:private|api|access|secret|shared|security|encryption|session|device)[ _-]?keys?"
+)
+_QUOTE = r"""["']|&quot;|&#0?3[49];|%2[27]"""
+_BLANKS = r"(?:\s|%20)*"
+# The end of a name, of its quotes if it has any, what parts it from its value, and the scheme if it is a header.
+_NAMED = re.compile(
+    rf"(?:{_NAMES})(?:[ _-]?(?:value|data|hex|hash))?\d*(?P<quote>(?P<escapes>\\*|(?:%5C)*)(?P<mark>{_QUOTE}))?"
+    rf"{_BLANKS}(?P<parted>=>|[:=>]|%3[AD]){_BLANKS}(?:(?:bearer|basic|digest|negotiate)(?:\s|%20|\+)+)?",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(rf"(?P<escapes>\\*|(?:%5C)*)(?P<mark>{_QUOTE})", re.IGNORECASE)
+_MARK = re.compile(_QUOTE, re.IGNORECASE)
+_OPEN = re.compile(r"[{\[]|%7B|%5B", re.IGNORECASE)
+_PART = re.compile(rf"{_QUOTE}|[{{}}\[\]]|%[57][BD]", re.IGNORECASE)
+_NOTHING = re.compile(r"(?:null|none|true|false)(?![\w.+/-])", re.IGNORECASE)
+_BARE = re.compile(r"[^\s,;&\"'<>}\]\\]*")
+_ELEMENT = re.compile(r"[^<]*")
+_SCHEME = re.compile(r"\b(bearer(?:\s|%20|\+)+)[\w.~+/=-]+|\b(basic(?:\s|%20|\+)+)[\w+/=-]{8,}", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
-_BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the text without the values of secret-looking keys, bearer tokens and the given secrets."""
-    text = _IN_JSON.sub(rf'\1"{MASK}"', text)
-    text = _IN_QUOTED_JSON.sub(rf'\1\\"{MASK}\\"', text)
-    text = _IN_FORM.sub(rf"\1={MASK}", text)
-    text = _BEARER.sub(rf"\1{MASK}", text)
+    """Return the text without the values of secret-looking names, credentials of headers and the given secrets.
+
+    A value that is an object or a list goes as a whole, and one that is cut off goes up to the text's end.
+    """
+    text = "".join(_without_named(text))
+    text = _SCHEME.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
     # The longest first: one secret may be the beginning of another.
-    for secret in sorted({form for each in secrets for form in _forms(each)}, key=len, reverse=True):
-        text = text.replace(secret, MASK)
+    for secret in sorted({each for each in secrets if len(each) >= _SHORTEST}, key=len, reverse=True):
+        text = _forms_of(secret).sub(MASK, text)
     return text
 
 
@@ -32,12 +56,132 @@ def one_line(text: str) -> str:
     return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def _forms(secret: str) -> set[str]:
-    """Return a secret as itself, as JSON and as a form would write it."""
-    if len(secret) < _SHORTEST:
-        return set()
-    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], _quoted(secret)}
+# -- by name -----------------------------------------------------------------------------------------------------------
 
 
-def _quoted(secret: str) -> str:
-    return quote(secret, safe="", errors="replace")
+def _without_named(text: str) -> Iterator[str]:
+    done = 0
+    for named in _NAMED.finditer(text):
+        if named.start() < done:
+            continue  # within a value that is masked already
+        start, quote = named.end(), named["quote"] or ""
+        value = _QUOTED.match(text, start)
+        if value is not None:
+            end, closed = max(_end_of_text(text, value.end(), value["mark"], _depth(value), rule) for rule in _RULES)
+            yield f"{text[done:start]}{value[0]}{MASK}{value[0] if closed else ''}"
+        elif _NOTHING.match(text, start):
+            continue
+        else:
+            end = _end_of_value(text, named)
+            if end == start:
+                continue
+            yield f"{text[done:start]}{quote}{MASK}{quote}"
+        done = end
+    yield text[done:]
+
+
+def _end_of_value(text: str, named: "re.Match[str]") -> int:
+    """Return where a value ends that is no text in quotes: an object, a list, a number, the content of an element."""
+    start = named.end()
+    if _OPEN.match(text, start):
+        inner = named if named["quote"] else _QUOTED.search(text, start)
+        mark, depth = (inner["mark"], _depth(inner)) if inner else ('"', 0)
+        return max(_end_of_group(text, start, mark, depth, rule) for rule in _RULES)
+    pattern = _ELEMENT if named["parted"] == ">" and not named["quote"] else _BARE
+    found = pattern.match(text, start)
+    return found.end() if found else start
+
+
+def _depth(quoted: "re.Match[str]") -> int:
+    """Return how often a quote is escaped: once in JSON that is a text within JSON."""
+    escapes = quoted["escapes"] or ""
+    return len(escapes) // (3 if escapes[:1] == "%" else 1)
+
+
+def _escapes_before(text: str, at: int, start: int) -> int:
+    count = 0
+    while at > start and text[at - 1] == "\\":
+        at, count = at - 1, count + 1
+    while at - 3 >= start and text[at - 3 : at].upper() == "%5C":
+        at, count = at - 3, count + 1
+    return count
+
+
+# How a quote with so many escapes before it is read, in a text whose own quotes have `depth` of them: whether the text
+# goes on behind it, and if not, whether this is its own end. JSON's rule comes first, then that of a repr or a log, in
+# which the escapes are doubled. What either of them takes for a part of the value is masked.
+_Rule = Callable[[int, int], tuple[bool, bool]]
+_RULES: tuple[_Rule, ...] = (
+    lambda escapes, depth: (escapes % (2 * depth + 2) == 2 * depth + 1, escapes % (2 * depth + 2) == depth),
+    lambda escapes, depth: (escapes > depth, escapes == depth),
+)
+
+
+def _end_of_text(text: str, start: int, mark: str, depth: int, rule: _Rule) -> tuple[int, bool]:
+    """Return where a text in quotes ends that begins at `start`, and whether its own quote ends it.
+
+    If not, it is cut off: by the quote of the text around it, or by the end.
+    """
+    for found in _MARK.finditer(text, start):
+        if found[0].lower() != mark.lower():
+            continue
+        goes_on, is_end = rule(_escapes_before(text, found.start(), start), depth)
+        if not goes_on:
+            return (found.end(), True) if is_end else (found.start(), False)
+    return len(text), False
+
+
+def _end_of_group(text: str, start: int, mark: str, depth: int, rule: _Rule) -> int:
+    """Return where an object or list ends that opens at `start`; what is in quotes does not count."""
+    level = 0
+    at = start
+    while (part := _PART.search(text, at)) is not None:
+        at = part.end()
+        if part[0] in ("{", "[") or part[0].upper() in ("%7B", "%5B"):
+            level += 1
+        elif part[0] in ("}", "]") or part[0].upper() in ("%7D", "%5D"):
+            level -= 1
+            if level == 0:
+                return at
+        elif part[0].lower() == mark.lower():
+            if _escapes_before(text, part.start(), start) < depth:
+                return part.start()
+            at, _ = _end_of_text(text, at, mark, depth, rule)
+    return len(text)
+
+
+# -- by value ----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=128)
+def _forms_of(secret: str) -> "re.Pattern[str]":
+    """Return what finds a secret as it is, percent-encoded, in JSON, in HTML, and in base64."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    coded = {each.decode().rstrip("=") for each in (base64.b64encode(raw), base64.urlsafe_b64encode(raw))}
+    return re.compile("|".join(["".join(map(_forms_of_character, secret)), *map(re.escape, sorted(coded))]))
+
+
+def _forms_of_character(character: str) -> str:
+    if character.isascii() and (character.isalnum() or character in "-_."):
+        return character if character.isalnum() else re.escape(character)
+    escaped = r"\\{1,8}" if character == "\\" else rf"\\{{0,8}}{re.escape(character)}"
+    number = ord(character)
+    forms = [
+        escaped,
+        "".join(rf"%(?:25){{0,3}}(?i:{byte:02x})" for byte in character.encode("utf-8", "surrogatepass")),
+        "".join(rf"\\{{1,8}}(?i:{unit})" for unit in _json_units(character)),
+        rf"&#0{{0,4}}{number};",
+        rf"&#[xX]0{{0,4}}(?i:{number:x});",
+    ]
+    if named := {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}.get(character):
+        forms.append(f"&{named};")
+    if character == " ":
+        forms.append(r"\+")
+    return f"(?:{'|'.join(forms)})"
+
+
+def _json_units(character: str) -> list[str]:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    long = [f"u{units[at : at + 4]}" for at in range(0, len(units), 4)]
+    short = json.dumps(character)[1:-1]
+    return [f"(?:{long[0]}|{short[1]})"] if short[0] == "\\" and len(short) == 2 and short[1].isalpha() else long

@@ -2,11 +2,14 @@
 
 import errno
 import io
+import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
+from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_read
 
 _PIECE = 65536
@@ -36,6 +39,25 @@ class CallState:
         self.outer = outer
         """What the application was handling when it made the call. Python chains it to our errors; it is not one."""
 
+    def check(self) -> None:
+        """Raise TimeoutError if the deadline has passed."""
+        if self.until is not None and self.until <= time.monotonic():
+            raise TimeoutError("the call's deadline has passed")
+
+    def hurry(self, sock: socket.socket) -> None:
+        """Let the socket wait no longer than the deadline allows.
+
+        Raises:
+            TimeoutError: it has passed.
+        """
+        if self.until is not None:
+            left = self.until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the call's deadline has passed")
+            timeout = sock.gettimeout()
+            if timeout is None or left < timeout:
+                sock.settimeout(left)
+
 
 class _Here(threading.local):
     def __init__(self) -> None:
@@ -49,14 +71,61 @@ here = _Here()
 class _Stream(io.BufferedReader):
     """What an answer is read from. Bytes left over when it closes mean that the connection is spoilt."""
 
-    socket: "DeadlineSocket"
+    source: "DeadlineSocket"
 
     def close(self) -> None:
         if not self.closed:
-            self.socket.resting = True
+            self.source.resting = True
             if self.peek():
-                self.socket.spoilt = True
+                self.source.spoilt = True
         super().close()
+
+
+class PlainSocket(socket.socket):
+    """A socket before TLS, on the way to a proxy: it keeps the call's deadline as well."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send, no longer than the call's deadline allows."""
+        here.call.hurry(self)
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive, no longer than the call's deadline allows."""
+        here.call.hurry(self)
+        return super().recv_into(buffer, nbytes, flags)
+
+
+def connect(host: str, port: int, options: Iterable[tuple[int, int, int | bytes]] | None) -> PlainSocket:
+    """Return a socket connected to one of the host's addresses, tried in order.
+
+    Each address gets an equal share of the time left, so that silent ones leave some for those after them. Asking for
+    the addresses takes as long as the system's resolver takes: it knows no deadline.
+
+    Raises:
+        socket.gaierror: the name has no address.
+        OSError: no address took the connection.
+    """
+    call = here.call
+    addresses = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+    failure = OSError("the name has no address")
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        call.check()
+        until = call.until
+        connection = PlainSocket(family, kind, protocol)
+        try:
+            for option in options or ():
+                connection.setsockopt(*option)
+            if until is not None:
+                connection.settimeout(max(until - time.monotonic(), 0.001) / (len(addresses) - tried))
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+            continue
+        if until is not None:
+            connection.settimeout(max(until - time.monotonic(), 0.001))
+        return connection
+    raise failure
 
 
 class DeadlineSocket(ssl.SSLSocket):
@@ -70,8 +139,9 @@ class DeadlineSocket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands, and note that this call opened its connection itself."""
-        here.call.fresh = True
-        self._hurry()
+        call = here.call
+        call.fresh = True
+        call.hurry(self)
         super().do_handshake(block)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -88,8 +158,8 @@ class DeadlineSocket(ssl.SSLSocket):
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send a piece, no longer than the call's deadline allows."""
-        self._hurry()
         call = here.call
+        call.hurry(self)
         if call.sent and not call.early and self._is_spoken_to():
             # An interim answer to this request, its real answer, or the late answer to another call.
             call.early = self.spoilt = True
@@ -103,7 +173,7 @@ class DeadlineSocket(ssl.SSLSocket):
         if self._early:
             buffer[:1], self._early = self._early, b""
             return 1
-        self._hurry()
+        here.call.hurry(self)
         return super().recv_into(buffer, nbytes, flags)
 
     def makefile(self, mode: Any = "r", buffering: int | None = None, **rest: Any) -> Any:
@@ -111,7 +181,7 @@ class DeadlineSocket(ssl.SSLSocket):
         if mode != "rb" or buffering is not None:
             return super().makefile(mode, buffering, **rest)
         stream = _Stream(super().makefile("rb", 0))
-        stream.socket = self
+        stream.source = self
         return stream
 
     def _is_spoken_to(self) -> bool:
@@ -133,13 +203,3 @@ class DeadlineSocket(ssl.SSLSocket):
         if not self._early:
             raise BrokenPipeError(errno.EPIPE, "the server closed the connection before it had the whole request")
         return True
-
-    def _hurry(self) -> None:
-        until = here.call.until
-        if until is not None:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the call's deadline has passed")
-            timeout = self.gettimeout()
-            if timeout is None or left < timeout:
-                self.settimeout(left)

@@ -1,6 +1,8 @@
 """What a client's connections hold to: certificates, host names, and nothing from the environment."""
 
+import socket
 import ssl
+import time
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -8,8 +10,11 @@ from typing import Any, Literal, NamedTuple
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 
+from iot_northbound.core.deadline import earlier, within
 from iot_northbound.core.framing import PlatformResponse
+from iot_northbound.core.sockets import PlainSocket, connect, here
 from iot_northbound.ssl_config import HostnameVerifier, SSLConfig
 
 
@@ -29,35 +34,62 @@ class PlatformConnection(HTTPSConnection):
     @property
     def is_connected(self) -> bool:
         """Whether the connection can carry another call: open, unspoilt, silent on both sides of the decryption."""
-        socket: Any = self.sock
-        if getattr(socket, "spoilt", False) or not super().is_connected:
+        tls: Any = self.sock
+        if getattr(tls, "spoilt", False) or not super().is_connected:
             return False
-        return not (hasattr(socket, "pending") and socket.pending())
+        return not (hasattr(tls, "pending") and tls.pending())
 
     def connect(self) -> None:
-        """Connect, and close again what the verifier refuses.
+        """Connect within the connect timeout: addresses, a proxy's answer and the handshake all together.
+
+        Close again what the verifier refuses. Its time counts for the call's deadline only.
 
         Raises:
             HostNameRefused: it answered anything but True, or failed.
+            TimeoutError: the verifier came back after the call's deadline.
         """
-        super().connect()
-        if self.verifier is None:
-            return
+        call = here.call
+        whole = call.until
+        try:
+            call.until = earlier(whole, self._patience())
+            super().connect()
+        finally:
+            call.until = whole
+        if self.verifier is not None:
+            try:
+                within(whole, self._verify, self.verifier)
+                call.check()
+            except BaseException:
+                self.close()
+                raise
+
+    def _patience(self) -> float | None:
+        return time.monotonic() + self.timeout if isinstance(self.timeout, int | float) else None
+
+    def _new_conn(self) -> PlainSocket:
+        """Return a socket to the platform or the proxy; urllib3's own gives each address the whole timeout anew."""
+        try:
+            return connect(self._dns_host, self.port, self.socket_options)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except UnicodeError as error:
+            raise LocationParseError(f"{self.host!r}, label empty or too long") from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no address answered in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    def _verify(self, verifier: HostnameVerifier) -> None:
         from iot_northbound.core.tls_context import peer_certificate
 
         # With a proxy, `host` is the proxy's and the tunnel's end is the platform.
         host = (getattr(self, "_tunnel_host", None) or self.host).strip("[]")
-        socket: Any = self.sock  # TLS by now
+        tls: Any = self.sock  # TLS by now
         try:
-            accepted = self.verifier(host, peer_certificate(socket.getpeercert(binary_form=True))) is True
+            accepted = verifier(host, peer_certificate(tls.getpeercert(binary_form=True))) is True
         except Exception as error:
-            self.close()
             raise HostNameRefused(f"the hostname_verifier failed on {host!r} with {type(error).__name__}") from error
-        except BaseException:
-            self.close()
-            raise
         if not accepted:
-            self.close()
             raise HostNameRefused(f"the hostname_verifier refused the certificate of {host!r}")
 
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from iot_northbound.core.keystores import Source, public_bytes, read_store
+from iot_northbound.core.key_pairs import choose_pair, leaf_of
+from iot_northbound.core.keystores import Source, read_store
 from iot_northbound.ssl_config import PeerCertificate, SSLConfig, tls_error
 
 log = logging.getLogger("iot_northbound.tls")
@@ -58,8 +59,10 @@ def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLConte
 
 def _trust(context: ssl.SSLContext, source: Source, now: datetime | None) -> None:
     store = read_store(source)
-    own = public_bytes(store.key) if store.key is not None else None
-    anchors = [each for each in store.certificates if own is None or public_bytes(each) != own]
+    # As in Java, the certificate of a private key is trusted too; if its issuer is there, that vouches for it already.
+    own = [leaf_of(each, store.certificates) for each in store.keys]
+    issuers = {each.subject for each in store.certificates if each not in own}
+    anchors = [each for each in store.certificates if each not in own or each.issuer not in issuers]
     if not anchors:
         raise source.error(f"no trusted certificate in this {store.kind} file: it must hold the platform's CA")
     # A bundle may hold expired CAs beside good ones; OpenSSL passes over them. None left is our case.
@@ -101,21 +104,17 @@ def _show(context: ssl.SSLContext, path: Path, config: SSLConfig, now: datetime 
     store = read_store(source)
     if not store.certificates:
         raise source.error(f"no certificate in this {store.kind} file")
-    key, key_source = store.key, source
+    keys, key_source = store.keys, source
     if config.self_key_path is not None:
         key_source = Source(config.self_key_path, "self_key_path", config.self_cert_pwd, "self_cert_pwd")
-        key = read_store(key_source).key
-    if key is None:
+        keys = read_store(key_source).keys
+    if not keys:
         hint = "" if config.self_key_path else ": name the key's file in self_key_path, or give a PKCS#12 file"
         raise key_source.error(f"no private key in this file{hint}")
-    own = public_bytes(key)
-    leaf = next((each for each in store.certificates if public_bytes(each) == own), None)
-    if leaf is None:
-        raise key_source.error("the private key does not belong to the certificate: they must be made as a pair")
-    fault = _validity_fault(leaf, now)
+    key, chain = choose_pair(keys, store.certificates, config.self_cert_alias, key_source)
+    fault = _validity_fault(chain[0], now)
     if fault is not None:
         raise source.error(f"the client certificate {fault}")
-    chain = [leaf, *(each for each in store.certificates if each != leaf)]
     try:
         _load_chain(context, key, chain)
     except ssl.SSLError as error:

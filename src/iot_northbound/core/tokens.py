@@ -15,7 +15,8 @@ from iot_northbound.core.grants import MemoryTokenStore as MemoryTokenStore
 from iot_northbound.core.grants import TokenState as TokenState
 from iot_northbound.core.grants import TokenStatus as TokenStatus
 from iot_northbound.core.grants import TokenStore as TokenStore
-from iot_northbound.errors import ClientClosedError, NorthApiException, RequestTimeoutError, SdkCode
+from iot_northbound.core.renewals import NO_TIME, Renewal, Renewals, copy_of
+from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
 
 T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")
@@ -24,17 +25,16 @@ RETRY_FIRST, RETRY_CAP = 1.0, 60.0
 """Seconds before the first repeat of a failed renewal in the background, and between later ones at most."""
 COOL_DOWN = 1.0
 """Seconds for which callers share a failed renewal instead of trying one each."""
-_NO_TIME = 0.05
-"""Seconds before a call's deadline that are too few for a renewal."""
+STOP_PATIENCE = 5.0
+"""Seconds that `stop` waits for a renewal in the background; after that the thread ends by itself."""
 
 
-class _Renewal:
-    """One renewal under way; those who meet it wait for its outcome. None at all: its caller ran out of time."""
+class _Timer(threading.Thread):
+    """The background thread, and what wakes it."""
 
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.grant: Grant | None = None
-        self.error: NorthApiException | None = None
+    def __init__(self, run: Callable[["_Timer"], None]) -> None:
+        super().__init__(target=run, args=(self,), name="iot-northbound-token-timer", daemon=True)
+        self.wake = threading.Event()
 
 
 class Tokens:
@@ -64,15 +64,13 @@ class Tokens:
         self._failures = 0
         self._failed_at = 0.0
         self._last_error: NorthApiException | None = None
-        self.reset_locks()
+        self.after_fork()
 
-    def reset_locks(self) -> None:
-        """Make new locks and no thread: for the start, and for a forked child whose parent's threads are not there."""
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._renewal: _Renewal | None = None
+    def after_fork(self) -> None:
+        """Begin without a thread or a renewal: at the start, and in a forked child, where its parent's are not."""
+        self._shared = Renewals(self._clock)
         self._failed: tuple[float, NorthApiException] | None = None
-        self._thread: threading.Thread | None = None
+        self._timer: _Timer | None = None
 
     # -- for callers -------------------------------------------------------------------------------------------------
 
@@ -85,8 +83,8 @@ class Tokens:
         """
         if not self._running:
             raise _no_token()
-        if self._thread is None:
-            self._start_thread()
+        if self._timer is None:
+            self._start_timer()
         return self._usable(until).access_token
 
     def replace(self, refused: str, until: float | None = None) -> str:
@@ -104,12 +102,9 @@ class Tokens:
 
     def adopt(self, grant: Grant) -> None:
         """Hold a token the application fetched itself, since its login ended the one held before."""
-        with self._lock:
-            if not self._running:
-                return
-            self._ask("save", self._store.save, grant)
-            self._note_success()
-        self._wake.set()
+        if self._running:
+            self._keep(grant)
+            self._wake_timer()
 
     # -- the timer ---------------------------------------------------------------------------------------------------
 
@@ -119,27 +114,29 @@ class Tokens:
         Raises:
             NorthApiException: the first login failed; the timer is off then.
         """
-        with self._lock:
-            if self._running:
-                return
-            self._running = True
+        if self._running:
+            return
         try:
+            self._running = True
             self._usable(None)
         except BaseException:
             self.stop()
             raise
-        self._start_thread()
+        self._start_timer()
 
     def stop(self) -> None:
-        """End the background thread and forget the token. A renewal under way in the thread is waited for."""
-        with self._lock:
-            self._running = False
-            self._failed = None
-            thread, self._thread = self._thread, None
-            self._wake.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
-        self._ask("clear", self._store.clear)
+        """End the background thread and forget the token. A renewal under way in the thread gets a few seconds."""
+        self._running = False
+        self._failed = None
+        try:
+            timer = self._timer
+            if timer is not None:
+                timer.wake.set()
+                if timer.is_alive() and timer is not threading.current_thread():
+                    timer.join(STOP_PATIENCE)
+                self._timer = None
+        finally:
+            self._ask("clear", self._store.clear)
 
     def status(self) -> TokenStatus:
         """Return what can be said of the token without showing it."""
@@ -191,24 +188,40 @@ class Tokens:
                 SdkCode.CLIENT_INTERNAL, f"the token store failed to {what}: {type(error).__name__}"
             ) from error
 
-    def _start_thread(self) -> None:
-        with self._lock:
-            if self._running and self._thread is None:
-                self._wake = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._wake,), name="iot-northbound-token-timer", daemon=True
-                )
-                self._thread.start()
+    def _start_timer(self) -> None:
+        """Start the background thread. If two are started at once, the one named last goes on."""
+        timer = _Timer(self._run)
+        before = self._timer
+        try:
+            self._timer = timer
+            if before is not None:
+                before.wake.set()
+            timer.start()
+        except BaseException:
+            self._timer = None
+            timer.wake.set()
+            raise
 
-    def _run(self, wake: threading.Event) -> None:
-        mine = threading.current_thread()
-        while self._running and mine is self._thread:
+    def _wake_timer(self) -> None:
+        timer = self._timer
+        if timer is not None:
+            timer.wake.set()
+
+    def _run(self, mine: _Timer) -> None:
+        try:
+            self._go_on(mine)
+        finally:
+            if self._timer is mine:
+                self._timer = None  # whatever ended it; the next call starts another
+
+    def _go_on(self, mine: _Timer) -> None:
+        while self._running and mine is self._timer:
             failures = self._failures
             try:
                 pause = self._until_next()
                 if pause > 0:
-                    self._clock.wait(wake, pause)
-                    wake.clear()
+                    self._clock.wait(mine.wake, pause)
+                    mine.wake.clear()
                     continue
                 self._renew(self._load())
             except ClientClosedError:
@@ -248,51 +261,40 @@ class Tokens:
     def _renew(self, seen: Grant | None, until: float | None = None, *, by_login: bool = False) -> Grant:
         """Return a newer token than the one seen; one thread fetches it, the others wait for that outcome."""
         while True:
-            with self._lock:
-                grant = self._load()
-                if grant is not None and grant != seen:
-                    return grant
-                if self._failed is not None and self._clock.monotonic() - self._failed[0] < COOL_DOWN:
-                    raise copy_of(self._failed[1])
-                mine = self._renewal is None
-                renewal = self._renewal = self._renewal or _Renewal()
-            if mine:
-                return self._lead(renewal, seen, until, by_login)
-            self._await(renewal, until)
-            if renewal.grant is not None:
-                return renewal.grant
-            if renewal.error is not None:
-                raise copy_of(renewal.error)
-            # Whoever led it had less time than is left here: try again, perhaps as the one who leads.
+            grant = self._shared.share(lambda renewal: self._lead(renewal, seen, until, by_login), until)
+            if grant is not None:
+                return grant
 
-    def _lead(self, renewal: _Renewal, seen: Grant | None, until: float | None, by_login: bool) -> Grant:
+    def _lead(self, renewal: Renewal, seen: Grant | None, until: float | None, by_login: bool) -> Grant:
+        grant = self._load()
+        if grant is not None and grant != seen:
+            return grant
+        failed = self._failed
+        if failed is not None and self._clock.monotonic() - failed[0] < COOL_DOWN:
+            raise copy_of(failed[1])
         try:
             fetched = self._fetch(seen, by_login, until)
-            with self._lock:
-                if self._running:
-                    self._ask("save", self._store.save, fetched)
-                self._renewals += 1
-                self._renewed_at = self._clock.monotonic()
-                self._note_success()
-                self._renewal = None
-                renewal.grant = fetched
-        except BaseException as error:
-            with self._lock:
-                self._renewal = None
-                if until is None or self._clock.monotonic() < until - _NO_TIME:
-                    renewal.error = self._note_failure(error)
-                    self._failed = (self._clock.monotonic(), renewal.error)
+            self._keep(fetched)
+            self._renewals += 1
+            self._renewed_at = self._clock.monotonic()
+            renewal.grant = fetched
+        except NorthApiException as error:
+            # Whoever has less time than the others, or is interrupted by an exception of the application's own, ends
+            # its renewal without an outcome: the others try again.
+            if until is None or self._clock.monotonic() < until - NO_TIME:
+                renewal.error = self._note_failure(error)
+                self._failed = (self._clock.monotonic(), renewal.error)
             raise
         finally:
-            renewal.done.set()
-            self._wake.set()  # the timer has a new token to watch, or a failure to make good
+            self._wake_timer()  # it has a new token to watch, or a failure to make good
         return fetched
 
-    def _await(self, renewal: _Renewal, until: float | None) -> None:
-        if until is None:
-            renewal.done.wait()
-        elif not self._clock.wait(renewal.done, until - _NO_TIME - self._clock.monotonic()):
-            raise RequestTimeoutError(SdkCode.NO_ANSWER, "the token's renewal did not end before the call's deadline")
+    def _keep(self, grant: Grant) -> None:
+        if self._running:
+            self._ask("save", self._store.save, grant)
+            if not self._running:  # it was stopped meanwhile, and has cleared the store already
+                self._ask("clear", self._store.clear)
+        self._note_success()
 
     def _note_success(self) -> None:
         self._failures = 0
@@ -324,11 +326,3 @@ class Tokens:
 
 def _no_token() -> NorthApiException:
     return NorthApiException(SdkCode.NO_TOKEN, "the call carries no access token and the token timer is not running")
-
-
-def copy_of(error: NorthApiException) -> NorthApiException:
-    """Return a copy of a shared failure, so that no two threads raise one object; without its traceback."""
-    function, arguments, state = error.__reduce__()
-    copy: NorthApiException = function(*arguments)
-    copy.__dict__.update(state)
-    return copy

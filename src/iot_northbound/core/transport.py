@@ -166,17 +166,19 @@ class Transport:
                 timeout=(timeouts.connect, timeouts.read),
                 proxies=self._proxies,
             )
-            answer = Answer(response.status_code, response.reason or "", response.headers, _read(response.raw))
+            answer = Answer(response.status_code, response.reason or "", response.headers, _read(response.raw, call))
             if _fits(call, answer.status):
                 return answer
             failed = _too_early(response)
             chain: list[BaseException] = []
-        except Exception as error:  # noqa: BLE001  # raised below
+        except Exception as error:  # raised below
+            if _is_applications(error):
+                _drop(response)
+                raise
             chain = _chain(error, call.outer)
             failed = self._failed(call, error, chain) if response is None else self._broken_off(chain, response)
         except BaseException:
-            if response is not None:
-                response.raw.close()
+            _drop(response)
             raise
         finally:
             here.call = before
@@ -199,7 +201,8 @@ class Transport:
             told_timeout = RequestTimeoutError(SdkCode.NO_ANSWER, f"no connection to {self._base_url} in time")
             return AttemptFailed(told_timeout, Outcome.NOT_SENT)
         if isinstance(error, requests_errors.Timeout) or _first(chain, TimeoutError):
-            what = "no answer came in time" if sent else f"no TLS connection to {self._base_url} in time"
+            unsent = "no TLS connection to" if call.fresh else "nothing could be sent to"
+            what = "no answer came in time" if sent else f"{unsent} {self._base_url} in time"
             return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what), outcome)
         alien = _first(chain, HTTPException)
         if alien and not isinstance(alien, RemoteDisconnected | IncompleteRead):
@@ -224,7 +227,7 @@ class Transport:
             "http_status_code": response.status_code,
             "http_reason_phrase": response.reason,
         }
-        response.raw.close()
+        _drop(response)
         told: NorthApiException
         if _first(chain, TimeoutError, urllib3_errors.ReadTimeoutError):
             told = RequestTimeoutError(SdkCode.UNREADABLE, "the answer's body did not come in time", **details)
@@ -243,22 +246,37 @@ _NO_TUNNEL = "Tunnel connection failed: "
 """How http.client's error begins when a proxy refuses; the status follows."""
 
 
+_NOT_THE_APPLICATIONS = frozenset({"requests", "urllib3", "iot_northbound"}) | sys.stdlib_module_names
+
+
 class _TooLarge(Exception):
     pass
 
 
-def _read(raw: Any) -> bytes:
+def _read(raw: Any, call: CallState) -> bytes:
     """Return the whole body, decompressed. `read1` looks at the deadline between the pieces a slow server sends."""
     first: bytes = raw.read1(_CHUNK, decode_content=True)
     if not first or (raw.length_remaining == 0 and "content-encoding" not in raw.headers):
         return first
     pieces, size = [first], len(first)
     while piece := raw.read1(_CHUNK, decode_content=True):
+        call.check()  # unpacking takes time without a byte from the socket
         pieces.append(piece)
         size += len(piece)
         if size > MAX_ANSWER:
             raise _TooLarge(f"it is longer than {MAX_ANSWER} bytes")
     return b"".join(pieces)
+
+
+def _is_applications(error: Exception) -> bool:
+    """Whether an exception is of the application's own kind: its signal handler interrupts the call with it."""
+    return type(error).__module__.partition(".")[0] not in _NOT_THE_APPLICATIONS
+
+
+def _drop(response: Response | None) -> None:
+    """Close an answer that nobody will read on, with its connection."""
+    if response is not None:
+        response.raw.close()
 
 
 def _fits(call: CallState, status: int) -> bool:

@@ -1,8 +1,8 @@
-"""attrs classes <-> JSON: the only room, with `readers`, that works with wire names.
+"""attrs classes <-> JSON: the only room, with `readers` and `lenient`, that works with wire names.
 
-Reading is lenient about what it does not know (fields, enum values, nulls) and strict about types: a wrong one becomes
-a `ShapeError` that names the JSON path in wire names. Writing holds the request's rules once more, since lists can
-change after a DTO was made, and leaves out nulls and empty optional lists.
+Reading is lenient: what fits is read fast (`readers`), what does not is read as far as it can be (`lenient`). Writing
+checks the request's rules once more, since lists can change after a DTO was made, and leaves out nulls and empty
+optional lists.
 """
 
 import json
@@ -15,38 +15,27 @@ from urllib.parse import quote
 import attrs
 
 from iot_northbound.core.fields import FieldSpec, recheck, specs
-from iot_northbound.core.readers import Mismatch, converter, find_mismatch
+from iot_northbound.core.lenient import ShapeError as ShapeError
+from iot_northbound.core.lenient import lost_part as lost_part
+from iot_northbound.core.lenient import read_leniently
+from iot_northbound.core.readers import Mismatch, converter
 from iot_northbound.core.times import format_time
 from iot_northbound.errors import InvalidArgumentError
 
 T = TypeVar("T")
 
 
-class ShapeError(ValueError):
-    """A JSON value is not what the DTO expects; the text names the path in wire names."""
-
-    def __init__(self, path: str, expected: str, got: str) -> None:
-        super().__init__(f"{path} should be {expected}, not {got}")
-        self.path = path
-        self.expected = expected
-        self.got = got
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.expected, self.got)
-
-
 def structure(value: Any, cls: type[T]) -> T:
     """Return a parsed JSON value as an instance of `cls`.
 
     Raises:
-        ShapeError: a value has another type than the class expects.
+        ShapeError: it is no object, or lacks a field that the class must have.
     """
     try:
         return converter.structure(value, cls)
     except Mismatch:
-        raise ShapeError(
-            *(find_mismatch(value, cls) or ("$", "what the reference describes", "something else"))
-        ) from None
+        pass
+    return read_leniently(value, cls)
 
 
 def to_json(dto: Any) -> Any:

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from iot_northbound.core.fields import SECRET, Text, request, response
+from iot_northbound.core.received import Received
 
 
 @response
-class AuthOutDTO:
+class AuthOutDTO(Received):
     """A token, as login gives it (section 1.3.1).
 
     Attributes:

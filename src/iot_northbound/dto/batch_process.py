@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import JsonObject, Range, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import CommandDTO, Page, TagDTO2
 
 
@@ -103,7 +104,7 @@ class BatchTaskCreateInDTO2:
 
 
 @response
-class BatchTaskCreateOutDTO:
+class BatchTaskCreateOutDTO(Received):
     """A batch task just created (section 1.8.1).
 
     Attributes:
@@ -114,7 +115,7 @@ class BatchTaskCreateOutDTO:
 
 
 @response
-class QueryOneTaskOutDTO:
+class QueryOneTaskOutDTO(Received):
     """A batch task (section 1.8.2).
 
     Attributes:
@@ -184,7 +185,7 @@ class QueryTaskDetailsInDTO:
 
 
 @response
-class QueryTaskDetailDTOCloud2NA:
+class QueryTaskDetailDTOCloud2NA(Received):
     """What a batch task did with one device (section 1.8.3).
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from iot_northbound.core.fields import JsonObject, Text, Timestamp, request, response
+from iot_northbound.core.fields import JsonObject, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 
 
 class NodeType(OpenEnum):
@@ -83,7 +84,7 @@ class NotifyType(OpenEnum):
 
 
 @response
-class DeviceInfo:
+class DeviceInfo(Received):
     """What the platform knows about a device (sections 1.4.9, 1.5.1, 1.5.2 and the device notifications).
 
     Attributes:
@@ -118,10 +119,10 @@ class DeviceInfo:
     name: str | None = None
     description: str | None = None
     manufacturer_id: str | None = None
-    manufacturer_name: str | None = None
+    manufacturer_name: Annotated[str | None, Wire("manufacturerName", also=("manufacturer",))] = None
     mac: str | None = None
     location: str | None = None
-    device_type: str | None = None
+    device_type: Annotated[str | None, Wire("deviceType", also=("type",))] = None
     model: str | None = None
     sw_version: str | None = None
     fw_version: str | None = None
@@ -142,7 +143,7 @@ class DeviceInfo:
 
 
 @response
-class KnownDevice:
+class KnownDevice(Received):
     """What every answer about a device tells of it (sections 1.4.9, 1.5.1 and 1.5.2).
 
     Attributes:
@@ -163,7 +164,7 @@ class KnownDevice:
 
 
 @response
-class ServiceInfo:
+class ServiceInfo(Received):
     """What is masked of a device's service (sections 1.5.1 and 2.3.5.6).
 
     Attributes:
@@ -174,7 +175,7 @@ class ServiceInfo:
 
 
 @response
-class DeviceService:
+class DeviceService(Received):
     """A service of a device with its latest data (sections 1.5.1, 1.6.7.4 and 1.6.7.5).
 
     Attributes:
@@ -193,7 +194,7 @@ class DeviceService:
 
 
 @request
-class CommandDTOV4:
+class CommandDTOV4(Received):
     """A command to a device, as the profile defines it (sections 1.7.1 to 1.7.6).
 
     Attributes:
@@ -223,7 +224,7 @@ class CommandDTO:
 
 
 @request
-class TagDTO2:
+class TagDTO2(Received):
     """A tag of a batch task (sections 1.8.1 and 1.8.2).
 
     Attributes:
@@ -236,7 +237,7 @@ class TagDTO2:
 
 
 @response
-class Page:
+class Page(Received):
     """Which page an answer is, where it tells that beside the records.
 
     Attributes:
@@ -247,11 +248,11 @@ class Page:
 
     page_no: int | None = None
     page_size: int | None = None
-    total_count: int | None = None
+    total_count: Annotated[int | None, Wire("totalCount", also=("totalSize",))] = None
 
 
 @response
-class Pagination:
+class Pagination(Received):
     """Which page an answer is (sections 1.7.2 and 1.7.6).
 
     Attributes:
@@ -262,7 +263,7 @@ class Pagination:
 
     page_no: int | None = None
     page_size: int | None = None
-    total_size: int | None = None
+    total_size: Annotated[int | None, Wire("totalSize", also=("totalCount",))] = None
 
 
 __all__ = [

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import JsonObject, Range, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import DeviceService, KnownDevice, Page
 
 
@@ -15,7 +16,7 @@ class Sort(OpenEnum):
 
 
 @response
-class AlarmInfoDTO:
+class AlarmInfoDTO(Received):
     """A device's alarm (sections 1.5.1 and 1.5.2).
 
     Attributes:
@@ -120,7 +121,7 @@ class _HistoryQuery:
 
 
 @response
-class _HistoryRecord:
+class _HistoryRecord(Received):
     """One record of a device's past.
 
     Attributes:

@@ -1,6 +1,7 @@
 """What devices can do (section 1.5.5)."""
 
 from iot_northbound.core.fields import request, response
+from iot_northbound.core.received import Received
 
 
 @request
@@ -19,7 +20,7 @@ class QueryDeviceCapabilitiesInDTO:
 
 
 @response
-class _ValueRange:
+class _ValueRange(Received):
     """Which values the profile allows.
 
     Attributes:
@@ -55,7 +56,7 @@ class ServiceCommandPara(_ValueRange):
 
 
 @response
-class ServiceCommandResponse:
+class ServiceCommandResponse(Received):
     """What a device answers to a command (section 1.5.5).
 
     Attributes:
@@ -68,7 +69,7 @@ class ServiceCommandResponse:
 
 
 @response
-class ServiceCommand:
+class ServiceCommand(Received):
     """A command a service takes (section 1.5.5).
 
     Attributes:
@@ -96,7 +97,7 @@ class ServiceProperty(_ValueRange):
 
 
 @response
-class ServiceCapabilityDTO:
+class ServiceCapabilityDTO(Received):
     """What a service of a device can do (section 1.5.5).
 
     Attributes:
@@ -117,7 +118,7 @@ class ServiceCapabilityDTO:
 
 
 @response
-class DeviceCapabilityDTO:
+class DeviceCapabilityDTO(Received):
     """What a device can do (section 1.5.5).
 
     Attributes:
@@ -130,7 +131,7 @@ class DeviceCapabilityDTO:
 
 
 @response
-class QueryDeviceCapabilitiesOutDTO:
+class QueryDeviceCapabilitiesOutDTO(Received):
     """What devices can do (section 1.5.5).
 
     Attributes:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from iot_northbound.core.fields import Items, Range, Text, request, response
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import Page
 
 
@@ -29,7 +30,7 @@ class CreateDeviceGroupInDTO:
 
 
 @response
-class _Group:
+class _Group(Received):
     """A group, whatever answer it comes in.
 
     Attributes:
@@ -149,7 +150,7 @@ class QueryDeviceGroupMembersOutDTO(Page):
 
 
 @request
-class DeviceGroupWithDeviceListDTO:
+class DeviceGroupWithDeviceListDTO(Received):
     """A group and devices to add to it or remove from it, also the answer to adding (sections 1.9.7 and 1.9.8).
 
     Attributes:

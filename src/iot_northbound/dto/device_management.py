@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from iot_northbound.core.fields import SECRET, JsonObject, Range, Text, Timestamp, request, response
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import KnownDevice
 
 _CODE_TIMEOUT = Range(0, 2147483647)
@@ -66,7 +67,7 @@ class RegDirectDeviceInDTO2:
 
 
 @response
-class RegDirectDeviceOutDTO:
+class RegDirectDeviceOutDTO(Received):
     """A registered device (section 1.4.1).
 
     Attributes:
@@ -119,7 +120,7 @@ class RegDeviceWithSecretInDTO:
 
 
 @response
-class RegDeviceWithSecretOutDTO:
+class RegDeviceWithSecretOutDTO(Received):
     """A device registered in password mode (section 1.4.2).
 
     Attributes:
@@ -150,7 +151,7 @@ class RefreshDeviceKeyInDTO:
 
 
 @response
-class RefreshDeviceKeyOutDTO:
+class RefreshDeviceKeyOutDTO(Received):
     """A device's new code (section 1.4.3).
 
     Attributes:
@@ -264,7 +265,7 @@ class ModifyDeviceInforInDTO:
 
 
 @response
-class QueryDeviceStatusOutDTO:
+class QueryDeviceStatusOutDTO(Received):
     """Whether a device has been activated (section 1.4.7).
 
     Attributes:
@@ -303,7 +304,7 @@ class ModifyDeviceShadowInDTO:
 
 
 @response
-class DeviceServiceB:
+class DeviceServiceB(Received):
     """One service in a device's shadow (section 1.4.9).
 
     Attributes:

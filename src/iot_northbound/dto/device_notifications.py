@@ -4,6 +4,7 @@ from typing import Annotated
 
 from iot_northbound.core.fields import JsonObject, Wire, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import DeviceInfo, DeviceService, NodeType, NotifyType, ServiceInfo
 
 
@@ -22,7 +23,7 @@ class DesiredStatus(OpenEnum):
 
 
 @response
-class _DeviceNotification:
+class _DeviceNotification(Received):
     """Something happened to a device.
 
     Attributes:
@@ -50,7 +51,7 @@ class NotifyDeviceAddedDTO(_DeviceNotification):
 
 
 @response
-class NotifyBindDeviceDTO:
+class NotifyBindDeviceDTO(Received):
     """A device came online for the first time, or did not in time (section 1.6.7.2).
 
     Attributes:
@@ -124,7 +125,7 @@ class NotifyDeviceDeletedDTO(_DeviceNotification):
 
 
 @response
-class NotifyDeviceDesiredStatusChangedDTO:
+class NotifyDeviceDesiredStatusChangedDTO(Received):
     """A wish to a device's shadow reached the device, or failed to (section 1.6.7.14).
 
     Attributes:

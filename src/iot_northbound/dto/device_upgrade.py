@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import Items, Range, Text, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import Page
 
 
@@ -30,7 +31,7 @@ class ExecuteType(OpenEnum):
 
 
 class OperationStatus(OpenEnum):
-    """How far an upgrade task has come; failed, success and stop are final."""
+    """How far an upgrade task has come; failed, success and stop are final. Platforms send FAIL too."""
 
     WAIT = "wait"
     PROCESSING = "processing"
@@ -73,7 +74,7 @@ class QueryUpgradePackageListInDTO:
 
 
 @response
-class QueryUpgradePackageOutDTO:
+class QueryUpgradePackageOutDTO(Received):
     """A version package (sections 1.10.1 and 1.10.2).
 
     Attributes:
@@ -115,7 +116,7 @@ class QueryUpgradePackageListOutDTO(Page):
 
 
 @request
-class OperateDevices:
+class OperateDevices(Received):
     """The devices to upgrade: groups or devices, not both (sections 1.10.4 to 1.10.8).
 
     Attributes:
@@ -134,7 +135,7 @@ class OperateDevices:
 
 
 @request
-class OperatePolicy:
+class OperatePolicy(Received):
     """When to upgrade, and whether to try again (sections 1.10.4 to 1.10.8).
 
     Attributes:
@@ -168,7 +169,7 @@ class CreateUpgradeTaskInDTO:
 
 
 @response
-class CreateUpgradeTaskOutDTO:
+class CreateUpgradeTaskOutDTO(Received):
     """An upgrade task just created (sections 1.10.4 and 1.10.5).
 
     Attributes:
@@ -179,7 +180,7 @@ class CreateUpgradeTaskOutDTO:
 
 
 @response
-class OperationStaResult:
+class OperationStaResult(Received):
     """How many devices of an upgrade task are how far (sections 1.10.6 and 1.10.8).
 
     Attributes:
@@ -204,7 +205,7 @@ class OperationStaResult:
 
 
 @response
-class OperationInfo:
+class OperationInfo(Received):
     """An upgrade task, as a list has it (section 1.10.8).
 
     Attributes:
@@ -253,7 +254,7 @@ class QueryUpgradeSubTaskInDTO:
 
 
 @response
-class SubOperationInfo:
+class SubOperationInfo(Received):
     """The upgrade of one device (section 1.10.7).
 
     Attributes:

@@ -4,6 +4,7 @@ from typing import Any
 
 from iot_northbound.core.fields import JsonObject, Timestamp, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType
 
 
@@ -30,7 +31,7 @@ class CommandResultCode(OpenEnum):
 
 
 @response
-class MessageConfirmHeader:
+class MessageConfirmHeader(Received):
     """Which message a device acknowledges (section 1.6.7.10).
 
     Attributes:
@@ -49,7 +50,7 @@ class MessageConfirmHeader:
 
 
 @response
-class NotifyMessageConfirmDTO:
+class NotifyMessageConfirmDTO(Received):
     """A device acknowledged a message (section 1.6.7.10).
 
     Attributes:
@@ -64,7 +65,7 @@ class NotifyMessageConfirmDTO:
 
 
 @response
-class CommandRspHeader:
+class CommandRspHeader(Received):
     """Which command a device answers (section 1.6.7.11).
 
     Attributes:
@@ -85,7 +86,7 @@ class CommandRspHeader:
 
 
 @response
-class NotifyCommandRspDTO:
+class NotifyCommandRspDTO(Received):
     """A device answered a command (section 1.6.7.11).
 
     Attributes:
@@ -100,7 +101,7 @@ class NotifyCommandRspDTO:
 
 
 @response
-class DeviceEventHeader:
+class DeviceEventHeader(Received):
     """What happened to a device, and when (section 2.3.5.10).
 
     Attributes:
@@ -121,7 +122,7 @@ class DeviceEventHeader:
 
 
 @response
-class NotifyDeviceEventDTO:
+class NotifyDeviceEventDTO(Received):
     """Something happened to a device (section 2.3.5.10).
 
     Attributes:
@@ -136,7 +137,7 @@ class NotifyDeviceEventDTO:
 
 
 @response
-class NBCommandResult:
+class NBCommandResult(Received):
     """How far a command has come (section 1.6.7.12).
 
     Attributes:
@@ -149,7 +150,7 @@ class NBCommandResult:
 
 
 @response
-class NotifyNBCCommandStatusChangedDTO:
+class NotifyNBCCommandStatusChangedDTO(Received):
     """A command's status changed (section 1.6.7.12).
 
     It is pushed to the command's own callback URL and carries no ``notifyType``.
@@ -166,7 +167,7 @@ class NotifyNBCCommandStatusChangedDTO:
 
 
 @response
-class Reason:
+class Reason(Received):
     """A condition of a rule that came true (section 1.6.7.13).
 
     Attributes:
@@ -185,7 +186,7 @@ class Reason:
 
 
 @response
-class ActionResult:
+class ActionResult(Received):
     """What an action of a rule did (section 1.6.7.13).
 
     Attributes:
@@ -206,7 +207,7 @@ class ActionResult:
 
 
 @response
-class NotifyRuleEventDTO:
+class NotifyRuleEventDTO(Received):
     """A rule fired (section 1.6.7.13).
 
     Attributes:

@@ -1,11 +1,12 @@
 """What the platform pushes about products: their models and what their devices can do (sections 1.6.7 and 2.3.5)."""
 
 from iot_northbound.core.fields import response
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType
 
 
 @response
-class _ProductNotification:
+class _ProductNotification(Received):
     """Something happened to a product.
 
     Attributes:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from iot_northbound.core.fields import JsonObject, Range, Text, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import CommandDTOV4, Pagination
 
 
@@ -73,7 +74,7 @@ class PostDeviceCommandInDTO2:
 
 
 @response
-class _Command:
+class _Command(Received):
     """A command, whatever answer it comes in.
 
     Attributes:
@@ -147,7 +148,7 @@ class DeviceCommandRespV4(_Command):
 
 
 @response
-class QueryDeviceCommandOutDTO2:
+class QueryDeviceCommandOutDTO2(Received):
     """A page of commands (section 1.7.2).
 
     Attributes:
@@ -187,7 +188,7 @@ class CreateDeviceCmdCancelTaskInDTO:
 
 
 @response
-class DeviceCommandCancelTaskRespV4:
+class DeviceCommandCancelTaskRespV4(Received):
     """A cancel task (section 1.7.6).
 
     Attributes:
@@ -240,7 +241,7 @@ class QueryDeviceCmdCancelTaskInDTO2:
 
 
 @response
-class QueryDeviceCmdCancelTaskOutDTO2:
+class QueryDeviceCmdCancelTaskOutDTO2(Received):
     """A page of cancel tasks (section 1.7.6).
 
     Attributes:
@@ -289,7 +290,7 @@ class CommandDTO2:
 
 
 @response
-class InvokeDeviceServiceOutDTO:
+class InvokeDeviceServiceOutDTO(Received):
     """What became of a service call (section 1.7.7).
 
     Attributes:
@@ -299,7 +300,7 @@ class InvokeDeviceServiceOutDTO:
     """
 
     status: InvokeStatus | None = None
-    timestamp: Timestamp | None = None
+    timestamp: Annotated[Timestamp | None, Wire("timestamp", also=("timeStamp",))] = None
     request_id: str | None = None
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from iot_northbound.core.fields import Range, Text, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType, Page
 
 
@@ -46,7 +47,7 @@ class SubDeviceManagementDataInDTO:
 
 
 @response
-class SubscriptionDTO:
+class SubscriptionDTO(Received):
     """A subscription (sections 1.6.1, 1.6.3 and 1.6.4).
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from iot_northbound.core.fields import response
 from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType
 
 
@@ -31,7 +32,7 @@ class UpgradeResult(OpenEnum):
 
 
 @response
-class _UpgradeNotification:
+class _UpgradeNotification(Received):
     """Something happened in the upgrade of a device.
 
     Attributes:

@@ -24,7 +24,8 @@ Change = tuple[str, str, dict[str, Any] | None]
 
 _SCHEMA = Schema(
     what="the state of an emulator",
-    version=1,
+    # Add one when the rows of any table get another shape. An older state is then refused and not misread.
+    version=3,
     tables="CREATE TABLE rows (tab TEXT, key TEXT, row TEXT NOT NULL, PRIMARY KEY (tab, key)) WITHOUT ROWID;",
 )
 

@@ -119,7 +119,7 @@ class PushSender:
             if fault is not None:
                 await self._hold(fault, row["destination"])
             # If its subscription was deleted or moved meanwhile, the next look at the queue finds what is to be done.
-            if notifications.still_wanted(self._platform, row):
+            if notifications.begin_attempt(self._platform, row):
                 await self._attempt(row, fault, started)
         finally:
             self._busy.discard(row["pushId"])

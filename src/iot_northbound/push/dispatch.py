@@ -11,6 +11,7 @@ from typing import Any
 from iot_northbound.core.near import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS, Event
+from iot_northbound.push.failures import log_failure, name_of
 from iot_northbound.push.handlers import Handlers, method_for
 from iot_northbound.push.workers import Delivery
 
@@ -47,6 +48,8 @@ class Dispatcher:
 
     def add(self, kinds: tuple[type[Any], ...], handler: Handler) -> None:
         """Register a function for the kinds of some DTO classes."""
+        if not kinds:
+            raise InvalidArgumentError.of("on", "()", "it needs at least one DTO class")
         for cls in kinds:
             if cls not in KIND_OF:
                 known = ", ".join(sorted(each.__name__ for each in KIND_OF))
@@ -73,7 +76,10 @@ class Dispatcher:
         token = EVENT.set(event)
         failure: BaseException | None = None
         try:
-            fitting = self._table[event.kind if event.problem is None else UNFIT]
+            if event.is_probe:
+                fitting: list[Handler] = []
+            else:
+                fitting = self._table[event.kind if event.problem is None else UNFIT]
             value = event.body if event.problem is None else event.raw
             for key, handlers, argument in ((BODY, self._table[BODY], event.text), (event.kind, fitting, value)):
                 for position, handler in enumerate(handlers):
@@ -81,17 +87,10 @@ class Dispatcher:
                         continue
                     try:
                         handler(argument)
-                    except BaseException as error:  # a SystemExit in a handler must not end a worker
+                    except BaseException as error:  # noqa: BLE001  # a SystemExit in a handler must not end a worker
                         failure = error
-                        where = getattr(handler, "__qualname__", repr(handler))
-                        log.warning(
-                            "%s failed on %s %d, attempt %d",
-                            where,
-                            event.kind or "a message",
-                            event.id,
-                            delivery.attempt,
-                            exc_info=error,
-                        )
+                        values = name_of(handler), event.kind or "a message", event.id, delivery.attempt
+                        log_failure(log, logging.WARNING, error, "%s failed on %s %d, attempt %d", *values)
                     else:
                         delivery.finished.add((key, position))
         finally:
@@ -101,7 +100,7 @@ class Dispatcher:
 
 def _check(handler: Handler) -> None:
     """Refuse what could not be called with a message, before one is there."""
-    name = getattr(handler, "__qualname__", repr(handler))
+    name = name_of(handler)
     if inspect.iscoroutinefunction(handler):
         raise InvalidArgumentError.of(
             "handler", name, "it must be a plain function; handlers run on threads, not in a loop"

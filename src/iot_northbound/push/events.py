@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import attrs
 
 from iot_northbound.core import wire
-from iot_northbound.core.fields import JsonObject, specs
+from iot_northbound.core.fields import JsonObject
 from iot_northbound.dto import NOTIFICATIONS, NotifyNBCCommandStatusChangedDTO
-from iot_northbound.push.parse import COMMAND_STATUS, UNKNOWN, Message
+from iot_northbound.push.parse import COMMAND_STATUS, PROBE, UNKNOWN, Message
 
 KINDS: Mapping[str, type[Any]] = {**NOTIFICATIONS, COMMAND_STATUS: NotifyNBCCommandStatusChangedDTO}
 """The class of each kind: the ``notifyType``, and `COMMAND_STATUS`."""
@@ -25,9 +25,11 @@ class Event:
 
     Attributes:
         id: the inbox's number for it; a repetition after a crash has the same one.
-        kind: its ``notifyType``, or ``commandStatusChanged``; empty where it names none.
-        body: its DTO; None where no kind fits.
-        raw: its parsed JSON, with the fields no DTO knows.
+        kind: its ``notifyType``, ``commandStatusChanged``, or ``push success.`` for a test of the callback; empty if it
+            names none.
+        body: its DTO; None if no kind fits, and for a test of the callback.
+        raw: its parsed JSON, with the fields no DTO knows. A number beyond what a float can hold is infinite here;
+            `text` has its digits.
         text: its body as it came.
         device: what it keeps its order by: mostly the device's id.
         received_at: when it came, UTC.
@@ -44,6 +46,11 @@ class Event:
     received_at: datetime
     attempt: int
     problem: str | None = None
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is no message, but the plain text by which some platforms test a callback."""
+        return self.kind == PROBE
 
     @classmethod
     def of(cls, message: Message, message_id: int, attempt: int) -> Event:
@@ -65,42 +72,16 @@ class Event:
 
 def _read(message: Message) -> tuple[Any, str | None]:
     cls = KINDS.get(message.kind)
+    if message.kind == PROBE:
+        return None, None
     if cls is None:
         if message.kind == UNKNOWN:
             return None, "it has neither a notifyType nor a commandId"
         return None, f"its notifyType {message.kind!r} is none the reference knows"
     try:
-        if "notifyType" in message.raw or message.kind == COMMAND_STATUS:
-            return wire.structure(message.raw, cls), None
-    except wire.ShapeError:
-        pass
-    try:
-        return wire.structure(soften(message.raw, cls), cls), None
+        body = wire.structure(message.raw, cls)
     except wire.ShapeError as error:
         return None, f"it is no {cls.__name__}: {error}"
-
-
-def soften(value: Any, cls: type[Any]) -> Any:
-    """Return a JSON object with the slips mended that the reference's own samples make.
-
-    Those are: blanks around a key, a number where a text is described, a single value where a list is.
-    """
-    if not isinstance(value, dict):
-        return value
-    mended = {key.strip(): each for key, each in value.items()}
-    for spec in specs(cls).values():
-        for name in (spec.wire, *spec.also):
-            if mended.get(name) is not None:
-                mended[name] = _soften(mended[name], spec.type)
-    return mended
-
-
-def _soften(value: Any, wanted: Any) -> Any:
-    if get_origin(wanted) is list:
-        items = value if isinstance(value, list) else [value]
-        return [_soften(each, get_args(wanted)[0]) for each in items]
-    if isinstance(wanted, type) and issubclass(wanted, str) and isinstance(value, int | float):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(wanted, type) and attrs.has(wanted):
-        return soften(value, wanted)
-    return value
+    # A field that does not fit is within reach of the handler, but without the part it is about a message is none.
+    lost = wire.lost_part(body)
+    return (body, None) if lost is None else (None, f"it is no {cls.__name__}: {lost}")

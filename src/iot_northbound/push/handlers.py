@@ -41,7 +41,10 @@ class Handlers:
     """
 
     def handle_body(self, body: str) -> None:
-        """Every message passes here first, as the text that came; the method of its kind follows."""
+        """Every message passes here first, as the text that came; the method of its kind follows.
+
+        The plain text ``push success.``, by which some platforms test a callback, comes here and to no other method.
+        """
 
     def handle_unknown(self, body: JsonObject) -> None:
         """A message came that no kind fits: its type is unknown, or a field is not what the reference describes.

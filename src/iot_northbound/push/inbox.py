@@ -108,6 +108,7 @@ class Inbox(Protocol):
 
         Raises:
             MessageGoneError: it is not there any more.
+            NotAMessageError: it is there, and cannot be read.
         """
         ...
 
@@ -150,8 +151,22 @@ class Ledger:
         self.dead: dict[int, int] = {}
         self.size = 0
 
-    def check(self, size: int, now: float) -> None:
-        """Raise InboxFullError when one more message of `size` bytes is too much."""
+    def repeated(self, message: Message, size: int) -> bool:
+        """Return whether a message is a repetition, else make sure that there is room for it.
+
+        Raises:
+            InboxFullError: one more message of `size` bytes is too much.
+        """
+        if self.seen.knows(message):
+            return True
+        try:
+            self._check(size, message.received_at)
+        except InboxFullError:
+            self.seen.interrupt(message)
+            raise
+        return False
+
+    def _check(self, size: int, now: float) -> None:
         limits = self.limits
         count = len(self.waiting) + len(self.dead)
         if count >= limits.messages:

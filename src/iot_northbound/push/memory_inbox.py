@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.push.arguments import check
 from iot_northbound.push.duplicates import Duplicates, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger, MessageGoneError
 from iot_northbound.push.parse import Message
@@ -31,6 +32,8 @@ class MemoryInbox:
         duplicates: Duplicates | None = Duplicates(),  # noqa: B008  # frozen
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        check("limits", limits, InboxLimits, type(None))
+        check("duplicates", duplicates, Duplicates, type(None))
         self._ledger = Ledger(limits or InboxLimits(), Seen(duplicates))
         self._clock = clock
         self._lock = threading.Lock()
@@ -57,13 +60,11 @@ class MemoryInbox:
         with self._lock:
             if self._deliver is None:
                 raise InboxError("the inbox is closed")
-            new = not self._ledger.seen.knows(message)
-            if new:
-                self._ledger.check(len(message.text), message.received_at)
-                if message.slot is not None:
-                    self._ledger.seen.remember(message.slot, message.identity, message.received_at)
+            repeated = self._ledger.repeated(message, len(message.text))
+            self._ledger.seen.remember(message, dropped=repeated)
+            if not repeated:
                 self._add(message, message.received_at)
-        answer.set_result(new)
+        answer.set_result(not repeated)
         return answer
 
     def _add(self, message: Message, since: float) -> None:

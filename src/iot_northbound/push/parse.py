@@ -1,4 +1,4 @@
-"""Bytes -> Message: what came, which kind it is, whose it is, and how to recognise it when it comes again.
+"""Bytes -> Message: what came, which kind it is, and whose it is.
 
 No I/O and no clock in here. Dispatch goes by the parsed JSON, never by its text.
 """
@@ -12,10 +12,12 @@ from typing import Any, NoReturn
 
 import attrs
 
+from iot_northbound.core.charsets import NotTextError, json_text
 from iot_northbound.core.fields import JsonObject
+from iot_northbound.push.recognition import COMMAND_STATUS, Recognition, recognise
 
-COMMAND_STATUS = "commandStatusChanged"
-"""The kind of a command's status change (2.3.5.18), which the platform sends without a ``notifyType``."""
+PROBE = "push success."
+"""The kind of the plain text by which some platforms test a callback; no ``notifyType`` can be it, with its blank."""
 
 UNKNOWN = ""
 """The kind of an object that names none."""
@@ -23,6 +25,7 @@ UNKNOWN = ""
 _ONE, _SEVERAL = "deviceDataChanged", "deviceDatasChanged"
 _DEVICE_IN_PATH = re.compile(r"/devices/([^/]+)")
 _LONGEST_KEY = 200
+_PROBE = re.compile(r'\s*"?push\s+success\.?"?\s*', re.IGNORECASE)
 
 
 class NotAMessageError(ValueError):
@@ -38,15 +41,13 @@ class Message:
     raw: JsonObject
     """The body parsed: every field, known or not, exactly as sent."""
     kind: str
-    """The ``notifyType``, `COMMAND_STATUS`, or `UNKNOWN`."""
+    """The ``notifyType``, `COMMAND_STATUS`, `PROBE`, or `UNKNOWN`."""
     device: str
     """What keeps its order: the device id, or the rule or application of a message about no device."""
     received_at: float
     """Seconds since the epoch."""
-    slot: bytes | None = None
-    """Where a repetition of this message would be looked for; None where none can be told from a new message."""
-    identity: bytes = b""
-    """What a repetition would hold in that slot."""
+    recognition: Recognition
+    """How a repetition of it is recognised."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -63,6 +64,8 @@ def parse(body: bytes, received_at: float, content_type: str = "") -> Message:
         NotAMessageError: the body is not text, not JSON, or JSON but not an object.
     """
     text = _text(body, content_type)
+    if _PROBE.fullmatch(text):
+        return Message(text, {}, PROBE, "", received_at, recognise(body, text, {}, PROBE, ""))
     try:
         raw = _decode(text)
     except RecursionError:
@@ -73,27 +76,16 @@ def parse(body: bytes, received_at: float, content_type: str = "") -> Message:
         raise NotAMessageError(f"the body is JSON, but {_name(raw)} where a push is an object")
     kind = _key(kind_of(raw))
     device = _device(raw)
-    slot, identity = _recognition(raw, text, kind, device)
-    return Message(text, raw, kind, device, received_at, slot, identity)
+    return Message(text, raw, kind, device, received_at, recognise(body, text, raw, kind, device))
 
 
 def _text(body: bytes, content_type: str) -> str:
-    """Return the body decoded: as JSON's own encodings go, else by the charset the header names.
-
-    JSON comes first, since Java senders are known to name ISO-8859-1 over bodies that are UTF-8.
-    """
     if not body:
         raise NotAMessageError("the body is empty")
     try:
-        return body.decode(json.detect_encoding(body))
-    except UnicodeDecodeError:
-        named = re.search(r"charset=\"?([\w.:-]+)", content_type, re.IGNORECASE)
-        try:
-            text = body.decode(named[1] if named else "ascii")
-            text.encode()  # some codecs make half characters that no store could hold
-            return text
-        except (LookupError, ValueError):
-            raise NotAMessageError("the body is not UTF-8 text") from None
+        return json_text(body, content_type)
+    except NotTextError as error:
+        raise NotAMessageError(str(error)) from None
 
 
 def _name(value: Any) -> str:
@@ -143,55 +135,7 @@ def _device(raw: JsonObject) -> str:
 def _key(value: str) -> str:
     """Return an id as a key of bounded length that every store can hold (JSON may smuggle in lone surrogates)."""
     value = value.encode("utf-8", "backslashreplace").decode()
-    return value if len(value) <= _LONGEST_KEY else _digest(value).hex()
+    return value if len(value) <= _LONGEST_KEY else blake2b(value.encode(), digest_size=16).hexdigest()
 
 
-def _digest(*parts: str) -> bytes:
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "backslashreplace")
-        digest.update(b"%d:" % len(data))
-        digest.update(data)
-    return digest.digest()
-
-
-def _recognition(raw: JsonObject, text: str, kind: str, device: str) -> tuple[bytes | None, bytes]:
-    """Return slot and identity of a message.
-
-    A message that carries an id, or says when it happened, is its own slot: the same again is a repetition, whatever
-    came between. One that carries neither (a device's state going ONLINE, OFFLINE, ONLINE) is a repetition only
-    of the message before it, so its slot is its device and kind. Data without id and time is never recognised: a meter
-    that reports the same reading twice has sent two readings.
-    """
-    header = _part(raw, "header")
-    if kind in (_ONE, _SEVERAL):
-        services = _services(raw)
-        times = [service.get("eventTime") for service in services]
-        request_id = raw.get("requestId")
-        if isinstance(request_id, str) and request_id:
-            # Beside the id, as one request of a device may be pushed service by service under the same id.
-            named = [(service.get("serviceId"), service.get("eventTime")) for service in services]
-            own = _digest(kind, device, request_id, repr(named))
-            return own, own
-        if not times or not all(times):
-            return None, b""
-        own = _digest(text)
-        return own, own
-    if (
-        kind == COMMAND_STATUS
-        or raw.get("triggerTime")
-        or header.get("timestamp")
-        or header.get("eventTime")
-        or header.get("requestId")
-    ):
-        own = _digest(text)
-        return own, own
-    return _digest("last", kind, device), _digest(text)
-
-
-def _services(raw: JsonObject) -> list[JsonObject]:
-    found = []
-    for name in ("service", "services"):
-        value = raw.get(name)
-        found += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
-    return found
+__all__ = ["COMMAND_STATUS", "PROBE", "UNKNOWN", "Message", "NotAMessageError", "kind_of", "parse"]

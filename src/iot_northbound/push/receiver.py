@@ -13,8 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import reply
+from iot_northbound.push import arguments, reply
 from iot_northbound.push.access import NOTHING, ROUTE, Access, Gate, Peer, Told
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
 from iot_northbound.push.events import Event
@@ -22,7 +21,7 @@ from iot_northbound.push.handlers import Handlers
 from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxStats
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.metrics import Counters, Metrics
-from iot_northbound.push.parse import NotAMessageError, parse
+from iot_northbound.push.parse import PROBE, NotAMessageError, parse
 from iot_northbound.push.reply import Reply
 from iot_northbound.push.retry import HandlerRetry
 from iot_northbound.push.workers import Workers
@@ -68,6 +67,7 @@ class PushMessageReceiver(Handlers):
     Raises:
         InvalidArgumentError: a method named like a handler is none, or is a coroutine, or does not take the message as
             its one argument; the inbox is none; the route is no path; a number is too small (1007).
+        TypeError: an argument has a wrong type; the text names it.
     """
 
     def __init__(
@@ -81,15 +81,12 @@ class PushMessageReceiver(Handlers):
         body_limit: int = 1 << 20,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        if threads < 1:
-            raise InvalidArgumentError.of("threads", repr(threads), "it must be 1 or more")
-        if body_limit < 1:
-            raise InvalidArgumentError.of("body_limit", repr(body_limit), "it must be 1 byte or more")
-        if isinstance(inbox, str | bytes | os.PathLike):
-            raise InvalidArgumentError.of("inbox", repr(inbox), "it must be an inbox: give SqliteInbox(path)")
-        if inbox is not None and (isinstance(inbox, type) or not callable(getattr(inbox, "put", None))):
-            rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of yours"
-            raise InvalidArgumentError.of("inbox", repr(inbox), rule)
+        arguments.at_least_one("threads", threads)
+        arguments.at_least_one("body_limit", body_limit)
+        arguments.check("route", route, str)
+        arguments.check("retry", retry, HandlerRetry, type(None))
+        arguments.check("access", access, Access, type(None))
+        arguments.check_inbox(inbox)
         self._inbox: Inbox | None = inbox
         self._clock = clock
         self._threads, self._retry = threads, retry or HandlerRetry()
@@ -155,7 +152,7 @@ class PushMessageReceiver(Handlers):
 
     def receive(
         self,
-        body: bytes,
+        body: bytes | str,
         headers: Mapping[str, str] | None = None,
         *,
         method: str = "POST",
@@ -164,34 +161,47 @@ class PushMessageReceiver(Handlers):
     ) -> Reply:
         """Return the answer to a request; wait until the message is safe where it is to be 200.
 
-        No exception leaves it, whatever the body. All that a web framework's view needs::
+        No body and no state of the inbox makes it raise. All that a web framework's view needs::
 
             answer = receiver.receive(request.body, request.headers)
 
         Args:
-            body: the request's body.
+            body: the request's body; a text is taken as UTF-8.
             headers: its headers; the names' case does not matter.
             method: its method.
-            path: its path, checked against the route; None where the framework has routed it.
-            peer: who sent it, where `Access` is to judge that.
+            path: its path, checked against the route; None if the framework has routed it.
+            peer: who sent it, if `Access` is to judge that.
+
+
+        Raises:
+            TypeError: an argument has a wrong type; the text names it.
         """
-        told = Told.of((name.lower(), value) for name, value in (headers or {}).items())
-        refusal = self.refuses(method, path, "", len(body), peer or Peer(), told)
-        if refusal is not None:
+        body = arguments.as_body(body)
+        told = Told.of(arguments.headers(headers))
+        arguments.check("method", method, str)
+        arguments.check("path", path, str, type(None))
+        arguments.check("peer", peer, Peer, type(None))
+        if (refusal := self.refuses(method, path, "", len(body), peer or Peer(), told)) is not None:
             return refusal
         plain = self.gate.unpacked(body, told)
         return self.refuse(plain) if isinstance(plain, Reply) else self.accept(plain, told.content_type)
 
-    def accept(self, body: bytes, content_type: str = "") -> Reply:
-        """Return the answer to a body whose path and sender are right (what `receive` does after its checks)."""
+    def accept(self, body: bytes | str, content_type: str = "") -> Reply:
+        """Return the answer to a body whose path and sender are right (what `receive` does after its checks).
+
+        Raises:
+            TypeError: an argument has a wrong type (`accept_async` raises it too).
+        """
+        body = _checked(body, content_type)
         try:
             taken = self._put(body, content_type)
             return taken if isinstance(taken, Reply) else self._answer(taken.result(ANSWER_WITHIN))
         except Exception as error:  # noqa: BLE001  # logged there; whatever it is, the platform has to come back
             return self._failed(error)
 
-    async def accept_async(self, body: bytes, content_type: str = "") -> Reply:
+    async def accept_async(self, body: bytes | str, content_type: str = "") -> Reply:
         """Return the same as `accept`, without blocking the event loop meanwhile."""
+        body = _checked(body, content_type)
         try:
             taken = self._put(body, content_type)
             if isinstance(taken, Reply):
@@ -219,6 +229,8 @@ class PushMessageReceiver(Handlers):
             message = parse(body, self._clock.now(), content_type)
         except NotAMessageError as error:
             return self.refuse(reply.not_a_message(str(error)))
+        if message.kind == PROBE:
+            log.info("the platform tests the callback: %r", message.text[:40])
         if self._stopped:
             raise InboxError("the receiver was stopped")
         if self._inherited:
@@ -292,6 +304,7 @@ class PushMessageReceiver(Handlers):
             Whether everything was handled. What was not stays in a durable inbox for the next start; messages between
             two attempts are not waited for.
         """
+        arguments.check("timeout", timeout, int, float)
         with self._starting:
             workers, inbox, self._stopped = self._workers, self._running, True
             if workers is None or inbox is None or self._inherited:
@@ -321,16 +334,18 @@ class PushMessageReceiver(Handlers):
 
         Raises:
             InboxError: the receiver does not run (`replay` and `discard` raise it too).
+            TypeError: an argument has a wrong type (theirs too).
         """
+        arguments.check("limit", limit, int)
         return self._open_inbox().dead_letters(limit)
 
     def replay(self, ids: Iterable[int] | None = None) -> int:
         """Hand dead letters to the handlers again, all or those named; return how many."""
-        return self._open_inbox().replay(ids)
+        return self._open_inbox().replay(None if ids is None else arguments.ids(ids))
 
     def discard(self, ids: Iterable[int]) -> int:
         """Delete dead letters for good; return how many."""
-        return self._open_inbox().discard(ids)
+        return self._open_inbox().discard(arguments.ids(ids))
 
     def _open_inbox(self) -> Inbox:
         if self._running is None:
@@ -380,3 +395,8 @@ class PushMessageReceiver(Handlers):
     ) -> None:
         """Serve in the foreground until SIGTERM or SIGINT, then finish what was taken; `server` explains the rest."""
         self.server(host, port, ssl=ssl, **options).serve_forever()
+
+
+def _checked(body: bytes | str, content_type: str) -> bytes:
+    arguments.check("content_type", content_type, str)
+    return arguments.as_body(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.push.arguments import check
 
 
 @attrs.frozen
@@ -22,6 +23,9 @@ class HandlerRetry:
     longest: float = 60.0
 
     def __attrs_post_init__(self) -> None:
+        check("HandlerRetry.attempts", self.attempts, int)
+        check("HandlerRetry.first", self.first, int, float)
+        check("HandlerRetry.longest", self.longest, int, float)
         if self.attempts < 1:
             raise InvalidArgumentError.of("HandlerRetry.attempts", repr(self.attempts), "it must be 1 or more")
         if self.first < 0 or self.longest < 0:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError, damaged
+from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
+from iot_northbound.push.parse import NotAMessageError
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -25,7 +27,13 @@ CREATE TABLE messages (
     error TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX dead_letters ON messages (id) WHERE dead;
-CREATE TABLE seen (slot BLOB NOT NULL, identity BLOB NOT NULL, at REAL NOT NULL);
+CREATE TABLE seen (
+    device TEXT NOT NULL,
+    identity BLOB NOT NULL,
+    at REAL NOT NULL,
+    era INTEGER NOT NULL,
+    again INTEGER NOT NULL
+);
 """
 _HIGHEST_ID = 1 << 62
 _EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
@@ -53,9 +61,10 @@ class Transaction:
         """Add messages: id, kind, device, received_at, body."""
         self._many("INSERT INTO messages (id, kind, device, received_at, body) VALUES (?, ?, ?, ?, ?)", rows)
 
-    def remember(self, rows: list[tuple[bytes | None, bytes, float]]) -> None:
-        """Add what repetitions are recognised by: slot, identity, time."""
-        self._many("INSERT INTO seen (slot, identity, at) VALUES (?, ?, ?)", rows)
+    def remember(self, traces: list[Trace]) -> None:
+        """Add what repetitions are recognised by."""
+        rows = [(each.device, each.identity, each.at, each.era, each.again) for each in traces]
+        self._many("INSERT INTO seen (device, identity, at, era, again) VALUES (?, ?, ?, ?, ?)", rows)
 
     def delete(self, rows: list[tuple[int]]) -> None:
         """Delete messages by id."""
@@ -110,16 +119,18 @@ class Content:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def seen(self) -> Iterable[tuple[bytes, bytes, float]]:
+    def seen(self) -> Iterable[Trace]:
         """Return what repetitions are recognised by, oldest first.
 
         Raises:
             ValueError: it is damaged.
         """
-        for slot, identity, at in self._connection.execute("SELECT slot, identity, at FROM seen ORDER BY rowid"):
-            if not (type(slot) is type(identity) is bytes and _is_time(at)):
+        statement = "SELECT device, identity, at, era, again FROM seen ORDER BY rowid"
+        for device, identity, at, era, again in self._connection.execute(statement):
+            keys = type(device) is str and type(identity) is bytes
+            if not (keys and _is_time(at) and type(era) is int and again in (0, 1)):
                 raise ValueError("what repetitions are recognised by has values of a wrong type")
-            yield slot, identity, at
+            yield Trace(device, identity, at, era, bool(again))
 
     def messages(self) -> Iterable[tuple[int, str, float, int, int]]:
         """Return id, device, received_at, size and whether dead of every message, in order of arrival.
@@ -191,30 +202,44 @@ class InboxFile:
             yield Transaction(connection)
 
     def shrink(self) -> None:
-        """Give some room back to the disk, where much of the file is empty after a crowd of messages."""
-        if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
-            # As a script, since a single statement is stepped once, and frees one page.
-            self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+        """Give some room back to the disk if much of the file is empty after a crowd of messages."""
+        with self._file.gate:
+            if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
+                # As a script, since a single statement is stepped once, and frees one page.
+                self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
 
     def body(self, message_id: int) -> tuple[bytes, float]:
         """Return body and time of arrival of a message.
 
         Raises:
             MessageGoneError: there is no such message.
+            NotAMessageError: the file is damaged there.
         """
-        with self._reading:
-            row = self._read.execute("SELECT body, received_at FROM messages WHERE id = ?", (message_id,)).fetchone()
+        statement = "SELECT body, received_at FROM messages WHERE id = ?"
+        try:
+            with self._reading:
+                row = self._read.execute(statement, (message_id,)).fetchone()
+        except sqlite3.Error as error:
+            if damaged(error):
+                raise NotAMessageError(f"the inbox is damaged where message {message_id} is: {error}") from error
+            raise
         if row is None:
             raise MessageGoneError(f"message {message_id} is no longer in the inbox")
-        return row[0], row[1]
+        body, received_at = row
+        if type(body) is not bytes or not _is_time(received_at):
+            raise NotAMessageError(f"the inbox is damaged where message {message_id} is")
+        return body, received_at
 
     def dead_letters(self, limit: int) -> list[tuple[int, str, str, float, int, str, bytes]]:
         """Return id, kind, device, received_at, attempts, error and body of the oldest dead letters."""
         statement = (
             "SELECT id, kind, device, received_at, attempts, error, body FROM messages WHERE dead ORDER BY id LIMIT ?"
         )
-        with self._reading:
-            return self._read.execute(statement, (limit,)).fetchall()
+        try:
+            with self._reading:
+                return self._read.execute(statement, (limit,)).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise InboxError(f"the dead letters cannot be read: {error}") from error
 
     def close(self) -> None:
         """Close it."""

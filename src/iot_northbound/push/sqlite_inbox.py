@@ -17,62 +17,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.owned_sqlite import damaged
 from iot_northbound.push import sqlite_file
+from iot_northbound.push.arguments import check
 from iot_northbound.push.duplicates import Duplicates, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message, parse
+from iot_northbound.push.sqlite_work import Bury, Done, Put, Repetition, Revive, Work, parts_of
 
 log = logging.getLogger("iot_northbound.push")
 
 _FRESH_MESSAGES = 5_000
 _FRESH_CHARACTERS = 16 * 1024 * 1024
 """What is handled soon after it came is kept in memory up to here, so that it need not be read back."""
-
-
-@attrs.frozen(eq=False)
-class _Put:
-    id: int
-    message: Message
-    body: bytes
-    future: Future[bool]
-    remembered: bool
-
-
-@attrs.frozen(eq=False)
-class _Repetition:
-    """Waits for the transaction that holds the original, or for a later one."""
-
-    slot: bytes | None
-    future: Future[bool]
-
-
-@attrs.frozen(eq=False)
-class _Done:
-    id: int
-
-
-@attrs.frozen(eq=False)
-class _Bury:
-    id: int
-    attempts: int
-    error: str
-
-
-@attrs.frozen(eq=False)
-class _Revive:
-    """Makes dead letters wait again, or deletes them; `ids` None stands for all."""
-
-    ids: list[int] | None
-    delete: bool
-    future: Future[int]
-    moved: list[tuple[int, int, str]] = attrs.field(factory=list)
-    """Filled by the transaction: old id, new id, device."""
-
-
-_Work = _Put | _Repetition | _Done | _Bury | _Revive
 
 
 class SqliteInbox:
@@ -92,17 +50,20 @@ class SqliteInbox:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | bytes | os.PathLike[str],
         *,
         limits: InboxLimits | None = None,
         duplicates: Duplicates | None = Duplicates(),  # noqa: B008  # frozen
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.path = Path(path)
+        check("path", path, str, bytes, os.PathLike, what="a path")
+        check("limits", limits, InboxLimits, type(None))
+        check("duplicates", duplicates, Duplicates, type(None))
+        self.path = Path(os.fsdecode(path))
         self._limits, self._duplicates, self._clock = limits or InboxLimits(), duplicates, clock
         self._ledger = Ledger(self._limits, Seen(duplicates))
         self._changed = threading.Condition()
-        self._work: list[_Work] = []
+        self._work: list[Work] = []
         self._fresh: dict[int, Message] = {}
         self._fresh_characters = 0
         self._last_id = 0
@@ -126,8 +87,8 @@ class SqliteInbox:
         waiting: list[tuple[int, str]] = []
 
         def read(content: sqlite_file.Content) -> None:
-            for slot, identity, at in content.seen():
-                ledger.seen.remember(slot, identity, at)
+            for trace in content.seen():
+                ledger.seen.recall(trace)
             for message_id, device, received_at, size, dead in content.messages():
                 ledger.add(message_id, received_at, size)
                 if dead:
@@ -161,24 +122,23 @@ class SqliteInbox:
         with self._changed:
             if self._file is None or self._closing:
                 raise InboxError("the inbox is closed")
-            if self._ledger.seen.knows(message):
-                self._work.append(_Repetition(message.slot, future))
+            repeated = self._ledger.repeated(message, len(body))
+            trace = self._ledger.seen.remember(message, dropped=repeated)
+            if repeated:
+                self._work.append(Repetition(message.recognition.identity, trace, future))
             else:
-                self._ledger.check(len(body), message.received_at)
-                remembered = message.slot is not None and self._ledger.seen.remember(
-                    message.slot, message.identity, message.received_at
-                )
                 self._last_id += 1
                 self._ledger.add(self._last_id, message.received_at, len(body))
-                self._work.append(_Put(self._last_id, message, body, future, remembered))
+                self._work.append(Put(self._last_id, message, body, trace, future))
             self._changed.notify()
         return future
 
     def get(self, message_id: int) -> Message:
-        """Return a waiting message, from memory where it came lately.
+        """Return a waiting message, from memory if it came lately.
 
         Raises:
             MessageGoneError: it is not there any more.
+            NotAMessageError: the file is damaged where the message is.
         """
         file = self._opened()
         with self._changed:
@@ -186,14 +146,13 @@ class SqliteInbox:
             if message is not None:
                 self._fresh_characters -= len(message.text)
                 return message
-        body, received_at = file.body(message_id)
-        return parse(body, received_at)
+        return parse(*file.body(message_id))
 
     def done(self, message_id: int) -> None:
         """Let go of a message that was handled, if it is there, with the next transaction."""
         with self._changed:
             if self._file is not None and self._ledger.remove(message_id):
-                self._work.append(_Done(message_id))
+                self._work.append(Done(message_id))
                 self._changed.notify()
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
@@ -201,7 +160,7 @@ class SqliteInbox:
         told = error.encode("utf-8", "backslashreplace").decode()
         with self._changed:
             if self._file is not None and self._ledger.bury(message_id):
-                self._work.append(_Bury(message_id, attempts, told))
+                self._work.append(Bury(message_id, attempts, told))
                 self._changed.notify()
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
@@ -209,7 +168,7 @@ class SqliteInbox:
         self._revive([], delete=False)  # behind every burial asked for so far
         file = self._opened()
         return [
-            DeadLetter(message_id, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, parse(body, at).text)
+            DeadLetter(message_id, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, _readable(body))
             for message_id, kind, device, at, attempts, error, body in file.dead_letters(limit)
         ]
 
@@ -259,7 +218,7 @@ class SqliteInbox:
                 raise InboxError("the inbox is closing")
             # Each once, and only what can be an id: the transaction has to succeed, as others' messages are in it.
             known = None if ids is None else [each for each in dict.fromkeys(ids) if each in self._ledger.dead]
-            work = _Revive(known, delete, Future())
+            work = Revive(known, delete, Future())
             self._work.append(work)
             self._changed.notify()
         return work.future.result()
@@ -274,17 +233,34 @@ class SqliteInbox:
                 batch, self._work = self._work, []
             if not batch:
                 return
-            try:
-                self._commit(batch)
-            except Exception as error:  # noqa: BLE001  # disk full, disk gone: nothing of the batch is kept
-                log.error("the inbox %s cannot be written: %s", self.path, error)
-                self._undo(batch, error)
-            else:
-                self._announce(batch)
-                self._tidy()
+            error = self._keep(batch)
+            if error is None:
+                continue
+            parts = parts_of(batch) if damaged(error) else [batch]
+            if len(parts) == 1:
+                self._failed(batch, error)
+                continue
+            for part in parts:  # what is damaged belongs to one message, and must not hold up the others
+                its_error = self._keep(part)
+                if its_error is not None:
+                    self._failed(part, its_error)
 
-    def _commit(self, batch: list[_Work]) -> None:
-        puts = [work for work in batch if isinstance(work, _Put)]
+    def _keep(self, batch: list[Work]) -> Exception | None:
+        """Commit a batch and tell of it; return why that failed: disk full, disk gone, file damaged."""
+        try:
+            self._commit(batch)
+        except Exception as error:  # noqa: BLE001  # nothing of the batch is kept
+            return error
+        self._announce(batch)
+        self._tidy()
+        return None
+
+    def _failed(self, batch: list[Work], error: Exception) -> None:
+        log.error("the inbox %s cannot be written: %s", self.path, error)
+        self._undo(batch, error)
+
+    def _commit(self, batch: list[Work]) -> None:
+        puts = [work for work in batch if isinstance(work, Put)]
         with self._opened().transaction() as write:
             write.insert(
                 [
@@ -292,22 +268,16 @@ class SqliteInbox:
                     for work in puts
                 ]
             )
-            write.remember(
-                [
-                    (work.message.slot, work.message.identity, work.message.received_at)
-                    for work in puts
-                    if work.remembered
-                ]
-            )
-            write.delete([(work.id,) for work in batch if isinstance(work, _Done)])
-            write.bury([(work.attempts, work.error, work.id) for work in batch if isinstance(work, _Bury)])
+            write.remember([work.trace for work in batch if isinstance(work, Put | Repetition) and work.trace])
+            write.delete([(work.id,) for work in batch if isinstance(work, Done)])
+            write.bury([(work.attempts, work.error, work.id) for work in batch if isinstance(work, Bury)])
             for work in batch:
-                if isinstance(work, _Revive):
+                if isinstance(work, Revive):
                     self._move(write, work)
             if self._duplicates is not None:
                 write.forget_old(self._clock.now() - self._duplicates.window, self._duplicates.remembered)
 
-    def _move(self, write: sqlite_file.Transaction, work: _Revive) -> None:
+    def _move(self, write: sqlite_file.Transaction, work: Revive) -> None:
         work.moved.clear()
         for old, device in write.dead(work.ids):
             if work.delete:
@@ -320,29 +290,29 @@ class SqliteInbox:
                 write.revive(old, new)
                 work.moved.append((old, new, device))
 
-    def _announce(self, batch: list[_Work]) -> None:
+    def _announce(self, batch: list[Work]) -> None:
         """Tell the workers first, then those who wait for their answer."""
         now = self._clock.now()
         with self._changed:
             for work in batch:
-                if isinstance(work, _Put):
+                if isinstance(work, Put):
                     size = len(work.message.text)
                     if len(self._fresh) < _FRESH_MESSAGES and self._fresh_characters + size < _FRESH_CHARACTERS:
                         self._fresh[work.id] = work.message
                         self._fresh_characters += size
-                elif isinstance(work, _Revive):
+                elif isinstance(work, Revive):
                     for old, new, _ in work.moved:
                         if work.delete:
                             self._ledger.discard(old)
                         else:
                             self._ledger.revive(old, new, now)
         for work in batch:
-            if isinstance(work, _Put):
+            if isinstance(work, Put):
                 self._deliver(work.id, work.message.device)
                 work.future.set_result(True)
-            elif isinstance(work, _Repetition):
+            elif isinstance(work, Repetition):
                 work.future.set_result(False)
-            elif isinstance(work, _Revive):
+            elif isinstance(work, Revive):
                 if not work.delete:
                     for _, new, device in work.moved:
                         self._deliver(new, device)
@@ -354,25 +324,26 @@ class SqliteInbox:
         except sqlite3.Error as error:  # a file that stays large loses nothing
             log.warning("the inbox %s cannot be made smaller: %s", self.path, error)
 
-    def _undo(self, batch: list[_Work], error: Exception) -> None:
+    def _undo(self, batch: list[Work], error: Exception) -> None:
         failure = InboxError(f"the inbox cannot be written: {error}")
-        later: list[_Work] = []
+        later: list[Work] = []
         failed: list[Future[Any]] = []
-        slots: set[bytes | None] = set()
+        lost: set[bytes] = set()
         with self._changed:
             for work in batch:
-                if isinstance(work, _Put):
-                    slots.add(work.message.slot)
+                if isinstance(work, Put):
+                    lost.add(work.message.recognition.identity)
                     self._ledger.remove(work.id)
-                    if work.remembered and work.message.slot is not None:
-                        self._ledger.seen.forget(work.message.slot, work.message.identity)
+                    self._ledger.seen.forget(work.message)
                     failed.append(work.future)
-                elif isinstance(work, _Repetition | _Revive):
+                elif isinstance(work, Repetition | Revive):
                     failed.append(work.future)
+                elif damaged(error):
+                    log.error("message %d stays in the inbox, and will be handled again after a restart", work.id)
                 else:
                     later.append(work)
             # What came meanwhile as a repetition of these repeats nothing that is kept.
-            orphans = [each for each in self._work if isinstance(each, _Repetition) and each.slot in slots]
+            orphans = [each for each in self._work if isinstance(each, Repetition) and each.identity in lost]
             self._work = [each for each in self._work if each not in orphans]
             failed += [each.future for each in orphans]
         for future in failed:
@@ -384,3 +355,7 @@ class SqliteInbox:
                 self._changed.wait(0.5)
             elif later:
                 log.error("%d handled messages are still in the inbox and will be handled again", len(later))
+
+
+def _readable(body: object) -> str:
+    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.push.failures import log_failure, told
 from iot_northbound.push.inbox import Inbox, MessageGoneError
 from iot_northbound.push.metrics import Counters
 from iot_northbound.push.parse import Message, NotAMessageError
@@ -124,9 +125,10 @@ class Workers:
             pause: float | None = 0.0
             try:
                 pause = self._one(self._queues[device][0])
-            except Exception:
+            except BaseException as error:  # noqa: BLE001  # whatever it is, it must not end the thread
                 # The inbox failed, not the handler; the message is kept there.
-                log.exception("a message cannot be taken from the inbox or let go; trying again")
+                text = "a message cannot be taken from the inbox or let go; trying again"
+                log_failure(log, logging.ERROR, error, text)
                 pause = _PAUSE_AFTER_READ_ERROR
             finally:
                 self._give_back(device, pause)
@@ -173,8 +175,10 @@ class Workers:
             try:
                 delivery = Delivery(message_id, self._inbox.get(message_id))
             except MessageGoneError:
+                self._inbox.done(message_id)  # another program deleted it: it must not count as waiting
                 return None
-            except NotAMessageError as error:  # written by another version, or by hand
+            except NotAMessageError as error:  # damaged, or written by hand
+                log.error("message %d cannot be read, and is now a dead letter: %s", message_id, error)
                 self._inbox.bury(message_id, 0, str(error))
                 return None
         delivery.attempt += 1
@@ -200,6 +204,6 @@ class Workers:
                 delivery.message.kind,
                 delivery.attempt,
             )
-            self._inbox.bury(message_id, delivery.attempt, f"{type(failure).__name__}: {failure}"[:2000])
+            self._inbox.bury(message_id, delivery.attempt, told(failure))
         self._retried.pop(message_id, None)
         return None

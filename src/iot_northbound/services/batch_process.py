@@ -14,7 +14,7 @@ from iot_northbound.dto.batch_process import (
 )
 from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import SLOW, Polling, wait_until
+from iot_northbound.waiting import SLOW, Polling, has_ended, wait_until
 
 CREATE_TASK = Endpoint(
     "POST", "/iocm/app/batchtask/v1.1.0/tasks", BatchTaskCreateOutDTO, takes=BatchTaskCreateInDTO2, section="1.8.1"
@@ -120,7 +120,7 @@ class BatchProcess(Service):
         check_id("task_id", task_id)
         return wait_until(
             lambda: self.query_one_task(task_id, app_id=app_id, access_token=access_token),
-            lambda task: task.status in TASK_ENDED,
+            lambda task: has_ended(task.status, TASK_ENDED),
             what=f"batch task {task_id}",
             endpoint=QUERY_TASK.name,
             timeout=timeout,

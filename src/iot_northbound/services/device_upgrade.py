@@ -20,7 +20,7 @@ from iot_northbound.dto.device_upgrade import (
 )
 from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import SLOW, Polling, wait_until
+from iot_northbound.waiting import SLOW, Polling, has_ended, wait_until
 
 QUERY_PACKAGES = Endpoint(
     "GET",
@@ -219,7 +219,7 @@ class DeviceUpgrade(Service):
         check_id("operation_id", operation_id)
         return wait_until(
             lambda: self.query_upgrade_task(operation_id, access_token=access_token),
-            lambda task: task.status in TASK_ENDED,
+            lambda task: has_ended(task.status, TASK_ENDED),
             what=f"upgrade task {operation_id}",
             endpoint=QUERY_TASK.name,
             timeout=timeout,

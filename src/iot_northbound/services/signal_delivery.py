@@ -22,7 +22,7 @@ from iot_northbound.dto.signal_delivery import (
 )
 from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import QUICK, Polling, wait_until
+from iot_northbound.waiting import QUICK, Polling, has_ended, wait_until
 
 POST_COMMAND = Endpoint(
     "POST",
@@ -194,7 +194,7 @@ class SignalDelivery(Service):
 
         return wait_until(
             look,
-            lambda command: command.status in COMMAND_ENDED,
+            lambda command: has_ended(command.status, COMMAND_ENDED),
             what=f"command {command_id}",
             endpoint=QUERY_COMMANDS.name,
             timeout=timeout,
@@ -311,7 +311,7 @@ class SignalDelivery(Service):
 
         return wait_until(
             look,
-            lambda task: task.status in CANCEL_TASK_ENDED,
+            lambda task: has_ended(task.status, CANCEL_TASK_ENDED),
             what=f"revocation task {task_id}",
             endpoint=QUERY_CANCEL_TASKS.name,
             timeout=timeout,

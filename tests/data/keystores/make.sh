@@ -34,3 +34,13 @@ keytool -importkeystore -noprompt -srckeystore client-3des.p12 -srcstoretype PKC
   -destkeystore key-only.jks -deststoretype JKS -deststorepass "$pass"
 cp key-only.jks key-and-trust.jks
 keytool -importcert -noprompt -alias platform -file ca.pem -keystore key-and-trust.jks -storepass "$pass"
+
+two() {  # file, type: two key pairs whose certificates sign themselves, the first one's for a server on loopback
+  rm -f "$1"
+  keytool -genkeypair -alias First -keyalg EC -groupname secp256r1 -validity 16500 -dname "CN=fixture first" \
+    -ext san=ip:127.0.0.1 -keystore "$1" -storetype "$2" -storepass "$pass" -keypass "$pass"
+  keytool -genkeypair -alias Second -keyalg EC -groupname secp256r1 -validity 16500 -dname "CN=fixture second" \
+    -keystore "$1" -storetype "$2" -storepass "$pass" -keypass "$pass"
+}
+two two-keys.p12 PKCS12
+two two-keys.jks JKS

@@ -263,6 +263,20 @@ def test_a_script_may_report_several_services(hands: Hands, heard: Any, meter: s
     assert [each["serviceId"] for each in body["services"]] == ["Battery", "WaterMeter"]
 
 
+def test_a_tuple_is_as_good_as_a_list(emulator: Emulator, heard: Any, meter: str) -> None:
+    receiver, control = heard("deviceDatasChanged", "ruleEvent"), emulator.control
+    control.report_services(meter, (BATTERY, VOLUME))  # type: ignore[arg-type]
+    control.freeze()
+    assert control.script(meter, report_every=60, report=(BATTERY,))["report"] == [BATTERY]
+    control.advance(120)
+    control.mute(meter, "WaterMeter", ("SET_VALVE",))  # type: ignore[arg-type]
+    control.fire_rule("r", "leak", ({"type": "DEVICE_DATA"},), ({"type": "SMS", "result": {}},))  # type: ignore[arg-type]
+    bodies = receiver.wait_for(4)
+    assert sorted(len(body["services"]) for body in bodies if "services" in body) == [1, 1, 2]
+    with pytest.raises(ValueError, match="report must have at least 1 item"):
+        control.script(meter, report_every=60, report=())
+
+
 def test_a_desired_change_can_be_refused(hands: Hands, heard: Any, wire: Wire, meter: str) -> None:
     receiver = heard("deviceDesiredPropertiesModifyStatusChanged")
     path = "/devices/{}/services/{}/refused"

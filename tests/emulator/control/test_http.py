@@ -165,6 +165,48 @@ def test_a_body_has_to_be_marked_as_json(emulator: Emulator, call: Call, kind: s
     assert "devices" not in emulator.control.health()["rows"]
 
 
+def raw(emulator: Emulator, *headers: str) -> tuple[int, str]:
+    """Post a body to /devices with only these headers, Host and the length; return the status and the answer."""
+    host, _, port = (emulator.control_url or "").removeprefix("http://").rpartition(":")
+    body = b'{"count": 3}'
+    lines = ["POST /devices HTTP/1.1", f"Host: {host}:{port}", f"Content-Length: {len(body)}", "Connection: close"]
+    with socket.create_connection((host, int(port)), timeout=10) as peer:
+        peer.sendall("\r\n".join([*lines, *headers, "", ""]).encode() + body)
+        answer = b"".join(iter(lambda: peer.recv(65_536), b""))
+    head, _, content = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), content.decode()
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [],
+        ["application/json", "text/plain"],
+        ["text/plain", "application/json"],
+        ["application/json", ""],
+        ["application/json, text/plain"],
+    ],
+)
+def test_a_body_without_a_type_or_with_another_one_beside_json_is_refused(emulator: Emulator, kinds: list[str]) -> None:
+    status, body = raw(emulator, *[f"Content-Type: {kind}" for kind in kinds])
+    assert status == 415
+    assert "Content-Type: application/json" in body
+    assert "devices" not in emulator.control.health()["rows"]
+
+
+def test_json_said_twice_is_json(emulator: Emulator) -> None:
+    assert raw(emulator, *["Content-Type: application/json"] * 2) == (201, "3")
+    assert emulator.control.health()["rows"]["devices"] == 3
+
+
+def test_a_websocket_of_a_page_is_refused_and_leaves_no_warning(
+    emulator: Emulator, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    assert call("GET", "/journal", Origin="https://page.example", **upgrade)[0] == 403
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
 def test_json_may_be_spelt_as_http_allows(call: Call, kind: str) -> None:
     assert call("POST", "/devices", {"count": 3}, **{"Content-Type": kind})[0] == 201

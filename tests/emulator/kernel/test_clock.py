@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from iot_northbound.emulator.kernel.clock import Clock, parse_time, time_text
+from iot_northbound.emulator.kernel.clock import Clock, named_time, parse_time, time_text
 
 
 def test_a_frozen_clock_stands_still_and_goes_on_from_there() -> None:
@@ -33,10 +33,20 @@ def test_time_texts_are_read(text: str, when: float) -> None:
     assert parse_time(text) == when
 
 
-@pytest.mark.parametrize("text", ["", "20151212", "20151312T121212Z", "2015-12-12T12:12:12Z", "20151212T121212", "20151212T121212Zx"])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize("text", ["", "20151212", "2015-12-12T12:12:12Z", "20151212T121212", "20151212T121212Zx"])  # fmt: skip  # noqa: E501
 def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"form|month|does not match"):
+    with pytest.raises(ValueError, match=r"^must have the form yyyyMMdd'T'HHmmss'Z'$"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["20151312T121212Z", "20259999T000000Z", "20230229T000000Z", "20150101T240000Z", "00000101T000000Z"]
+)
+def test_times_that_do_not_exist_are_refused_in_words_of_our_own(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must name a day and a time that exist$"):
+        parse_time(text)
+    with pytest.raises(ValueError, match=r"^alarm_time must name a day and a time that exist$"):
+        named_time("alarm_time", text)
 
 
 def test_times_are_written_in_whole_seconds() -> None:

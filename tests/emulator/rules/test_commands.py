@@ -307,6 +307,8 @@ class CommandsAgainstAModel(RuleBasedStateMachine):
         commands.answered(self.platform, command_id, ok=ok)
         self.delivered.remove(command_id)
         self.ended[command_id] = "SUCCESSFUL" if ok else "FAILED"
+        if self.sent is None:
+            self._next()
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data())

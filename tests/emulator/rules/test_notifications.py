@@ -304,7 +304,7 @@ class TestSubscriptionsThatEndOrMove:
         self.manage(app, ONE)
         sent = self.tell(app)
         self.manage(app, TWO)
-        assert not notifications.still_wanted(app.platform, sent)
+        assert not notifications.begin_attempt(app.platform, sent)
         assert fail(app.platform, sent["pushId"], sent) == "waiting"
         (row,) = due(app.platform, START, 10, 10)
         assert (row["url"], row["attempts"], len(row["journal"])) == (TWO, 0, 1)
@@ -319,14 +319,58 @@ class TestSubscriptionsThatEndOrMove:
         assert ids(app.platform) == []
         assert len(app.platform.table(notifications.DESTINATIONS)) == 0
 
-    @pytest.mark.parametrize("ok", [True, False])
-    def test_a_push_under_way_for_a_deleted_subscription_is_not_repeated(self, app: Caller, ok: bool) -> None:
+    @pytest.mark.parametrize(("ok", "outcome"), [(True, "delivered"), (False, "dropped")])
+    @pytest.mark.parametrize("how", ["subscription", "application"])
+    def test_a_push_under_way_for_a_deleted_subscription_is_not_repeated_and_counts_as_it_ends(
+        self, app: Caller, how: str, ok: bool, outcome: str
+    ) -> None:
+        subscription_id = self.manage(app, ONE)
+        sent = self.tell(app)
+        self.tell(app)
+        assert notifications.begin_attempt(app.platform, sent)
+        if how == "subscription":
+            app.call("DELETE", f"{SUBSCRIPTIONS}/{subscription_id}")
+        else:
+            applications.remove_application(app.platform, app.app_id)
+        assert totals(app.platform) == {"queued": 2, "delivered": 0, "dropped": 1, "waiting": 0}
+        assert (succeed if ok else fail)(app.platform, sent["pushId"], sent) == outcome
+        assert ids(app.platform) == []
+        counts = {"queued": 2, "delivered": 0, "dropped": 1, "waiting": 0}
+        assert totals(app.platform) == counts | {outcome: counts[outcome] + 1}
+        assert len(app.platform.table(notifications.DESTINATIONS)) == 0
+
+    def test_a_push_whose_turn_comes_after_its_subscription_was_deleted_is_not_sent(self, app: Caller) -> None:
         subscription_id = self.manage(app, ONE)
         sent = self.tell(app)
         app.call("DELETE", f"{SUBSCRIPTIONS}/{subscription_id}")
-        assert (succeed if ok else fail)(app.platform, sent["pushId"], sent) == "gone"
-        assert ids(app.platform) == []
+        assert not notifications.begin_attempt(app.platform, sent)
         assert totals(app.platform) == {"queued": 1, "delivered": 0, "dropped": 1, "waiting": 0}
+
+    def test_a_push_under_way_stays_if_the_deletion_is_undone(self, app: Caller) -> None:
+        self.manage(app, ONE)
+        sent = self.tell(app)
+        assert notifications.begin_attempt(app.platform, sent)
+
+        def fail_after_deletion() -> None:
+            notifications.drop(app.platform, pushId=sent["pushId"])
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            app.platform.work(fail_after_deletion)
+        assert fail(app.platform, sent["pushId"], sent) == "waiting"
+        assert totals(app.platform) == {"queued": 1, "delivered": 0, "dropped": 0, "waiting": 1}
+
+    @pytest.mark.parametrize("ok", [True, False])
+    @pytest.mark.parametrize("deleted_first", [True, False])
+    def test_a_push_under_way_during_a_reset_counts_nowhere(self, app: Caller, deleted_first: bool, ok: bool) -> None:
+        subscription_id = self.manage(app, ONE)
+        sent = self.tell(app)
+        assert notifications.begin_attempt(app.platform, sent)
+        if deleted_first:
+            app.call("DELETE", f"{SUBSCRIPTIONS}/{subscription_id}")
+        app.platform.reset()
+        assert (succeed if ok else fail)(app.platform, sent["pushId"], sent) == "gone"
+        assert totals(app.platform) == {"queued": 0, "delivered": 0, "dropped": 0, "waiting": 0}
 
     def test_a_restart_knows_which_push_belongs_to_which_subscription(self, app: Caller) -> None:
         doomed = subscribe(app, "deviceAdded", ONE).body["subscriptionId"]

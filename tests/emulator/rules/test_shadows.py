@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from iot_northbound.emulator.kernel import transitions as steps
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.rules import devices, events, scripts
 from iot_northbound.emulator.rules.shadows import refuse_desired
@@ -262,15 +263,65 @@ def test_a_sleeping_devices_own_reports_fetch_what_is_desired(
     assert shadow(app, lamp)["reportedProps"] == {"brightness": 40}
 
 
-@pytest.mark.parametrize("script", [{}, {"acknowledge": False}])
-def test_a_device_deleted_before_its_change_ended_is_pushed_no_more(
-    platform: Platform, app: Caller, lamp: str, told: list[Any], script: Any
+@pytest.mark.parametrize("script", [{}, {"acknowledge": False}, {"answer": "never"}])
+@pytest.mark.parametrize("transitions", ["timed", "manual"])
+def test_a_change_under_way_to_a_device_that_is_deleted_has_failed_once(
+    platform: Platform, app: Caller, lamp: str, told: list[Any], script: Any, transitions: Any
 ) -> None:
-    platform.settings.transitions = "timed"
+    platform.settings.transitions = transitions
     scripts.attach(platform, lamp, acknowledge_after=5, **script)
     wish(app, lamp, brightness=40)
+    wish(app, lamp, "Schedule", plan="p")
     app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{lamp}")
+    steps.release(platform)
     platform.advance(100)
+    assert ends(told) == [({"brightness": 40}, "FAILED"), ({"plan": "p"}, "FAILED")]
+    assert len(platform.table("desired_changes")) == 0
+
+
+@pytest.mark.parametrize("asleep", [True, False])
+def test_a_change_that_waits_for_a_device_that_is_deleted_has_failed(
+    platform: Platform, app: Caller, lamp: str, told: list[Any], asleep: bool
+) -> None:
+    if asleep:
+        scripts.attach(platform, lamp, asleep=True)
+        platform.advance(scripts.AWAKE_SECONDS + 1)
+    for value in (40, 50):
+        wish(app, lamp, brightness=value)
+    wish(app, lamp, switch="ON")
+    app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{lamp}")
+    # All that waits for one service is one change, with one status.
+    assert ends(told) == [({"brightness": 50, "switch": "ON"}, "FAILED")]
+    assert [kind for _, kind, _ in told][-2:] == ["deviceDeleted", KIND]
+
+
+def test_what_waits_for_a_child_fails_however_the_child_is_deleted(platform: Platform, app: Caller, told: list[Any]) -> None:
+    for way in ("its gateway", "cascade", "expiry"):
+        gateway = app.register(way, productId="home-gateway-mqtt", timeout=0)
+        child = devices.add_sub_device(platform, gateway, "kid", productId="street-lamp-nb")["deviceId"]
+        devices.set_offline(platform, child)
+        if way == "expiry":
+            child = app.register("late", productId="street-lamp-nb", timeout=60)
+        told.clear()
+        wish(app, child, brightness=40)
+        if way == "its gateway":
+            devices.remove_sub_device(platform, gateway, child)
+        elif way == "cascade":
+            app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{gateway}")
+        else:
+            platform.advance(60)
+        assert ends(told) == [({"brightness": 40}, "FAILED")]
+
+
+def test_a_change_that_has_ended_does_not_fail_when_its_device_is_deleted(
+    platform: Platform, app: Caller, lamp: str, told: list[Any]
+) -> None:
+    scripts.attach(platform, lamp)
+    wish(app, lamp, brightness=40)
+    platform.advance(0)
+    told.clear()
+    app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{lamp}")
+    platform.advance(0)
     assert ends(told) == []
 
 

@@ -104,16 +104,75 @@ def test_a_deleted_subscription_gets_nothing_more(app: Caller) -> None:
     assert code_of(app.call("DELETE", f"{SUBSCRIPTIONS}/{subscription_id}")) == (404, "100225")
 
 
-def test_owner_flag_true_subscribes_the_caller_to_the_other_applications_devices(app: Caller, other: Caller) -> None:
+@pytest.mark.parametrize("flag", ["true", "TRUE"])
+def test_owner_flag_true_subscribes_the_caller_to_the_other_applications_devices(
+    app: Caller, other: Caller, flag: str
+) -> None:
     assert code_of(subscribe(other, "deviceAdded", appId="app-one")) == (403, "100217")
     applications.authorise_application(app.platform, "app-one", "app-two")
     path_body = {"notifyType": "deviceAdded", "callbackUrl": "https://two.example/in", "appId": "app-one"}
-    assert other.call("POST", SUBSCRIPTIONS, path_body, ownerFlag="true").status == 201
+    assert other.call("POST", SUBSCRIPTIONS, path_body, ownerFlag=flag).status == 201
     assert subscribe(app, "deviceAdded").status == 201
     meter(app, "m")
     assert len(pushed(app.platform, url="https://two.example/in")) == 1
     assert len(pushed(app.platform, url=URL)) == 1
     assert app.call("POST", SUBSCRIPTIONS, path_body, ownerFlag="maybe").status == 400
+
+
+class TestAGuestThatIsAllowedNoMore:
+    """The subscriptions that it made for itself (ownerFlag true) end, with what is queued for them."""
+
+    @pytest.fixture
+    def guest(self, app: Caller, other: Caller) -> Caller:
+        applications.authorise_application(app.platform, "app-one", "app-two")
+        for kind, url, channel, flag in (
+            ("deviceAdded", "https://two.example/in", "HTTP", "true"),
+            ("deviceAdded", "https://two.example/in", "MQTT", "true"),
+            ("deviceDeleted", "https://two.example/for-one", "HTTP", "false"),
+        ):
+            body = {"notifyType": kind, "callbackUrl": url, "appId": "app-one", "channel": channel}
+            assert other.call("POST", SUBSCRIPTIONS, body, ownerFlag=flag).status == 201
+        for caller in (app, other):
+            assert subscribe(caller, "bindDevice").status == 201
+            assert subscribe(caller, "deviceInfoChanged").status == 201
+        return other
+
+    def subscriptions(self, platform: Platform) -> list[tuple[str, str, str]]:
+        rows = platform.table("subscriptions").where()
+        return [(row["owner"], row["appId"], row["notifyType"]) for row in rows]
+
+    @pytest.mark.parametrize("how", ["ended", "removed"])
+    def test_hears_no_more_of_the_owners_devices(self, app: Caller, guest: Caller, how: str) -> None:
+        meter(app, "m")
+        assert len(pushed(app.platform, "deviceAdded")) == 1
+        if how == "ended":
+            applications.authorise_application(app.platform, "app-one", "app-two", allowed=False)
+        else:
+            applications.remove_application(app.platform, "app-two")
+        meter(app, "n")
+        assert pushed(app.platform, "deviceAdded") == []
+        kept = [("app-one", "app-one", kind) for kind in ("deviceDeleted", "bindDevice", "deviceInfoChanged")]
+        own = [("app-two", "app-two", kind) for kind in ("bindDevice", "deviceInfoChanged")]
+        assert self.subscriptions(app.platform) == kept + (own if how == "ended" else [])
+
+    def test_has_to_subscribe_again_if_it_is_allowed_again(self, app: Caller, guest: Caller) -> None:
+        applications.authorise_application(app.platform, "app-one", "app-two", allowed=False)
+        applications.authorise_application(app.platform, "app-one", "app-two")
+        meter(app, "m")
+        assert pushed(app.platform, "deviceAdded") == []
+
+    def test_is_not_allowed_anything_if_it_is_added_again_after_its_removal(self, app: Caller, guest: Caller) -> None:
+        applications.remove_application(app.platform, "app-two")
+        applications.add_application(app.platform, "app-two", "secret-two")
+        guest.login()
+        assert code_of(subscribe(guest, "deviceAdded", appId="app-one")) == (403, "100217")
+
+    def test_other_guests_and_an_end_without_a_beginning_lose_nothing(self, app: Caller, guest: Caller) -> None:
+        applications.add_application(app.platform, "app-three", "secret-three")
+        before = self.subscriptions(app.platform)
+        for owner, other in (("app-one", "app-three"), ("app-one", "app-one"), ("app-two", "app-one")):
+            applications.authorise_application(app.platform, owner, other, allowed=False)
+        assert self.subscriptions(app.platform) == before
 
 
 class SubscriptionsAgainstAModel(RuleBasedStateMachine):

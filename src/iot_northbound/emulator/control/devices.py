@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, Unpack
 
 from iot_northbound.emulator.control.base import ControlBase, Name, NotFound, Row, Seconds, TimeText, operation
@@ -70,7 +70,7 @@ class DeviceControl(ControlBase):
     def report_services(
         self,
         device_id: str,
-        services: Annotated[list[ServiceReport], Items(1)],
+        services: Annotated[Sequence[ServiceReport], Items(1)],
         request_id: RequestId | None = None,
     ) -> None:
         """Let a device report data of several services at once: deviceDatasChanged then has them all.
@@ -168,7 +168,7 @@ class DeviceControl(ControlBase):
         asleep: bool = False,
         result: Mapping[str, Any] | None = None,
         report_every: Annotated[float, Range(0.001, 10 * 365 * 86_400)] | None = None,
-        report: ScriptedReport | Annotated[list[ScriptedReport], Items(1)] | None = None,
+        report: ScriptedReport | Annotated[Sequence[ScriptedReport], Items(1)] | None = None,
         follows_desired: bool = True,
     ) -> Row:
         """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
@@ -183,7 +183,7 @@ class DeviceControl(ControlBase):
             acknowledge: False for a device that takes commands and desired changes without a sign: they run into their
                 timeouts.
             acknowledge_after: Seconds from the sending of a command or desired change to its acknowledgement.
-            asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
+            asleep: Whether it hears only for ten seconds after it said something, as devices that save power do.
             result: The result that its answers to commands carry; None for none.
             report_every: Seconds between its reports; None for no reports.
             report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:

@@ -6,7 +6,7 @@ Limits beyond the type are written in the annotation: `Annotated[int, Range(1, 5
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -57,7 +57,7 @@ def schema_of(hint: Any) -> Schema:
         return {"type": "string", "enum": list(of)}
     if origin in (Union, UnionType):
         return _union([schema_of(each) for each in of])
-    if origin is list:
+    if origin in (list, Sequence):
         return {"type": "array", "items": schema_of(of[0])}
     if origin in (dict, Mapping):
         values = schema_of(of[1])
@@ -86,7 +86,7 @@ class InvalidArgument(ValueError):
 
 _IS: Mapping[str, Any] = {
     "object": lambda value: isinstance(value, Mapping),
-    "array": lambda value: isinstance(value, list),
+    "array": lambda value: isinstance(value, list | tuple),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     # To JSON 1.0 is a whole number too.
@@ -134,7 +134,7 @@ def check(value: Any, schema: Schema, name: str = "") -> Any:
         _check_number(value, schema, name)
     elif isinstance(value, Mapping):
         return _check_object(value, schema, name)
-    elif isinstance(value, list) and "items" in schema:
+    elif isinstance(value, list | tuple) and "items" in schema:
         if len(value) < schema.get("minItems", 0):
             raise InvalidArgument(f"{name} must have at least {schema['minItems']} item")
         return [check(item, schema["items"], f"{name}[{position}]") for position, item in enumerate(value)]

@@ -74,5 +74,20 @@ def parse_time(text: str) -> float:
     found = _TEXT.fullmatch(text)
     if found is None:
         raise ValueError("must have the form yyyyMMdd'T'HHmmss'Z'")
-    when = datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+    try:
+        when = datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise ValueError("must name a day and a time that exist") from None
     return when + int(found[2] or 0) / 1000
+
+
+def named_time(name: str, text: str) -> float:
+    """Return the epoch seconds of a field's time text.
+
+    Raises:
+        ValueError: As `parse_time`, with the field's name.
+    """
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None

@@ -42,6 +42,8 @@ class Platform:
         self.store = Store()
         self.recent_calls: dict[str, Any] = {}
         """Flow control's memory; not part of the state, so that a restart forgives."""
+        self.pushes_under_way: dict[str, bool] = {}
+        """By pushId, whether a push that is being sent has been dropped meanwhile; not part of the state."""
         self._hinted: set[str] = set()
         self.meta = self.store.table("meta", ())
         self.timers = self.store.table("timers", ("due", "seq"))
@@ -192,6 +194,7 @@ class Platform:
     def restore(self, dump: dict[str, dict[str, Row]]) -> None:
         """Replace the whole state by a snapshot."""
         self.store.restore(dump)
+        self.pushes_under_way.clear()
         self._resume()
 
     def reset(self) -> None:
@@ -199,6 +202,7 @@ class Platform:
         keep = self.store.dump().get("applications", {})
         self.store.restore({"applications": keep})
         self.recent_calls.clear()
+        self.pushes_under_way.clear()
         self._keep_clock()
         self._keep_ids()
         self.emit("start")

@@ -2,7 +2,7 @@
 
 A check takes a JSON value and returns it, converted if need be, or raises Bad. A query holds nothing but text, and the
 platform takes text for numbers and booleans in bodies too, so one check serves both. A missing field and a null count
-the same: both leave an optional field unset.
+the same, and so does an empty value in a query: each leaves an optional field unset.
 """
 
 from __future__ import annotations
@@ -129,11 +129,12 @@ def one_of(*allowed: str, fold: bool = False) -> Check:
 
 
 def integer(low: int | None = None, high: int | None = None) -> Check:
-    """Return a check for a whole number from low to high, both included, as a number or in digits."""
+    """Return a check for a whole number from low to high, both included, as a number (60.0 too) or in digits."""
 
     def check(value: Any) -> int:
         # 18 digits are beyond any number of the API, and short of the length at which int() refuses.
-        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) is not None:
+        in_digits = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) is not None
+        if in_digits or (isinstance(value, float) and value.is_integer()):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise Bad("must be a whole number")
@@ -156,6 +157,11 @@ def boolean(value: Any) -> bool:
     if not isinstance(found, bool):
         raise Bad("must be true or false")
     return found
+
+
+def boolean_text(value: Any) -> str:
+    """Check a boolean that the API writes as text; return TRUE or FALSE."""
+    return "TRUE" if boolean(value) else "FALSE"
 
 
 _BOOLEANS = {"true": True, "false": False}

@@ -21,13 +21,21 @@ def add_application(platform: Platform, app_id: str | None = None, secret: str |
 
 
 def remove_application(platform: Platform, app_id: str) -> None:
-    """Remove an application with its subscriptions. Its token stays good, for calls that then find no application."""
+    """Remove an application with its subscriptions and its permissions to act for others.
+
+    Its token stays good, for calls that then find no application.
+    """
     platform.table(APPLICATIONS).delete(app_id)
+    for owner in list(platform.table(APPLICATIONS).where()):
+        if app_id in owner["authorised"]:
+            authorise_application(platform, owner["appId"], app_id, allowed=False)
     platform.emit("application_removed", app_id)
 
 
 def authorise_application(platform: Platform, owner: str, guest: str, *, allowed: bool = True) -> None:
     """Let one application act for another (`appId` in its queries), or end that.
+
+    The guest's subscriptions to the owner's devices end with the permission.
 
     Raises:
         KeyError: The owner is unknown.
@@ -35,6 +43,8 @@ def authorise_application(platform: Platform, owner: str, guest: str, *, allowed
     row = platform.table(APPLICATIONS)[owner]
     others = [app_id for app_id in row["authorised"] if app_id != guest]
     platform.table(APPLICATIONS).change(owner, authorised=[*others, guest] if allowed else others)
+    if not allowed:
+        platform.emit("authorisation_ended", owner, guest)
 
 
 def freeze_application(platform: Platform, app_id: str, *, frozen: bool = True) -> None:

@@ -116,7 +116,7 @@ def create(platform: Platform, call: Call) -> Answer:
 @route("1.8.2", "GET", "/iocm/app/batchtask/v1.1.0/tasks/{taskId}")
 def query(platform: Platform, call: Call) -> Answer:
     """Return a task with its progress."""
-    given = QUERY.read(call.query)
+    given = QUERY.read_query(call.query)
     row = _task(platform, call.app_id, call.ids[0])
     numbers = batch_tasks.progress(platform, row["taskId"])
     total, complete = numbers["totalCnt"], numbers["completeCnt"]
@@ -135,7 +135,7 @@ def query(platform: Platform, call: Call) -> Answer:
 @route("1.8.3", "GET", "/iocm/app/batchtask/v1.1.0/taskDetails")
 def query_details(platform: Platform, call: Call) -> Answer:
     """Return a page of a task's subtasks, in the order of the selection."""
-    given = DETAIL_QUERY.read(call.query)
+    given = DETAIL_QUERY.read_query(call.query)
     _task(platform, call.app_id, given["taskId"])
     equal = {name: given[name] for name in ("status", "deviceId", "commandId") if name in given}
     found = platform.table(DETAILS).where(taskId=given["taskId"], **equal)

@@ -52,7 +52,7 @@ def create(platform: Platform, call: Call) -> Answer:
 @route("1.7.6", "GET", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", removed_app=(403, "100203"))
 def query(platform: Platform, call: Call) -> Answer:
     """Return a page of revocation tasks, newest first."""
-    given = QUERY.read(call.query)
+    given = QUERY.read_query(call.query)
     if "deviceId" in given:
         commands.own_device(platform, call.app_id, given["deviceId"])
     equal = {name: given[name] for name in ("taskId", "deviceId", "status") if name in given}

@@ -1,4 +1,4 @@
-"""Commands to devices: creating, querying and cancelling them (reference 1.7.1 to 1.7.3); their life: command_flow."""
+"""Commands to devices: creating, querying and cancelling them (reference 1.7.1 to 1.7.3); their life: commands.py."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def create(platform: Platform, call: Call) -> Answer:
 @route("1.7.2", "GET", "/iocm/app/cmd/v1.4.0/deviceCommands", **_APPLICATION)
 def query(platform: Platform, call: Call) -> Answer:
     """Return a page of commands, newest first, of an application or one of its devices."""
-    given = QUERY.read(call.query)
+    given = QUERY.read_query(call.query)
     equal = {"appId": call.app_id}
     if "deviceId" in given:
         commands.own_device(platform, call.app_id, given["deviceId"])
@@ -140,16 +140,9 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
     }
 
 
-@on("device_online")
-@on("script_attached")
+@on("device_heard")
 def send_waiting(platform: Platform, device: Row) -> None:
-    """Send what waits for a device that came online, or acts by a script now."""
-    commands.pump(platform, device["deviceId"])
-
-
-@on("device_reported")
-def send_waiting_after_report(platform: Platform, device: Row, *_: Any, **__: Any) -> None:
-    """Send what waits for a device that reported: a sleeping one listens now."""
+    """Send what waits for a device that has said something: even a sleeping device listens now."""
     commands.pump(platform, device["deviceId"])
 
 

@@ -1,4 +1,4 @@
-"""A device's life on the platform: registered, bound, heard, silent, deleted. Endpoints stand in device_rules.py.
+"""A device's life on the platform: registered, bound, heard, silent, deleted. Its endpoints are in device_calls.py.
 
 What happens to real and scripted devices comes in here (`activate`, `report`, `set_online`, `set_offline`, …) and goes
 out as events and notifications.
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypedDict, Unpack
 
 from iot_northbound.emulator.kernel.calls import Call, Refusal
-from iot_northbound.emulator.kernel.clock import parse_time, time_text
+from iot_northbound.emulator.kernel.clock import named_time, time_text
 from iot_northbound.emulator.kernel.limits import Length
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.kernel.routing import table
 from iot_northbound.emulator.kernel.store import Row
-from iot_northbound.emulator.rules import models
+from iot_northbound.emulator.rules import latest, models
 from iot_northbound.emulator.rules import notification_bodies as bodies
 
 DEVICES = table("devices", "created", "seq")
@@ -128,10 +128,8 @@ def create(platform: Platform, app_id: str, node_id: str, parent: Row | None = N
         **{name: value for name, value in fields.items() if value is not None},
     }
     row = platform.table(DEVICES).put(device_id, with_model(platform, row))
-    info = info_of(row)
-    platform.notify(
-        app_id, "deviceAdded", bodies.device_added(device_id, row["gatewayId"], row["nodeType"], info)
-    )  # fmt: skip
+    body = bodies.device_added(device_id, row["gatewayId"], row["nodeType"], info_of(row))
+    platform.notify(app_id, "deviceAdded", body)
     platform.emit("device_added", row)
     return row
 
@@ -254,6 +252,8 @@ def heard(platform: Platform, device_id: str) -> None:
 
 def _connect(platform: Platform, device_id: str, detail: str | None = None) -> Row:
     row = need(platform, device_id)
+    if row["parent"] is not None:
+        heard(platform, row["parent"])  # it speaks through its gateway
     online = {"status": "ONLINE", "statusDetail": detail or "NONE"}
     if not row["activated"]:
         row = platform.table(DEVICES).change(device_id, **online, activated=True, modified=platform.now())
@@ -318,14 +318,18 @@ def report_services(
     Args:
         platform: the platform.
         device_id: the device. While it is frozen (mute), it is heard, and its data are dropped.
-        services: at least one {serviceId, data, eventTime or None (now)}.
+        services: at least one {serviceId, data, eventTime or None (now)}. Values that are older than what the shadow
+            has, by event time, are pushed and kept in the history, but do not replace it.
         request_id: what the pushes say as requestId.
 
     Raises:
         LookupError: There is no such device.
         ValueError: There is no service, the product model has no such service, or an event time has another form.
     """
-    given = list(services)
+    given = [
+        {**each, "time": named_time("event_time", text) if (text := each.get("eventTime")) else None}
+        for each in services
+    ]
     row = need(platform, device_id)
     model = models.of_device(platform, row)
     if not given:
@@ -341,17 +345,15 @@ def report_services(
     platform.emit("device_heard", row)
 
 
-def _take(
-    platform: Platform, row: Row, model: Row | None, given: list[Mapping[str, Any]], request_id: str | None
-) -> Row:
+def _take(platform: Platform, row: Row, model: Row | None, given: list[Row], request_id: str | None) -> Row:
     device_id, kept = row["deviceId"], dict(row.get("services", ()))
     told = []
     for each in given:
         service_id, data = each["serviceId"], each["data"]
-        when = parse_time(each["eventTime"]) if each.get("eventTime") else platform.now()
+        when = platform.now() if each["time"] is None else each["time"]
         before = kept.get(service_id, {})
-        kind = before.get("type") or service_type(model, service_id)
-        kept[service_id] = {**before, "type": kind, "data": {**before.get("data", {}), **data}, "time": when}
+        kind = before.get("type") or models.service_type(model, service_id)
+        kept[service_id] = {**latest.of(before, data, when, dated=each["time"] is not None), "type": kind}
         told.append((when, bodies.service_data(service_id, kind, data, time_text(when))))
     row = platform.table(DEVICES).change(device_id, services=kept)
     app_id, ids = row["appId"], (device_id, row["gatewayId"], request_id)
@@ -361,13 +363,6 @@ def _take(
     everything = [service for _, service in told]
     platform.notify(app_id, "deviceDatasChanged", bodies.device_datas_changed(*ids, everything))
     return row
-
-
-def service_type(model: Row | None, service_id: str) -> str:
-    """Return the type of a service: its model's, or its id."""
-    service = None if model is None else models.find_service(model, service_id)
-    found: str = service_id if service is None else service.get("serviceType", service_id)
-    return found
 
 
 def report_info(platform: Platform, device_id: str, **fields: Unpack[ReportedInfo]) -> Row:
@@ -396,7 +391,7 @@ def report_alarm(
         LookupError: There is no such device.
         ValueError: The time has another form.
     """
-    when = platform.now() if alarm_time is None else parse_time(alarm_time)
+    when = platform.now() if alarm_time is None else named_time("alarm_time", alarm_time)
     set_online(platform, device_id)
     alarm = {"alarmSeverity": severity, "alarmStatus": on, "alarmTime": time_text(when)}
     return changed(platform, device_id, alarmInfo=alarm)

@@ -36,7 +36,7 @@ def device_event(platform: Platform, device_id: str, service_id: str, event_type
     devices.set_online(platform, device_id)
     now = platform.now_text()
     sender = f"/devices/{device_id}/services/{service_id}"
-    kind = devices.service_type(model, service_id)
+    kind = models.service_type(model, service_id)
     message = bodies.device_event(device_id, kind, event_type, sender, now, now, dict(body))
     platform.notify(device["appId"], "deviceEvent", message)
 

@@ -32,7 +32,7 @@ def add(
             raise ValueError(f"a device with nodeId {node_id!r} is there already; choose another prefix")
         services = {
             service["serviceId"]: {
-                "type": devices.service_type(model, service["serviceId"]),
+                "type": models.service_type(model, service["serviceId"]),
                 "data": {rule["propertyName"]: _value(rule, number) for rule in service.get("properties") or ()},
                 "time": now,
             }

@@ -105,7 +105,7 @@ def modify(platform: Platform, call: Call) -> Answer:
 @route("1.9.4", "GET", "/iocm/app/devgroup/v1.3.0/devGroups", **_ACCESS)
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return an application's groups, all of them or a page, oldest first."""
-    given = LIST.read(call.query)
+    given = LIST.read_query(call.query)
     equal = {"name": given["name"]} if given.get("name") else {}
     found = platform.table(GROUPS).where(appId=call.app_id, **equal)
     page_no, page_size = given.get("pageNo"), given.get("pageSize", 1)
@@ -124,7 +124,7 @@ def query_one(platform: Platform, call: Call) -> Answer:
 @route("1.9.6", "GET", "/iocm/app/dm/v1.2.0/devices/ids", app_field="accessAppId")
 def query_members(platform: Platform, call: Call) -> Answer:
     """Return a page of a group's devices, in the order they joined."""
-    given = MEMBER_PAGE.read(call.query)
+    given = MEMBER_PAGE.read_query(call.query)
     row = _group(platform, call.app_id, given["devGroupId"])
     page_no, page_size = given.get("pageNo", 0), given.get("pageSize", 10)
     found = platform.table(MEMBERS).where(groupId=row["id"])

@@ -85,7 +85,7 @@ def invoke(platform: Platform, call: Call) -> Answer:
         "appId": call.app_id,
         "deviceId": device["deviceId"],
         "serviceId": service_id,
-        "serviceType": devices.service_type(model, service_id),
+        "serviceType": models.service_type(model, service_id),
         "method": header["method"],
         "acknowledged": header["mode"] == "ACK",
         "from": header.get("from") or f"/{call.app_id}",

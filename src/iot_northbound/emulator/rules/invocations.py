@@ -36,7 +36,7 @@ def find(platform: Platform, device_id: str, request_id: str) -> Row | None:
 
 
 def delivered(platform: Platform, invocation_id: str) -> None:
-    """Take a device's word that it received a call; what comes twice or too late is passed over."""
+    """Take a device's word that it received a call; one that comes twice or too late is a sign of life and no more."""
     row = platform.table(INVOCATIONS).get(invocation_id)
     if row is None:
         return
@@ -48,7 +48,7 @@ def delivered(platform: Platform, invocation_id: str) -> None:
 def answered(
     platform: Platform, invocation_id: str, body: Mapping[str, Any], *, ok: bool = True, response: str | None = None
 ) -> None:
-    """Take a device's answer to a call; one to an unknown or ended call is passed over.
+    """Take a device's answer to a call; if the call has ended, it is a sign of life and no more.
 
     Args:
         platform: the platform.
@@ -61,12 +61,14 @@ def answered(
         ValueError: The command has no such response.
     """
     row = platform.table(INVOCATIONS).get(invocation_id)
-    if row is None or row["status"] not in OPEN:
+    if row is None:
         return
     known = row["responses"] or [f"{row['method']}-RSP"]
     if response is not None and response not in known:
         raise ValueError(f"{row['method']} has no response {response!r}; it has {', '.join(known)}")
     devices.heard(platform, row["deviceId"])
+    if row["status"] not in OPEN:
+        return
     row = _end(platform, row, "executed" if ok else "failed")
     message = bodies.command_rsp(
         row["requestId"], _sender(row), row["from"], row["deviceId"], row["serviceType"], response or known[0], body
@@ -140,7 +142,7 @@ def mute(platform: Platform, device_id: str, service_id: str, methods: Sequence[
     model = models.of_device(platform, device)
     if model is None or models.find_service(model, service_id) is None:
         raise ValueError(f"device {device_id!r} has no service {service_id!r}")
-    kind = devices.service_type(model, service_id)
+    kind = models.service_type(model, service_id)
     services = dict(device.get("services", {}))
     services[service_id] = {"type": kind, **services.get(service_id, {}), "info": {"muteCmds": list(methods)}}
     row = platform.table(devices.DEVICES).change(device_id, services=services)

@@ -211,6 +211,13 @@ def find_service(model: Row, service_id: str) -> Row | None:
     return next((service for service in model["services"] if service["serviceId"] == service_id), None)
 
 
+def service_type(model: Row | None, service_id: str) -> str:
+    """Return the type of a service: its model's, or its id."""
+    service = None if model is None else find_service(model, service_id)
+    found: str = service_id if service is None else service.get("serviceType", service_id)
+    return found
+
+
 def find_command(model: Row, service_id: str, name: str) -> Row | None:
     """Return a command of a model's service, or None."""
     service = find_service(model, service_id)

@@ -3,6 +3,7 @@
 A push sender drains the queue:
 
 - `due` names the pushes to send now, in order, at most so many for a destination at once;
+- `begin_attempt` says whether one is still to be sent;
 - `record_attempt` says how one went: delivered ones leave the queue, the others wait for growing intervals, and after
   ten failures in a row their destination rests;
 - `next_due` tells when to look again.
@@ -82,9 +83,16 @@ def push(platform: Platform, app_id: str, url: str, body: Body, subscription_id:
 
 
 def drop(platform: Platform, **equal: str) -> None:
-    """Forget the queued pushes whose rows have these fields: those of a deleted subscription, say."""
+    """Forget the queued pushes whose rows have these fields: those of a deleted subscription, say.
+
+    If one is being sent, `record_attempt` decides whether it counts as dropped or delivered.
+    """
     for row in platform.table(PUSHES).where(**equal):
-        _leave(platform, row, "dropped")
+        if row["pushId"] in platform.pushes_under_way:
+            platform.pushes_under_way[row["pushId"]] = True
+            platform.table(PUSHES).delete(row["pushId"])
+        else:
+            _leave(platform, row, "dropped")
 
 
 def move(platform: Platform, subscription_id: str, url: str) -> None:
@@ -97,10 +105,16 @@ def move(platform: Platform, subscription_id: str, url: str) -> None:
             _forget_if_idle(platform, row["destination"])
 
 
-def still_wanted(platform: Platform, sent: Row) -> bool:
-    """Tell whether a push is still in the queue, and still goes to the same URL."""
+def begin_attempt(platform: Platform, sent: Row) -> bool:
+    """Tell whether a push is still in the queue, and still goes to the same URL.
+
+    If so, it is under way from now on, until `record_attempt`.
+    """
     row = platform.table(PUSHES).get(sent["pushId"])
-    return row is not None and row["url"] == sent["url"]
+    wanted = row is not None and row["url"] == sent["url"]
+    if wanted:
+        platform.pushes_under_way[sent["pushId"]] = False
+    return wanted
 
 
 def due(
@@ -183,15 +197,19 @@ def record_attempt(
         now: the time, in epoch seconds.
 
     Returns:
-        What became of the push: "delivered"; "waiting" for its next attempt; "dropped", too old for another one;
-        "gone", it had left the queue before (its subscription was deleted, or the platform was reset).
+        What became of the push: "delivered"; "waiting" for its next attempt; "dropped", too old for another one, or
+        its subscription was deleted meanwhile; "gone", the platform was reset meanwhile.
     """
+    was_dropped = platform.pushes_under_way.pop(sent["pushId"], False)
     if ok:
         _note_success(platform, sent["destination"])
     else:
         _note_failure(platform, sent["destination"], now)
     row = platform.table(PUSHES).get(sent["pushId"])
-    if row is None:
+    if row is None and was_dropped:
+        outcome = "delivered" if ok else "dropped"
+        _count(platform, outcome)
+    elif row is None:
         outcome = "gone"
     elif ok:
         outcome = _leave(platform, row, "delivered")

@@ -58,7 +58,7 @@ def identifier(value: str) -> str:
 @route("1.10.1", "GET", "/iodm/northbound/v1.5.0/category")
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return a page of the packages that match all the filters, oldest first."""
-    given = QUERY.read(call.query)
+    given = QUERY.read_query(call.query)
     page_no, page_size = page_of(given)
     maker = given.get("manufacturerName") or given.get("manufactureName")
     wanted = {name: given.get(name) for name in ("fileType", "deviceType", "model", "version")}

@@ -74,7 +74,6 @@ def attach(
     }
     platform.table(SCRIPTS).put(device_id, row)
     devices.set_online(platform, device_id)
-    platform.emit("script_attached", devices.need(platform, device_id))
     if report_every is not None:
         _plan_report(platform, device_id, report_every)
     return platform.table(SCRIPTS)[device_id]
@@ -82,7 +81,7 @@ def attach(
 
 def _parts(report: Any) -> list[Any]:
     """Return what a report says of each service; a single service stands without a list."""
-    return report if isinstance(report, list) else [report]
+    return [report] if isinstance(report, Mapping) else list(report)
 
 
 def _check_part(platform: Platform, device: Row, part: Mapping[str, Any]) -> None:
@@ -149,36 +148,38 @@ def _answer(platform: Platform, command_id: str, device_id: str) -> None:
         commands.answered(platform, command_id, ok=row["answer"] == "success", detail=row["result"])
 
 
-def take_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> bool:
-    """Let a scripted device take a change that its shadow desires; return whether the device has a script.
+def has_script(platform: Platform, device_id: str) -> bool:
+    """Tell whether a device acts by a script."""
+    return device_id in platform.table(SCRIPTS)
 
-    What becomes of it, the event `desired_ended` says.
+
+def take_desired(platform: Platform, change_id: str, change: Row) -> None:
+    """Let a scripted device take a change that its shadow desires.
+
+    The event `desired_ended` says what becomes of it.
     """
-    row = platform.table(SCRIPTS).get(device_id)
-    if row is None:
-        return False
-    args = {"device_id": device_id, "service_id": service_id, "properties": properties}
+    row = platform.table(SCRIPTS)[change["deviceId"]]
     if row["acknowledge"]:
-        transitions.later(platform, row["acknowledgeAfter"], "script.desired", **args)
+        args = {"device_id": change["deviceId"], "service_id": change["serviceId"], "properties": change["properties"]}
+        transitions.later(platform, row["acknowledgeAfter"], "script.desired", change_id=change_id, **args)
     else:
-        platform.after(platform.settings.command_ack_timeout, "script.desired_lost", **args)
-    return True
+        platform.after(platform.settings.command_ack_timeout, "script.desired_lost", change_id=change_id)
 
 
 @timer("script.desired")
-def _acknowledge_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> None:
+def _acknowledge_desired(platform: Platform, change_id: str, device_id: str, service_id: str, properties: Row) -> None:
     row = platform.table(SCRIPTS).get(device_id)
     devices.heard(platform, device_id)
     ok = row is None or row["answer"] != "fail"
-    platform.emit("desired_ended", device_id, service_id, properties, ok=ok)
+    platform.emit("desired_ended", change_id, ok=ok)
     if row is not None and row["answer"] == "success" and row["followsDesired"]:
         args = {"device_id": device_id, "service_id": service_id, "desired": properties}
         transitions.later(platform, row["after"], "script.follow_desired", **args)
 
 
 @timer("script.desired_lost")
-def _lose_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> None:
-    platform.emit("desired_ended", device_id, service_id, properties, ok=False)
+def _lose_desired(platform: Platform, change_id: str) -> None:
+    platform.emit("desired_ended", change_id, ok=False)
 
 
 @timer("script.follow_desired")

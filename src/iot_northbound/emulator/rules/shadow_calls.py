@@ -35,7 +35,7 @@ def modify(platform: Platform, call: Call) -> Answer:
     for change in changes:
         service_id, desired = change["serviceId"], change["desired"]
         _check(model, service_id, desired)
-        before = services.get(service_id) or {"type": devices.service_type(model, service_id)}
+        before = services.get(service_id) or {"type": models.service_type(model, service_id)}
         services[service_id] = {
             **before,
             "desired": {**before.get("desired", {}), **desired},
@@ -90,7 +90,7 @@ def query(platform: Platform, call: Call) -> Answer:
                     "reportedProps": service.get("data"),
                     "desiredProps": service.get("desired"),
                     "eventTime": time_text(service["time"]) if "time" in service else None,
-                    "serviceType": service.get("type") or devices.service_type(model, service_id),
+                    "serviceType": service.get("type") or models.service_type(model, service_id),
                 }
                 for service_id, service in services.items()
             ],

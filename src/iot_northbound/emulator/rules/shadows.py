@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from iot_northbound.emulator.kernel.platform import Platform
-from iot_northbound.emulator.kernel.routing import on
+from iot_northbound.emulator.kernel.routing import on, table
 from iot_northbound.emulator.kernel.store import Row
 from iot_northbound.emulator.rules import devices, models, scripts
 from iot_northbound.emulator.rules import notification_bodies as bodies
 from iot_northbound.emulator.rules.devices import DEVICES
+
+CHANGES = table("desired_changes")
+"""The changes that a device has been sent and has not acknowledged yet."""
 
 
 @on("device_heard")
@@ -25,18 +28,40 @@ def deliver(platform: Platform, row: Row) -> None:
     platform.table(DEVICES).change(device_id, services=kept)
     for service_id, properties in waiting.items():
         if service_id in row.get("refused", ()):
-            ended(platform, device_id, service_id, properties, ok=False)
-        elif not scripts.take_desired(platform, device_id, service_id, properties):
-            ended(platform, device_id, service_id, properties, ok=True)
+            _push_status(platform, row, service_id, properties, ok=False)
+        elif scripts.has_script(platform, device_id):
+            seq = platform.next_seq()
+            change = {"deviceId": device_id, "serviceId": service_id, "properties": properties, "seq": seq}
+            scripts.take_desired(platform, str(seq), platform.table(CHANGES).put(str(seq), change))
+        else:
+            _push_status(platform, row, service_id, properties, ok=True)
 
 
 @on("desired_ended")
-def ended(platform: Platform, device_id: str, service_id: str, properties: Row, *, ok: bool) -> None:
-    """Tell the subscribers that a desired change has reached its device, or has failed."""
-    row = devices.find(platform, device_id)
-    if row is not None:
-        body = bodies.desired_status_changed(device_id, service_id, properties, "DELIVERED" if ok else "FAILED")
-        platform.notify(row["appId"], "deviceDesiredPropertiesModifyStatusChanged", body)
+def ended(platform: Platform, change_id: str, *, ok: bool) -> None:
+    """End a change that was sent to its device; if it has ended already, nothing happens."""
+    change = platform.table(CHANGES).delete(change_id)
+    if change is not None:
+        device = devices.need(platform, change["deviceId"])
+        _push_status(platform, device, change["serviceId"], change["properties"], ok=ok)
+
+
+@on("device_deleted")
+def fail_all(platform: Platform, device: Row) -> None:
+    """End the changes of a deleted device as failed: those that were sent to it, then those that waited for it."""
+    device_id = device["deviceId"]
+    for change in list(platform.table(CHANGES).where(deviceId=device_id)):
+        platform.table(CHANGES).delete(str(change["seq"]))
+        _push_status(platform, device, change["serviceId"], change["properties"], ok=False)
+    for service_id, service in device.get("services", {}).items():
+        if "pending" in service:
+            _push_status(platform, device, service_id, service["pending"], ok=False)
+
+
+def _push_status(platform: Platform, device: Row, service_id: str, properties: Row, *, ok: bool) -> None:
+    """Push to the subscribers that a desired change has reached its device, or has failed."""
+    body = bodies.desired_status_changed(device["deviceId"], service_id, properties, "DELIVERED" if ok else "FAILED")
+    platform.notify(device["appId"], "deviceDesiredPropertiesModifyStatusChanged", body)
 
 
 def refuse_desired(platform: Platform, device_id: str, service_id: str, *, refused: bool = True) -> None:

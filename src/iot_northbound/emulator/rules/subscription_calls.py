@@ -6,7 +6,7 @@ from iot_northbound.emulator.kernel.calls import Answer, Call, Refusal
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.kernel.routing import codes, route
 from iot_northbound.emulator.kernel.store import Row
-from iot_northbound.emulator.kernel.values import Shape, integer, may, must, one_of, text
+from iot_northbound.emulator.kernel.values import Shape, boolean, integer, may, must, one_of, text
 from iot_northbound.emulator.rules import admission, applications, notifications, subscriptions
 from iot_northbound.emulator.rules.notification_bodies import ALL_KINDS, MANAGEMENT_KINDS, SERVICE_KINDS
 from iot_northbound.emulator.rules.notifications import SUBSCRIPTIONS
@@ -28,7 +28,7 @@ SERVICE = Shape(
     invalid=INPUT,
 )
 
-OWNER = Shape(may("ownerFlag", one_of("true", "false")), invalid=INPUT)
+OWNER = Shape(may("ownerFlag", boolean), invalid=INPUT)
 
 MANAGEMENT = Shape(
     must("notifyType", one_of(*MANAGEMENT_KINDS)),
@@ -56,11 +56,11 @@ DELETE_BATCH = Shape(
 @route("1.6.1", "POST", "/iocm/app/sub/v1.2.0/subscriptions")
 def subscribe(platform: Platform, call: Call) -> Answer:
     """Subscribe an application to one kind of service data."""
-    owner_flag = OWNER.read(call.query).get("ownerFlag", "false")
+    owned_by_caller = OWNER.read_query(call.query).get("ownerFlag", False)
     given = SERVICE.read(call.body)
     app_id = applications.permitted(platform, call, given.get("appId") or call.app_id)
     # With ownerFlag true the URL belongs to the caller, which may have another subscription than the devices' owner.
-    owner = call.caller if owner_flag == "true" else app_id
+    owner = call.caller if owned_by_caller else app_id
     channel = given.get("channel", "HTTP")
     if subscriptions.find(platform, app_id, owner, given["notifyType"], channel) is not None:
         raise Refusal(409, "100227")
@@ -97,7 +97,7 @@ def query_one(platform: Platform, call: Call) -> Answer:
 @route("1.6.4", "GET", "/iocm/app/sub/v1.2.0/subscriptions")
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return an application's subscriptions, all of them or a page, oldest first."""
-    given = LIST.read(call.query)
+    given = LIST.read_query(call.query)
     equal = {name: given[name] for name in ("notifyType",) if name in given}
     found = platform.table(SUBSCRIPTIONS).where(appId=call.app_id, **equal)
     page_no, page_size = given.get("pageNo"), given.get("pageSize", 10)
@@ -127,7 +127,7 @@ def unsubscribe(platform: Platform, call: Call) -> Answer:
 @route("1.6.6", "DELETE", "/iocm/app/sub/v1.2.0/subscriptions")
 def unsubscribe_many(platform: Platform, call: Call) -> Answer:
     """Delete the subscriptions that match all the filters, as `unsubscribe` does; without `channel`, those on HTTP."""
-    given = DELETE_BATCH.read(call.query)
+    given = DELETE_BATCH.read_query(call.query)
     given.setdefault("channel", "HTTP")
     found = list(platform.table(SUBSCRIPTIONS).where(appId=call.app_id, **given))
     if not found:

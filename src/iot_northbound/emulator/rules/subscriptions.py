@@ -36,6 +36,14 @@ def forget_application(platform: Platform, app_id: str) -> None:
     notifications.drop(platform, appId=app_id)
 
 
+@on("authorisation_ended")
+def forget_guest(platform: Platform, owner: str, guest: str) -> None:
+    """Delete a guest's subscriptions to an owner's devices, since the owner no longer allows them."""
+    if guest != owner:
+        for row in platform.table(SUBSCRIPTIONS).where(appId=owner, owner=guest):
+            delete(platform, row)
+
+
 def delete(platform: Platform, row: Row) -> None:
     """Delete a subscription, with what is queued for it."""
     platform.table(SUBSCRIPTIONS).delete(row["subscriptionId"])

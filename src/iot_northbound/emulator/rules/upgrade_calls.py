@@ -1,4 +1,4 @@
-"""Software and firmware upgrades: creating and querying them (reference 1.10.4 to 1.10.8). Their life: upgrade_flow."""
+"""Software and firmware upgrades: creating and querying them (reference 1.10.4 to 1.10.8). Their life: upgrades.py."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def query_one(platform: Platform, call: Call) -> Answer:
 @route("1.10.7", "GET", "/iodm/northbound/v1.5.0/operations/{operationId}/subOperations")
 def query_subs(platform: Platform, call: Call) -> Answer:
     """Return a page of an upgrade's parts, in the order of its targets."""
-    given = SUB_LIST.read(call.query)
+    given = SUB_LIST.read_query(call.query)
     page_no, page_size = package_calls.page_of(given)
     operation = _owned(platform, call)
     status = given.get("subOperationStatus")
@@ -106,7 +106,7 @@ def query_subs(platform: Platform, call: Call) -> Answer:
 @route("1.10.8", "GET", "/iodm/northbound/v1.5.0/operations")
 def query_all(platform: Platform, call: Call) -> Answer:
     """Return a page of the upgrades that match all the filters, newest first."""
-    given = LIST.read(call.query)
+    given = LIST.read_query(call.query)
     page_no, page_size = package_calls.page_of(given)
     names = {"operationType": "operateType", "operationStatus": "status"}
     for name in ("deviceType", "model", "manufacturerName"):

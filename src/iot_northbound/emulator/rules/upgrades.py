@@ -70,6 +70,7 @@ def create(platform: Platform, app_id: str, operation: Row, device_ids: list[str
             "outcome": "wait",
             "step": None,
             "active": False,
+            "planned": False,
             "attempts": 0,
             "detail": None,
             "created": now,
@@ -93,7 +94,7 @@ def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
 
     Args:
         platform: the platform.
-        sub_operation_id: the device's part of an upgrade under way; of an ended one nothing is taken.
+        sub_operation_id: the device's part of an upgrade; if that has ended, this is a sign of life and no more.
         state: "downloading", "downloaded", "updating" or "idle".
 
     Raises:
@@ -102,13 +103,17 @@ def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
     if state not in STATES:
         raise ValueError(f"state {state!r}: must be one of {', '.join(STATES)}")
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
-    if sub is None or not sub["active"]:
+    if sub is None:
         return
-    changes: dict[str, Any] = {"step": state, "timer": _watch(platform, sub)}
-    if state == "downloaded":
-        changes["downloaded"] = platform.now()
-    platform.table(SUB_OPERATIONS).change(sub_operation_id, **changes)
+    if sub["active"]:
+        # Before `heard`: its hooks must not see a part that has not begun.
+        changes: dict[str, Any] = {"step": state, "timer": _watch(platform, sub)}
+        if state == "downloaded":
+            changes["downloaded"] = platform.now()
+        platform.table(SUB_OPERATIONS).change(sub_operation_id, **changes)
     devices.heard(platform, sub["deviceId"])
+    if not sub["active"]:
+        return
     if state == "updating" and sub["operateType"] == "firmware_upgrade":
         devices.set_offline(platform, sub["deviceId"], UPDATING)
     platform.notify(sub["appId"], *_state_message(sub, state))
@@ -119,16 +124,19 @@ def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str =
 
     Args:
         platform: the platform.
-        sub_operation_id: the device's part of an upgrade under way; of an ended one nothing is taken.
+        sub_operation_id: the device's part of an upgrade; if that has ended, this is a sign of life and no more.
         ok: whether the device runs the target version now.
         detail: what happened, in words.
         timed_out: whether it failed because nothing was heard in time.
     """
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
-    if sub is None or not sub["active"]:
+    if sub is None:
         return
     if not timed_out:
         devices.heard(platform, sub["deviceId"])
+        sub = platform.table(SUB_OPERATIONS)[sub_operation_id]
+    if not sub["active"]:
+        return
     if ok:
         devices.changed(platform, sub["deviceId"], **{version_field(sub["operateType"]): sub["target"]})
         _end(platform, sub, "success", detail)
@@ -230,7 +238,9 @@ def _stop_attempt(platform: Platform, sub: Row, **changes: Any) -> Row:
     device = devices.find(platform, sub["deviceId"])
     if sub["active"] and device is not None and device["statusDetail"] == UPDATING:
         devices.changed(platform, sub["deviceId"], statusDetail="NONE")
-    return platform.table(SUB_OPERATIONS).change(sub["subOperationId"], active=False, timer=None, **changes)
+    return platform.table(SUB_OPERATIONS).change(
+        sub["subOperationId"], active=False, planned=False, timer=None, **changes
+    )
 
 
 def _watch(platform: Platform, sub: Row) -> str:
@@ -290,16 +300,14 @@ def _state_message(sub: Row, state: str) -> tuple[str, Row]:
 # --- devices ---
 
 
-@on("device_online")
-@on("device_reported")
-@on("script_attached")
-def device_heard(platform: Platform, device: Row, *_: Any) -> None:
+@on("device_heard")
+def device_heard(platform: Platform, device: Row) -> None:
     """Start what waits for a device to be heard, and let a scripted one take up what it slept through."""
     for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="wait"):
         if platform.table(OPERATIONS)[sub["operationId"]]["executeType"] == "device_online":
             _start(platform, sub)
     for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], active=True):
-        if sub["step"] is None:
+        if sub["step"] is None and not sub["planned"]:
             _let_script_react(platform, sub)
 
 
@@ -317,6 +325,7 @@ def _let_script_react(platform: Platform, sub: Row) -> None:
 
 
 def _plan_step(platform: Platform, sub: Row, script: Row, state: str) -> None:
+    platform.table(SUB_OPERATIONS).change(sub["subOperationId"], planned=True)
     transitions.later(
         platform,
         script["after"],
@@ -330,10 +339,13 @@ def _plan_step(platform: Platform, sub: Row, script: Row, state: str) -> None:
 @timer("upgrade.step")
 def _step(platform: Platform, sub_operation_id: str, state: str, attempt: int) -> None:
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
-    script = None if sub is None else platform.table(scripts.SCRIPTS).get(sub["deviceId"])
-    if sub is None or script is None or not sub["active"] or sub["attempts"] != attempt:
+    if sub is None or not sub["active"] or sub["attempts"] != attempt:
         return
-    # A step planned twice (the device was heard twice meanwhile) is taken once.
+    platform.table(SUB_OPERATIONS).change(sub_operation_id, planned=False)
+    script = platform.table(scripts.SCRIPTS).get(sub["deviceId"])
+    if script is None:
+        return
+    # A test may have moved the device on by hand meanwhile.
     reached = -1 if sub["step"] is None else STATES.index(sub["step"])
     if STATES.index(state) != reached + 1:
         return

@@ -1,0 +1,105 @@
+"""What an error body says: its code and its words, in any of the shapes that platforms and gateways give them.
+
+The platform says ``error_code`` and ``error_desc``, on HTTP 200 too; its newer edition ``error_msg``; the gateway in
+front ``resultcode`` with ``resultmsg`` or ``resultdesc``; frameworks and proxies ``message``, ``error`` and others.
+Letter case and underscores make no difference. The words may be anything but text: then they are shown as JSON.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+_PLATFORM_WORDS = (
+    "errordesc",
+    "errormsg",
+    "errormessage",
+    "errordescription",
+    "errordetail",
+    "errorreason",
+    "resultmsg",
+    "resultdesc",
+    "resultmessage",
+    "resultdescription",
+    "errmsg",
+    "errdesc",
+)
+_WORDS = (*_PLATFORM_WORDS, "message", "msg", "description", "desc", "detail", "details", "reason", "title")
+_CODES = ("errorcode", "resultcode", "errcode", "code")
+_SUSPICIOUS = frozenset({"error_code", "errorCode", "errcode", "errCode", "resultcode", "resultCode", "result_code"})
+"""What a success is looked at for; most have none of it."""
+_INSIDE = ("error", "errors", "fault", "exception", "result")
+"""Where a body may keep its code and words one level below."""
+_DEEPEST = 3
+
+
+class Complaint(NamedTuple):
+    """The code of an error body, and its words; None if it has none."""
+
+    code: str | None
+    words: str | None
+
+
+_NONE = Complaint(None, None)
+
+
+def find_complaint(value: Any, *, succeeded: bool) -> Complaint:
+    """Return what a parsed body says of an error.
+
+    Of a success, only what is surely an error counts: an ``error_code`` other than zero, or another of the known codes
+    with the platform's words beside it.
+    """
+    if not succeeded:
+        return _of_error(value, _DEEPEST)
+    if value.__class__ is not dict or _SUSPICIOUS.isdisjoint(value):
+        return _NONE
+    code, fields = _code(value.get("error_code")), _fields(value)
+    if code is None and any(name in fields for name in _PLATFORM_WORDS):
+        code = _first(fields, _CODES, _code)
+    if code is None or code.strip("0") == "":
+        return _NONE  # a zero beside data is how some deployments say success
+    return Complaint(code, _first(fields, _WORDS, _words))
+
+
+def _of_error(value: Any, depth: int) -> Complaint:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if not isinstance(value, dict) or depth == 0:
+        return _NONE
+    fields = _fields(value)
+    code, words = _first(fields, _CODES, _code), _first(fields, _WORDS, _words)
+    for name in _INSIDE:
+        if code is not None and words is not None:
+            break
+        inner = _of_error(fields.get(name), depth - 1)
+        code, words = code or inner.code, words or inner.words
+    if words is None:
+        words = _first(fields, _INSIDE, _words)
+    return Complaint(code, words)
+
+
+def _fields(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object's fields by their names in small letters alone; the first of two that are the same then."""
+    fields: dict[str, Any] = {}
+    for name, each in value.items():
+        fields.setdefault(name.replace("_", "").replace("-", "").strip().lower(), each)
+    return fields
+
+
+def _first(fields: dict[str, Any], names: tuple[str, ...], read: Any) -> str | None:
+    return next((found for name in names if (found := read(fields.get(name))) is not None), None)
+
+
+def _code(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value).strip() or None
+
+
+def _words(value: Any) -> str | None:
+    if value is None or value == {} or value == []:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None

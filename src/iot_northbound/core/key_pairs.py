@@ -1,0 +1,64 @@
+"""Which of a file's private keys the client shows, and the certificates that go with it."""
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from iot_northbound.core.keystores import KeyEntry, Source, public_bytes
+
+
+def choose_pair(
+    keys: Sequence[KeyEntry], certificates: Sequence[x509.Certificate], alias: str | None, source: Source
+) -> tuple[PrivateKeyTypes, list[x509.Certificate]]:
+    """Return a private key and its chain, its own certificate first.
+
+    Args:
+        keys: those of the file, at least one.
+        certificates: those that stand beside them.
+        alias: names the key; None if there is only one that has a certificate.
+        source: the keys' file, for messages.
+
+    Raises:
+        TlsError: no key has that alias, none has a certificate, or several have one and no alias is given (1006).
+    """
+    leaves = {id(entry): leaf_of(entry, certificates) for entry in keys}
+    pairs: dict[bytes, tuple[KeyEntry, x509.Certificate]] = {}
+    for entry in keys if alias is None else _called(keys, alias, source):
+        leaf = leaves[id(entry)]
+        if leaf is not None:
+            pairs.setdefault(public_bytes(leaf), (entry, leaf))
+    if not pairs:
+        raise source.error("the private key does not belong to the certificate: they must be made as a pair")
+    if len(pairs) > 1:
+        names = _or([entry.alias or leaf.subject.rfc4514_string() for entry, leaf in pairs.values()])
+        if any(entry.alias for entry, _ in pairs.values()):
+            raise source.error(f"the file holds several private keys: say which one by self_cert_alias, {names}")
+        raise source.error(f"the file holds several private keys, those of {names}: leave only one in it")
+    ((entry, leaf),) = pairs.values()
+    # The certificates of other keys are no part of this one's chain.
+    own = {public_bytes(each) for each in leaves.values() if each is not None}
+    rest = entry.chain[1:] or [each for each in certificates if public_bytes(each) not in own]
+    return entry.open(), [leaf, *rest]
+
+
+def _called(keys: Sequence[KeyEntry], alias: str, source: Source) -> list[KeyEntry]:
+    for same in (str, str.casefold):  # Java takes no notice of letter case, OpenSSL does
+        found = [entry for entry in keys if entry.alias and same(entry.alias) == same(alias)]
+        if found:
+            return found
+    known = [entry.alias for entry in keys if entry.alias]
+    there = f"there is {_or(known)}" if known else "the file has no aliases: leave self_cert_alias out"
+    raise source.error(f"no private key has the alias {alias!r}; {there}")
+
+
+def leaf_of(entry: KeyEntry, certificates: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    """Return a private key's own certificate; None if it is not there."""
+    if entry.chain:
+        return entry.chain[0]
+    own = public_bytes(entry.open())
+    return next((each for each in certificates if public_bytes(each) == own), None)
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(map(repr, names))

@@ -1,0 +1,216 @@
+"""JSON -> attrs classes where something does not fit: as much is read as can be, and nothing else is touched.
+
+The readers of `readers.py` are fast because they take only what fits exactly. What they refuse comes here, and only
+that: of a page with one odd device, that device alone. Three things happen to it:
+
+- Fields that are spelled with other letter case, underscores, dashes or blanks are found.
+- Scalars become what the field wants, if nothing is lost on the way (see `_scalar`), and a single value becomes a list.
+- What still does not fit is left out: the field is None, the item is not in its list. The raw value is in
+  `unknown_fields`. Only a field that an answer has to have makes it unreadable.
+"""
+
+import json
+import math
+import re
+import types
+import typing
+from typing import Any, TypeVar
+
+from iot_northbound.core.fields import FieldSpec, bare_type, specs
+from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.readers import TEXTS, Mismatch, converter, is_class, is_list, keep, plain_kinds, respelled
+from iot_northbound.core.received import Received
+from iot_northbound.core.times import Timestamp
+
+T = TypeVar("T")
+
+
+class ShapeError(ValueError):
+    """A JSON value is not what the DTO expects; the text names the path in wire names."""
+
+    def __init__(self, path: str, expected: str, got: str) -> None:
+        super().__init__(f"{path} should be {expected}, not {got}")
+        self.path = path
+        self.expected = expected
+        self.got = got
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.expected, self.got)
+
+
+def read_leniently(value: Any, cls: type[T], path: str = "$") -> T:
+    """Return a parsed JSON object as an instance of `cls`, with what fits of it.
+
+    Raises:
+        ShapeError: it is no object, or lacks a field that the class must have.
+    """
+    if not isinstance(value, dict):
+        raise ShapeError(path, "an object", _got(value))
+    spellings = {spec.name: [spec.wire, *spec.also] for spec in specs(cls).values()}
+    known = {name for names in spellings.values() for name in names}
+    unknown: dict[str, Any] = {}
+    owner: Any = cls
+    for name in value:
+        if name in known:
+            continue
+        meant = respelled(owner, name)
+        if meant is None:
+            unknown[name] = value[name]
+        else:
+            spellings[meant].append(name)
+    made = object.__new__(cls)
+    for spec in specs(cls).values():
+        object.__setattr__(made, spec.name, _field(value, spec, spellings[spec.name], path, unknown))
+    keep(made, unknown)
+    return made
+
+
+def _field(value: dict[str, Any], spec: FieldSpec, spellings: list[str], path: str, unknown: dict[str, Any]) -> Any:
+    """Return the value of one field, from the first spelling that fits; those before it are kept as unknown."""
+    problem: ShapeError | None = None
+    for name in spellings:
+        raw = value.get(name)
+        if raw is None:
+            continue
+        try:
+            found, whole = _converted(raw, spec.type, f"{path}.{name}")
+        except ShapeError as error:
+            problem = problem or error
+            unknown[name] = raw
+            continue
+        if not whole:
+            unknown[name] = raw
+        return found
+    if spec.promised:
+        raise problem or ShapeError(f"{path}.{spec.wire}", _said(spec.type), "null")
+    return None
+
+
+def _converted(raw: Any, kind: Any, path: str) -> tuple[Any, bool]:
+    """Return a value as a field of this type holds it, and whether all of it is in there.
+
+    Raises:
+        ShapeError: it does not fit.
+    """
+    if kind is Any:
+        return raw, True
+    if is_class(kind):
+        try:
+            return converter.structure(raw, kind), True
+        except Mismatch:
+            return read_leniently(raw, kind, path), True
+    if is_list(kind):
+        return _list(raw, bare_type(typing.get_args(kind)[0]), path)
+    found = _scalar(raw, kind)
+    if found is None:
+        raise ShapeError(path, _said(kind), _got(raw))
+    return found, True
+
+
+def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
+    if not isinstance(raw, list):
+        try:
+            found, whole = _converted(raw, item, path)
+        except ShapeError:
+            raise ShapeError(path, "a list", _got(raw)) from None
+        return [found], whole
+    items: list[Any] = []
+    whole = True
+    for index, each in enumerate(raw):
+        if each is None and not is_class(item):
+            items.append(None)
+            continue
+        try:
+            found, fits = _converted(each, item, f"{path}[{index}]")
+        except ShapeError:
+            whole = False
+            continue
+        items.append(found)
+        whole = whole and fits
+    return items, whole
+
+
+def lost_part(dto: Received) -> ShapeError | None:
+    """Return what is wrong with the first object or list that a DTO should hold and does not; None if all is well."""
+    for name, raw in dto.unknown_fields.items():
+        for spec in specs(type(dto)).values():
+            structured = is_class(spec.type) or typing.get_origin(spec.type) in (list, dict)
+            if structured and name in (spec.wire, *spec.also) and getattr(dto, spec.name) is None:
+                return ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+    return None
+
+
+# -- scalars -----------------------------------------------------------------------------------------------------------
+
+_NUMBER = re.compile(r"[+-]?\d+(?P<rest>\.\d+)?(?P<power>[eE][+-]?\d+)?", re.ASCII)
+_EXACT = 2**53
+"""From here on a float stands for several whole numbers."""
+
+
+def _scalar(raw: Any, kind: Any) -> Any:
+    """Return a JSON value as the plain type a field has; None if it cannot be that without a loss.
+
+    Numbers and booleans become text as JSON writes them (true, not True). Text becomes a number if it is one, blanks
+    around it and zeros before it aside, and a boolean if it is true or false in any letter case. A number with nothing
+    behind the point becomes a whole one. Nothing else is changed: 1 is not true, and 1.5 is no whole number.
+    """
+    if kind in TEXTS or (isinstance(kind, type) and issubclass(kind, str)):
+        text = raw if isinstance(raw, str) else json.dumps(raw) if isinstance(raw, int | float) else None
+        return text if text is None or kind in TEXTS else kind(text)
+    if type(raw) in plain_kinds(kind):
+        return raw
+    if kind is bool:
+        return {"true": True, "false": False}.get(raw.strip().lower()) if isinstance(raw, str) else None
+    if kind not in (int, float) or isinstance(raw, bool):
+        return None
+    number = _number(raw) if isinstance(raw, str) else raw
+    if kind is float or isinstance(number, int):
+        return number if isinstance(number, int | float) else None
+    if isinstance(number, float) and number.is_integer() and abs(number) < _EXACT:
+        return int(number)
+    return None
+
+
+def _number(text: str) -> int | float | None:
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        return None
+    if match["rest"] or match["power"]:
+        number = float(match[0])
+        return number if math.isfinite(number) else None
+    try:
+        return int(match[0])
+    except ValueError:  # thousands of digits
+        return None
+
+
+# -- in words ----------------------------------------------------------------------------------------------------------
+
+_SAID: dict[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Timestamp: "a time as text",
+    dict: "an object",
+    list: "a list",
+}
+_GOT = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    types.NoneType: "null",
+}
+
+
+def _got(value: Any) -> str:
+    return _GOT.get(type(value), type(value).__name__)
+
+
+def _said(kind: Any) -> str:
+    if kind in TEXTS or (isinstance(kind, type) and issubclass(kind, OpenEnum)):
+        return _SAID[str]
+    return _SAID[dict] if is_class(kind) else _SAID.get(typing.get_origin(kind) or kind, str(kind))

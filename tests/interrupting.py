@@ -1,0 +1,67 @@
+"""Raising an exception between any two steps of a piece of code, as a signal handler may do."""
+
+import gc
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, ModuleType
+from typing import Any
+
+
+class SoftTimeLimit(Exception):
+    """What a job's signal handler raises when its time is up."""
+
+
+class Interrupter:
+    """Runs work, and raises once, before its step number `at`.
+
+    Steps are the lines of the modules given; their bytecodes too if `finely`.
+    """
+
+    def __init__(self, modules: list[ModuleType], at: int, error: BaseException, *, finely: bool = False) -> None:
+        self._files = {module.__file__ for module in modules}
+        self._at = at
+        self._error = error
+        self._finely = finely
+        self.steps = 0
+
+    def __call__(self, work: Callable[[], Any]) -> BaseException | None:
+        """Return what the work ended with. It runs in a thread of its own.
+
+        A step may be one that no signal interrupts, in the middle of leaving an `except`. Then the interpreter takes
+        the exception handled there for one under way until the thread ends.
+        """
+        ended: list[BaseException] = []
+
+        def run() -> None:
+            sys.settrace(self._trace)
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001  # it is what the test looks at
+                ended.append(error)
+            finally:
+                sys.settrace(None)
+
+        collecting = gc.isenabled()
+        gc.disable()  # what is raised in a finalizer is lost
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(30)
+        if collecting:
+            gc.enable()
+        assert not thread.is_alive(), "it hangs"
+        return ended[0] if ended else None
+
+    @property
+    def struck(self) -> bool:
+        return self.steps >= self._at
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename not in self._files:
+            return None
+        frame.f_trace_opcodes = self._finely
+        if event in ("line", "opcode"):
+            self.steps += 1
+            if self.steps == self._at:
+                raise self._error
+        return self._trace

@@ -1,0 +1,98 @@
+"""What each message says about its repetitions."""
+
+import pytest
+
+from iot_northbound.push.parse import COMMAND_STATUS, parse
+from iot_northbound.push.recognition import Repeats
+from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
+
+
+def told(body, content_type=""):
+    return parse(body, 1.0, content_type).recognition
+
+
+def data(**changes):
+    return push_body("deviceDataChanged", **changes)
+
+
+def timed(time, request_id=None):
+    return data(requestId=request_id, service=push_message("deviceDataChanged")["service"] | {"eventTime": time})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b'{"a":1}', b'{"a": 1}'),
+        (b'{"a":1,"b":2}', b'{"b":2,"a":1}'),
+        (b'{"a":1}', b'{"a":1.0}'),
+        (b'{"a":1}', b'{"a":1}\n'),
+        ('{"a":"ü"}'.encode(), b'{"a":"\\u00fc"}'),
+        ('{"a":1}'.encode("utf-16"), '{"a":1}'.encode("utf-16-le")),
+        (data(requestId="r"), data(requestId="s")),
+    ],
+)
+def test_bodies_that_differ_in_a_byte_are_different_messages(one, other):
+    assert told(one).identity != told(other).identity
+
+
+def test_the_same_bytes_under_another_charset_are_another_message():
+    body = '{"a":"Zähler"}'.encode("latin-1")
+    assert told(body, "text/plain; charset=latin-1") == told(body, "text/plain; charset=latin-1")
+    assert told(body, "text/plain; charset=latin-1") != told(body, "text/plain; charset=gbk")
+
+
+@pytest.mark.parametrize(
+    ("time", "after"),
+    [
+        ("20260301T101500Z", 2.0),
+        (" 20260301T101500Z ", 2.0),
+        ("2026-03-01T10:15:00Z", 2.0),
+        ("2026-03-01 10:15:00.5+08:00", 1.1),
+        ("20260301T101500123Z", 0.0),
+        ("2026-03-01T10:15:00.123456Z", 0.0),
+    ],
+)
+def test_the_more_precise_its_time_the_sooner_the_same_body_is_a_repetition(time, after):
+    assert told(timed(time)).after == after
+    assert told(timed(time)).repeats is (Repeats.LATER if after else Repeats.ALWAYS)
+
+
+def test_a_requests_id_beside_a_time_leaves_no_doubt():
+    assert told(timed("20260301T101500Z", "r")).repeats is Repeats.ALWAYS
+    assert told(push_body("messageConfirm")).repeats is Repeats.ALWAYS
+
+
+@pytest.mark.parametrize(
+    "time", [None, "", "yesterday", "20260301", "20260301T1015Z", 1772360100, ["20260301T101500Z"]]
+)
+def test_what_names_no_second_is_no_time(time):
+    assert told(timed(time)).repeats is Repeats.NEVER
+    assert told(timed(time, "r")).repeats is Repeats.NEXT
+
+
+def test_one_precise_time_among_several_is_enough():
+    services = [{"eventTime": time} for time in (None, "20260301T101500Z", "20260301T101500123Z")]
+    assert told(push_body("deviceDatasChanged", requestId=None, services=services)).repeats is Repeats.ALWAYS
+
+
+EXPECTED = {
+    Repeats.ALWAYS: {"deviceDataChanged", "deviceDatasChanged", "messageConfirm"},
+    Repeats.LATER: {"deviceEvent", "ruleEvent"},
+    Repeats.NEVER: {"bindDevice", "deviceCapabilitiesChanged", "deviceDesiredPropertiesModifyStatusChanged"},
+}
+
+
+@pytest.mark.parametrize("kind", PUSH_KINDS)
+def test_each_kind_has_its_rule(kind):
+    expected = next((rule for rule, kinds in EXPECTED.items() if kind in kinds), Repeats.NEXT)
+    assert told(push_body(kind)).repeats is expected
+
+
+def test_a_kind_the_reference_does_not_know_is_never_a_repetition():
+    assert told(b'{"notifyType":"somethingNew","deviceId":"d"}').repeats is Repeats.NEVER
+    assert told(b"{}").repeats is Repeats.NEVER
+
+
+def test_a_state_of_nobody_is_never_a_repetition():
+    assert told(push_body("deviceAdded", deviceId=None)).repeats is Repeats.NEVER
+    assert told(push_body(COMMAND_STATUS, deviceId=None)).repeats is Repeats.NEVER
