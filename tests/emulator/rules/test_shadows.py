@@ -295,7 +295,7 @@ def test_a_change_that_waits_for_a_device_that_is_deleted_has_failed(
     assert [kind for _, kind, _ in told][-2:] == ["deviceDeleted", KIND]
 
 
-def test_what_waits_for_a_child_fails_however_the_child_is_deleted(platform: Platform, app: Caller, told: list[Any]) -> None:
+def test_what_waits_for_a_child_fails_however_it_is_deleted(platform: Platform, app: Caller, told: list[Any]) -> None:
     for way in ("its gateway", "cascade", "expiry"):
         gateway = app.register(way, productId="home-gateway-mqtt", timeout=0)
         child = devices.add_sub_device(platform, gateway, "kid", productId="street-lamp-nb")["deviceId"]
