@@ -157,7 +157,7 @@ def field_out_of_form(world: World) -> Answer:
 
 
 @reach("50400", "1.4.8")
-def wish_out_of_range(world: World) -> Answer:
+def desired_out_of_range(world: World) -> Answer:
     return desire(world, "Lamp", brightness=101)
 
 
