@@ -303,7 +303,7 @@ def test_every_documented_code_is_accounted_for() -> None:
     assert set(DOCUMENTED) <= set(CODES)
 
 
-def test_what_is_said_to_be_reached_has_a_scenario() -> None:
+def test_each_code_that_is_reached_has_a_scenario() -> None:
     said = {key for key, how in CODES.items() if not how.startswith(("fault:", "unreachable:"))}
     assert said - {("1.4.8", "1010005"), ("1.4.8", "1010009")} == set(REACHED)
 
