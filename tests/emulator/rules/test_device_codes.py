@@ -157,7 +157,7 @@ def field_out_of_form(world: World) -> Answer:
 
 
 @reach("50400", "1.4.8")
-def wish_out_of_range(world: World) -> Answer:
+def desired_out_of_range(world: World) -> Answer:
     return desire(world, "Lamp", brightness=101)
 
 
@@ -303,7 +303,7 @@ def test_every_documented_code_is_accounted_for() -> None:
     assert set(DOCUMENTED) <= set(CODES)
 
 
-def test_what_is_said_to_be_reached_has_a_scenario() -> None:
+def test_each_code_that_is_reached_has_a_scenario() -> None:
     said = {key for key, how in CODES.items() if not how.startswith(("fault:", "unreachable:"))}
     assert said - {("1.4.8", "1010005"), ("1.4.8", "1010009")} == set(REACHED)
 

@@ -1,4 +1,4 @@
-"""Applications, their tokens, and what they allow one another."""
+"""Applications, their tokens, and whom they authorise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def remove_application(platform: Platform, app_id: str) -> None:
 
 
 def authorise_application(platform: Platform, owner: str, guest: str, *, allowed: bool = True) -> None:
-    """Let one application act for another (`appId` in its queries), or end that.
+    """Let one application act for another (`appId` in its queries), or end this.
 
     The guest's subscriptions to the owner's devices end with the permission.
 
@@ -48,7 +48,7 @@ def authorise_application(platform: Platform, owner: str, guest: str, *, allowed
 
 
 def freeze_application(platform: Platform, app_id: str, *, frozen: bool = True) -> None:
-    """Take from an application the permission to log in, or give it back (100449).
+    """Stop an application from logging in (100449), or let it log in again.
 
     Raises:
         KeyError: The application is unknown.
@@ -73,7 +73,7 @@ def authenticate(platform: Platform, call: Call) -> None:
 
 
 def authorise(platform: Platform, call: Call) -> None:
-    """Find the application a call acts for.
+    """Find the application that a call acts for.
 
     Raises:
         Refusal: As `permitted`.
@@ -82,7 +82,7 @@ def authorise(platform: Platform, call: Call) -> None:
 
 
 def permitted(platform: Platform, call: Call, wanted: str | None) -> str:
-    """Return the application a call acts for when it names one (None or "": the caller's own).
+    """Return the application that a call acts for, by the id that the call names (None or "": the caller's own).
 
     Raises:
         Refusal: 100203 for an unknown one, 100217 for one that has not authorised the caller, with the status that

@@ -1,4 +1,4 @@
-"""Commands to devices: creating, querying and cancelling them (reference 1.7.1 to 1.7.3); their life: commands.py."""
+"""Creating, querying and cancelling commands (reference 1.7.1 to 1.7.3)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from iot_northbound.emulator.rules.subscriptions import callback_url, hint_apart
 
 PAGE_LIMIT = 1000
 _APPLICATION: Final[dict[str, Any]] = {"app_status": 200, "removed_app": (200, "100203")}
-"""With which status 1.7.1 to 1.7.3 refuse another application."""
+"""How 1.7.1 to 1.7.3 refuse another application."""
 
 
 COMMAND = structure(must("serviceId", text(1, 64)), must("method", text(1, 128)), may("paras", json_object))
@@ -126,7 +126,7 @@ def in_window(found: Selection, given: Row) -> Selection:
     start, end = given.get("startTime"), given.get("endTime")
     if start is not None and end is not None and end < start:
         raise refuse(commands.INPUT, "endTime is before startTime")
-    # Times in answers are whole seconds, so the last second belongs to the window as a whole.
+    # Times in answers are whole seconds, so the window includes its last second.
     return found.between(start, None if end is None else end + 0.999999)
 
 

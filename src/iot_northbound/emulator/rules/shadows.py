@@ -65,7 +65,7 @@ def _push_status(platform: Platform, device: Row, service_id: str, properties: R
 
 
 def refuse_desired(platform: Platform, device_id: str, service_id: str, *, refused: bool = True) -> None:
-    """Let a device refuse the desired changes of a service from now on, or take them again.
+    """Let a device refuse the desired changes of a service from now on, or accept them again.
 
     Raises:
         LookupError: There is no such device.

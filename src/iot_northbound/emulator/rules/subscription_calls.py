@@ -12,7 +12,7 @@ from iot_northbound.emulator.rules.notification_bodies import ALL_KINDS, MANAGEM
 from iot_northbound.emulator.rules.notifications import SUBSCRIPTIONS
 
 INPUT = (400, "100022")
-"""Not in this service's tables; the platform's general code for a bad parameter."""
+"""The platform's general code for a bad parameter; it is not in the tables of this service."""
 
 BAD_URL = (400, "100222")
 
