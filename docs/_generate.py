@@ -11,7 +11,8 @@ from iot_northbound import dto
 from iot_northbound.core.fields import specs
 from iot_northbound.core.open_enum import SYNONYMS, OpenEnum
 from iot_northbound.core.received import Received
-from iot_northbound.emulator.state import models
+from iot_northbound.emulator.control import tables
+from iot_northbound.emulator.rules import models
 from iot_northbound.error_codes import ERROR_CODES, SDK_CODES, ErrorCode
 from iot_northbound.errors import BY_KIND
 
@@ -114,6 +115,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "answers.md": {"second spellings": spelling_table, "other words": synonym_table},
     "errors.md": {"platform codes": platform_table, "SDK codes": sdk_table},
     "emulator-models.md": {"shipped models": model_table},
+    "emulator.md": tables.TABLES,
 }
 
 

@@ -19,9 +19,9 @@ import pytest
 import iot_northbound
 from iot_northbound.cli import main
 from iot_northbound.emulator import Emulator
-from iot_northbound.emulator.control_operations import OPERATIONS
+from iot_northbound.emulator.control.operations import OPERATIONS
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
-from iot_northbound.emulator.state import models
+from iot_northbound.emulator.rules import models
 from iot_northbound.emulator_home import emulator_home
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iot_northbound.emulator import coverage
-from iot_northbound.emulator.state.routing import ROUTES
+from iot_northbound.emulator.kernel.routing import ROUTES
 from tests.facts import ENDPOINTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator-coverage.md"

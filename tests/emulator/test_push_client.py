@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import Home, prepare
 from iot_northbound.emulator.push_client import PushClient, PushFailure
 from iot_northbound.serving import GuardedServer
 
@@ -116,10 +116,10 @@ def test_urls_that_lead_nowhere_fail_by_name(url: str, why: str) -> None:
 
 class TestOverTls:
     @pytest.fixture
-    def home(self, tmp_path: Path) -> certificates.Home:
-        return certificates.prepare(tmp_path)
+    def home(self, tmp_path: Path) -> Home:
+        return prepare(tmp_path)
 
-    def post(self, home: certificates.Home, *, trusted: bool, certificate: bool) -> tuple[int, Any]:
+    def post(self, home: Home, *, trusted: bool, certificate: bool) -> tuple[int, Any]:
         seen: list[Any] = []
         done = threading.Event()
 
@@ -143,13 +143,13 @@ class TestOverTls:
 
             return asyncio.run(work()), seen
 
-    def test_the_platform_shows_its_certificate(self, home: certificates.Home) -> None:
+    def test_the_platform_shows_its_certificate(self, home: Home) -> None:
         assert self.post(home, trusted=True, certificate=True) == (200, ["CN=iot-northbound emulator client"])
 
-    def test_a_receiver_the_ca_does_not_know_gets_nothing(self, home: certificates.Home) -> None:
+    def test_a_receiver_the_ca_does_not_know_gets_nothing(self, home: Home) -> None:
         with pytest.raises(PushFailure, match="not trusted"):
             self.post(home, trusted=False, certificate=True)
 
-    def test_a_receiver_that_wants_a_certificate_turns_away_who_has_none(self, home: certificates.Home) -> None:
+    def test_a_receiver_that_wants_a_certificate_turns_away_who_has_none(self, home: Home) -> None:
         with pytest.raises(PushFailure):
             self.post(home, trusted=True, certificate=False)

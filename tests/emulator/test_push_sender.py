@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from iot_northbound.emulator.rules import notifications
 from iot_northbound.emulator.server import Emulator
-from iot_northbound.emulator.state import notifications
 from iot_northbound.serving import GuardedServer, Limits
 
 from .conftest import Wire

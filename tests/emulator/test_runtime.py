@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.durable import DataDirError, Durable
+from iot_northbound.emulator.kernel import routing
+from iot_northbound.emulator.kernel.calls import Request
+from iot_northbound.emulator.kernel.platform import Platform
+from iot_northbound.emulator.kernel.settings import Settings
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state import routing
-from iot_northbound.emulator.state.kernel import Platform, Request
-from iot_northbound.emulator.state.settings import Settings
 
 
 def run(act: Callable[[Runtime], Awaitable[None]], data_dir: Path | None = None) -> None:

@@ -5,7 +5,7 @@ import pytest
 from iot_northbound.client import NorthApiClient
 from iot_northbound.dto import RegDirectDeviceInDTO2
 from iot_northbound.emulator import Emulator
-from iot_northbound.emulator.state import notifications
+from iot_northbound.emulator.rules import notifications
 from iot_northbound.push import Access, InboxLimits, MemoryInbox, SqliteInbox
 from iot_northbound.testing.messages import PUSH_KINDS, ROUTE_OF, push_message
 from tests.push.helpers import Recorder, until

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     if args.token_lifetime is not None:
         settings["token_lifetime"] = args.token_lifetime
     if args.flow_control is not None:
-        settings |= {"flow_control": True, "calls_a_minute": args.flow_control}
+        settings |= {"flow_control": True, "calls_per_minute": args.flow_control}
     if args.transitions is not None:
         settings["transitions"] = args.transitions
     try:

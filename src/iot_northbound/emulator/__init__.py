@@ -6,16 +6,18 @@ It is the other party: of the client it knows the error codes alone, so that a m
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iot_northbound.emulator.control import Control as Control
-    from iot_northbound.emulator.control_base import NotFound as NotFound
+    from iot_northbound.emulator.control.base import NotFound as NotFound
+    from iot_northbound.emulator.control.control import Control as Control
+    from iot_northbound.emulator.control.schema import InvalidArgument as InvalidArgument
     from iot_northbound.emulator.server import Emulator as Emulator
 
-__all__ = ["Control", "Emulator", "NotFound"]
+__all__ = ["Control", "Emulator", "InvalidArgument", "NotFound"]
 
 _HOMES = {
     "Emulator": "iot_northbound.emulator.server",
-    "Control": "iot_northbound.emulator.control",
-    "NotFound": "iot_northbound.emulator.control_base",
+    "Control": "iot_northbound.emulator.control.control",
+    "InvalidArgument": "iot_northbound.emulator.control.schema",
+    "NotFound": "iot_northbound.emulator.control.base",
 }
 
 _EXTRA = ("uvicorn", "httptools", "sortedcontainers")

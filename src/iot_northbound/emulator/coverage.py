@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
-from iot_northbound.emulator import state
-from iot_northbound.emulator.state.kernel import meaning
-from iot_northbound.emulator.state.routing import ROUTES
+from iot_northbound.emulator import rules
+from iot_northbound.emulator.kernel.calls import meaning
+from iot_northbound.emulator.kernel.routing import ROUTES
 
 _HEAD = """\
 # What the emulator covers
@@ -33,8 +32,7 @@ This page is generated (`python -m iot_northbound.emulator.coverage docs/emulato
 def codes() -> dict[tuple[str, str], str]:
     """Return how each documented code is reached, by the endpoint's section and the code."""
     found: dict[tuple[str, str], str] = {}
-    for name in state.RULE_MODULES:
-        module = import_module(f"{state.__name__}.{name}")
+    for module in rules.MODULES:
         found |= getattr(module, "CODES", {})
     return found
 

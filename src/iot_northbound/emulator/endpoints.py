@@ -6,8 +6,9 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from iot_northbound.emulator.state.notification_bodies import ALL_KINDS
-from iot_northbound.emulator.state.routing import ROUTES, Route
+from iot_northbound.emulator.kernel.calls import Route
+from iot_northbound.emulator.kernel.routing import ROUTES
+from iot_northbound.emulator.rules.notification_bodies import ALL_KINDS
 
 
 def names_of(endpoint: str) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from iot_northbound.emulator.faults import Fault, FaultPlan
 from iot_northbound.emulator.journal import Journal, public_url, redacted
 from iot_northbound.emulator.push_client import PushClient, PushFailure
-from iot_northbound.emulator.state import notifications
+from iot_northbound.emulator.rules import notifications
 
 if TYPE_CHECKING:
-    from iot_northbound.emulator.state.kernel import Platform
+    from iot_northbound.emulator.kernel.platform import Platform
 
 log = logging.getLogger("iot_northbound.emulator")
 

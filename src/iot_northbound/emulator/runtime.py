@@ -18,10 +18,11 @@ from typing import ParamSpec, TypeVar
 from iot_northbound.emulator.durable import Durable
 from iot_northbound.emulator.faults import FaultPlan
 from iot_northbound.emulator.journal import Journal
+from iot_northbound.emulator.kernel.calls import Answer, Request
+from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE, Platform
+from iot_northbound.emulator.kernel.settings import Settings
 from iot_northbound.emulator.push_client import PushClient
 from iot_northbound.emulator.push_sender import PushSender
-from iot_northbound.emulator.state.kernel import DUE_AT_ONCE, Answer, Platform, Request
-from iot_northbound.emulator.state.settings import Settings
 
 log = logging.getLogger("iot_northbound.emulator")
 

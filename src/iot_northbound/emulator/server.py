@@ -7,19 +7,17 @@ import ssl
 import tempfile
 import weakref
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from iot_northbound.emulator import certificates
-from iot_northbound.emulator.app import NorthboundApp, server_refusal
-from iot_northbound.emulator.control import Control
-from iot_northbound.emulator.control_api import ControlApp
-from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
-from iot_northbound.emulator.control_schema import check
+from iot_northbound.emulator.control.control import Control
+from iot_northbound.emulator.control.http import ControlApp
+from iot_northbound.emulator.control.schema import check, schema_of
+from iot_northbound.emulator.home import Home, RunningProfile, prepare
+from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
+from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
+from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state import auth
-from iot_northbound.emulator.state.settings import Settings, SomeSettings
 from iot_northbound.emulator_home import expanded
 from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
 from iot_northbound.serving_tls import set_checks
@@ -44,12 +42,11 @@ class Emulator(LoopService):
         strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off, since many
             that are in use do not; the same on every Python version.
         limits: What one peer may take.
-        settings: The platform's settings by name: `token_lifetime`, `flow_control`, `calls_a_minute`, `transitions`, …;
-            `control.settings()` lists them all with their values.
+        settings: Some of the platform's settings by name; `Settings` lists them all.
 
     Raises:
         TypeError: A setting is unknown.
-        ValueError: A setting is out of its range, or of another type.
+        InvalidArgument: A setting is out of its range, or of another type.
     """
 
     def __init__(
@@ -66,10 +63,10 @@ class Emulator(LoopService):
         limits: Limits | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
-        known = {one.name for one in fields(Settings)}
-        if unknown := sorted(set(settings) - known):
+        known = SomeSettings.__annotations__
+        if unknown := sorted(settings.keys() - known.keys()):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        self._given = check(settings, SETTINGS_SCHEMA, "settings")
+        self._given = check(settings, schema_of(SomeSettings))
         self._host, self._port, self._control_port = host, port, control_port
         self._data_dir = expanded(data_dir) if data_dir is not None else None
         self._folder = expanded(folder) if folder is not None else self._data_dir and self._data_dir / "home"
@@ -79,8 +76,8 @@ class Emulator(LoopService):
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedServer] = []
-        self._profile: certificates.RunningProfile | None = None
-        self.home: certificates.Home
+        self._profile: RunningProfile | None = None
+        self.home: Home
         """The folder with the certificates and the profile; there once the emulator has started."""
 
     # --- what a test or an application wants to know ---
@@ -142,7 +139,7 @@ class Emulator(LoopService):
             self._folder = Path(tempfile.mkdtemp(prefix="iot-northbound-emulator-"))
             # Not at the stop: whoever starts this emulator again goes on with the same application and certificates.
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self.home = certificates.prepare(self._folder)
+        self.home = prepare(self._folder)
         northbound = GuardedServer(
             self._serve_northbound,
             self._host,
@@ -163,12 +160,14 @@ class Emulator(LoopService):
                 raise BindError(error.errno, f"{error.strerror}; {where}") from error
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
-        await runtime.execute(lambda: auth.add_application(runtime.platform, self.home.app_id, self.home.secret))
+        await runtime.execute(
+            lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
+        )
         self._control = Control(runtime, self._facts)
         self._northbound_app = NorthboundApp(runtime)
-        self._control_app = ControlApp(self._control, runtime)
+        self._control_app = ControlApp(self._control)
         host = "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
-        self._profile = certificates.RunningProfile(self.home, host, self._port)
+        self._profile = RunningProfile(self.home, host, self._port)
         for server in self._servers:
             await server.open()
 

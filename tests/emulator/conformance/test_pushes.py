@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator.control_devices import ServiceReport
+from iot_northbound.emulator.control.devices import ServiceReport
 from tests.emulator.test_push_sender import Receiver
 from tests.facts import NOTIFICATIONS
 

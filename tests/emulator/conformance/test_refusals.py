@@ -91,14 +91,14 @@ def test_without_a_good_token_the_gateway_turns_the_call_away(endpoint: dict[str
 
 
 @pytest.mark.parametrize("endpoint", ids(GUARDED))
-def test_beyond_the_calls_a_minute_flow_control_stops_the_call(endpoint: dict[str, Any], world: World) -> None:
+def test_beyond_the_calls_per_minute_flow_control_stops_the_call(endpoint: dict[str, Any], world: World) -> None:
     request = REQUESTS[endpoint["rest_section"]](world)
-    world.control.change_settings(flow_control=True, calls_a_minute=1)
+    world.control.change_settings(flow_control=True, calls_per_minute=1)
     try:
         assert send(world, endpoint, request).status == endpoint["success_status"]
         reply = send(world, endpoint, request)
     finally:
-        world.control.change_settings(flow_control=False, calls_a_minute=100)
+        world.control.change_settings(flow_control=False, calls_per_minute=100)
     code = reply.value.get("resultcode", reply.value.get("error_code"))
     assert (reply.status, code) == (403, "1010009")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import prepare
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import Limits
 from tests.facts import ENDPOINTS
@@ -132,7 +132,7 @@ def test_without_a_client_certificate_no_request_is_answered(platform: Emulator)
 
 
 def test_a_certificate_of_another_authority_is_refused(platform: Emulator, tmp_path: Path) -> None:
-    strangers = certificates.prepare(tmp_path / "strangers")
+    strangers = prepare(tmp_path / "strangers")
     context = ssl.create_default_context(cafile=str(platform.home.ca))
     context.load_cert_chain(strangers.folder / "client.pem", strangers.folder / "client.key")
     connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context, timeout=10)

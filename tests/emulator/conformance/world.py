@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.server import Emulator
-from iot_northbound.emulator.state.kernel import Platform
 
 METER = "water-meter-nb"
 IDENTITY = {

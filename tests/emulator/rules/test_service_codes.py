@@ -1,0 +1,43 @@
+"""Every documented code of sections 1.6 to 1.10 is reached as its module says, or named as not reachable."""
+
+from __future__ import annotations
+
+import pytest
+
+from iot_northbound.emulator import coverage
+from iot_northbound.emulator.kernel.platform import Platform
+from tests.emulator.calling import code_of
+from tests.emulator.rules import scenarios_commands, scenarios_groups
+from tests.emulator.rules.reaching import DOCUMENTED, REACHED
+from tests.emulator.rules.world import SECTIONS, World
+from tests.emulator.scene import response_fields
+
+SCENARIOS = (scenarios_commands, scenarios_groups)
+"""Imported because importing them fills REACHED."""
+CODES = {key: how for key, how in coverage.codes().items() if key[0] in SECTIONS}
+
+
+def test_every_documented_code_is_accounted_for_and_no_other() -> None:
+    assert set(CODES) == set(DOCUMENTED)
+
+
+def test_what_is_said_to_be_reached_has_a_scenario() -> None:
+    said = {key for key, how in CODES.items() if not how.startswith(("fault:", "unreachable:"))}
+    assert said == set(REACHED)
+
+
+@pytest.mark.parametrize(("section", "code"), sorted(REACHED))
+def test_the_code_is_reached_with_a_documented_status(platform: Platform, section: str, code: str) -> None:
+    answer = REACHED[section, code](World(platform, section))
+    assert code_of(answer)[1] == code, answer
+    assert answer.status in DOCUMENTED[section, code]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_valid_call_answers_the_documented_status_and_fields(platform: Platform, section: str) -> None:
+    answer = World(platform, section).call()
+    assert answer.status == SECTIONS[section]["success_status"], answer
+    assert code_of(answer)[1] is None
+    # clientIds come with MQTT subscriptions, tags where they are selected.
+    expected = response_fields(section) - {"clientIds", "tags"}
+    assert set(answer.body or ()) == expected
