@@ -24,6 +24,12 @@ from iot_northbound import *
 from iot_northbound.dto import *
 assert "site-packages" in iot_northbound.__file__, iot_northbound.__file__
 SSLConfig, RegDirectDeviceInDTO2(node_id="meter-1"), PushMessageReceiver()
+try:
+    from iot_northbound.emulator import Emulator
+except ImportError as error:
+    assert "pip install 'iot-northbound[emulator]'" in str(error), error
+else:
+    raise AssertionError("the emulator was imported without its extra")
 """
 WITH_EXTRAS = """
 import iot_northbound

@@ -13,6 +13,7 @@ from typing import Any
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "northbound_facts.json").read_text("utf-8"))
 ENDPOINTS: list[dict[str, Any]] = FACTS["endpoints"]
+BY_SECTION: dict[str, dict[str, Any]] = {each["rest_section"]: each for each in ENDPOINTS}
 NOTIFICATIONS: list[dict[str, Any]] = FACTS["notifications"]
 ERROR_CODES: dict[str, dict[str, Any]] = FACTS["error_codes"]
 

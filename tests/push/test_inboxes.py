@@ -3,7 +3,8 @@
 import pytest
 
 from iot_northbound.push import Duplicates, InboxError, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
-from tests.push.helpers import ManualClock, data_message, taken, until
+from tests.clock import FakeClock, eventually
+from tests.push.helpers import data_message, taken
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -159,7 +160,7 @@ def test_dead_letters_tell_what_and_why(start, told):
 
 
 def test_dead_letters_wait_again_behind_the_others(start, told):
-    inbox = start(clock=ManualClock())
+    inbox = start(clock=FakeClock())
     for number in range(3):
         taken(inbox.put(data_message("d1", number)))
     inbox.bury(told[0][0], 1, "e")
@@ -196,7 +197,7 @@ def test_what_waits_is_told_of_again_at_the_next_start(start, told):
         taken(inbox.put(data_message(f"d{number}", number)))
     inbox.done(told[1][0])
     inbox.bury(told[2][0], 1, "e")
-    until(lambda: inbox.stats().waiting == 1)
+    eventually(lambda: inbox.stats().waiting == 1)
     inbox.stop()
     again = []
     inbox.start(lambda message_id, device: again.append((message_id, device)))
