@@ -84,7 +84,7 @@ def test_a_kept_connection_that_the_receiver_closed_is_replaced_at_once() -> Non
     ("answer", "why"),
     [
         (None, "without an answer"),
-        (b"hello there\r\n\r\n", "no HTTP"),
+        (b"hello there\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n" + b"x" * 2_000_000, "too long"),
         (b"HTTP/1.1 20", "in the middle"),
     ],

@@ -1,6 +1,6 @@
 """The platform on a laptop: `Emulator` runs it in this process, `iot-northbound emulator` as a command.
 
-It is the other party: of the client it knows the error codes alone, so that a mistake there cannot hide here.
+It imports nothing of the client except the error codes, so that a mistake in the client cannot be hidden here.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ _EXTRA = ("uvicorn", "httptools", "sortedcontainers")
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded at first use: the rules of the state can be tested without a server library.
+    # Loaded at first use: the rules can be tested without a server library.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -20,9 +20,9 @@ _HEAD = """\
 
 Every endpoint of the reference's first chapter with each error code documented for it. A code is reached
 
-- **by state or input**: the platform answers it by itself, as a real one would; each of these has a test;
-- **by a fault**: it tells of a failure inside a real platform that has no counterpart here, so the control plane's
-  faults produce it (any status and body can be given);
+- **by state or input**: the platform answers it by itself, as a real one does; each of these has a test;
+- **by a fault**: it reports a failure inside a real platform that cannot happen here, so the control plane's
+  faults produce it (with any status and body);
 - **not at all**, for the reason given.
 
 This page is generated (`python -m iot_northbound.emulator.coverage docs/emulator-coverage.md`); a test keeps it true.
@@ -79,7 +79,7 @@ def _cell(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page to the file that is named."""
+    """Write the page to a file."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m iot_northbound.emulator.coverage FILE\n")
         return 2

@@ -1,4 +1,4 @@
-"""Failing on purpose: which call or push meets which fault."""
+"""Failing on purpose: which fault strikes which call or push."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Kind = Literal[
     "push_lost", "push_double", "push_delay", "push_reorder",
 ]  # fmt: skip
 CALL_KINDS: Mapping[str, str] = {
-    "latency": "waits `seconds`, then answers as ever",
-    "stall": "keeps the connection open without an answer, for `seconds` or until the client gives up",
+    "latency": "waits `seconds`, then answers as usual",
+    "stall": "does not answer, and keeps the connection open for `seconds` or until the client gives up",
     "reset": "ends the connection with a TCP reset",
-    "truncate": "announces the whole answer, sends half of its body, closes",
-    "garbage": "sends bytes that are no HTTP, closes",
+    "truncate": "announces the whole answer, sends half of its body, and closes the connection",
+    "garbage": "sends bytes that are not HTTP, and closes the connection",
     "answer": "answers with `status`, `body` and `headers` instead",
-    "wrong_length": "announces `delta` bytes more (or, negative, fewer) than the answer's body has, closes",
+    "wrong_length": "announces `delta` bytes more (if negative: fewer) than the body has, and closes the connection",
     "drip": "sends the answer byte by byte, `seconds` apart",
 }
 PUSH_KINDS: Mapping[str, str] = {
-    "push_lost": "takes the push for delivered without sending it, so it is not repeated",
-    "push_double": "sends the push twice",
-    "push_delay": "sends the push `seconds` late",
-    "push_reorder": "holds the push until the destination got a later one, at most `seconds`",
+    "push_lost": "counts the push as delivered without sending it, so it is **not repeated**",
+    "push_double": "sends the push twice, one after the other; the last answer counts",
+    "push_delay": "sends the push `seconds` late; repeats it only if that fails",
+    "push_reorder": "sends the push after a later one, or after `seconds`; repeats it only if that fails",
 }
 _SECONDS = {"latency": 1.0, "stall": 3_600.0, "drip": 0.05, "push_delay": 1.0, "push_reorder": 1.0}
 _DOES_WORK_FIRST = frozenset({"truncate", "wrong_length", "drip"})
@@ -40,7 +40,7 @@ class Fault:
     """One fault and where it strikes; `Control.add_fault` describes the options and checks their values.
 
     Raises:
-        ValueError: The kind has no such option, or a header is the server's to set.
+        ValueError: The kind has no such option, or only the server may set a header.
     """
 
     kind: str
@@ -97,10 +97,10 @@ _FITTING: Mapping[str, Collection[str]] = {
 
 
 class FaultPlan:
-    """The faults in force; the first that fits strikes.
+    """All faults; the first that fits strikes.
 
     Args:
-        seed: Seeds the dice of `probability`, so that a run can be repeated.
+        seed: Seeds the random numbers for `probability`, so that a run can be repeated.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -109,28 +109,28 @@ class FaultPlan:
         self._ids = count(1)
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in force and give it its id."""
+        """Add a fault and give it its id."""
         fault.id = f"fault-{next(self._ids)}"
         self._faults.append(fault)
         return fault
 
     def remove(self, fault_id: str) -> bool:
-        """Lift one fault; return whether there was one."""
+        """Remove one fault; return whether it existed."""
         kept = [fault for fault in self._faults if fault.id != fault_id]
         found = len(kept) != len(self._faults)
         self._faults = kept
         return found
 
     def clear(self) -> None:
-        """Lift all faults."""
+        """Remove all faults."""
         self._faults = []
 
     def reseed(self, seed: int) -> None:
-        """Throw the dice of `probability` anew from a seed."""
+        """Take the random numbers for `probability` from a seed."""
         self._dice.seed(seed)
 
     def list_(self) -> list[dict[str, Any]]:
-        """Return the faults in force as JSON objects."""
+        """Return all faults as JSON objects."""
         return [fault.describe() for fault in self._faults]
 
     def for_call(self, endpoint: str) -> Fault | None:

@@ -1,6 +1,6 @@
-"""The emulator's home: its CA, its server's and client's certificates, its application, and a profile for the client.
+"""The emulator's home: its CA, certificates for server and client, its application, and a profile for the client.
 
-Everything is made at first start, kept, and renewed when it runs out.
+Everything is made at the first start and kept. Certificates that are about to expire are renewed.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from iot_northbound.serving_tls import set_checks
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LIFETIME = datetime.timedelta(days=825)
 MARGIN = datetime.timedelta(days=7)
-"""Certificates that end within it are renewed at start."""
+"""Certificates that expire within this time are renewed at the start."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one emulator and what stands in it."""
+    """The folder of one emulator and its files."""
 
     folder: Path
     app_id: str
     secret: str = field(repr=False)
     p12_password: str = field(repr=False)
     is_new: bool
-    """Whether the application's id and secret were made by this very call."""
+    """Whether the application's id and secret were made just now."""
 
     @property
     def ca(self) -> Path:
@@ -67,7 +67,7 @@ class Home:
         return context
 
     def write_profile(self, host: str, port: int, path: Path | None = None) -> None:
-        """Write the profile (or another one, at `path` in this folder) for the address that is really listened on."""
+        """Write the profile (or another one, at `path` in this folder) for the address that the emulator listens on."""
         lines = (
             "# Written by the emulator at each start.",
             "[default]",
@@ -85,8 +85,8 @@ class Home:
 class RunningProfile:
     """The profile of one emulator for as long as it runs: `path` is the home's `profile.toml`.
 
-    While another emulator that runs in the same home has that one, `path` is a file of its own, gone at the end: who
-    follows `profile.toml` goes on reaching the emulator that was there first.
+    If another emulator runs in the same home, that one has `profile.toml`, and `path` is a file of its own that is
+    deleted at the end. So `profile.toml` always leads to the emulator that was started first.
     """
 
     def __init__(self, home: Home, host: str, port: int) -> None:
@@ -100,14 +100,14 @@ class RunningProfile:
         home.write_profile(host, port, self.path)
 
     def withdraw(self) -> None:
-        """Let the next emulator have `profile.toml`."""
+        """Give `profile.toml` up for the next emulator."""
         if self._is_own:
             self.path.unlink(missing_ok=True)
         self._lock.close()
 
 
 def prepare(folder: Path) -> Home:
-    """Return the home in `folder`, making or renewing what it lacks.
+    """Return the home in `folder`; missing and expiring files are made first.
 
     Several emulators may share one folder: they take turns here, and a later one finds what the first one made.
     """
@@ -115,7 +115,7 @@ def prepare(folder: Path) -> Home:
     with _turn(folder):
         if not _in_date(folder):
             _make_certificates(folder)
-        told = _told(folder / "profile.toml")
+        told = _read_application(folder / "profile.toml")
         home = Home(
             folder,
             app_id=told.get("app_id") or secrets.token_urlsafe(20).replace("-", "a").replace("_", "b"),
@@ -135,14 +135,14 @@ def _turn(folder: Path) -> Iterator[None]:
         yield
 
 
-def _told(profile: Path) -> dict[str, str]:
+def _read_application(profile: Path) -> dict[str, str]:
     if not profile.exists():
         return {}
     try:
         table = tomllib.loads(profile.read_text("utf-8"))["default"]
         return {key: table[key] for key in ("app_id", "secret")}
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{profile} is not a profile this emulator wrote ({error!r}); move it away") from None
+        raise ValueError(f"{profile} is not a profile that this emulator wrote ({error!r}); move it away") from None
 
 
 def _in_date(folder: Path) -> bool:
@@ -162,7 +162,7 @@ def _in_date(folder: Path) -> bool:
 def _make_certificates(folder: Path) -> None:
     ca = issuing.issue("iot-northbound emulator CA", is_ca=True, path_length=0, lifetime=LIFETIME)
     _write(folder / "ca.pem", _pem(ca.certificate))
-    # The pushing platform shows a certificate too, hence every leaf may be a client's.
+    # The platform shows a certificate when it pushes, so the server's certificate may be a client's, too.
     server = issuing.issue("localhost", ca, usages=(SERVER, CLIENT), names=LOOPBACK, lifetime=LIFETIME)
     client = issuing.issue("iot-northbound emulator client", ca, usages=(CLIENT,), lifetime=LIFETIME)
     for name, pair in (("server", server), ("client", client)):
@@ -186,7 +186,7 @@ def _key_pem(key: issuing.Key) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write whole or not at all, readable by the owner alone from its first byte on."""
+    """Write a file as a whole or not at all; only its owner can read it, from the first byte on."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)

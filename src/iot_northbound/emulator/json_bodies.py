@@ -22,7 +22,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    """Return the JSON value of a body; None for an empty one, MALFORMED for anything that is no sound JSON."""
+    """Return the JSON value of a body; None for an empty one, MALFORMED if it is not valid JSON."""
     if not body:
         return None
     try:
@@ -30,7 +30,7 @@ def decode(body: bytes) -> Any:
         if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
             return MALFORMED
         if b"\\u" in body:
-            encode(value)  # half a surrogate pair is valid JSON, yet can be neither stored nor sent on
+            encode(value)  # half a surrogate pair is valid JSON, but cannot be stored or sent
     except (ValueError, RecursionError):
         return MALFORMED
     return value
@@ -44,7 +44,7 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
@@ -64,7 +64,7 @@ def _depth(value: Any) -> int:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """Return the whole body, or None when the peer has gone."""
+    """Return the whole body, or None if the peer has disconnected."""
     message = await receive()
     if message["type"] != "http.request":
         return None

@@ -1,4 +1,4 @@
-"""The northbound side as an ASGI application: bytes in, a kernel request, an answer, bytes out; faults in between."""
+"""The northbound API as an ASGI application: bytes become requests, answers become bytes, and faults strike here."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x46 this is not the answer you are looking
 
 
 def server_refusal(status: int, message: str) -> bytes:
-    """Return the body of an answer that the server gives before any endpoint is reached, in the platform's shape."""
+    """Return the body of a refusal by the server itself, in the platform's shape."""
     return encode(Refusal(status, "50400", f"The request could not be read: {message}.").answer().body)
 
 
 def read_request(scope: dict[str, Any], body: bytes) -> Request:
-    """Return the kernel's request of an ASGI one."""
+    """Return the kernel's request for an ASGI request."""
     content_type, authorization, app_key = b"", b"", None
     for name, value in scope["headers"]:
         if name == b"authorization":
@@ -111,8 +111,8 @@ class NorthboundApp:
                 "fault": fault.kind if fault is not None else None,
             }
             if runtime.journal.bodies:
-                told = request.body if request.form is None else dict(request.form)
-                entry["request"] = "malformed" if told is MALFORMED else redacted(told)
+                sent_body = request.body if request.form is None else dict(request.form)
+                entry["request"] = "malformed" if sent_body is MALFORMED else redacted(sent_body)
                 entry["query"] = redacted(dict(request.query))
                 entry["answer"] = redacted(answer.body) if answer is not None else None
             runtime.journal.note(entry)
@@ -120,7 +120,7 @@ class NorthboundApp:
     async def _strike(
         self, fault: Fault, scope: dict[str, Any], receive: Receive, send: Send, whole: tuple[int, bytes] = (200, b"")
     ) -> bool:
-        """Let a fault do its harm; return whether the call ends with it."""
+        """Let a fault strike; return whether the call ends with it."""
         connection: Connection = scope["extensions"][CONNECTION]
         status, body = whole
         match fault.kind:
@@ -171,7 +171,7 @@ def _error_code(answer: Answer | None) -> str | None:
 
 
 def _framing(status: int, length: int, content_type: bytes) -> dict[bytes, bytes]:
-    """Return the headers of an answer that say what its body is; the content type is that of a body, if there is one.
+    """Return the headers of an answer that describe its body.
 
     An empty 2xx has a content type too, as on the platform: without one, the vendor's Java SDK fails.
     """

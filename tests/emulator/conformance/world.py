@@ -157,12 +157,12 @@ class World:
 
     @cached_property
     def meter(self) -> str:
-        """Return a meter that is online, has reported, and of which something is wished."""
+        """Return a meter that is online, has reported, and of which something is desired."""
         device_id = self.new_meter(imsi="460001234567890", deviceInfo={**IDENTITY, "name": "cellar"})
         self.control.report(device_id, "WaterMeter", REPORT)
-        wish = {"serviceDesireds": [{"serviceId": "WaterMeter", "desired": {"reportInterval": 600}}]}
+        desire = {"serviceDesireds": [{"serviceId": "WaterMeter", "desired": {"reportInterval": 600}}]}
         shadow = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
-        assert self.call("PUT", shadow, Request({"deviceId": device_id}, {}, wish)).status == 200
+        assert self.call("PUT", shadow, Request({"deviceId": device_id}, {}, desire)).status == 200
         place = Request({"deviceId": device_id}, {}, {"location": "Hafenstrasse 3"})
         assert self.call("PUT", "/iocm/app/dm/v1.4.0/devices/{deviceId}", place).status == 204
         return device_id

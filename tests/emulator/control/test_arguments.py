@@ -63,7 +63,7 @@ def over_http(emulator: Emulator, name: str, arguments: dict[str, Any]) -> tuple
         ("add_fault", {"kind": "wrong_length", "delta": 0}, "delta must not be 0"),
         ("add_fault", {"kind": "reset", "endpoint": 5}, "endpoint must be a string"),
         ("add_fault", {"kind": "reset", "endpoint": "GET /nothing"}, "endpoint is 'GET /nothing'"),
-        ("add_fault", {"kind": "push_lost", "notify_type": "deviceAdd"}, "close to it: deviceAdded"),
+        ("add_fault", {"kind": "push_lost", "notify_type": "deviceAdd"}, "similar are deviceAdded"),
         ("add_fault", {"kind": "reset", "status": 503}, "status: reset has no such option; it goes with answer"),
         ("add_application", {"secret": ""}, "secret must have 1 to 256 characters"),
         ("add_model", {"model": {}}, "this product model cannot be used"),

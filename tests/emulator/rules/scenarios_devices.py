@@ -7,14 +7,15 @@ from typing import Any
 from iot_northbound.emulator.kernel.calls import MALFORMED, Answer
 from iot_northbound.emulator.rules import applications, devices, models
 from tests.emulator.rules.reaching import reach
-from tests.emulator.rules.world import SECTIONS, World
+from tests.emulator.rules.world import World
+from tests.facts import BY_SECTION
 
 BY_ID = ["1.4.3", "1.4.4", "1.4.5", "1.4.7", "1.4.8", "1.5.1"]
 
 
 def at(world: World, device: str) -> Answer:
     """Make the call for another device, wherever the endpoint takes its id."""
-    return world.call(device) if "{" in SECTIONS[world.section]["path"] else world.call(deviceId=device)
+    return world.call(device) if "{" in BY_SECTION[world.section]["path"] else world.call(deviceId=device)
 
 
 @reach("100025", "1.4.1", "1.4.3")

@@ -10,8 +10,9 @@ from iot_northbound.emulator.rules import applications
 from tests.emulator.calling import code_of
 from tests.emulator.rules import scenarios_commands, scenarios_devices, scenarios_groups
 from tests.emulator.rules.reaching import DOCUMENTED, REACHED
-from tests.emulator.rules.world import GUARDED, SECTIONS, World
+from tests.emulator.rules.world import GUARDED, World
 from tests.emulator.scene import response_fields
+from tests.facts import BY_SECTION
 
 SCENARIOS = (scenarios_commands, scenarios_devices, scenarios_groups)
 """Imported because importing them fills REACHED."""
@@ -34,10 +35,10 @@ def test_the_code_is_reached_with_a_documented_status(platform: Platform, sectio
     assert answer.status in DOCUMENTED[section, code]
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("section", BY_SECTION)
 def test_a_valid_call_answers_the_documented_status_and_fields(platform: Platform, section: str) -> None:
     answer = World(platform, section).call()
-    assert answer.status == SECTIONS[section]["success_status"], answer
+    assert answer.status == BY_SECTION[section]["success_status"], answer
     assert code_of(answer)[1] is None
     # clientIds come with MQTT subscriptions, tags where they are selected.
     expected = response_fields(section) - {"clientIds", "tags"}

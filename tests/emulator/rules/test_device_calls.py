@@ -97,8 +97,8 @@ def test_a_query_is_checked(app: Caller, query: dict[str, str], code: str) -> No
 def test_answers_hold_exactly_the_documented_fields(platform: Platform, app: Caller, section: str) -> None:
     device_id = app.register("n", productId="street-lamp-nb")
     devices.report(platform, device_id, "Lamp", {"brightness": 5})
-    wish = {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 9}}]}
-    assert app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{device_id}", wish).status == 200
+    desire = {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 9}}]}
+    assert app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{device_id}", desire).status == 200
     facts = next(each for each in ENDPOINTS if each["rest_section"] == section)
     query = {} if "{" in facts["path"] else {"deviceId": device_id, "gatewayId": device_id, "pageNo": "0"}
     answer = app.call("GET", facts["path"].replace("{deviceId}", device_id), **query)

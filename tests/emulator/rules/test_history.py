@@ -79,7 +79,7 @@ def test_a_history_keeps_its_newest_rows(platform: Platform, app: Caller, sensor
     assert reported(app, sensor) == [6, 5, 4]
 
 
-def test_wishes_are_found_by_service_and_property(app: Caller) -> None:
+def test_desired_changes_are_found_by_service_and_property(app: Caller) -> None:
     lamp = app.register("lamp", productId="street-lamp-nb")
     for service, desired in [("Lamp", {"brightness": 1}), ("Lamp", {"switch": "ON"}), ("Schedule", {"plan": "p"})]:
         body = {"serviceDesireds": [{"serviceId": service, "desired": desired}]}

@@ -176,7 +176,7 @@ def test_a_device_close_to_a_model_is_said_to_be(
     device_id = app.register("m", deviceInfo=info, timeout=0)
     assert devices.need(app.platform, device_id).get("productId") is None
     (said,) = hints(caplog)
-    assert "the nearest is 'water-meter-nb'" in said
+    assert "the most similar model is 'water-meter-nb'" in said
     assert device_id in said
     assert told in said
     app.register("another", deviceInfo=info, timeout=0)
@@ -197,8 +197,8 @@ def test_a_report_its_model_does_not_allow_is_taken_and_said(app: Caller, caplog
     for _ in range(2):
         devices.report(app.platform, device_id, "Battery", {"batteryLevel": "full", "nope": 1, "batteryVoltage": 3.6})
     assert [said.partition("'Battery': ")[2] for said in hints(caplog)] == [
-        "batteryLevel must be of type int (said once)",
-        "nope is no property of this service (said once)",
+        "batteryLevel must be of type int (this is logged once)",
+        "nope is not a property of this service (this is logged once)",
     ]
     assert devices.need(app.platform, device_id)["services"]["Battery"]["data"]["batteryLevel"] == "full"
 
@@ -206,7 +206,7 @@ def test_a_report_its_model_does_not_allow_is_taken_and_said(app: Caller, caplog
 @pytest.mark.parametrize(
     ("product_id", "told"),
     [
-        ("water-meter", "no product model has productId 'water-meter'; close to it: water-meter-nb"),
+        ("water-meter", "no product model has productId 'water-meter'; similar are water-meter-nb"),
         ("7f3c", "there are home-gateway-mqtt, climate-sensor-zigbee, smoke-detector-nb, street-lamp-nb, "),
     ],
 )

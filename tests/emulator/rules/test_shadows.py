@@ -17,7 +17,7 @@ def lamp(app: Caller) -> str:
     return app.register("lamp", timeout=0, productId="street-lamp-nb")
 
 
-def wish(app: Caller, device_id: str, service_id: str = "Lamp", key: str = "serviceDesireds", **desired: Any) -> Any:
+def desire(app: Caller, device_id: str, service_id: str = "Lamp", key: str = "serviceDesireds", **desired: Any) -> Any:
     body = {key: [{"serviceId": service_id, "desired": desired}]}
     return code_of(app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{device_id}", body))
 
@@ -28,9 +28,11 @@ def shadow(app: Caller, device_id: str, service_id: str = "Lamp") -> dict[str, A
 
 
 @pytest.mark.parametrize("key", ["serviceDesireds", "serviceDesires"])
-def test_wishes_and_reports_stand_side_by_side(platform: Platform, app: Caller, lamp: str, key: str) -> None:
-    assert wish(app, lamp, key=key, brightness=40) == (200, None)
-    assert wish(app, lamp, key=key, switch="ON") == (200, None)
+def test_desired_and_reported_values_are_kept_side_by_side(
+    platform: Platform, app: Caller, lamp: str, key: str
+) -> None:
+    assert desire(app, lamp, key=key, brightness=40) == (200, None)
+    assert desire(app, lamp, key=key, switch="ON") == (200, None)
     devices.report(platform, lamp, "Lamp", {"brightness": 10})
     assert shadow(app, lamp) == {
         "serviceId": "Lamp", "serviceType": "Lamp", "eventTime": "20231114T221320Z",
@@ -43,11 +45,11 @@ def test_a_model_service_that_said_nothing_is_there_with_nulls(app: Caller, lamp
     assert (service["reportedProps"], service["desiredProps"], service["eventTime"]) == (None, None, None)
 
 
-def test_wishes_reach_a_device_when_it_comes_online(
+def test_desired_changes_reach_a_device_when_it_comes_online(
     platform: Platform, app: Caller, lamp: str, told: list[Any]
 ) -> None:
-    wish(app, lamp, brightness=40)
-    wish(app, lamp, brightness=50)
+    desire(app, lamp, brightness=40)
+    desire(app, lamp, brightness=50)
     assert KIND not in [kind for _, kind, _ in told]
     devices.set_online(platform, lamp)
     [body] = [body for _, kind, body in told if kind == KIND]
@@ -58,9 +60,11 @@ def test_wishes_reach_a_device_when_it_comes_online(
     assert KIND not in [kind for _, kind, _ in told]
 
 
-def test_wishes_reach_an_online_device_at_once(platform: Platform, app: Caller, lamp: str, told: list[Any]) -> None:
+def test_desired_changes_reach_an_online_device_at_once(
+    platform: Platform, app: Caller, lamp: str, told: list[Any]
+) -> None:
     devices.set_online(platform, lamp)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     assert told[-1][1] == KIND
 
 
@@ -70,21 +74,21 @@ def test_a_broken_body_is_refused(app: Caller, lamp: str, body: Any) -> None:
     assert code_of(app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{lamp}", body)) == (400, "50400")
 
 
-def test_a_refused_wish_leaves_the_others_undone(app: Caller, lamp: str) -> None:
-    wishes = [{"serviceId": "Lamp", "desired": {"brightness": value}} for value in (5, 101)]
-    answer = app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{lamp}", {"serviceDesireds": wishes})
+def test_a_refused_change_leaves_the_others_undone(app: Caller, lamp: str) -> None:
+    changes = [{"serviceId": "Lamp", "desired": {"brightness": value}} for value in (5, 101)]
+    answer = app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{lamp}", {"serviceDesireds": changes})
     assert code_of(answer) == (400, "50400")
     assert "brightness must be at most 100" in answer.body["error_desc"]
     assert shadow(app, lamp)["desiredProps"] is None
 
 
-def test_a_scripted_device_does_as_its_shadow_wishes_and_goes_on_reporting_it(
+def test_a_scripted_device_does_as_its_shadow_desired_changes_and_goes_on_reporting_it(
     platform: Platform, app: Caller, lamp: str
 ) -> None:
     platform.settings.transitions = "timed"
     report = {"service_id": "Lamp", "data": {"brightness": 10, "power": 30.5}}
     scripts.attach(platform, lamp, after=5, report_every=60, report=report)
-    wish(app, lamp, brightness=40, switch="ON")
+    desire(app, lamp, brightness=40, switch="ON")
     assert shadow(app, lamp)["reportedProps"] is None
     platform.advance(5)
     assert shadow(app, lamp)["reportedProps"] == {"brightness": 40, "switch": "ON"}
@@ -92,30 +96,30 @@ def test_a_scripted_device_does_as_its_shadow_wishes_and_goes_on_reporting_it(
     assert shadow(app, lamp)["reportedProps"] == {"brightness": 40, "switch": "ON", "power": 30.5}
 
 
-def test_a_scripted_device_takes_what_was_wished_while_it_was_offline(
+def test_a_scripted_device_takes_what_was_desired_while_it_was_offline(
     platform: Platform, app: Caller, lamp: str
 ) -> None:
-    wish(app, lamp, brightness=40)
-    wish(app, lamp, "Schedule", plan="22:00 30%")
+    desire(app, lamp, brightness=40)
+    desire(app, lamp, "Schedule", plan="22:00 30%")
     scripts.attach(platform, lamp)
     platform.advance(0)
     assert shadow(app, lamp)["reportedProps"] == {"brightness": 40}
     assert shadow(app, lamp, "Schedule")["reportedProps"] == {"plan": "22:00 30%"}
 
 
-def test_a_scripted_device_may_leave_wishes_alone(platform: Platform, app: Caller, lamp: str) -> None:
+def test_a_scripted_device_may_leave_desired_changes_alone(platform: Platform, app: Caller, lamp: str) -> None:
     scripts.attach(platform, lamp, follows_desired=False)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     platform.advance(0)
     assert (shadow(app, lamp)["reportedProps"], shadow(app, lamp)["desiredProps"]) == (None, {"brightness": 40})
 
 
-def test_a_device_that_became_another_before_it_took_a_wish_leaves_it(
+def test_a_device_that_became_another_before_it_took_a_desired_change_leaves_it(
     platform: Platform, app: Caller, lamp: str
 ) -> None:
     platform.settings.transitions = "timed"
     scripts.attach(platform, lamp, after=5)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     app.call("PUT", f"/iocm/app/dm/v1.4.0/devices/{lamp}", {"productId": "water-meter-nb"})
     platform.advance(5)
     assert "brightness" not in str(devices.need(platform, lamp)["services"]["Lamp"].get("data"))
@@ -143,7 +147,7 @@ def test_the_script_decides_what_becomes_of_a_desired_change(
     platform: Platform, app: Caller, lamp: str, told: list[Any], script: Any, status: str, reported: Any,
     online_first: bool,
 ) -> None:  # fmt: skip
-    steps = [lambda: scripts.attach(platform, lamp, **script), lambda: wish(app, lamp, brightness=40)]
+    steps = [lambda: scripts.attach(platform, lamp, **script), lambda: desire(app, lamp, brightness=40)]
     for step in steps if online_first else reversed(steps):
         step()
     platform.advance(platform.settings.command_ack_timeout)
@@ -160,7 +164,7 @@ def test_a_change_without_a_sign_fails_after_the_time_a_command_has_too(
     platform: Platform, app: Caller, lamp: str, told: list[Any]
 ) -> None:
     scripts.attach(platform, lamp, acknowledge=False)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     platform.advance(platform.settings.command_ack_timeout - 1)
     assert ends(told) == []
     platform.advance(1)
@@ -172,7 +176,7 @@ def test_a_desired_change_is_acknowledged_in_its_time(
 ) -> None:
     platform.settings.transitions = "timed"
     scripts.attach(platform, lamp, acknowledge_after=5, after=10)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     seen = []
     for seconds in (4, 1, 9, 1):
         platform.advance(seconds)
@@ -183,13 +187,13 @@ def test_a_desired_change_is_acknowledged_in_its_time(
 def test_a_device_may_refuse_the_desired_changes_of_a_service(
     platform: Platform, app: Caller, lamp: str, told: list[Any]
 ) -> None:
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     refuse_desired(platform, lamp, "Lamp")
     devices.set_online(platform, lamp)
-    wish(app, lamp, brightness=50)
-    wish(app, lamp, "Schedule", plan="p")
+    desire(app, lamp, brightness=50)
+    desire(app, lamp, "Schedule", plan="p")
     refuse_desired(platform, lamp, "Lamp", refused=False)
-    wish(app, lamp, brightness=60)
+    desire(app, lamp, brightness=60)
     assert ends(told) == [
         ({"brightness": 40}, "FAILED"),
         ({"brightness": 50}, "FAILED"),
@@ -205,7 +209,7 @@ def test_a_device_may_refuse_the_desired_changes_of_a_service(
 def test_a_scripted_device_refuses_too(platform: Platform, app: Caller, lamp: str, told: list[Any]) -> None:
     scripts.attach(platform, lamp)
     refuse_desired(platform, lamp, "Lamp")
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     platform.advance(0)
     assert ends(told) == [({"brightness": 40}, "FAILED")]
     assert shadow(app, lamp)["reportedProps"] is None
@@ -228,7 +232,7 @@ def test_a_sleeping_device_gets_a_desired_change_when_it_is_next_heard(
 ) -> None:
     scripts.attach(platform, lamp, asleep=True)
     platform.advance(scripts.AWAKE_SECONDS + 1)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     platform.advance(600)
     assert ends(told) == []
     WORDS[word](platform, lamp)
@@ -242,7 +246,7 @@ def test_a_sleeping_device_still_listens_shortly_after_its_report(
 ) -> None:
     scripts.attach(platform, lamp, asleep=True)
     platform.advance(scripts.AWAKE_SECONDS)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     platform.advance(0)
     assert ends(told) == [({"brightness": 40}, "DELIVERED")]
 
@@ -253,7 +257,7 @@ def test_a_sleeping_devices_own_reports_fetch_what_is_desired(
     report = {"service_id": "Lamp", "data": {"brightness": 10}}
     scripts.attach(platform, lamp, asleep=True, report_every=600, report=report)
     platform.advance(60)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     platform.advance(539)
     assert ends(told) == []
     platform.advance(1)
@@ -268,7 +272,7 @@ def test_a_device_deleted_before_its_change_ended_is_pushed_no_more(
 ) -> None:
     platform.settings.transitions = "timed"
     scripts.attach(platform, lamp, acknowledge_after=5, **script)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{lamp}")
     platform.advance(100)
     assert ends(told) == []
@@ -279,7 +283,7 @@ def test_a_device_without_its_script_any_more_takes_what_was_on_its_way(
 ) -> None:
     platform.settings.transitions = "timed"
     scripts.attach(platform, lamp, answer="fail", acknowledge_after=5)
-    wish(app, lamp, brightness=40)
+    desire(app, lamp, brightness=40)
     scripts.detach(platform, lamp)
     platform.advance(5)
     assert ends(told) == [({"brightness": 40}, "DELIVERED")]

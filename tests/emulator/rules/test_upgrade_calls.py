@@ -150,7 +150,7 @@ def test_a_device_that_is_never_heard_times_out_and_is_shown_as_failed(app: Call
     found = operation(app, operation_id)
     assert (found["status"], found["staResult"]["timeout"], found["staResult"]["fail"]) == ("failed", 1, 0)
     (sub,) = subs(app, operation_id, subOperationStatus="fail")
-    assert "nothing was heard" in sub["detailInfo"]
+    assert "the device said nothing" in sub["detailInfo"]
 
 
 def test_device_online_waits_for_the_device(app: Caller, file_id: str) -> None:

@@ -19,10 +19,9 @@ from tests.emulator.scene import (
     package,
     subscribe,
 )
-from tests.facts import ENDPOINTS
+from tests.facts import BY_SECTION
 
-SECTIONS = {each["rest_section"]: each for each in ENDPOINTS}
-GUARDED = [section for section in SECTIONS if not section.startswith("1.3.")]
+GUARDED = [section for section in BY_SECTION if not section.startswith("1.3.")]
 """Those that need a token."""
 URL = "https://na.example:9443/in"
 
@@ -62,7 +61,7 @@ class World:
 
     def call(self, *ids: str, body: Any = None, **query: str) -> Answer:
         """Make the call under test; what is not given is as a valid call has it."""
-        facts = SECTIONS[self.section]
+        facts = BY_SECTION[self.section]
         valid = VALID.get(self.section, lambda _: {})(self)
         path: str = facts["path"]
         for value in ids or valid.get("ids", ()):

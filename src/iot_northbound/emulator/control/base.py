@@ -78,11 +78,11 @@ class Arguments:
 
 
 def operation(*, whole: bool = True, in_pieces: bool = False) -> Callable[[F], F]:
-    """Make a method an operation: its arguments are checked, and it returns when what it did is durable.
+    """Make a method an operation: its arguments are checked, and it returns when its changes are durable.
 
     In Python it may be called from any thread but the emulator's own. The emulator's own loop awaits
-    `method.on_loop(control, arguments)` instead. Both raise InvalidArgument and NotFound, and nothing else for what a
-    caller gave.
+    `method.on_loop(control, arguments)` instead. Both raise InvalidArgument or NotFound if an argument is
+    wrong.
 
     Args:
         whole: Whether all of it is undone if it fails; False if it consists of pieces of work of its own.
@@ -109,7 +109,7 @@ def operation(*, whole: bool = True, in_pieces: bool = False) -> Callable[[F], F
 
 
 def _act(method: Callable[..., Any], control: ControlBase, arguments: Row) -> Any:
-    """Run a method; what the rules say against its arguments becomes one of the two exceptions of an operation."""
+    """Run a method; a refusal by the rules becomes one of the two exceptions of an operation."""
     try:
         return method(control, **arguments)
     except (InvalidArgument, NotFound, KeyError, IndexError):

@@ -1,4 +1,4 @@
-"""The control plane as a Python object: what a test does to the platform behind the API's back."""
+"""The control plane as a Python object: it changes the platform from outside the API."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Headers = Annotated[dict[str, Annotated[str, Pattern("^[ -~]*$")]], Names("^[A-Z
 
 
 class Control(DeviceControl):
-    """Operations on a running emulator. Each is whole or not done at all, and durable when it returns.
+    """Operations on a running emulator. Each is done as a whole or not at all, and is durable when it returns.
 
-    Every method may be called from any thread but the emulator's own; the HTTP control plane offers the same. Times are
-    seconds. A device, command or other thing that is not there raises NotFound, a value of a wrong type or out of its
-    range ValueError; both name it.
+    Every method may be called from any thread except the emulator's own. The HTTP control plane offers the same
+    operations. Times are seconds. If a device, command or other thing does not exist, a method raises NotFound. If a
+    value has a wrong type, is out of its range or does not fit, it raises InvalidArgument. The text names the mistake.
     """
 
     def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
@@ -42,7 +42,7 @@ class Control(DeviceControl):
 
     @operation()
     def health(self) -> Row:
-        """Return that it runs, where, for how long, and how much it holds."""
+        """Return whether it runs, where, for how long, and how many rows it stores."""
         return {
             "status": "ok",
             **self._facts(),
@@ -53,7 +53,7 @@ class Control(DeviceControl):
 
     @operation(whole=False)
     def reset(self) -> None:
-        """Forget all state but the applications, all faults, and the journal; let the clock tell real time.
+        """Forget all state except the applications, all faults and the journal; set the clock to real time.
 
         Settings stay as they are.
         """
@@ -66,14 +66,14 @@ class Control(DeviceControl):
 
     @operation(whole=False)
     def snapshot(self, name: str = "default") -> None:
-        """Keep the whole state under a name, for as long as the emulator runs."""
+        """Save the whole state under a name, for as long as the emulator runs."""
         self._snapshots[name] = self._platform.dump()
 
     @operation(whole=False)
     def restore(self, name: str = "default") -> None:
         """Go back to a snapshot, clock and tokens included; settings stay as they are."""
         if name not in self._snapshots:
-            raise NotFound(f"no snapshot {name!r}; there are: {', '.join(self._snapshots) or 'none'}")
+            raise NotFound(f"no snapshot {name!r}; the snapshots are: {', '.join(self._snapshots) or 'none'}")
         with self._settings_kept():
             self._platform.restore(self._snapshots[name])
 
@@ -130,23 +130,23 @@ class Control(DeviceControl):
 
     @operation()
     def clock(self) -> Row:
-        """Return the platform's time, and whether it stands still."""
+        """Return the platform's time, and whether it is frozen."""
         now = self._platform.now()
         return {"now": now, "text": time_text(now), "frozen": self._platform.clock.frozen}
 
     @operation(whole=False)
     def freeze(self, at: Annotated[float, Range(0, 4_000_000_000)] | None = None) -> None:
-        """Let time stand still, now or at an epoch second."""
+        """Freeze the clock, now or at an epoch second."""
         self._platform.freeze(at)
 
     @operation(whole=False)
     def advance(self, seconds: Seconds) -> None:
-        """Move time forward; what falls due on the way happens in its order, without waiting."""
+        """Move time forward; everything that becomes due on the way happens in its order, without waiting."""
         self._platform.advance(seconds)
 
     @operation(whole=False)
     def thaw(self) -> None:
-        """Let time run again, from where it stands."""
+        """Let time run again, from the frozen moment."""
         self._platform.thaw()
 
     @operation()
@@ -156,7 +156,7 @@ class Control(DeviceControl):
 
     @operation()
     def release(self, count: Count | None = None, kind: Name | None = None) -> list[Row]:
-        """Let held transitions happen, oldest first; all of them, or so many, or those of a kind. Return them."""
+        """Let held transitions happen, oldest first, and return them: all, or so many, or those of a kind."""
         return transitions.release(self._platform, count, kind)
 
     # --- faults and journal ---
@@ -178,7 +178,7 @@ class Control(DeviceControl):
         headers: Headers | None = None,
         delta: Annotated[int, Range(-1_000_000, 1_000_000, but=0)] = 10,
     ) -> Row:
-        """Put a fault in force and return it with its id; of several that fit a call, the oldest strikes.
+        """Add a fault and return it with its id. If several fit a call, the oldest strikes.
 
         An option that the kind does not have is refused.
 
@@ -186,21 +186,21 @@ class Control(DeviceControl):
             kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
                 pushes: push_lost, push_double, push_delay, push_reorder.
             endpoint: Which calls: `*`, `GET *`, a documented path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`) or a
-                method and a path. What its placeholders are called makes no difference.
-            notify_type: Which pushes: their notifyType, `*`, or empty for those that carry none (command statuses).
+                method and a path. The names of placeholders make no difference.
+            notify_type: Which pushes: their notifyType, `*`, or empty for those that have none (command statuses).
             url: Which pushes: those whose callback URL contains it.
-            count: How often it strikes before it is gone; None for ever.
-            probability: Chance to strike a call or push that it fits, 0 to 1.
+            count: How often it strikes before it is removed; None: for ever.
+            probability: How likely it strikes a call or push that it fits, 0 to 1.
             when: Whether it strikes before or after the call's work is done (stall, reset, garbage, answer).
-            seconds: Pause of latency, stall, drip (a byte), push_delay and push_reorder; None for the kind's own.
+            seconds: Pause of latency, stall, drip (per byte), push_delay and push_reorder; None: the kind's default.
             status: Status of answer.
-            body: Body of answer: text goes out as it is, other values as JSON, None as no body.
+            body: Body of answer: text is sent as it is, other values as JSON; None: no body.
             headers: Headers of answer.
-            delta: Bytes that wrong_length announces too many, or, negative, too few.
+            delta: How many bytes wrong_length announces too many or, if negative, too few.
 
         Raises:
             InvalidArgument: A value is out of its range, an option does not fit the kind, or no documented call or push
-                would ever meet the fault.
+                fits the fault.
         """
         endpoint, notify_type = known_endpoint(endpoint), known_notify_type(notify_type)
         fault = Fault(
@@ -210,23 +210,23 @@ class Control(DeviceControl):
 
     @operation()
     def faults(self) -> list[Row]:
-        """Return the faults in force, with how often each struck."""
+        """Return all faults, with how often each struck."""
         return self._runtime.faults.list_()
 
     @operation()
     def remove_fault(self, fault_id: str) -> None:
-        """Lift one fault."""
+        """Remove one fault."""
         if not self._runtime.faults.remove(fault_id):
-            raise NotFound(f"no fault {fault_id!r} is in force")
+            raise NotFound(f"no fault {fault_id!r}")
 
     @operation()
     def clear_faults(self) -> None:
-        """Lift all faults."""
+        """Remove all faults."""
         self._runtime.faults.clear()
 
     @operation()
     def seed_faults(self, seed: Annotated[int, Range(0, 2**53)]) -> None:
-        """Throw the dice of the faults' probabilities from a seed."""
+        """Make the probabilities of faults repeatable: their random numbers come from this seed."""
         self._runtime.faults.reseed(seed)
 
     @operation()
@@ -247,21 +247,21 @@ class Control(DeviceControl):
             limit: How many at most.
 
         Raises:
-            ValueError: No call goes by this endpoint.
+            InvalidArgument: No call has this endpoint.
         """
         endpoint = None if endpoint is None else known_endpoint(endpoint)
         return self._runtime.journal.entries(kind=kind, endpoint=endpoint, since=since, limit=limit)
 
     @operation()
     def clear_journal(self, *, bodies: bool | None = None) -> None:
-        """Forget the journal; from then on note bodies too, redacted, or not."""
+        """Forget the journal. From then on it notes bodies, redacted, if `bodies` is true."""
         self._runtime.journal.clear()
         if bodies is not None:
             self._runtime.journal.bodies = bodies
 
     @operation()
     def pushes(self) -> Row:
-        """Return how many pushes were queued, delivered and dropped, wait, and are being sent."""
+        """Return how many pushes were queued, delivered and dropped, how many wait, and how many are being sent."""
         return {**notifications.totals(self._platform), "underWay": self._runtime.pushes.under_way}
 
     # --- what an operator of the platform does ---
@@ -274,17 +274,17 @@ class Control(DeviceControl):
 
     @operation()
     def remove_application(self, app_id: str) -> None:
-        """Remove an application; its devices stay, without anyone who may ask for them."""
+        """Remove an application; its devices stay, but no application may query them."""
         applications.remove_application(self._platform, self._application(app_id))
 
     @operation()
     def authorise(self, owner: str, guest: str, allowed: bool = True) -> None:
-        """Let one application act for another (`appId` in its queries), or end that."""
+        """Let one application act for another (`appId` in its queries), or end this."""
         applications.authorise_application(self._platform, self._application(owner), guest, allowed=allowed)
 
     @operation()
     def freeze_application(self, app_id: str, frozen: bool = True) -> None:
-        """Take from an application the permission to log in, or give it back."""
+        """Stop an application from logging in, or let it log in again."""
         applications.freeze_application(self._platform, self._application(app_id), frozen=frozen)
 
     @operation()
@@ -320,8 +320,8 @@ class Control(DeviceControl):
         Args:
             rule_id: The rule.
             rule_name: Its name.
-            reasons: The conditions that held: `type`, and if wanted `id`, `info`, `transInfo`, `satisfactionTime`.
-            actions: What was done: `type`, `result` or `exception`, and if wanted `id`, `info`, `transInfo`.
+            reasons: The conditions that were true: `type`, optionally `id`, `info`, `transInfo`, `satisfactionTime`.
+            actions: What was done: `type`, `result` or `exception`, optionally `id`, `info`, `transInfo`.
             app_id: The application; the emulator's own by default.
             logic: How the conditions are joined.
         """
@@ -330,7 +330,7 @@ class Control(DeviceControl):
 
     @contextlib.contextmanager
     def _settings_kept(self) -> Iterator[None]:
-        # They are no part of the platform's state, though their changes are kept beside it.
+        # They are not part of the platform's state, but their changes are stored beside it.
         kept = self._platform.meta.get(SETTINGS)
         yield
         if kept is not None:

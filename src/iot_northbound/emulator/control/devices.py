@@ -1,4 +1,4 @@
-"""The part of the control plane that stands for devices: what they report, and how they answer."""
+"""The part of the control plane for devices: what they report, and how they answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UpgradeState = Annotated[str, OneOf(upgrades.STATES)]
 
 
 class ServiceReport(TypedDict):
-    """What a report says of one service; `event_time` is a time text, now by default."""
+    """The report of one service; `event_time` is a time text, now by default."""
 
     service_id: Name
     data: dict[str, Any]
@@ -23,7 +23,7 @@ class ServiceReport(TypedDict):
 
 
 class ScriptedReport(TypedDict):
-    """What a scripted device reports of one service."""
+    """The report of one service of a scripted device."""
 
     service_id: Name
     data: dict[str, Any]
@@ -31,7 +31,7 @@ class ScriptedReport(TypedDict):
 
 
 class SubDeviceInfo(TypedDict, total=False):
-    """What a gateway may say of a device behind it."""
+    """What a gateway may say about a device behind it."""
 
     name: Name
     description: Name
@@ -44,7 +44,7 @@ class SubDeviceInfo(TypedDict, total=False):
 
 
 class DeviceControl(ControlBase):
-    """What a test lets devices do."""
+    """Operations that let devices do something."""
 
     @operation()
     def report(
@@ -55,7 +55,7 @@ class DeviceControl(ControlBase):
         event_time: TimeText | None = None,
         request_id: RequestId | None = None,
     ) -> None:
-        """Let a device report data of one service, as its radio would: it is active and online from then on.
+        """Let a device report data of one service: it is activated and online from then on.
 
         Args:
             device_id: The device.
@@ -73,11 +73,11 @@ class DeviceControl(ControlBase):
         services: Annotated[list[ServiceReport], Items(1)],
         request_id: RequestId | None = None,
     ) -> None:
-        """Let a device report data of several services at once: deviceDatasChanged then has them all.
+        """Let a device report data of several services at once: deviceDatasChanged then has all of them.
 
         Args:
             device_id: The device.
-            services: At least one: `service_id`, `data`, and if wanted `event_time`, as for `report`.
+            services: At least one: `service_id`, `data`, and optionally `event_time`, as for `report`.
             request_id: What the pushes say as requestId; null by default.
         """
         given = [
@@ -102,7 +102,7 @@ class DeviceControl(ControlBase):
 
     @operation()
     def activate(self, device_id: str) -> None:
-        """Let a device connect for the first time and leave again; one that was there before is left alone.
+        """Let a device connect for the first time and disconnect; one that was connected before stays as it is.
 
         Its bindDevice says ONLINE, since it is connected at that moment. It is OFFLINE afterwards.
         """
@@ -115,8 +115,8 @@ class DeviceControl(ControlBase):
         Args:
             device_id: The device.
             online: Whether it is connected.
-            detail: Its statusDetail, one of the values that the reference lists; by default `NONE`, or what it was if
-                the status stays the same.
+            detail: Its statusDetail, one of the values that the reference lists; by default `NONE`, or the former
+                one if the status stays the same.
 
         """
         act = devices.set_online if online else devices.set_offline
@@ -130,7 +130,7 @@ class DeviceControl(ControlBase):
 
     @operation()
     def remove_sub_device(self, gateway_id: str, device_id: str) -> None:
-        """Let a gateway remove a device behind it (1.4.6): it is deleted, and its subscribers hear deviceDeleted."""
+        """Let a gateway remove a device behind it (1.4.6): it is deleted and pushed as deviceDeleted."""
         try:
             devices.remove_sub_device(self._platform, self._device(gateway_id), device_id)
         except LookupError as error:
@@ -138,7 +138,7 @@ class DeviceControl(ControlBase):
 
     @operation()
     def refuse_desired(self, device_id: str, service_id: str, refused: bool = True) -> None:
-        """Let a device refuse the desired changes of a service from now on, or take them again.
+        """Let a device refuse the desired changes of a service from now on, or accept them again.
 
         A refused change is pushed as FAILED and not sent again. Without this, a device without a script takes each
         change as soon as it is online.
@@ -147,7 +147,7 @@ class DeviceControl(ControlBase):
 
     @operation()
     def report_info(self, device_id: str, **fields: Unpack[devices.ReportedInfo]) -> None:
-        """Let a device tell about itself: its firmware version, say, or its battery level.
+        """Let a device report its own information, for example its firmware version or battery level.
 
         Args:
             device_id: The device.
@@ -171,25 +171,24 @@ class DeviceControl(ControlBase):
         report: ScriptedReport | Annotated[list[ScriptedReport], Items(1)] | None = None,
         follows_desired: bool = True,
     ) -> Row:
-        """Let a device act by a script from now on, in place of a former one, and bring it online; return the script.
+        """Let a device follow a script from now on, and bring it online; return the script.
 
-        Whether the delays are kept is up to the setting `transitions`: "immediate" leaves them out, "timed" keeps them,
-        "manual" waits for `release`. Reports always keep their time.
+        The script replaces a former one. The setting `transitions` decides about the delays: "immediate" leaves them
+        out, "timed" keeps them, "manual" waits for `release`. Reports always follow the clock.
 
         Args:
             device_id: The device.
-            answer: What becomes of commands, upgrades and desired changes: "success", "fail", or "never" for no answer.
+            answer: How commands, upgrades and desired changes end: "success", "fail", or "never" for no answer.
             after: Seconds between acknowledgement and answer, and between the steps of an upgrade.
-            acknowledge: False for a device that takes commands and desired changes without a sign: they run into their
-                timeouts.
+            acknowledge: Whether it acknowledges commands and desired changes; if not, they run into their timeouts.
             acknowledge_after: Seconds from the sending of a command or desired change to its acknowledgement.
-            asleep: Whether it hears only for ten seconds after each report, as devices that save power do.
-            result: The result that its answers to commands carry; None for none.
-            report_every: Seconds between its reports; None for no reports.
-            report: What it reports: `service_id`, `data`, and, if its numbers are to change each time, `increments`:
-                what is added to which of them. A list of these is one report of several services.
-            follows_desired: Whether it does what its shadow desires: it reports each desired property, `after` seconds
-                after the change was delivered.
+            asleep: Whether it listens only for ten seconds after it has said something, as devices that save power.
+            result: The result in its answers to commands; None: no result.
+            report_every: Seconds between its reports; None: no reports.
+            report: Its report: `service_id`, `data`, and optionally `increments`, which are added to numbers of `data`
+                each time. A list of these is one report of several services.
+            follows_desired: Whether it follows the desired values of its shadow: it reports them `after` seconds after
+                the change was delivered.
 
         Raises:
             InvalidArgument: A value is out of range, or the device's product model has no such service.
@@ -202,7 +201,7 @@ class DeviceControl(ControlBase):
 
     @operation()
     def unscript(self, device_id: str) -> None:
-        """Take a device's script away."""
+        """Remove a device's script."""
         scripts.detach(self._platform, self._device(device_id))
 
     @operation()
@@ -226,7 +225,7 @@ class DeviceControl(ControlBase):
         """Acknowledge a command that was sent, for a device without a script, and answer it unless ok is None.
 
         Returns:
-            The command's status after it.
+            The command's new status.
         """
         if command_id not in self._platform.table(commands.COMMANDS):
             raise NotFound(f"no command {command_id!r}")
@@ -260,7 +259,7 @@ class DeviceControl(ControlBase):
             response: Which of the command's responses in the product model it is; the first by default.
 
         Returns:
-            The call's status after it: delivered, executed or failed; timeout if the answer comes too late.
+            The call's new status: delivered, executed or failed; timeout if the answer comes too late.
 
         Raises:
             InvalidArgument: The command has no such response.
@@ -287,7 +286,7 @@ class DeviceControl(ControlBase):
 
     @operation()
     def stop_upgrade(self, operation_id: str) -> None:
-        """Stop what of an upgrade has not ended."""
+        """Stop the parts of an upgrade that have not ended."""
         if operation_id not in self._platform.table(upgrades.OPERATIONS):
             raise NotFound(f"no upgrade {operation_id!r}")
         upgrades.stop(self._platform, operation_id)

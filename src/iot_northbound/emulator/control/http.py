@@ -80,9 +80,9 @@ class ControlApp:
 
 
 def _refusal(headers: list[tuple[str, str]], *, has_body: bool) -> tuple[int, Any] | None:
-    """Return the answer to what a web page could have sent from a browser on this machine; None to all else."""
+    """Return the refusal of a request that a web page in a browser could have sent, or None."""
     hosts = [value for name, value in headers if name == "host"]
-    # A page may reach this machine by a name of its own that leads here, but it cannot choose the Host header.
+    # A page may have a host name of its own that leads to this machine, but it cannot choose the Host header.
     strange = [each for each in hosts if not _LOCAL.fullmatch(each)]
     if strange or len(hosts) != 1:
         named = f"as {strange[0]!r}" if strange else f"with {len(hosts)} Host headers"
@@ -97,7 +97,7 @@ def _refusal(headers: list[tuple[str, str]], *, has_body: bool) -> tuple[int, An
 
 
 _TEMPLATES: dict[tuple[int, str], list[tuple[list[str], Operation]]] = {}
-"""The operations by their paths' number of parts and first part, which never is a placeholder."""
+"""The operations by their paths' number of parts and first part, which is never a placeholder."""
 for _one in OPERATIONS:
     _parts = _one.path.split("/")
     _TEMPLATES.setdefault((len(_parts), _parts[1]), []).append((_parts, _one))
@@ -151,9 +151,9 @@ def description() -> dict[str, Any]:
         answers["403"] = _error_answer("A web page sent it, or it calls this machine by another name.", error)
         if one.body is not None:
             answers["415"] = _error_answer("The body is not marked as application/json.", error)
-        answers["400"] = _error_answer("Something given is wrong; the text says what.", error)
+        answers["400"] = _error_answer("An argument is wrong; the text says which and why.", error)
         if "{" in one.path or one.may_miss:
-            answers["404"] = _error_answer("What is named is not there.", error)
+            answers["404"] = _error_answer("Something that is named does not exist.", error)
         described: dict[str, Any] = {
             "operationId": one.name,
             **_documented(inspect.getdoc(one.call) or ""),
@@ -183,7 +183,7 @@ def description() -> dict[str, Any]:
 
 
 def _documented(docstring: str) -> dict[str, str]:
-    # What Python's help() says of the arguments holds for the fields of the same names.
+    # The Python documentation of the arguments is true for the fields, which have the same names.
     summary, _, more = docstring.partition("\n")
     more = more.partition("\nRaises:")[0].replace("Args:", "Fields:").strip()
     return {"summary": summary, **({"description": more} if more else {})}

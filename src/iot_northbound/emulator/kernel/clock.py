@@ -25,15 +25,15 @@ class Clock:
 
     @property
     def frozen(self) -> bool:
-        """Whether time stands still."""
+        """Whether the clock is frozen."""
         return self._frozen is not None
 
     def freeze(self, at: float | None = None) -> None:
-        """Let time stand still, now or at the given epoch second."""
+        """Freeze the clock, now or at the given epoch second."""
         self._frozen = self.now() if at is None else at
 
     def thaw(self) -> None:
-        """Let time run again, from where it stands."""
+        """Let time run again, from the frozen moment."""
         if self._frozen is not None:
             self._offset = self._frozen - self._source()
             self._frozen = None
@@ -46,7 +46,7 @@ class Clock:
             self._frozen = when
 
     def state(self) -> dict[str, float | None]:
-        """Return what `resume` needs to go on from here."""
+        """Return the state that `resume` goes on from."""
         return {"offset": self._offset, "frozen": self._frozen}
 
     def resume(self, state: dict[str, float | None]) -> None:

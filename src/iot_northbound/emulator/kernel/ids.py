@@ -1,4 +1,4 @@
-"""Where ids, tokens and keys come from: chance, or a seed when a run is to be repeatable."""
+"""Makes ids, tokens and keys: by chance, or from a seed so that a run can be repeated."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The platform without HTTP: one request in, one answer out, and time.
 
-Synchronous and single-threaded: whoever drives it (a server's loop, a test) calls from one thread at a time.
+It is synchronous and single-threaded: its caller (a server's loop, a test) uses one thread at a time. Its rules are
+declared before it is made, by importing `iot_northbound.emulator.rules`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from iot_northbound.emulator.kernel.store import Row, Store, Table
 log = logging.getLogger("iot_northbound.emulator")
 
 DUE_AT_ONCE = 100
-"""How many due timers a call waits for: when a hundred thousand fall due together, each call lets some of them run."""
+"""How many due timers a call runs first. If a hundred thousand are due together, each call runs some of them."""
 HINTS = 1_000
-"""How many different hints a platform gives in its life."""
+"""How many different hints a platform writes to the log in its life."""
 ROUNDS = 100_000
 """How often `advance` looks for timers at one moment, which is far beyond the largest task."""
 
@@ -30,9 +31,9 @@ class Platform:
     """The whole platform: its state, its time, its rules.
 
     Args:
-        settings: What this deployment chose.
+        settings: The settings of this deployment.
         clock: The time; real time by default.
-        ids: Where ids and tokens come from; chance by default.
+        ids: Makes ids and tokens; by chance by default.
     """
 
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None, ids: Ids | None = None) -> None:
@@ -41,7 +42,7 @@ class Platform:
         self.ids = ids or Ids()
         self.store = Store()
         self.recent_calls: dict[str, Any] = {}
-        """Flow control's memory; not part of the state, so that a restart forgives."""
+        """When each application called in the last minute. It is not part of the state, so a restart forgets it."""
         self._hinted: set[str] = set()
         self.meta = self.store.table("meta", ())
         self.timers = self.store.table("timers", ("due", "seq"))
@@ -50,10 +51,10 @@ class Platform:
         self.emit("start")
 
     def hint(self, subject: str, text: str) -> None:
-        """Warn in the log of what the platform takes, but hardly was meant; once for each subject."""
+        """Warn in the log of something that the platform accepts but that is probably a mistake; once per subject."""
         if subject not in self._hinted and len(self._hinted) < HINTS:
             self._hinted.add(subject)
-            log.warning("%s (said once)", text)
+            log.warning("%s (this is logged once)", text)
 
     # --- time ---
 
@@ -74,7 +75,7 @@ class Platform:
         return str(seq)
 
     def after(self, delay: float, kind: str, **args: Any) -> str:
-        """As `at`, a number of seconds from now."""
+        """Run a timer rule so many seconds from now. See `at`."""
         return self.at(self.now() + delay, kind, **args)
 
     def cancel(self, timer_id: str | None) -> None:
@@ -88,8 +89,8 @@ class Platform:
         return None if first is None else first["due"]
 
     def run_due(self, at_most: int | None = None) -> int:
-        """Run the timers that are due, in order of their due times, all of them or so many; return how many ran."""
-        # Timers set meanwhile for this same moment wait for the next run: one that always renews itself cannot hang us.
+        """Run all timers that are due, or so many of them, in order of their due times; return how many ran."""
+        # New timers for this same moment wait for the next run: a timer that always renews itself cannot block it.
         last = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"]
         now, ran = self.now(), 0
         while ran != at_most and (first := self.timers.where().first()) is not None:
@@ -104,14 +105,14 @@ class Platform:
         try:
             self.work(TIMERS[row["kind"]], self, **row["args"])
         except Exception:
-            # A timer has nobody to answer to: the work is undone, the failure is told, time goes on.
+            # A timer has no caller: the work is undone, the failure is logged, and time goes on.
             log.exception("timer %s failed", row["kind"])
 
     def advance(self, seconds: float) -> None:
-        """Move time forward, stopping at each due time on the way to run its timers.
+        """Move time forward, and run each timer at its due time on the way.
 
         Raises:
-            ValueError: The number is negative: the platform's time never runs backwards.
+            ValueError: The number is negative. The platform's time never runs backwards.
         """
         if not seconds >= 0:
             raise ValueError(f"time can only be advanced; got {seconds!r} seconds")
@@ -120,7 +121,7 @@ class Platform:
         while (due := self.next_due()) is not None and due <= target:
             rounds = 0 if due > self.now() else rounds + 1
             if rounds > ROUNDS:
-                log.error("timers set one another for the same moment without end; time goes on without them")
+                log.error("timers renew one another for the same moment without end; time goes on without them")
                 break
             self.clock.move_to(max(due, self.now()))
             self.run_due()
@@ -128,12 +129,12 @@ class Platform:
         self._keep_clock()
 
     def freeze(self, at: float | None = None) -> None:
-        """Let time stand still, now or at the given epoch second."""
+        """Freeze the clock, now or at the given epoch second."""
         self.clock.freeze(at)
         self._keep_clock()
 
     def thaw(self) -> None:
-        """Let time run again, from where it stands."""
+        """Let time run again, from the frozen moment."""
         self.clock.thaw()
         self._keep_clock()
 
@@ -147,18 +148,18 @@ class Platform:
         return self.store[name]
 
     def next_seq(self) -> int:
-        """Return the next of a growing row of numbers; it orders rows that are made at the same moment."""
+        """Return the next number of the platform's sequence. It orders rows that are made at the same moment."""
         value: int = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"] + 1
         self.meta.put("sequence", {"value": value})
         return value
 
     def seed_ids(self, seed: str | None) -> None:
-        """Take ids from a seed from now on, or from chance again with None."""
+        """Make ids from a seed from now on; None makes them by chance again."""
         self.ids.seed, self.ids.counter = seed, 0
         self.meta.delete("ids")
 
     def work(self, action: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        """Run an action that either is kept whole or, when it raises, leaves no trace.
+        """Run an action as a whole: if it raises, everything that it changed is undone.
 
         Inside another piece of work it is part of that one.
         """
@@ -174,9 +175,9 @@ class Platform:
         return result
 
     def load(self, rows: Any) -> None:
-        """Go on from rows that durability kept: state, timers, clock and id counter.
+        """Go on from rows that were stored: state, timers, clock and id counter.
 
-        No rows at all are a first start: what the platform begins with then counts as changed, to be kept.
+        Without any rows this is a first start: the rows that the platform begins with then count as changed.
         """
         kept = list(rows)
         if kept:
@@ -195,7 +196,7 @@ class Platform:
         self._resume()
 
     def reset(self) -> None:
-        """Forget all state but the applications, the clock and the ids' seed, as after the first start."""
+        """Forget all state except the applications, the clock and the ids' seed."""
         keep = self.store.dump().get("applications", {})
         self.store.restore({"applications": keep})
         self.recent_calls.clear()
@@ -227,13 +228,13 @@ class Platform:
             hook(self, *args, **named)
 
     def notify(self, app_id: str, notify_type: str, body: Row) -> None:
-        """Hand a notification to whoever delivers them (the hook of event "notify")."""
+        """Hand over a notification for delivery (the hook of the event "notify")."""
         self.emit("notify", app_id, notify_type, body)
 
     # --- calls ---
 
     def handle(self, request: Request) -> Answer:
-        """Answer a call. Never raises: whatever goes wrong inside becomes the documented internal error."""
+        """Answer a call. It never raises: an unexpected failure becomes the documented internal error."""
         try:
             self.run_due(DUE_AT_ONCE)
             found = ROUTES.find(request.path)

@@ -1,4 +1,4 @@
-"""Which rule answers which call; which function runs at which timer and event.
+"""Says which rule answers which call, and which function runs for which timer and event.
 
 Rule modules declare these with decorators when they are imported; a Platform looks them up.
 """
@@ -20,7 +20,7 @@ Hook = Callable[..., None]
 
 
 class RouteTable:
-    """A tree over path segments: finding a rule costs a dictionary look-up a segment."""
+    """A tree over path segments: finding a rule costs one dictionary look-up per segment."""
 
     def __init__(self) -> None:
         self._root: dict[str, Any] = {}
@@ -67,7 +67,7 @@ TABLES: dict[str, tuple[str, ...]] = {}
 
 
 def route(section: str, method: str, template: str, **guards: Any) -> Callable[[Rule], Rule]:
-    """Declare the rule of an endpoint: `rule(platform, call) -> Answer`. For guards see `Route`."""
+    """Declare the rule of an endpoint: `rule(platform, call) -> Answer`. `Route` describes the options."""
 
     def declare(rule: Rule) -> Rule:
         ROUTES.add(Route(section, method, template, rule, **guards))

@@ -1,6 +1,6 @@
 """Tables of JSON rows with sorted indexes, a change list for durability, and all-or-nothing work.
 
-Everything the platform knows stands in one Store, so that a snapshot, a restart and a rollback are each one operation.
+One Store keeps everything that the platform knows, so a snapshot, a restart and a rollback are one operation each.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Index:
         return tuple([row.get(name) for name in self.fields])
 
     def entry_of(self, key: str, row: Row) -> Entry:
-        """Return what stands for a row in its group's order."""
+        """Return a row's entry in the order of its group."""
         # The order's values come first and the key last: ties are impossible, and a time window is a bisection.
         return (*[row[name] for name in self.order], key)
 
     def replace(self, key: str, old: Row | None, new: Row | None) -> None:
-        """Follow a row that is inserted, replaced or deleted."""
+        """Update the index for a row that is inserted, replaced or deleted."""
         old_group = None if old is None else self.group_of(old)
         new_group = None if new is None else self.group_of(new)
         old_entry = () if old is None else self.entry_of(key, old)
@@ -140,7 +140,7 @@ class Selection:
         return [entry[-1] for entry in self._between(self._low, self._high)]
 
     def __iter__(self) -> Iterator[Row]:
-        # Over a copy of the keys, so that a rule may change or delete what it walks over.
+        # Over a copy of the keys, so that a rule may change or delete the rows on the way.
         for key in self.keys():
             row = self._rows.get(key)
             if row is not None:
@@ -148,7 +148,7 @@ class Selection:
 
 
 class Table:
-    """JSON rows by key. A row is a value: replace it with `put` or `change`, never alter one that was read."""
+    """JSON rows by key. A row is a value: replace it with `put` or `change`, and never change one in place."""
 
     __slots__ = ("_indexes", "_log", "name", "order", "rows")
 
@@ -173,7 +173,7 @@ class Table:
         return self.rows[key]
 
     def put(self, key: str, row: Row) -> Row:
-        """Insert or replace a row; it must hold the table's order fields."""
+        """Insert or replace a row; it must have the table's order fields."""
         self._replace(key, row)
         return row
 
@@ -191,8 +191,8 @@ class Table:
     def where(self, **equal: Any) -> Selection:
         """Return the rows whose fields have these values.
 
-        The index over these fields is built at its first use and kept from then on, so only what is asked for costs
-        memory, and from the second time on a page costs the same whatever the number of rows.
+        The index over these fields is built at its first use and kept from then on. So only indexes that are used cost
+        memory, and from the second time on a page costs the same for any number of rows.
         """
         fields = tuple(sorted(equal))
         index = self._indexes.get(fields)
@@ -233,7 +233,7 @@ class Table:
 
 
 class Store:
-    """All tables. Only changes made through it are seen by durability, snapshots and rollback."""
+    """All tables. Durability, snapshots and rollback see only the changes that are made through it."""
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
@@ -246,7 +246,7 @@ class Store:
         if table is None:
             table = self._tables[name] = Table(name, ("seq",) if order is None else order, self._note)
         elif order is not None and order != table.order:
-            # Rows that were loaded before their rule module spoke: indexes come back, in this order, when asked for.
+            # The rows were loaded before the table was declared. Indexes are built in this order at their next use.
             table.order = order
             table.forget_indexes()
         return table
@@ -265,7 +265,7 @@ class Store:
         return self._undo is not None
 
     def begin(self) -> None:
-        """Start a piece of work that is kept whole (`commit`) or leaves no trace (`rollback`)."""
+        """Start a piece of work, which ends with `commit` or with `rollback`."""
         self._undo = []
 
     def commit(self) -> None:
@@ -282,7 +282,7 @@ class Store:
                 self._tables[name].put(key, row)
 
     def take_changes(self) -> list[Change]:
-        """Return what changed since the last call, one entry a row (None: deleted), and forget it.
+        """Return the changes since the last call, one entry per row (None: deleted), and forget them.
 
         The durable layer writes these in one transaction before the answer goes out.
         """
@@ -292,7 +292,7 @@ class Store:
         return [(name, key, self._tables[name].rows.get(key)) for name, key in dirty]
 
     def load(self, rows: Iterable[tuple[str, str, Row]]) -> None:
-        """Replace all rows by those that durability kept; they count as unchanged."""
+        """Replace all rows by stored ones; they count as unchanged."""
         for table in self._tables.values():
             table.clear()
         for name, key, row in rows:
@@ -300,11 +300,11 @@ class Store:
         self._dirty.clear()
 
     def sizes(self) -> dict[str, int]:
-        """Return how many rows each table has that has any, by name."""
+        """Return the number of rows of each table that is not empty, by name."""
         return {name: len(table) for name, table in sorted(self._tables.items()) if len(table)}
 
     def dump(self) -> dict[str, dict[str, Row]]:
-        """Return all rows, table by table. Rows are values, so this costs no deep copy; do not alter them."""
+        """Return all rows, table by table. Rows are values, so this needs no deep copy; do not change them."""
         return {name: dict(table.rows) for name, table in self._tables.items()}
 
     def restore(self, dump: dict[str, dict[str, Row]]) -> None:

@@ -1,7 +1,7 @@
-"""When the steps of devices and tasks happen: at once, in their time, or by hand.
+"""Decides when the steps of devices and tasks happen: at once, after their delay, or when released.
 
 The platform's setting `transitions` decides: "immediate" drops every delay, "timed" keeps it, and "manual" holds each
-step until `release` lets it go. Expiries and timeouts are no transitions: they always follow the clock.
+step until `release`. Expiries and timeouts are not transitions: they always follow the clock.
 """
 
 from __future__ import annotations

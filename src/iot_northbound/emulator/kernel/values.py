@@ -1,8 +1,8 @@
-"""Checks of bodies and queries, declared as values; a failed one answers with the endpoint's documented code.
+"""Checks of bodies and queries, declared as values. A value that fails is answered with the endpoint's documented code.
 
-A check takes a JSON value and returns it, converted if need be, or raises Bad. A query holds nothing but text, and the
-platform takes text for numbers and booleans in bodies too, so one check serves both. A missing field and a null count
-the same: both leave an optional field unset.
+A check takes a JSON value and returns it, converted if necessary, or raises Bad. The values of a query are always text,
+and the platform accepts text for numbers and booleans in bodies too, so one check serves both. A null is the same as a
+missing field: both leave an optional field unset.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Shape:
     """The fields of a message. Fields it does not name are dropped.
 
     Args:
-        fields: What the message holds.
+        fields: The fields of the message.
         invalid: Status and code for a value that breaks a rule.
         missing: Status and code for a mandatory field that is absent; `invalid` by default.
-        malformed: Status and code for bytes that are no JSON object; `invalid` by default.
+        malformed: Status and code for a body that is not a JSON object; `invalid` by default.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class Shape:
 
 
 def refuse(code: CodeAt, detail: str) -> Refusal:
-    """Return a refusal whose description names the code's meaning and what exactly is wrong."""
+    """Return a refusal whose description has the code's meaning and the exact mistake."""
     return Refusal(code[0], code[1], f"{meaning(code[1])} ({detail})")
 
 
 def text(low: int = 0, high: int = 256, pattern: str | None = None) -> Check:
-    """Return a check for a string of low..high characters that, if given, matches the pattern as a whole."""
+    """Return a check for a string of low..high characters that matches the whole pattern, if one is given."""
     compiled = None if pattern is None else re.compile(pattern)
 
     def check(value: Any) -> str:
@@ -116,7 +116,7 @@ def text(low: int = 0, high: int = 256, pattern: str | None = None) -> Check:
 
 
 def one_of(*allowed: str, fold: bool = False) -> Check:
-    """Return a check for one of these strings; with fold, in any case, returned as spelt here."""
+    """Return a check for one of these strings; with fold, upper and lower case are the same."""
     known = {name.upper() if fold else name: name for name in allowed}
 
     def check(value: Any) -> str:
@@ -172,7 +172,7 @@ def time_of(value: Any) -> float:
 
 
 def end_of(value: Any) -> float:
-    """Check a time text and return the last moment it covers: answers show whole seconds, so a window holds them."""
+    """Check a time text and return the last moment of its second: answers show whole seconds, and so do windows."""
     when = time_of(value)
     return when + (0.999999 if len(value) == len("20151212T121212Z") else 0.000999)
 

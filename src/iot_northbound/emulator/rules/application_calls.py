@@ -23,20 +23,20 @@ REFRESH = Shape(
 
 @route("1.3.1", "POST", "/iocm/app/sec/v1.1.0/login", guarded=False)
 def login(platform: Platform, call: Call) -> Answer:
-    """Give a new token and end the older one of the whole application."""
+    """Return a new token and end the older token of the application."""
     given = LOGIN.read(call.body if call.request.form is None else call.request.form)
     return _grant(platform, _application(platform, given))
 
 
 @route("1.3.2", "POST", "/iocm/app/sec/v1.1.0/refreshToken", guarded=False)
 def refresh(platform: Platform, call: Call) -> Answer:
-    """Give a new pair of tokens for a refresh token, which is used up by it."""
+    """Return a new pair of tokens for a refresh token, which then is used up."""
     given = REFRESH.read(call.body if call.request.form is None else call.request.form)
     application = _application(platform, given)
     tokens = platform.table(REFRESH_TOKENS)
     token = tokens.get(given["refreshToken"])
     if token is None or token["appId"] != application["appId"] or token["expires"] <= platform.now():
-        raise Refusal(401, "100208", "The refresh token is unknown, used up or expired; log in anew.")
+        raise Refusal(401, "100208", "The refresh token is unknown, used up or expired; log in again.")
     tokens.delete(given["refreshToken"])
     return _grant(platform, application)
 

@@ -1,4 +1,4 @@
-"""Applications, their tokens, and what they allow one another."""
+"""Applications, their tokens, and whom they authorise."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def add_application(platform: Platform, app_id: str | None = None, secret: str |
 
 
 def remove_application(platform: Platform, app_id: str) -> None:
-    """Remove an application with its subscriptions. Its token stays good, for calls that then find no application."""
+    """Remove an application with its subscriptions. Its token stays valid, but calls with it find no application."""
     platform.table(APPLICATIONS).delete(app_id)
     platform.emit("application_removed", app_id)
 
 
 def authorise_application(platform: Platform, owner: str, guest: str, *, allowed: bool = True) -> None:
-    """Let one application act for another (`appId` in its queries), or end that.
+    """Let one application act for another (`appId` in its queries), or end this.
 
     Raises:
         KeyError: The owner is unknown.
@@ -38,7 +38,7 @@ def authorise_application(platform: Platform, owner: str, guest: str, *, allowed
 
 
 def freeze_application(platform: Platform, app_id: str, *, frozen: bool = True) -> None:
-    """Take from an application the permission to log in, or give it back (100449).
+    """Stop an application from logging in (100449), or let it log in again.
 
     Raises:
         KeyError: The application is unknown.
@@ -63,7 +63,7 @@ def authenticate(platform: Platform, call: Call) -> None:
 
 
 def authorise(platform: Platform, call: Call) -> None:
-    """Find the application a call acts for.
+    """Find the application that a call acts for.
 
     Raises:
         Refusal: As `permitted`.
@@ -72,7 +72,7 @@ def authorise(platform: Platform, call: Call) -> None:
 
 
 def permitted(platform: Platform, call: Call, wanted: str | None) -> str:
-    """Return the application a call acts for when it names one (None or "": the caller's own).
+    """Return the application that a call acts for, by the id that the call names (None or "": the caller's own).
 
     Raises:
         Refusal: 100203 for an unknown one, 100217 for one that has not authorised the caller, with the status that

@@ -1,4 +1,4 @@
-"""Which devices a batch task is for: its selector read and resolved (reference 1.8.1, the ObjectNode structure)."""
+"""Finds the devices of a batch task from its selector (reference 1.8.1, the ObjectNode structure)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _NEEDS: Final = {
 
 
 def select(platform: Platform, app_id: str, param: Row) -> list[str]:
-    """Return the ids of the devices a task is for, each once.
+    """Return the ids of a task's devices, each once.
 
     Raises:
-        Refusal: 400 50400, the selector lacks a field; 200 101001, it names what does not exist, or finds nothing;
+        Refusal: 400 50400, the selector lacks a field; 200 101001, it names a missing thing, or finds no device;
             404 105202, no group has the groupTag.
     """
     kind = param["type"]

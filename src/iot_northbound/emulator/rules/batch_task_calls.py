@@ -59,7 +59,7 @@ DETAIL_QUERY = Shape(
 
 @route("1.8.1", "POST", "/iocm/app/batchtask/v1.1.0/tasks")
 def create(platform: Platform, call: Call) -> Answer:
-    """Create a task with a subtask for each device its selector finds now."""
+    """Create a task with a subtask for each device that its selector finds now."""
     given = CREATE.read(call.body)
     app_id = applications.permitted(platform, call, given["appId"])
     tasks = platform.table(TASKS)

@@ -1,6 +1,6 @@
-"""Batch tasks: one command to many devices (reference 1.8.1 to 1.8.3).
+"""Batch tasks: one command to many devices.
 
-A task has one subtask a device. Its numbers are the lengths of indexes over the subtasks, so they always add up:
+A task has one subtask per device. Its numbers are the lengths of indexes over the subtasks, so they always add up:
 total = complete + open, complete = success + fail + timeout + expired.
 """
 
@@ -20,7 +20,7 @@ DETAILS = table("batch_details")
 TAGS = table("batch_tags")
 
 CHUNK: Final = 100
-"""How many subtasks start or end in one step, so that a large task does not hold up other calls."""
+"""How many subtasks start or end in one step, so that a large task does not delay other calls."""
 _STATUS: Final = {
     "SUCCESSFUL": "Success",
     "FAILED": "Fail",
@@ -28,7 +28,7 @@ _STATUS: Final = {
     "TIMEOUT": "Timeout",
     "EXPIRED": "Expired",
 }
-"""A command's last status as its subtask's outcome. Expired subtasks are shown as Timeout and counted on their own."""
+"""The outcome of a subtask by its command's last status. Expired ones are shown as Timeout and counted separately."""
 
 
 def progress(platform: Platform, task_id: str) -> dict[str, int]:
@@ -81,7 +81,7 @@ def _start_one(platform: Platform, task: Row, detail: Row) -> None:
 
 @on("command_ended")
 def command_ended(platform: Platform, command: Row) -> None:
-    """Bring a command's end into the subtask it belongs to."""
+    """Note a command's end in its subtask."""
     detail = platform.table(DETAILS).get(command["detailId"] or "")
     if detail is None or detail["outcome"] is not None:
         return

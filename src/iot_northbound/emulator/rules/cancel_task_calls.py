@@ -30,7 +30,7 @@ QUERY = Shape(
 
 @route("1.7.5", "POST", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", removed_app=(403, "100203"))
 def create(platform: Platform, call: Call) -> Answer:
-    """Create a task for the commands that are PENDING now; it runs as the setting `transitions` says."""
+    """Create a task for the commands that are PENDING now; it runs when the setting `transitions` says."""
     device_id = CREATE.read(call.body)["deviceId"]
     commands.own_device(platform, call.app_id, device_id)
     waiting = platform.table(commands.COMMANDS).where(deviceId=device_id, status="PENDING")
@@ -51,7 +51,7 @@ def create(platform: Platform, call: Call) -> Answer:
 
 @route("1.7.6", "GET", "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks", removed_app=(403, "100203"))
 def query(platform: Platform, call: Call) -> Answer:
-    """Return a page of revocation tasks, newest first."""
+    """Return a page of these tasks, newest first."""
     given = QUERY.read(call.query)
     if "deviceId" in given:
         commands.own_device(platform, call.app_id, given["deviceId"])

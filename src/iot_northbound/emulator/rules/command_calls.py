@@ -1,4 +1,4 @@
-"""Commands to devices: creating, querying and cancelling them (reference 1.7.1 to 1.7.3); their life: command_flow."""
+"""Creating, querying and cancelling commands (reference 1.7.1 to 1.7.3)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from iot_northbound.emulator.rules.subscriptions import callback_url, hint_apart
 
 PAGE_LIMIT = 1000
 _APPLICATION: Final[dict[str, Any]] = {"app_status": 200, "removed_app": (200, "100203")}
-"""With which status 1.7.1 to 1.7.3 refuse another application."""
+"""How 1.7.1 to 1.7.3 refuse another application."""
 
 
 COMMAND = structure(must("serviceId", text(1, 64)), must("method", text(1, 128)), may("paras", json_object))
@@ -126,7 +126,7 @@ def in_window(found: Selection, given: Row) -> Selection:
     start, end = given.get("startTime"), given.get("endTime")
     if start is not None and end is not None and end < start:
         raise refuse(commands.INPUT, "endTime is before startTime")
-    # Times in answers are whole seconds, so the last second belongs to the window as a whole.
+    # Times in answers are whole seconds, so the window includes its last second.
     return found.between(start, None if end is None else end + 0.999999)
 
 
@@ -143,13 +143,13 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
 @on("device_online")
 @on("script_attached")
 def send_waiting(platform: Platform, device: Row) -> None:
-    """Send what waits for a device that came online, or acts by a script now."""
+    """Send the commands that wait for a device that came online, or that got a script."""
     commands.pump(platform, device["deviceId"])
 
 
 @on("device_reported")
 def send_waiting_after_report(platform: Platform, device: Row, *_: Any, **__: Any) -> None:
-    """Send what waits for a device that reported: a sleeping one listens now."""
+    """Send the commands that wait for a device that reported: a sleeping device listens now."""
     commands.pump(platform, device["deviceId"])
 
 

@@ -1,8 +1,8 @@
-"""A command's life: cached, delivered, acknowledged, answered, or ended otherwise.
+"""Commands to devices: cached, delivered, acknowledged, answered, or ended otherwise.
 
-A queued command waits as PENDING until its device is reachable; then one command at a time goes out, in the order of
-creation, and the next follows when the device has acknowledged it. An immediate one (``expireTime`` 0) goes out at once
-and alone. SENT is repeated up to ``maxRetransmit`` times while no acknowledgement comes.
+A queued command waits as PENDING until its device is reachable; then one command at a time is sent, in the order of
+creation, and the next follows when the device has acknowledged it. An immediate command (`expireTime` 0) is sent at
+once, independently of others. A command without acknowledgement is sent again, up to `maxRetransmit` times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from iot_northbound.emulator.rules.notifications import notify_command
 
 if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.platform import Platform
-    from iot_northbound.emulator.kernel.store import Row, Table
+    from iot_northbound.emulator.kernel.store import Row
 
 COMMANDS = table("commands", "created", "seq")
 OPEN: Final = ("DEFAULT", "PENDING", "SENT", "DELIVERED")
@@ -27,16 +27,11 @@ DEFAULT_EXPIRE_SECONDS: Final = 172_800
 INPUT = (400, "100022")
 
 REACHABLE: list[Callable[[Platform, str], bool]] = []
-"""Asked whether a device listens right now; one yes is enough."""
-
-
-def commands(platform: Platform) -> Table:
-    """Return the table of all commands, ordered by creation."""
-    return platform.table(COMMANDS)
+"""Functions that say whether a device listens right now; one yes is enough."""
 
 
 def reachable(platform: Platform, device_id: str) -> bool:
-    """Tell whether a device listens right now, without having to report first."""
+    """Return whether a device listens right now, without having to report first."""
     return any(listens(platform, device_id) for listens in REACHABLE)
 
 
@@ -56,14 +51,14 @@ def create(
     max_retransmit: int | None = None,
     detail_id: str | None = None,
 ) -> Row:
-    """Add a command that has passed its checks, and set it on its way.
+    """Add a command that has passed its checks; it is sent when its device listens.
 
     Args:
         platform: the platform.
         app_id: the device's application.
         device_id: the device.
         command: serviceId, method and paras.
-        callback_url: who hears of each status.
+        callback_url: where each status is pushed to.
         expire_time: seconds until a cached command expires; 0 for immediate delivery; None for 48 hours.
         max_retransmit: how often it is sent again without an acknowledgement.
         detail_id: the batch subtask it belongs to.
@@ -104,7 +99,7 @@ def own_device(platform: Platform, app_id: str, device_id: str) -> Row:
     """Return an application's device.
 
     Raises:
-        Refusal: 200 100418, there is none.
+        Refusal: 200 100418, the application has no such device.
     """
     device = devices.find(platform, device_id)
     if device is None or device["appId"] != app_id:
@@ -116,7 +111,7 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
     """Return the device of a command that may be created.
 
     Raises:
-        Refusal: With the code of 1.7.1 that says what stands against it.
+        Refusal: With the code of 1.7.1 that says why it may not.
     """
     device = own_device(platform, app_id, device_id)
     model = models.of_device(platform, device)
@@ -132,7 +127,7 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
     fault = next(models.faults_in(known.get("paras", []), command.get("paras", {})), None)
     if fault is not None:
         raise refuse(INPUT, f"paras: {fault}")
-    # A device that has never been heard may still be on its way to its place: commands wait for it.
+    # A device that has never said anything may not be installed yet: commands wait for it.
     if platform.now() - device.get("heard", platform.now()) > platform.settings.zombie_after:
         raise Refusal(403, "100612")
     if immediate and not devices.is_online(device):
@@ -154,7 +149,7 @@ def pump(platform: Platform, device_id: str) -> None:
 
 
 def delivered(platform: Platform, command_id: str) -> None:
-    """Take a device's acknowledgement; one that comes twice or too late is a sign of life and no more."""
+    """Take a device's acknowledgement; a second or late one is only a sign of life."""
     row = platform.table(COMMANDS).get(command_id)
     if row is None or not row["issuedTimes"]:
         return
@@ -171,7 +166,7 @@ def delivered(platform: Platform, command_id: str) -> None:
 
 
 def answered(platform: Platform, command_id: str, *, ok: bool, detail: Mapping[str, Any] | None = None) -> None:
-    """Take a device's answer; one that comes after the command's end is passed over.
+    """Take a device's answer; after the command's end it is ignored.
 
     Args:
         platform: the platform.
@@ -187,7 +182,7 @@ def answered(platform: Platform, command_id: str, *, ok: bool, detail: Mapping[s
 
 
 def end(platform: Platform, row: Row, status: str, detail: Mapping[str, Any] | None = None) -> Row:
-    """End an open command with its last status, tell its URL and whoever waits for it."""
+    """End an open command with its last status, and push the status to its URL."""
     platform.cancel(row["timer"])
     was_sent = row["status"] == "SENT" and row["queued"]
     changes: dict[str, Any] = {
@@ -204,7 +199,7 @@ def end(platform: Platform, row: Row, status: str, detail: Mapping[str, Any] | N
 
 
 def end_all(platform: Platform, device_id: str) -> None:
-    """End what was open for a device that no longer exists: cached ones are cancelled, others failed."""
+    """End the open commands of a deleted device: cached ones as cancelled, others as failed."""
     for status in OPEN:
         for row in platform.table(COMMANDS).where(deviceId=device_id, status=status):
             cached = status in ("DEFAULT", "PENDING")

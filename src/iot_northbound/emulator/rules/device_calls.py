@@ -93,7 +93,7 @@ def modify(platform: Platform, call: Call) -> Answer:
     if aging is not None:
         given["dataAgingTime"] = aging
     if product is None and any(name in given for name in models.IDENTITY):
-        # Told anew what it is, the device leaves its former product.
+        # The new identity replaces the device's former product.
         given["productId"] = None
     joined = devices.with_model(platform, {**row, **given})
     devices.changed(platform, row["deviceId"], **joined)
@@ -102,7 +102,7 @@ def modify(platform: Platform, call: Call) -> Answer:
 
 @route("1.4.5", "DELETE", DEVICE)
 def delete(platform: Platform, call: Call) -> Answer:
-    """Delete a device; those behind it go too, or with cascade=false become directly connected."""
+    """Delete a device and those behind it; with cascade=false, those become directly connected."""
     cascade = DELETE.read_query(call.query).get("cascade", True)
     row = devices.of_call(platform, call)
     for child in devices.sub_devices(platform, row["deviceId"]):
@@ -138,7 +138,7 @@ def query_page(platform: Platform, call: Call) -> Answer:
 
 
 def device_view(row: Row, *, imsi: bool) -> Row:
-    """Return a device as the queries answer it; its IMSI only where it was selected."""
+    """Return a device as the queries answer it; its IMSI only if it was selected."""
     info = devices.info_of(row)
     if not imsi:
         info["imsi"] = None

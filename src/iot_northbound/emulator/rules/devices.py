@@ -1,7 +1,7 @@
-"""A device's life on the platform: registered, bound, heard, silent, deleted. Endpoints stand in device_rules.py.
+"""Devices: registered, activated, online, silent, deleted.
 
-What happens to real and scripted devices comes in here (`activate`, `report`, `set_online`, `set_offline`, …) and goes
-out as events and notifications.
+Everything that happens to real and scripted devices enters here (`activate`, `report`, `set_online`, `set_offline`, …)
+and leaves as events and notifications.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def of_call(platform: Platform, call: Call, *, missing: str = "100403", foreign:
     """Return the device that a path names.
 
     Raises:
-        Refusal: 404 with `missing` when there is none, with `foreign` when it belongs to another application.
+        Refusal: 404 with `missing` if it does not exist, with `foreign` if it belongs to another application.
     """
     row = find(platform, call.ids[0])
     if row is None:
@@ -85,7 +85,7 @@ def of_call(platform: Platform, call: Call, *, missing: str = "100403", foreign:
 
 
 def info_of(row: Row) -> Row:
-    """Return a device's information as answers and notifications carry it, unset fields null."""
+    """Return a device's information as answers and notifications have it; unset fields are null."""
     get = row.get
     info = {name: get(name) for name in INFO_FIELDS}
     info["mute"] = get("mute", "FALSE")
@@ -94,27 +94,27 @@ def info_of(row: Row) -> Row:
 
 
 def is_online(row: Row) -> bool:
-    """Tell whether a device is connected."""
+    """Return whether a device is connected."""
     return bool(row["status"] == "ONLINE")
 
 
 def same_node(platform: Platform, node_id: str) -> Row | None:
-    """Return the directly connected device of this node id: it is unique on the whole platform."""
+    """Return the directly connected device of this node id, which is unique on the whole platform."""
     return platform.table(DEVICES).where(nodeId=node_id, parent=None).first()
 
 
 def create(platform: Platform, app_id: str, node_id: str, parent: Row | None = None, **fields: Any) -> Row:
-    """Add a device and tell the subscribers (deviceAdded); fields without a value are left out.
+    """Add a device and notify the subscribers (deviceAdded); fields without a value are left out.
 
     Raises:
-        LookupError: parent is no gateway any more.
+        LookupError: The parent no longer exists.
     """
     device_id, now = platform.ids.uuid(), platform.now()
     row = {
         "deviceId": device_id,
         "appId": app_id,
         "gatewayId": parent["deviceId"] if parent else device_id,
-        # What a table is searched by has to be a field of its own; a direct device's gatewayId is its own id.
+        # A table is searched by its fields only, and a direct device's gatewayId is its own id.
         "parent": parent["deviceId"] if parent else None,
         "nodeId": node_id,
         "nodeType": "UNKNOWN",
@@ -166,7 +166,7 @@ def add_sub_device(platform: Platform, gateway_id: str, node_id: str, **info: An
 
 
 def remove_sub_device(platform: Platform, gateway_id: str, device_id: str) -> None:
-    """Remove a device behind a gateway, as the gateway reports it, and tell the subscribers (deviceDeleted).
+    """Remove a device behind a gateway, as the gateway reports it, and notify the subscribers (deviceDeleted).
 
     Raises:
         LookupError: There is no such gateway, or it has no such device.
@@ -180,27 +180,27 @@ def remove_sub_device(platform: Platform, gateway_id: str, device_id: str) -> No
 
 
 def changed(platform: Platform, device_id: str, **fields: Any) -> Row:
-    """Change a device's information and tell the subscribers (deviceInfoChanged); return its row.
+    """Change a device's information and notify the subscribers (deviceInfoChanged); return its row.
 
-    Whatever changes what is known of a device comes through here. Values that are the same as before change nothing.
+    Every change of a device's information comes through here. Values that are the same as before change nothing.
     """
     row = need(platform, device_id)
     fields = {name: value for name, value in fields.items() if row.get(name) != value}
     if not fields:
         return row
     row = platform.table(DEVICES).change(device_id, modified=platform.now(), **fields)
-    _tell(platform, row)
+    _notify_change(platform, row)
     return row
 
 
-def _tell(platform: Platform, row: Row) -> None:
+def _notify_change(platform: Platform, row: Row) -> None:
     body = bodies.device_info_changed(row["deviceId"], row["gatewayId"], info_of(row))
     platform.notify(row["appId"], "deviceInfoChanged", body)
     platform.emit("device_modified", row)
 
 
 def delete(platform: Platform, row: Row) -> None:
-    """Remove a device, and tell the subscribers and the other rules."""
+    """Remove a device, and notify the subscribers and the other rules."""
     platform.table(DEVICES).delete(row["deviceId"])
     platform.notify(row["appId"], "deviceDeleted", bodies.device_deleted(row["deviceId"], row["gatewayId"]))
     platform.emit("device_deleted", row)
@@ -212,7 +212,7 @@ def sub_devices(platform: Platform, gateway_id: str) -> list[Row]:
 
 
 def connect_directly(platform: Platform, row: Row) -> Row:
-    """Let a device that was behind a gateway be connected directly, and tell the subscribers (deviceInfoChanged)."""
+    """Let a device that was behind a gateway be connected directly, and notify the subscribers (deviceInfoChanged)."""
     row = changed(platform, row["deviceId"], parent=None, gatewayId=row["deviceId"])
     platform.emit("device_regrouped", row)
     return row
@@ -222,7 +222,7 @@ def connect_directly(platform: Platform, row: Row) -> Row:
 
 
 def activate(platform: Platform, device_id: str) -> None:
-    """Let a device connect for the first time and leave again; one that was there before is left alone.
+    """Let a device connect for the first time and disconnect; one that was connected before stays as it is.
 
     Raises:
         LookupError: There is no such device.
@@ -233,12 +233,12 @@ def activate(platform: Platform, device_id: str) -> None:
 
 
 def set_online(platform: Platform, device_id: str, detail: str | None = None) -> None:
-    """Let a device connect, or be heard again; the first time activates it.
+    """Let a device connect, or give a sign of life; the first time activates it.
 
     Args:
         platform: the platform.
         device_id: the device.
-        detail: its statusDetail; NONE if it was not online; what it was if it was.
+        detail: its statusDetail; by default NONE, or the former one if it was online before.
 
     Raises:
         LookupError: There is no such device.
@@ -247,7 +247,7 @@ def set_online(platform: Platform, device_id: str, detail: str | None = None) ->
 
 
 def heard(platform: Platform, device_id: str) -> None:
-    """Take a sign of life, an acknowledgement say, of a device that may have been deleted since."""
+    """Take a sign of life (for example an acknowledgement) of a device, if it still exists."""
     if find(platform, device_id) is not None:
         set_online(platform, device_id)
 
@@ -259,7 +259,7 @@ def _connect(platform: Platform, device_id: str, detail: str | None = None) -> R
         row = platform.table(DEVICES).change(device_id, **online, activated=True, modified=platform.now())
         platform.notify(row["appId"], "bindDevice", bodies.bind_device(device_id, "succeeded", info_of(row)))
         platform.emit("device_activated", row)
-        _tell(platform, row)
+        _notify_change(platform, row)
         platform.emit("device_online", row)
     elif row["status"] != "ONLINE":
         platform.emit("device_online", changed(platform, device_id, **online))
@@ -273,8 +273,8 @@ def set_offline(platform: Platform, device_id: str, detail: str | None = None, s
 
     Args:
         platform: the platform.
-        device_id: the device; one that was never connected is left alone.
-        detail: its statusDetail; NONE if the status changes; what it was if not.
+        device_id: the device; if it was never connected, nothing changes.
+        detail: its statusDetail; by default NONE if the status changes, otherwise the former one.
         status: OFFLINE or ABNORMAL.
 
     Raises:
@@ -307,23 +307,23 @@ def report(
 def report_services(
     platform: Platform, device_id: str, services: Iterable[Mapping[str, Any]], request_id: str | None = None
 ) -> None:
-    """Take one report of a device: it is then activated and online, its shadow shows the data, its subscribers hear.
+    """Take one report of a device: it is then activated and online, and its shadow shows the data.
 
-    They hear deviceDataChanged for each service, and deviceDatasChanged once, with all services of the report, however
-    many it has: whoever subscribed to either kind hears of every report.
+    Subscribers get deviceDataChanged for each service, and deviceDatasChanged once with all services of the report. So
+    subscribers of either kind hear of every report.
 
-    Data that its product model does not know or allow are taken too, as real devices send such, with a warning in the
-    log.
+    Data that the product model does not know or allow are taken too, with a warning in the log: real devices send such
+    data.
 
     Args:
         platform: the platform.
-        device_id: the device. While it is frozen (mute), it is heard, and its data are dropped.
+        device_id: the device. If it is frozen (mute), this is a sign of life, and its data are dropped.
         services: at least one {serviceId, data, eventTime or None (now)}.
         request_id: what the pushes say as requestId.
 
     Raises:
         LookupError: There is no such device.
-        ValueError: There is no service, the product model has no such service, or an event time has another form.
+        ValueError: No service is given, the product model has no such service, or an event time has another form.
     """
     given = list(services)
     row = need(platform, device_id)
@@ -389,7 +389,7 @@ def report_alarm(
         platform: the platform.
         device_id: the device.
         severity: how severe it is, in the device's own words.
-        on: whether it is on, or over.
+        on: whether the alarm is on, or over.
         alarm_time: a time text; now by default.
 
     Raises:

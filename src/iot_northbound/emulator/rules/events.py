@@ -1,4 +1,4 @@
-"""What devices and rules tell beside data: event messages (2.3.5.10) and rules that fired (1.6.7.13).
+"""Pushes beside data: event messages of devices (2.3.5.10) and rules that fired (1.6.7.13).
 
 The emulator has no rule engine; `fire_rule` pushes what a rule would have pushed.
 """
@@ -55,10 +55,10 @@ def fire_rule(
 
     Args:
         platform: the platform.
-        app_id: the application; it stands as the rule's author, too.
+        app_id: the application; it is the rule's author, too.
         rule_id: the rule.
         rule_name: its name.
-        reasons: the conditions that held: type, and optionally id, info, transInfo and satisfactionTime (now).
+        reasons: the conditions that were true: type, and optionally id, info, transInfo and satisfactionTime (now).
         actions: what was done: type, result or exception, and optionally id, info and transInfo.
         logic: how the conditions are joined: "and" or "or".
     """

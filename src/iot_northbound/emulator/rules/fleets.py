@@ -1,4 +1,4 @@
-"""Many devices at once: registered, activated, with data in their shadow, and nobody notified one by one."""
+"""Many devices at once: registered, activated, and with data in their shadow."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def add(
 ) -> int:
     """Register devices named by prefix and number, and return how many.
 
-    They count as activated and offline, as meters between two reports are.
+    They are activated and offline, as meters between two reports are.
 
     Raises:
         LookupError: There is no such product model.
-        ValueError: One of the devices is there already.
+        ValueError: One of the devices exists already.
     """
     product_id = product_id or DEFAULT_PRODUCT
     model = models.by_id(platform, app_id, product_id)

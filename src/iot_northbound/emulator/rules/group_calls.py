@@ -19,7 +19,7 @@ PARAMETER = (400, "100604")
 LIST_MAXIMUM = 1000
 
 _ACCESS: Final[dict[str, Any]] = {"app_field": "accessAppId", "app_status": 200, "removed_app": (200, "100203")}
-"""How 1.9.1 to 1.9.5 name another application, and refuse it."""
+"""The query field of 1.9.1 to 1.9.5 that names another application, and how they refuse it."""
 
 
 _DESCRIBED = (
@@ -134,7 +134,7 @@ def query_members(platform: Platform, call: Call) -> Answer:
 
 @route("1.9.7", "POST", "/iocm/app/dm/v1.1.0/devices/addDevGroupTagToDevices", app_field="accessAppId")
 def add_members(platform: Platform, call: Call) -> Answer:
-    """Add devices to a group, all or none; one that is a member already stays one."""
+    """Add devices to a group, all or none; devices that are members already stay members."""
     row, device_ids = _membership(platform, call)
     for device_id in device_ids:
         if not _is_device(platform, call.app_id, device_id):
@@ -149,11 +149,11 @@ def add_members(platform: Platform, call: Call) -> Answer:
 
 @route("1.9.8", "POST", "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices", app_field="accessAppId")
 def remove_members(platform: Platform, call: Call) -> Answer:
-    """Take devices out of a group, all or none."""
+    """Remove devices from a group, all or none."""
     row, device_ids = _membership(platform, call)
     for device_id in device_ids:
         if not groups.has(platform, row["id"], device_id):
-            raise refuse(PARAMETER, f"device {device_id!r} is no member of the group")
+            raise refuse(PARAMETER, f"device {device_id!r} is not a member of the group")
     for device_id in device_ids:
         groups.leave(platform, row["id"], device_id)
     return Answer(200)

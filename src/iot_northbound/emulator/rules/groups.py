@@ -21,19 +21,19 @@ def members(platform: Platform, group_id: str) -> list[str]:
 
 
 def by_name(platform: Platform, app_id: str, name: str) -> Row | None:
-    """Return an application's group of this name."""
+    """Return an application's group of this name, or None."""
     return platform.table(GROUPS).where(appId=app_id, name=name).first()
 
 
 def by_id(platform: Platform, app_id: str, group_id: str) -> Row | None:
-    """Return an application's group of this id."""
+    """Return an application's group of this id, or None."""
     row = platform.table(GROUPS).get(group_id)
     return row if row is not None and row["appId"] == app_id else None
 
 
 @on("device_deleted")
 def forget_device(platform: Platform, device: Row) -> None:
-    """Take a deleted device out of its groups."""
+    """Remove a deleted device from its groups."""
     for group_id in of_device(platform, device["deviceId"]):
         leave(platform, group_id, device["deviceId"])
 

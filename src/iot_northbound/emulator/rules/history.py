@@ -19,7 +19,7 @@ def keep_reported(platform: Platform, device: Row, service_id: str, data: Row, w
 
 @on("device_desired")
 def keep_desired(platform: Platform, device: Row, service_id: str, desired: Row) -> None:
-    """Keep a wish in the history."""
+    """Keep a desired change in the history."""
     _keep(platform, DESIRED, device, service_id, desired, platform.now())
 
 
@@ -39,7 +39,7 @@ def _keep(platform: Platform, name: str, device: Row, service_id: str, data: Row
         "seq": seq,
     }
     rows.put(str(seq), row)
-    # Whoever adds also clears away, so that no history grows without bound and no timer has to walk over all.
+    # Adding a row also deletes old ones, so no history grows without bound, and no timer has to walk over all.
     own = rows.where(deviceId=device_id)
     extra = len(own) - platform.settings.history_rows_per_device
     while (first := own.first()) is not None and (extra > 0 or first["time"] < platform.now() - days * DAY):
@@ -56,7 +56,7 @@ def days_kept(platform: Platform, device: Row) -> int:
 
 @on("device_regrouped")
 def follow(platform: Platform, device: Row) -> None:
-    """Let the history of a device that has another gateway now, or none, be found under that one."""
+    """Move the history of a device to its new gateway."""
     for name in (REPORTED, DESIRED):
         rows = platform.table(name)
         for row in list(rows.where(deviceId=device["deviceId"])):

@@ -16,7 +16,7 @@ from iot_northbound.emulator.rules.history import DAY, DESIRED, REPORTED
 INVALID = (400, "100216")
 
 MOST_REPORTED, MOST_DESIRED = 2000, 250
-"""How many records a page holds at most."""
+"""How many records a page has at most."""
 
 
 def _page_of(most: int) -> Shape:
@@ -86,7 +86,7 @@ def _page(
         else:
             total, rows = len(found), found.slice(number * size, size, descending=True)
     records, data = names
-    # The real platform answers zeros where there is nothing at all.
+    # The real platform answers zeros if it finds no record.
     head = {"totalCount": total, "pageNo": number if total else 0, "pageSize": size if total else 0}
     return Answer(200, {**head, records: [_view(row, data) for row in rows]})
 

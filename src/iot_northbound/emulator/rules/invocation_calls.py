@@ -53,7 +53,7 @@ INVOKE = Shape(must("header", _HEADER), may("body", json_object), invalid=comman
     removed_app=(200, "100203"),
 )
 def invoke(platform: Platform, call: Call) -> Answer:
-    """Send a command to a connected device; what the device says comes as notifications."""
+    """Send a command to a connected device; its answers are pushed."""
     given = INVOKE.read(call.body)
     header = given["header"]
     device = commands.own_device(platform, call.app_id, call.ids[0])
@@ -108,7 +108,7 @@ def invoke(platform: Platform, call: Call) -> Answer:
 
 
 def _hindrance(platform: Platform, device: Row) -> Refusal | None:
-    """Return what says that a device cannot be reached, or None."""
+    """Return the refusal if a device cannot be reached, or None."""
     gateway = devices.find(platform, device["gatewayId"])
     if gateway is not None and gateway is not device and not devices.is_online(gateway):
         return Refusal(403, "100450")

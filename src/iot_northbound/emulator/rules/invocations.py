@@ -1,8 +1,8 @@
-"""Calling a service of a connected device at once, without a cache (reference 1.7.7), and muting its commands.
+"""Calls of services of connected devices, without a cache, and muted commands.
 
-A call is sent, delivered, and at last executed, failed or timed out. With mode ACK, subscribers hear of the device's
-acknowledgements as messageConfirm. The call's own callback URL hears of every status, in the same form. The device's
-answer is pushed as commandRsp.
+A call is sent, delivered, and then executed, failed or timed out. With mode ACK, the device's acknowledgements are
+pushed to subscribers as messageConfirm. Every status is pushed to the call's own callback URL, in the same form. The
+device's answer is pushed as commandRsp.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INVOCATIONS = table("invocations")
 """All calls, also those that have ended: a requestId is used once."""
 OPEN: Final = ("sent", "delivered")
 CONFIRMED: Final = ("sent", "delivered", "executed")
-"""The statuses that messageConfirm knows (1.6.7.10); a failure and a time-out are no word of the device."""
+"""The statuses that messageConfirm knows (1.6.7.10): a failure and a timeout are not messages of the device."""
 
 
 def of_device(platform: Platform, device_id: str) -> list[Row]:
@@ -36,7 +36,7 @@ def find(platform: Platform, device_id: str, request_id: str) -> Row | None:
 
 
 def delivered(platform: Platform, invocation_id: str) -> None:
-    """Take a device's word that it received a call; what comes twice or too late is passed over."""
+    """Take a device's acknowledgement of a call; a second or late one is ignored."""
     row = platform.table(INVOCATIONS).get(invocation_id)
     if row is None:
         return
@@ -48,7 +48,7 @@ def delivered(platform: Platform, invocation_id: str) -> None:
 def answered(
     platform: Platform, invocation_id: str, body: Mapping[str, Any], *, ok: bool = True, response: str | None = None
 ) -> None:
-    """Take a device's answer to a call; one to an unknown or ended call is passed over.
+    """Take a device's answer to a call; if the call is unknown or has ended, it is ignored.
 
     Args:
         platform: the platform.
@@ -76,7 +76,7 @@ def answered(
 
 @on("device_deleted")
 def fail_all(platform: Platform, device: Row) -> None:
-    """End what was asked of a deleted device as failed."""
+    """End the open calls of a deleted device as failed."""
     for row in of_device(platform, device["deviceId"]):
         if row["status"] in OPEN:
             _end(platform, row, "failed")
@@ -99,7 +99,7 @@ def send(platform: Platform, row: Row) -> Row:
 
 
 def deliver_now(platform: Platform, row: Row, hindered: Refusal | None) -> str:
-    """Deliver a call for the recipient CLOUD, whose answer says whether the device has it; return that status."""
+    """Deliver a call with toType CLOUD, whose answer says whether the device has it; return that status."""
     script = platform.table(scripts.SCRIPTS).get(row["deviceId"])
     takes = script is None or (script["acknowledge"] and scripts.listens(platform, row["deviceId"]))
     if hindered is not None or not takes:
@@ -115,7 +115,7 @@ def _end(platform: Platform, row: Row, status: str) -> Row:
 
 
 def _status(platform: Platform, row: Row, status: str) -> Row:
-    """Keep a call with its new status and tell who wants to know."""
+    """Store a call with its new status, and push the status."""
     row = platform.table(INVOCATIONS).put(row["invocationId"], {**row, "status": status})
     if status == "delivered" and not row["acknowledged"]:
         return row  # with NOACK the device acknowledges nothing
@@ -130,7 +130,7 @@ def _status(platform: Platform, row: Row, status: str) -> Row:
 
 
 def mute(platform: Platform, device_id: str, service_id: str, methods: Sequence[str]) -> Row:
-    """Set which commands of a device's service are muted (100432), tell subscribers, and return the device's row.
+    """Set which commands of a device's service are muted (100432), notify subscribers, and return the device's row.
 
     Raises:
         LookupError: There is no such device.

@@ -14,7 +14,7 @@ from iot_northbound.emulator.rules.devices import DEVICES
 
 CAPABILITIES = Shape(may("deviceId", text()), may("gatewayId", text()), invalid=(400, "100022"))
 CAPABILITIES_AT_MOST = 1000
-"""How many devices' capabilities one answer holds, where neither a device nor a gateway is named."""
+"""How many devices' capabilities one answer has, if neither a device nor a gateway is named."""
 
 
 @route("1.5.5", "GET", "/iocm/app/data/v1.1.0/deviceCapabilities")

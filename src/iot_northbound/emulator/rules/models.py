@@ -1,7 +1,7 @@
-"""Product models: which services, properties and commands a device has (reference 1.5.5).
+"""Product models: they say which services, properties and commands a device has.
 
-A model is a JSON object: productId, the five identifying fields, nodeType, and services in the form in which 1.5.5
-answers them. Five ship with the emulator; others are loaded into an application.
+A model is a JSON object: productId, the five identifying fields, nodeType, and services in the form of the
+answers of 1.5.5. Five ship with the emulator; others are added to an application.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def delete_model(platform: Platform, product_id: str) -> None:
     """Delete a product model; its devices stay, without capabilities.
 
     Raises:
-        KeyError: There is none of this productId.
+        KeyError: No model has this productId.
     """
     row = platform.table(MODELS)[product_id]
     platform.table(MODELS).delete(product_id)
@@ -142,17 +142,17 @@ def by_id(platform: Platform, app_id: str, product_id: str | None) -> Row | None
 
 
 def unknown_id(platform: Platform, app_id: str, product_id: str) -> str:
-    """Return what to say of a productId that the application has no model of: which come close, or which there are."""
+    """Return the text for a productId without a model: which ids are similar, or which exist."""
     known = [row["productId"] for row in platform.table(MODELS).rows.values() if row["appId"] in (None, app_id)]
     close = get_close_matches(product_id, known, n=3)
-    told = f"close to it: {', '.join(close)}" if close else f"there are {', '.join(known[:10]) or 'none'}"
+    told = f"similar are {', '.join(close)}" if close else f"there are {', '.join(known[:10]) or 'none'}"
     return f"no product model has productId {product_id!r}; {told}"
 
 
 def match(platform: Platform, app_id: str, info: Mapping[str, Any]) -> Row | None:
-    """Return the model that a device's identifying fields name, or None.
+    """Return the model that fits a device's identifying fields, or None.
 
-    Manufacturer id and model have to be given; of the other three, those that are given have to fit.
+    Manufacturer id and model must be given and fit. The other three must fit if they are given.
     """
     maker, name = info.get("manufacturerId"), info.get("model")
     if maker is None or name is None:
@@ -164,7 +164,7 @@ def match(platform: Platform, app_id: str, info: Mapping[str, Any]) -> Row | Non
 
 
 def hint_nearest(platform: Platform, device: Row) -> None:
-    """Say in the log which model a device without one comes close to, and what keeps them apart."""
+    """Log which model is the most similar to a device without a model, and how they differ."""
 
     def alike(row: Row, names: tuple[str, ...]) -> int:
         return sum(str(device.get(name) or "").casefold() == row[name].casefold() for name in names)
@@ -184,16 +184,16 @@ def hint_nearest(platform: Platform, device: Row) -> None:
     ]
     platform.hint(
         f"model {[device.get(name) for name in IDENTITY]}",
-        f"device {device['deviceId']} has no product model, hence no services; the nearest is"
+        f"device {device['deviceId']} has no product model and so no services; the most similar model is"
         f" {nearest['productId']!r}, which has {', '.join(apart)}",
     )
 
 
 def hint_misfits(platform: Platform, model: Row, service_id: str, data: Mapping[str, Any]) -> None:
-    """Say in the log what of a report the model does not know or allow; the report is taken all the same."""
+    """Log the values of a report that the model does not know or allow; the report is taken nevertheless."""
     rules = {rule["propertyName"]: rule for rule in (find_service(model, service_id) or {}).get("properties", ())}
     for name, value in data.items():
-        fault = fault_of(rules[name], value) if name in rules else "is no property of this service"
+        fault = fault_of(rules[name], value) if name in rules else "is not a property of this service"
         if fault is not None:
             where = f"{model['productId']!r}, service {service_id!r}"
             platform.hint(
@@ -229,7 +229,7 @@ def find_property(service: Row, name: str) -> Row | None:
 
 
 def faults_in(paras: list[Row], given: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the parameters given to a command, against what its model says of them."""
+    """Yield what is wrong with the parameters of a command, according to its model."""
     names = [para["paraName"] for para in paras]
     for name in given:
         if name not in names:
@@ -260,7 +260,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def fault_of(rule: Row, value: Any) -> str | None:
-    """Return what is wrong with a value of a property or parameter, or None. Unknown data types take anything."""
+    """Return what is wrong with the value of a property or parameter, or None. Unknown data types allow all values."""
     kinds = _TYPES.get(rule["dataType"].lower())
     if kinds is None:
         return None

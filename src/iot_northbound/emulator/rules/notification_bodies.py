@@ -1,4 +1,4 @@
-"""What the platform pushes: one builder for each kind of notification, with the fields its table lists.
+"""The bodies of pushes: one builder per kind of notification, with the fields of its table in the reference.
 
 Every body is complete: optional fields without a value are null, as on the real platform.
 """
@@ -86,12 +86,12 @@ def device_added(device_id: str, gateway_id: str, node_type: str | None, info: M
 
 
 def bind_device(device_id: str, result: str, info: Mapping[str, Any] | None) -> Body:
-    """A registered device has connected for the first time, or did not in time (1.6.7.2).
+    """A registered device has connected for the first time, or has not connected in time (1.6.7.2).
 
     Args:
         device_id: the device.
         result: "succeeded" or "expired".
-        info: the device's information; None leaves it out as null.
+        info: the device's information; None becomes null.
     """
     return {
         "notifyType": "bindDevice",
@@ -144,7 +144,7 @@ def product_model(kind: str, app_id: str, model: Mapping[str, Any]) -> Body:
     Args:
         kind: one of deviceCapabilitiesChanged, …Added, …Deleted, deviceModelAdded, deviceModelDeleted.
         app_id: the application the model belongs to.
-        model: the model; its five identifying fields are taken.
+        model: the model; its five identifying fields are used.
     """
     names = ("deviceType", "manufacturerName", "manufacturerId", "model", "protocolType")
     return {"notifyType": kind, "appId": app_id, **{name: model.get(name) for name in names}}
@@ -199,7 +199,7 @@ def command_rsp(
 
 
 def command_status(device_id: str, command_id: str, code: str, detail: Mapping[str, Any] | None) -> Body:
-    """A command's status changed (1.6.7.12). It goes to the command's own URL and names no notifyType."""
+    """A command's status changed (1.6.7.12). It goes to the command's own URL and has no notifyType."""
     result = {"resultCode": code, "resultDetail": None if detail is None else dict(detail)}
     return {"deviceId": device_id, "commandId": command_id, "result": result}
 
@@ -248,7 +248,7 @@ def rule_event(
 
 
 def desired_status_changed(device_id: str, service_id: str, properties: Mapping[str, Any], status: str) -> Body:
-    """A shadow's wish reached the device ("DELIVERED") or did not ("FAILED") (1.6.7.14)."""
+    """A desired change reached the device ("DELIVERED") or failed ("FAILED") (1.6.7.14)."""
     return {
         "notifyType": "deviceDesiredPropertiesModifyStatusChanged",
         "deviceId": device_id,
@@ -303,7 +303,7 @@ def upgrade_result(
         operation_id: the task.
         sub_operation_id: the device's part of it.
         current: the version the device runs now.
-        target: the version it was to run.
+        target: the version it should run.
         source: the version it ran before.
         ok: whether it succeeded.
         upgrade_time: how long it took, in seconds, as text.

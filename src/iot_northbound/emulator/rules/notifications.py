@@ -1,15 +1,15 @@
-"""Who hears of what: each state change becomes one durable push row for every subscription that wants it.
+"""The queue of pushes: each notification becomes one row for every subscription to it.
 
-A push sender drains the queue:
+A push sender sends what is in the queue:
 
-- `due` names the pushes to send now, in order, at most so many for a destination at once;
-- `record_attempt` says how one went: delivered ones leave the queue, the others wait for growing intervals, and after
-  ten failures in a row their destination rests;
-- `next_due` tells when to look again.
+- `due` returns the pushes to send now, in order, and at most so many per destination at once.
+- `record_attempt` notes how one went. Delivered pushes leave the queue. The others wait for growing intervals, and
+  after ten failures in a row their destination rests.
+- `next_due` returns when to look again.
 
-A destination is scheme, host and port of the callback URL, so that one dead receiver holds up no other.
+A destination is scheme, host and port of the callback URL, so that one dead receiver does not delay others.
 
-What waits for a subscription belongs to it: `drop` forgets it when the subscription is deleted, `move` sends it to the
+Pushes that wait for a subscription belong to it: `drop` deletes them with the subscription, `move` sends them to the
 new URL. Pushes to a command's own URL belong to no subscription and stay.
 """
 
@@ -39,7 +39,7 @@ _JOURNAL_LENGTH = 12
 
 @on("notify")
 def notify(platform: Platform, app_id: str, notify_type: str, body: Body) -> None:
-    """Queue a notification about an application's devices for all who subscribed to it."""
+    """Queue a notification about an application's devices for every subscription to it."""
     for subscription in platform.table(SUBSCRIPTIONS).where(appId=app_id, notifyType=notify_type):
         # An MQTT subscriber reads from the platform's broker; nothing is posted to it.
         if subscription["channel"] == "HTTP":
@@ -49,7 +49,7 @@ def notify(platform: Platform, app_id: str, notify_type: str, body: Body) -> Non
 
 
 def notify_command(platform: Platform, command: Row) -> None:
-    """Queue a command's new status for the command's own URL, where it has one (1.6.7.12)."""
+    """Queue a command's new status for the command's own URL, if it has one (1.6.7.12)."""
     if command["callbackUrl"]:
         result = command["result"] or {}
         body = command_status(command["deviceId"], command["commandId"], command["status"], result.get("resultDetail"))
@@ -57,7 +57,7 @@ def notify_command(platform: Platform, command: Row) -> None:
 
 
 def push(platform: Platform, app_id: str, url: str, body: Body, subscription_id: str | None = None) -> Row:
-    """Queue one push of an application to a URL; None: it belongs to no subscription."""
+    """Queue one push of an application to a URL; without a subscription id it belongs to no subscription."""
     now = platform.now()
     destination = _destination(platform, url)
     seq = platform.next_seq()
@@ -82,7 +82,7 @@ def push(platform: Platform, app_id: str, url: str, body: Body, subscription_id:
 
 
 def drop(platform: Platform, **equal: str) -> None:
-    """Forget the queued pushes whose rows have these fields: those of a deleted subscription, say."""
+    """Delete the queued pushes whose rows have these fields, for example those of a deleted subscription."""
     for row in platform.table(PUSHES).where(**equal):
         _leave(platform, row, "dropped")
 
@@ -98,7 +98,7 @@ def move(platform: Platform, subscription_id: str, url: str) -> None:
 
 
 def still_wanted(platform: Platform, sent: Row) -> bool:
-    """Tell whether a push is still in the queue, and still goes to the same URL."""
+    """Return whether a push is still in the queue, and still goes to the same URL."""
     row = platform.table(PUSHES).get(sent["pushId"])
     return row is not None and row["url"] == sent["url"]
 
@@ -117,7 +117,7 @@ def due(
         platform: the platform.
         now: the time, in epoch seconds.
         limit: the most to return.
-        per_destination: the most under way for one destination, those in `busy` included.
+        per_destination: the most that are being sent to one destination, those in `busy` included.
         busy: ids of pushes being sent right now; they are not returned again.
         failing: destinations that are tried with one push at a time.
     """
@@ -136,11 +136,11 @@ def next_due(
     busy: Collection[str] = frozenset(),
     failing: Collection[str] = frozenset(),
 ) -> float | None:
-    """Return the epoch second at which `due` will have something beyond what is under way; None: not by waiting.
+    """Return the epoch second at which `due` will have another push; None if waiting alone brings none.
 
     Args:
         platform: the platform.
-        per_destination: as in `due`; a destination whose share is under way has nothing until one of them ends.
+        per_destination: as in `due`; a destination with so many pushes being sent has none until one of them ends.
         busy: ids of pushes being sent right now.
         failing: destinations that are tried with one push at a time.
     """
@@ -160,11 +160,11 @@ def _ready(
     failing: Collection[str],
     now: float | None = None,
 ) -> list[Row]:
-    """Return the next pushes (due now, if a time is given) that would go to a destination beside those under way."""
+    """Return the next pushes (due now, if a time is given) for a destination, beside those that are being sent."""
     waiting = platform.table(PUSHES).where(destination=destination).between(high=now).slice(0, per_destination)
     ready = [row for row in waiting if row["pushId"] not in busy]
     if destination in failing:
-        # Many hanging ones must not use up the room of all.
+        # Receivers that hang must not use up the room of all.
         return ready[:1] if len(ready) == len(waiting) else []
     return ready
 
@@ -178,12 +178,12 @@ def record_attempt(
         platform: the platform.
         sent: the push as it was when it was sent.
         ok: whether the receiver answered 200 in time.
-        status: the answer's status, where one came.
+        status: the answer's status, if an answer came.
         error: what went wrong, in words.
         now: the time, in epoch seconds.
 
     Returns:
-        What became of the push: "delivered"; "waiting" for its next attempt; "dropped", too old for another one;
+        The outcome: "delivered"; "waiting" for its next attempt; "dropped", it is too old for another attempt;
         "gone", it had left the queue before (its subscription was deleted, or the platform was reset).
     """
     if ok:
@@ -204,7 +204,7 @@ def record_attempt(
 def _try_again(platform: Platform, row: Row, sent: Row, failure: Row) -> str:
     journal = [*row["journal"], failure][-_JOURNAL_LENGTH:]
     if row["url"] != sent["url"]:
-        # It moved while it was under way. What the old receiver did says nothing about the new one.
+        # It moved while it was being sent. The old receiver's answer says nothing about the new one.
         platform.table(PUSHES).change(row["pushId"], journal=journal)
         return "waiting"
     again = failure["at"] + RETRY_SECONDS[min(row["attempts"], len(RETRY_SECONDS) - 1)]
@@ -246,10 +246,10 @@ def _note_success(platform: Platform, destination: str) -> None:
 def _note_failure(platform: Platform, destination: str, now: float) -> None:
     row = platform.table(DESTINATIONS).get(destination)
     if row is None or row["restingUntil"] > now:
-        return  # nothing waits for it any more, or it ended a push that was under way when the rest began
+        return  # it has no more pushes, or the push had begun before the destination's rest
     failures = row["failures"] + 1
     if failures >= FAILURES_BEFORE_REST:
-        # After its rest a destination gets ten new chances, not one.
+        # After its rest a destination gets ten new attempts, not one.
         platform.table(DESTINATIONS).change(destination, failures=0, restingUntil=now + REST_SECONDS)
     else:
         platform.table(DESTINATIONS).change(destination, failures=failures)
@@ -257,7 +257,7 @@ def _note_failure(platform: Platform, destination: str, now: float) -> None:
 
 def _forget_if_idle(platform: Platform, destination: str) -> None:
     row = platform.table(DESTINATIONS).get(destination)
-    resting = row is not None and row["restingUntil"] > platform.now()  # it rests for whoever pushes to it next, too
+    resting = row is not None and row["restingUntil"] > platform.now()  # its rest is for new pushes, too
     if not resting and not platform.table(PUSHES).where(destination=destination):
         platform.table(DESTINATIONS).delete(destination)
 

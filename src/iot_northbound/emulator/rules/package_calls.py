@@ -30,7 +30,7 @@ QUERY = Shape(
 
 
 def page_of(given: Row) -> tuple[int, int]:
-    """Return the page's number and size of a query of 1.10.
+    """Return the page number and page size of a query of 1.10.
 
     Raises:
         Refusal: 400 123029, one is out of its range.
@@ -47,7 +47,7 @@ def identifier(value: str) -> str:
     """Return an id from a path.
 
     Raises:
-        Refusal: 400 120015, it cannot be one.
+        Refusal: 400 120015, it has a form that no id has.
     """
     try:
         return str(IDENTIFIER(value))
@@ -77,7 +77,7 @@ def query_one(platform: Platform, call: Call) -> Answer:
 
 @route("1.10.3", "DELETE", "/iodm/northbound/v1.5.0/category/{fileId}")
 def delete(platform: Platform, call: Call) -> Answer:
-    """Delete a package; upgrades under way keep their version."""
+    """Delete a package; upgrades that have begun keep their version."""
     platform.table(PACKAGES).delete(_owned(platform, call)["fileId"])
     return Answer(200)
 

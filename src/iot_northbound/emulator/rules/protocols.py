@@ -1,4 +1,4 @@
-"""Which calls are for devices of which protocol, as the reference says it; a call for another one gets a hint."""
+"""Says which calls are for devices of which protocol; a call to another device is logged as a hint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NB_IOT: Final = frozenset(("COAP", "LWM2M"))
 
 
 class Audience(NamedTuple):
-    """Which devices a call is for on a real platform, in words, and what to use for others."""
+    """The devices that a call is for on a real platform, in words, and the call for others."""
 
     fits: Callable[[str], bool]
     text: str
@@ -39,7 +39,7 @@ AUDIENCES: Final[Mapping[str, Audience]] = {
     ),
     "1.7.7": Audience(
         lambda protocol: protocol not in NB_IOT,
-        "service calls are for MQTT devices and for what is behind them",
+        "service calls are for MQTT devices and for the devices behind them",
         "send it a command (1.7.1)",
     ),
 }
@@ -52,14 +52,14 @@ def of_device(device: Row) -> str | None:
 
 
 def is_nb_iot(device: Row) -> bool:
-    """Tell whether a device is known to speak a protocol of NB-IoT devices."""
+    """Return whether a device is known to speak a protocol of NB-IoT devices."""
     return of_device(device) in NB_IOT
 
 
 def hint(platform: Platform, device: Row, section: str) -> None:
-    """Say in the log, once per device and call, that a real platform would hardly bring this call to this device.
+    """Log, once per device and call, that a real platform does not support this call for this device.
 
-    It is no refusal: the reference has no code for it.
+    The call is not refused: the reference has no code for this.
     """
     protocol, audience = of_device(device), AUDIENCES[section]
     if protocol is not None and not audience.fits(protocol):

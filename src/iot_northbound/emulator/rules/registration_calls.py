@@ -24,7 +24,7 @@ INVALID = (400, "50400")
 MALFORMED = (400, "100007")
 BAD_CODE = (400, "100003")
 TIMEOUT = integer(0, 2147483647)
-# A code that a device has to present cannot be empty or hold a blank.
+# A code that a device has to present cannot be empty or contain a blank.
 VERIFY_CODE = text(1, 256, r"\S+")
 
 _IDENTITY = [may(name, text()) for name in models.IDENTITY]
@@ -137,7 +137,7 @@ def _room_for(platform: Platform, app_id: str, *, secure: bool, used_up: tuple[i
 
 @route("1.4.3", "PUT", REGISTRATION + "/{deviceId}", removed_app=REMOVED)
 def refresh_key(platform: Platform, call: Call) -> Answer:
-    """Give a device a new code, perhaps a new node id too; it has to be bound anew."""
+    """Give a device a new code, and a new node id if one is given; it has to connect for the first time again."""
     given = REFRESH_KEY.read(call.body)
     row = devices.of_call(platform, call)
     if not row["activated"]:
@@ -163,7 +163,7 @@ def refresh_key(platform: Platform, call: Call) -> Answer:
 
 @route("1.4.7", "GET", REGISTRATION + "/{deviceId}")
 def activation_status(platform: Platform, call: Call) -> Answer:
-    """Tell whether a device has ever connected."""
+    """Return whether a device has ever connected."""
     row = devices.of_call(platform, call, foreign="100403")
     return Answer(200, {"deviceId": row["deviceId"], "activated": row["activated"], "name": row.get("name")})
 
@@ -172,7 +172,7 @@ _CODE = {"100003": "verifyCode is empty, too long or has a blank"}
 _REGISTER = {
     "100001": "fault: the platform has one internal error, 50252",
     "100007": "the body is not a JSON object, or nodeId is missing",
-    "100203": "appId names no application (403); the 500 by fault",
+    "100203": "appId names no application (403); the 500 only by fault injection",
     "100412": "the application has device_limit devices",
     "100426": "nodeId is that of another device",
     "103026": "the license_limit is 0",

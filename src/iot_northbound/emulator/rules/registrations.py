@@ -1,4 +1,4 @@
-"""How long a registered device has to connect for the first time, until its registration expires."""
+"""Registrations: a registered device has to connect in time, or its registration expires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PSK = text(8, 32, "[0-9A-Fa-f]+")
 
 
 def await_binding(platform: Platform, row: Row, timeout: int) -> Row:
-    """Give a registered device so many seconds to connect for the first time; 0 is no limit."""
+    """Give a registered device so many seconds to connect for the first time; 0 means no limit."""
     platform.cancel(row.get("expiryTimer"))
     expiry = platform.after(timeout, "registration_expired", device_id=row["deviceId"]) if timeout else None
     return platform.table(DEVICES).change(row["deviceId"], timeout=timeout, expiryTimer=expiry)
@@ -27,14 +27,14 @@ def await_binding(platform: Platform, row: Row, timeout: int) -> Row:
 
 @on("device_activated")
 def bound(platform: Platform, device: Row) -> None:
-    """Let a device that has connected stay."""
+    """Keep a device that has connected."""
     platform.cancel(device.get("expiryTimer"))
     platform.table(DEVICES).change(device["deviceId"], expiryTimer=None)
 
 
 @on("device_deleted")
 def forget(platform: Platform, device: Row) -> None:
-    """Wait for a deleted device no more."""
+    """Stop waiting for a deleted device."""
     platform.cancel(device.get("expiryTimer"))
 
 

@@ -1,8 +1,8 @@
-"""Scripted devices: they stand for real ones, and meet the same rules.
+"""Scripted devices: they replace real ones and follow the same rules.
 
 A script says how a device behaves: whether it answers, how late, whether it sleeps between its reports and how often it
 reports. Scripts are rows, so they survive a restart. Each step of a scripted device goes through `transitions.later`,
-so the platform's setting decides whether it happens at once, in its time, or by hand.
+so the setting `transitions` decides when it happens.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from iot_northbound.emulator.rules import commands, devices, models
 
 if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.platform import Platform
-    from iot_northbound.emulator.kernel.store import Row, Table
+    from iot_northbound.emulator.kernel.store import Row
 
 SCRIPTS = table("scripts", "deviceId")
 ANSWERS: Final = ("success", "fail", "never")
 AWAKE_SECONDS: Final = 10.0
 """How long a sleeping device listens after it has said something."""
-
-
-def scripts(platform: Platform) -> Table:
-    """Return the table of scripts, by device id."""
-    return platform.table(SCRIPTS)
 
 
 def attach(
@@ -81,7 +76,7 @@ def attach(
 
 
 def _parts(report: Any) -> list[Any]:
-    """Return what a report says of each service; a single service stands without a list."""
+    """Return the parts of a report, one per service; a report of one service may be the part itself."""
     return report if isinstance(report, list) else [report]
 
 
@@ -97,28 +92,28 @@ def _check_part(platform: Platform, device: Row, part: Mapping[str, Any]) -> Non
 
 
 def detach(platform: Platform, device_id: str) -> None:
-    """Take a device's script away; without one this does nothing."""
+    """Remove a device's script, if it has one."""
     row = platform.table(SCRIPTS).delete(device_id)
     if row is not None and row["timer"] is not None:
         platform.cancel(row["timer"])
 
 
 def listens(platform: Platform, device_id: str) -> bool:
-    """Tell whether a scripted device hears what is sent to it now."""
+    """Return whether a scripted device listens now."""
     row = platform.table(SCRIPTS).get(device_id)
     device = devices.find(platform, device_id)
     return row is not None and device is not None and devices.is_online(device) and not sleeps(platform, device)
 
 
 def sleeps(platform: Platform, device: Row) -> bool:
-    """Tell whether a device hears nothing now, though it counts as online; one without a script never sleeps."""
+    """Return whether a device is online but does not listen now; one without a script never sleeps."""
     row = platform.table(SCRIPTS).get(device["deviceId"])
     return row is not None and row["asleep"] and platform.now() - device["heard"] > AWAKE_SECONDS
 
 
 @on("command_issued")
 def take_command(platform: Platform, command: Row) -> None:
-    """Let a command's device react, when it is scripted and listens."""
+    """Let a command's device react, if it has a script and listens."""
     device_id = command["deviceId"]
     row = platform.table(SCRIPTS).get(device_id)
     if row is not None and row["acknowledge"] and listens(platform, device_id):
@@ -150,9 +145,9 @@ def _answer(platform: Platform, command_id: str, device_id: str) -> None:
 
 
 def take_desired(platform: Platform, device_id: str, service_id: str, properties: Row) -> bool:
-    """Let a scripted device take a change that its shadow desires; return whether the device has a script.
+    """Let a scripted device take a desired change; return whether the device has a script.
 
-    What becomes of it, the event `desired_ended` says.
+    The event `desired_ended` reports the outcome.
     """
     row = platform.table(SCRIPTS).get(device_id)
     if row is None:
@@ -189,10 +184,10 @@ def _follow_desired(platform: Platform, device_id: str, service_id: str, desired
         return
     model = models.of_device(platform, device)
     if model is not None and models.find_service(model, service_id) is None:
-        return  # the device has become another since
+        return  # the device has another model now
     devices.report(platform, device_id, service_id, desired)
     if row["report"] is not None:
-        # What it now is, it goes on to report.
+        # Its later reports have the desired values, too.
         parts = [_having(part, desired) if part["service_id"] == service_id else part for part in _parts(row["report"])]
         _keep_parts(platform, device_id, parts)
 
@@ -231,7 +226,7 @@ def _plan_report(platform: Platform, device_id: str, every: float) -> None:
 
 @on("device_deleted")
 def forget_device(platform: Platform, device: Row) -> None:
-    """Take a deleted device's script away."""
+    """Remove a deleted device's script."""
     detach(platform, device["deviceId"])
 
 

@@ -21,7 +21,7 @@ MODIFY = Shape(
 
 @route("1.4.8", "PUT", PATH)
 def modify(platform: Platform, call: Call) -> Answer:
-    """Keep what is desired of a device's properties, and send it at once if the device listens."""
+    """Store desired values of a device's properties, and send them at once if the device listens."""
     body = call.body
     if isinstance(body, dict) and "serviceDesires" in body:
         # The table's spelling; its own sample and the Java SDK say serviceDesireds.
@@ -67,7 +67,7 @@ def _check(model: Row, service_id: str, desired: Row) -> None:
 
 @route("1.4.9", "GET", PATH)
 def query(platform: Platform, call: Call) -> Answer:
-    """Return a device's shadow: all services of its product model, and those it reported beside them."""
+    """Return a device's shadow: all services of its product model, and other services that it reported."""
     row = devices.of_call(platform, call, missing="100418")
     model = models.of_device(platform, row)
     known: dict[str, Row] = {service["serviceId"]: {} for service in model["services"]} if model else {}

@@ -32,7 +32,7 @@ def deliver(platform: Platform, row: Row) -> None:
 
 @on("desired_ended")
 def ended(platform: Platform, device_id: str, service_id: str, properties: Row, *, ok: bool) -> None:
-    """Tell the subscribers that a desired change has reached its device, or has failed."""
+    """Notify the subscribers that a desired change has reached its device, or has failed."""
     row = devices.find(platform, device_id)
     if row is not None:
         body = bodies.desired_status_changed(device_id, service_id, properties, "DELIVERED" if ok else "FAILED")
@@ -40,7 +40,7 @@ def ended(platform: Platform, device_id: str, service_id: str, properties: Row, 
 
 
 def refuse_desired(platform: Platform, device_id: str, service_id: str, *, refused: bool = True) -> None:
-    """Let a device refuse the desired changes of a service from now on, or take them again.
+    """Let a device refuse the desired changes of a service from now on, or accept them again.
 
     Raises:
         LookupError: There is no such device.

@@ -1,7 +1,7 @@
-"""What the platform makes of a device's silence: ABNORMAL first, OFFLINE later.
+"""Silence: a device that says nothing becomes ABNORMAL first and OFFLINE later.
 
-After how many seconds is up to the settings abnormal_after and offline_after. One timer watches a device, and looks
-only when it is due: a device that is heard all the time costs nothing.
+The settings abnormal_after and offline_after say after how many seconds. Each device has one timer, which does its work
+only when it is due: a device that reports often costs nothing more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @on("device_online")
 def start_anew(platform: Platform, device: Row) -> None:
-    """Forget the timer of a device that was silent: it may be set for a later step than the first."""
+    """Forget the timer of a device that was silent: it may be set for a later step."""
     row = devices.need(platform, device["deviceId"])
     platform.cancel(row.get("watchTimer"))
     platform.table(DEVICES).change(row["deviceId"], watchTimer=None)
@@ -27,7 +27,7 @@ def start_anew(platform: Platform, device: Row) -> None:
 
 @on("device_heard")
 def watch(platform: Platform, device: Row) -> None:
-    """Watch a device from its first word on."""
+    """Watch a device from its first sign of life on."""
     device_id = device["deviceId"]
     if device.get("watchTimer") is None and (first := _first_step(platform)) is not None:
         timer_id = platform.after(first[0], "device_silent", device_id=device_id)
@@ -36,12 +36,12 @@ def watch(platform: Platform, device: Row) -> None:
 
 @on("device_deleted")
 def forget(platform: Platform, device: Row) -> None:
-    """Watch a deleted device no more."""
+    """Stop watching a deleted device."""
     platform.cancel(device.get("watchTimer"))
 
 
 def _first_step(platform: Platform) -> tuple[float, str] | None:
-    """Return after how many seconds without a word a device's status changes first, and to what."""
+    """Return after how many seconds of silence a device's status changes first, and the new status."""
     if (abnormal := platform.settings.abnormal_after) is not None:
         return abnormal, "ABNORMAL"
     offline = platform.settings.offline_after
@@ -50,7 +50,7 @@ def _first_step(platform: Platform) -> tuple[float, str] | None:
 
 @timer("device_silent")
 def device_silent(platform: Platform, device_id: str) -> None:
-    """Call a silent device ABNORMAL, later OFFLINE; wait on for one that was heard meanwhile."""
+    """Make a silent device ABNORMAL, later OFFLINE; if it gave a sign of life, wait again."""
     row = devices.find(platform, device_id)
     if row is None:
         return
@@ -61,7 +61,7 @@ def device_silent(platform: Platform, device_id: str) -> None:
         if silent < first[0]:
             due = first[0]
         elif last is not None and silent < last:
-            # Who said goodbye is OFFLINE already, and stays so.
+            # A device that disconnected is OFFLINE already, and stays OFFLINE.
             if devices.is_online(row):
                 devices.set_offline(platform, device_id, status=first[1])
             due = last

@@ -12,7 +12,7 @@ from iot_northbound.emulator.rules.notification_bodies import ALL_KINDS, MANAGEM
 from iot_northbound.emulator.rules.notifications import SUBSCRIPTIONS
 
 INPUT = (400, "100022")
-"""Not in this service's tables; the platform's general code for a bad parameter."""
+"""The platform's general code for a bad parameter; it is not in the tables of this service."""
 
 BAD_URL = (400, "100222")
 
@@ -126,7 +126,7 @@ def unsubscribe(platform: Platform, call: Call) -> Answer:
 
 @route("1.6.6", "DELETE", "/iocm/app/sub/v1.2.0/subscriptions")
 def unsubscribe_many(platform: Platform, call: Call) -> Answer:
-    """Delete the subscriptions that match all the filters, as `unsubscribe` does; without `channel`, those on HTTP."""
+    """Delete the subscriptions that match all the filters, with what is queued for them; by default those on HTTP."""
     given = DELETE_BATCH.read(call.query)
     given.setdefault("channel", "HTTP")
     found = list(platform.table(SUBSCRIPTIONS).where(appId=call.app_id, **given))

@@ -23,13 +23,13 @@ def callback_url(value: Any) -> str:
     except ValueError:
         good = False
     if not good:
-        raise Bad("must be an http or https URL with a host, and a port from 1 to 65535 where it names one")
+        raise Bad("must be an http or https URL with a host, and a port from 1 to 65535 if it names one")
     return value
 
 
 @on("application_removed")
 def forget_application(platform: Platform, app_id: str) -> None:
-    """End what was pushed to a removed application, and what others heard of its devices."""
+    """Delete the subscriptions of a removed application, and those of others to its devices."""
     for field in ("owner", "appId"):
         for row in platform.table(SUBSCRIPTIONS).where(**{field: app_id}):
             delete(platform, row)
@@ -48,10 +48,10 @@ def find(platform: Platform, app_id: str, owner: str, kind: str, channel: str) -
 
 
 def hint_apart(platform: Platform, owner: str, url: str) -> None:
-    """Say in the log, once, that an application's callback URLs lead to more than one host and port.
+    """Log, once, that an application's callback URLs lead to more than one host and port.
 
-    The real platform allows one; the reference has no code for it, and an application may be on its way from one
-    receiver to another, one kind after the other, so it is no refusal here.
+    The real platform allows only one. The emulator does not refuse it: the reference has no code for this, and an
+    application may move to another receiver, one kind after the other.
     """
     for row in platform.table(SUBSCRIPTIONS).where(owner=owner, channel="HTTP"):
         other = row["callbackUrl"]
@@ -59,7 +59,7 @@ def hint_apart(platform: Platform, owner: str, url: str) -> None:
             platform.hint(
                 f"callbacks of {owner}",
                 f"application {owner} has callback URLs at {_place(other)} and {_place(url)};"
-                " a real platform wants all of them at one host and port",
+                " a real platform allows only one host and port",
             )
             return
 

@@ -1,4 +1,4 @@
-"""Flow control: so many calls a minute and application, when it is switched on (1010009)."""
+"""Throttling: if flow control is on, an application may make so many calls per minute (1010009)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WINDOW = 60.0
 def count(platform: Platform, call: Call) -> None:
     """Count a call of its application.
 
-    The window slides: a call counts for the 60 seconds after it. A refused call does not count, so that an
+    The window slides: a call counts for the 60 seconds after it. A refused call does not count, so an
     application that waits a minute is always served.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Software and firmware upgrades: creating and querying them (reference 1.10.4 to 1.10.8). Their life: upgrade_flow."""
+"""Creating and querying software and firmware upgrades (reference 1.10.4 to 1.10.8)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def query_subs(platform: Platform, call: Call) -> Answer:
     status = given.get("subOperationStatus")
     subs = platform.table(SUB_OPERATIONS)
     if status == "fail":
-        # Timeouts are failures that are only counted on their own.
+        # Timeouts are failures, too; they are only counted separately.
         failed = [row for row in subs.where(operationId=operation["operationId"]) if _status_of(row) == "fail"]
         total, rows = len(failed), failed[page_no * page_size : (page_no + 1) * page_size]
     else:
@@ -165,7 +165,7 @@ def _check_targets(targets: Row) -> None:
 
 
 def _policy(platform: Platform, given: Row | None) -> tuple[Row | None, list[float] | None]:
-    """Return a policy checked, and its window in epoch seconds where it has one."""
+    """Return a checked policy, and its window in epoch seconds if it has one."""
     if given is None:
         return None, None
     policy = POLICY.read(given)

@@ -1,11 +1,11 @@
-"""An upgrade's life: started now, when the device is heard, or within a window; step by step; retried; ended.
+"""Upgrades: they start now, when the device is heard, or within a window, go on step by step, are retried, and end.
 
 An operation has one sub-operation per device. A device goes through downloading, downloaded, updating and idle; each
 step and the result is pushed. A device without a script moves through `report_state` and `finish`.
 
-A device takes one upgrade at a time: another one's attempt fails, and is tried again if the policy says so. Only NB-IoT
-devices can be upgraded; the subtask of another device fails for good. While a device writes its firmware it is OFFLINE,
-with the status detail FIRMWARE_UPDATING.
+A device takes one upgrade at a time: the attempt of a second one fails, and is repeated if the policy says so. Only
+NB-IoT devices can be upgraded; the part of another device fails and is not repeated. While a device writes its
+firmware, it is OFFLINE with the status detail FIRMWARE_UPDATING.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ SUB_OPERATIONS = table("upgrade_sub_operations")
 STATES: Final = ("downloading", "downloaded", "updating", "idle")
 UPDATING: Final = "FIRMWARE_UPDATING"
 OUTCOMES: Final = ("wait", "processing", "success", "fail", "stop", "timeout")
-"""Where a sub-operation stands. A timeout is shown as the status fail and counted on its own."""
+"""The states of a sub-operation. A timeout is shown as the status fail and counted separately."""
 
 
 def version_field(operate_type: str) -> str:
-    """Return the device's field that an upgrade changes."""
+    """Return the field of the device that an upgrade changes."""
     return "swVersion" if operate_type == "software_upgrade" else "fwVersion"
 
 
 def create(platform: Platform, app_id: str, operation: Row, device_ids: list[str]) -> Row:
-    """Add an operation that has passed its checks, with its sub-operations, and set it on its way.
+    """Add an operation that has passed its checks, with its sub-operations, and plan its start.
 
     Args:
         platform: the platform.
         app_id: the devices' application.
         operation: operateType, targets, policy (or None), fileVersion; window as epoch seconds or None.
-        device_ids: whom it is for.
+        device_ids: the devices to upgrade.
     """
     operation_id, now = platform.ids.hex(24), platform.now()
     policy = operation["policy"] or {"executeType": "now"}
@@ -89,11 +89,11 @@ def create(platform: Platform, app_id: str, operation: Row, device_ids: list[str
 
 
 def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
-    """Take a device's word that it has reached a step of its upgrade.
+    """Take a device's message that it has reached a step of its upgrade.
 
     Args:
         platform: the platform.
-        sub_operation_id: the device's part of an upgrade under way; of an ended one nothing is taken.
+        sub_operation_id: the device's part of an upgrade under way; for an ended upgrade nothing happens.
         state: "downloading", "downloaded", "updating" or "idle".
 
     Raises:
@@ -119,10 +119,10 @@ def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str =
 
     Args:
         platform: the platform.
-        sub_operation_id: the device's part of an upgrade under way; of an ended one nothing is taken.
+        sub_operation_id: the device's part of an upgrade under way; for an ended upgrade nothing happens.
         ok: whether the device runs the target version now.
         detail: what happened, in words.
-        timed_out: whether it failed because nothing was heard in time.
+        timed_out: whether it failed because the device said nothing in time.
     """
     sub = platform.table(SUB_OPERATIONS).get(sub_operation_id)
     if sub is None or not sub["active"]:
@@ -137,7 +137,7 @@ def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str =
 
 
 def stop(platform: Platform, operation_id: str) -> Row:
-    """Stop what of an operation has not ended; return its row.
+    """Stop the parts of an operation that have not ended; return its row.
 
     Raises:
         LookupError: There is no such operation.
@@ -150,7 +150,7 @@ def stop(platform: Platform, operation_id: str) -> Row:
 
 
 def open_subs(platform: Platform, **equal: Any) -> list[Row]:
-    """Return the sub-operations with these fields that wait or are under way."""
+    """Return the sub-operations with these fields that have not ended."""
     found = platform.table(SUB_OPERATIONS)
     return [row for outcome in ("wait", "processing") for row in found.where(outcome=outcome, **equal)]
 
@@ -183,11 +183,13 @@ def _retry(platform: Platform, sub_operation_id: str) -> None:
 
 @timer("upgrade.silent")
 def _silent(platform: Platform, sub_operation_id: str) -> None:
-    finish(platform, sub_operation_id, ok=False, detail="nothing was heard of the upgrade in time", timed_out=True)
+    finish(
+        platform, sub_operation_id, ok=False, detail="the device said nothing about the upgrade in time", timed_out=True
+    )
 
 
 def _start(platform: Platform, sub: Row) -> None:
-    """Begin an attempt, unless something stands against it."""
+    """Begin an attempt, or end it at once if it is not possible."""
     device = devices.need(platform, sub["deviceId"])
     now = platform.now()
     operation = platform.table(OPERATIONS)[sub["operationId"]]
@@ -214,7 +216,7 @@ def _start(platform: Platform, sub: Row) -> None:
 
 
 def _fail(platform: Platform, sub: Row, outcome: str, detail: str) -> None:
-    """End an attempt that failed, with another one to come, or for good."""
+    """End an attempt that failed; plan the next one if the policy allows it."""
     operation = platform.table(OPERATIONS)[sub["operationId"]]
     window, pause = operation["window"], platform.settings.upgrade_retry_delay
     in_window = window is None or platform.now() + pause <= window[1]
@@ -274,7 +276,7 @@ def _close_if_complete(platform: Platform, operation_id: str) -> None:
 
 
 def statistics(platform: Platform, operation_id: str) -> dict[str, int]:
-    """Return how many devices of an operation stand where; the numbers add up to total."""
+    """Return how many devices of an operation are in each state; the numbers add up to total."""
     subs = platform.table(SUB_OPERATIONS)
     counts = {outcome: len(subs.where(operationId=operation_id, outcome=outcome)) for outcome in OUTCOMES}
     return {"total": sum(counts.values()), **counts}
@@ -294,7 +296,7 @@ def _state_message(sub: Row, state: str) -> tuple[str, Row]:
 @on("device_reported")
 @on("script_attached")
 def device_heard(platform: Platform, device: Row, *_: Any) -> None:
-    """Start what waits for a device to be heard, and let a scripted one take up what it slept through."""
+    """Start the upgrades that wait for a device, and let a scripted one begin those that it slept through."""
     for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="wait"):
         if platform.table(OPERATIONS)[sub["operationId"]]["executeType"] == "device_online":
             _start(platform, sub)
@@ -333,7 +335,7 @@ def _step(platform: Platform, sub_operation_id: str, state: str, attempt: int) -
     script = None if sub is None else platform.table(scripts.SCRIPTS).get(sub["deviceId"])
     if sub is None or script is None or not sub["active"] or sub["attempts"] != attempt:
         return
-    # A step planned twice (the device was heard twice meanwhile) is taken once.
+    # A step may be planned twice, if the device was heard twice; it is taken once.
     reached = -1 if sub["step"] is None else STATES.index(sub["step"])
     if STATES.index(state) != reached + 1:
         return
