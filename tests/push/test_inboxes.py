@@ -2,7 +2,15 @@
 
 import pytest
 
-from iot_northbound.push import Duplicates, InboxError, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
+from iot_northbound.push import (
+    Duplicates,
+    InboxError,
+    InboxFullError,
+    InboxLimits,
+    MemoryInbox,
+    MessageGoneError,
+    SqliteInbox,
+)
 from tests.clock import FakeClock, eventually
 from tests.push.helpers import data_message, taken
 
@@ -203,3 +211,12 @@ def test_what_waits_is_told_of_again_at_the_next_start(start, told):
     inbox.start(lambda message_id, device: again.append((message_id, device)))
     assert again == [told[0]]
     assert inbox.stats().dead == 1
+
+
+def test_a_message_that_is_not_there_cannot_be_read_or_set_aside(start):
+    inbox = start()
+    with pytest.raises(MessageGoneError):
+        inbox.get(999)
+    inbox.done(999)
+    inbox.bury(999, 1, "e")
+    assert (inbox.stats().waiting, inbox.dead_letters()) == (0, [])
