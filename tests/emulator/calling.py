@@ -1,4 +1,4 @@
-"""How these tests speak to the kernel: as an application does, without HTTP."""
+"""How these tests call the kernel: as an application does, but without HTTP."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.emulator.calling import START, Caller
 
 
 class Wire:
-    """A client of the northbound side that is nobody's SDK: http.client over mutual TLS, tokens by hand."""
+    """A client of the northbound API without any SDK: http.client over mutual TLS."""
 
     def __init__(self, emulator: Emulator, *, timeout: float = 10.0) -> None:
         self.emulator = emulator
@@ -112,7 +112,7 @@ def other(platform: Platform) -> Caller:
 
 @pytest.fixture
 def told(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
-    """What the platform notified: (application, type, body)."""
+    """The notifications of the platform: (application, type, body)."""
     notified: list[tuple[str, str, dict[str, Any]]] = []
     original: Callable[..., None] = platform.notify
 

@@ -1,4 +1,4 @@
-"""Things that tests of commands, groups, pushes and upgrades set up again and again."""
+"""Helpers for tests of commands, groups, pushes and upgrades."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CALLBACK = "https://na.example:9443/cmd"
 
 
 def meter(app: Caller, node_id: str, *, online: bool = False) -> str:
-    """Register a water meter, bring it online if wanted, and return its id."""
+    """Register a water meter, bring it online if asked for, and return its id."""
     device_id = app.register(node_id, productId=METER, timeout=0)
     if online:
         devices.set_online(app.platform, device_id)
@@ -39,7 +39,7 @@ def meter(app: Caller, node_id: str, *, online: bool = False) -> str:
 
 
 def settle(platform: Platform) -> None:
-    """Run everything that is due at this moment, and what follows from it."""
+    """Run everything that is due now, and everything that follows from it."""
     platform.advance(0)
 
 
@@ -79,7 +79,7 @@ def package(app: Caller, **fields: Any) -> str:
 
 
 def pushed(platform: Platform, kind: str | None = "", url: str | None = None) -> list[dict[str, Any]]:
-    """Return the bodies waiting to be pushed, oldest first; kind None: command statuses; url: only to there."""
+    """Return the bodies that wait to be pushed, oldest first; kind None: command statuses; url: only to this URL."""
     rows = sorted(platform.table(notifications.PUSHES).rows.values(), key=lambda row: row["seq"])
     return [row["body"] for row in rows if kind in ("", row["notifyType"]) and url in (None, row["url"])]
 

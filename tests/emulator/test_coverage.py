@@ -1,4 +1,4 @@
-"""The coverage page says what the rule modules say, and they say something about every documented code."""
+"""The coverage page is made from the rule modules, and they mention every documented code."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_every_documented_endpoint_has_a_rule_at_its_path() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: str(each["rest_section"]))
-def test_every_documented_code_is_spoken_of(endpoint: dict[str, object]) -> None:
+def test_every_documented_code_is_on_the_page(endpoint: dict[str, object]) -> None:
     section, errors = endpoint["rest_section"], endpoint["errors"]
     assert isinstance(errors, list)
     known = coverage.codes()
     assert [error["code"] for error in errors if (section, error["code"]) not in known] == []
 
 
-def test_what_is_not_reached_by_state_says_why() -> None:
+def test_a_code_that_is_not_reached_by_state_says_why() -> None:
     for (section, code), how in coverage.codes().items():
         reason = how if coverage.kind_of(how) == "state" else how.partition(":")[2]
         assert len(reason.strip()) > 10, (section, code)

@@ -43,7 +43,7 @@ def test_an_endpoint_may_be_written_in_several_ways(emulator: Emulator, told: st
         ("", "nothing documented"),
     ],
 )
-def test_what_no_call_would_meet_is_refused_with_what_comes_close(emulator: Emulator, told: str, hint: str) -> None:
+def test_an_endpoint_of_no_call_is_refused_with_similar_ones(emulator: Emulator, told: str, hint: str) -> None:
     for refused in (known_endpoint, lambda name: emulator.control.add_fault("reset", endpoint=name)):
         with pytest.raises(ValueError, match=hint):
             refused(told)

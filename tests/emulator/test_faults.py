@@ -9,7 +9,7 @@ from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS, Fault, FaultP
 CALL = "GET /things/{id}"
 
 
-def test_a_fault_strikes_as_often_as_told_and_then_is_gone() -> None:
+def test_a_fault_strikes_as_often_as_its_count_and_is_then_removed() -> None:
     plan = FaultPlan()
     plan.add(Fault("reset", count=2))
     assert [plan.for_call(CALL) is not None for _ in range(4)] == [True, True, False, False]
@@ -25,7 +25,7 @@ def test_a_call_is_named_by_route_or_path_or_star(endpoint: str) -> None:
     assert (plan.for_call("PUT /other") is not None) == (endpoint == "*")
 
 
-def test_probability_is_thrown_with_seeded_dice() -> None:
+def test_probability_is_repeatable_with_a_seed() -> None:
     def run() -> list[bool]:
         plan = FaultPlan(seed=7)
         plan.add(Fault("reset", probability=0.3))
@@ -52,7 +52,7 @@ def test_the_first_fault_that_fits_strikes() -> None:
     assert [fault.kind for fault in struck if fault] == ["reset", "stall"]
 
 
-def test_a_fault_can_be_lifted() -> None:
+def test_a_fault_can_be_removed() -> None:
     plan = FaultPlan()
     first, second = plan.add(Fault("reset")), plan.add(Fault("stall"))
     assert plan.remove(first.id)
@@ -63,7 +63,7 @@ def test_a_fault_can_be_lifted() -> None:
 
 
 @pytest.mark.parametrize("kind", [*CALL_KINDS, *PUSH_KINDS])
-def test_every_kind_can_be_told_as_json(kind: str) -> None:
+def test_every_kind_can_be_described_as_json(kind: str) -> None:
     assert Fault(kind).describe()["kind"] == kind
 
 

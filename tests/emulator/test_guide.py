@@ -1,4 +1,4 @@
-"""The guide for authors of rules names what there is."""
+"""The guide for authors of rules is complete and correct."""
 
 from __future__ import annotations
 

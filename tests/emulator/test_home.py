@@ -55,7 +55,7 @@ def test_the_server_is_known_by_name_and_by_both_loopback_addresses(tmp_path: Pa
     assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1"]
 
 
-def test_the_p12_opens_with_the_profiles_password(tmp_path: Path) -> None:
+def test_the_p12_can_be_opened_with_the_profiles_password(tmp_path: Path) -> None:
     prepare(tmp_path)
     profile = tomllib.loads((tmp_path / "profile.toml").read_text())["default"]
     key, certificate, others = pkcs12.load_key_and_certificates(
@@ -66,7 +66,7 @@ def test_the_p12_opens_with_the_profiles_password(tmp_path: Path) -> None:
     assert [one.subject for one in others] == [certificate.issuer]
 
 
-def test_the_profile_tells_the_address_really_bound(tmp_path: Path) -> None:
+def test_the_profile_has_the_address_that_is_really_bound(tmp_path: Path) -> None:
     home = prepare(tmp_path)
     home.write_profile("localhost", 40_123)
     profile = tomllib.loads(home.profile.read_text())["default"]
@@ -74,7 +74,7 @@ def test_the_profile_tells_the_address_really_bound(tmp_path: Path) -> None:
     assert (profile["app_id"], profile["secret"]) == (home.app_id, home.secret)
 
 
-def test_no_secret_stands_in_the_repr(tmp_path: Path) -> None:
+def test_the_repr_has_no_secret(tmp_path: Path) -> None:
     home = prepare(tmp_path)
     assert home.secret not in repr(home)
     assert home.p12_password not in repr(home)

@@ -35,7 +35,7 @@ DEVICES = "/iocm/app/dm/v1.4.0/devices"
     ],
     ids=lambda body: repr(body[:16]),
 )
-def test_what_is_no_sound_json_is_malformed(body: bytes) -> None:
+def test_invalid_json_is_malformed(body: bytes) -> None:
     assert decode(body) is MALFORMED
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_sound_json_is_malformed(body: bytes) -> None:
     ],
     ids=lambda value: repr(value)[:16],
 )
-def test_sound_json_comes_through(body: bytes, value: Any) -> None:
+def test_valid_json_is_read(body: bytes, value: Any) -> None:
     assert decode(body) == (json.loads(body) if body.startswith(b"[") else value)
 
 
@@ -97,7 +97,7 @@ def strike(emulator: Emulator, kind: str, **fields: Any) -> None:
 
 
 def registered(wire: Wire) -> int:
-    """How many devices there are, seen over a connection that no fault has touched."""
+    """The number of devices, queried over a connection without faults."""
     fresh = Wire(wire.emulator)
     fresh.headers = wire.headers
     return len(fresh.devices())
@@ -130,10 +130,10 @@ def test_a_stall_gives_no_answer(emulator: Emulator, wire: Wire, when: str, made
     assert registered(wire) == made
 
 
-def test_a_stall_does_not_hold_up_the_end(emulator: Emulator, wire: Wire) -> None:
+def test_a_stall_does_not_delay_the_end(emulator: Emulator, wire: Wire) -> None:
     strike(emulator, "stall")
     wire.connection.request("POST", REGISTER, b'{"nodeId":"a"}', wire.headers)
-    eventually(lambda: not emulator.control.faults())  # it is gone once it has struck
+    eventually(lambda: not emulator.control.faults())  # it is removed once it has struck
     started = time.monotonic()
     emulator.stop()
     assert time.monotonic() - started < 2
@@ -147,7 +147,7 @@ def test_a_truncated_answer_breaks_off(emulator: Emulator, wire: Wire) -> None:
     assert registered(wire) == 1
 
 
-def test_garbage_is_no_http(emulator: Emulator, wire: Wire) -> None:
+def test_garbage_is_not_http(emulator: Emulator, wire: Wire) -> None:
     strike(emulator, "garbage")
     with pytest.raises(http.client.BadStatusLine):
         wire.register("a")
@@ -193,7 +193,7 @@ SHADOW = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
         ("wrong_length", {"delta": 3}, "3"),
     ],
 )
-def test_an_empty_success_has_a_content_type_whatever_fault_it_meets(
+def test_an_empty_success_has_a_content_type_with_every_fault(
     emulator: Emulator, wire: Wire, kind: Any, options: dict[str, Any], length: str
 ) -> None:
     lamp = wire.call("POST", REGISTER, {"nodeId": "lamp", "productId": "street-lamp-nb"})[1]["deviceId"]
@@ -253,7 +253,7 @@ def test_a_slash_at_the_end_leads_to_the_same_endpoint_for_faults_and_journal(em
     assert [entry["status"] for entry in emulator.control.journal(endpoint=f"{DEVICES}/")] == [None, 200]
 
 
-def test_the_journal_names_the_route_and_tells_no_secret(emulator: Emulator, wire: Wire) -> None:
+def test_the_journal_names_the_route_and_has_no_secret(emulator: Emulator, wire: Wire) -> None:
     emulator.control.clear_journal(bodies=True)
     Wire(emulator).login()
     wire.login()
@@ -266,7 +266,7 @@ def test_the_journal_names_the_route_and_tells_no_secret(emulator: Emulator, wir
     assert emulator.secret not in json.dumps(emulator.control.journal())
 
 
-def test_a_connection_that_sends_nothing_harms_no_other(emulator: Emulator, wire: Wire) -> None:
+def test_a_connection_that_sends_nothing_does_not_harm_others(emulator: Emulator, wire: Wire) -> None:
     context = ssl.create_default_context(cafile=str(emulator.home.ca))
     context.load_cert_chain(emulator.home.folder / "client.pem", emulator.home.folder / "client.key")
     silent = [socket.create_connection(emulator.address) for _ in range(20)]

@@ -17,7 +17,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 class Receiver:
-    """A receiver that answers each request with the next of the given byte strings; None closes instead."""
+    """A receiver that answers each request with the next of the given byte strings; None: it closes the connection."""
 
     def __init__(self, *answers: bytes | None, close: bool = False) -> None:
         self.answers, self.close = list(answers), close
@@ -89,7 +89,7 @@ def test_a_kept_connection_that_the_receiver_closed_is_replaced_at_once() -> Non
         (b"HTTP/1.1 20", "in the middle"),
     ],
 )
-def test_answers_that_are_none_are_told_apart(answer: bytes | None, why: str) -> None:
+def test_different_failures_to_answer_have_different_errors(answer: bytes | None, why: str) -> None:
     with pytest.raises(PushFailure, match=why):
         run(Receiver(answer, close=True), lambda client, url: client.post(url, b"{}", 5))
 
@@ -150,6 +150,6 @@ class TestOverTls:
         with pytest.raises(PushFailure, match="not trusted"):
             self.post(home, trusted=False, certificate=True)
 
-    def test_a_receiver_that_wants_a_certificate_turns_away_who_has_none(self, home: Home) -> None:
+    def test_a_receiver_that_needs_a_certificate_refuses_a_platform_without_one(self, home: Home) -> None:
         with pytest.raises(PushFailure):
             self.post(home, trusted=True, certificate=False)

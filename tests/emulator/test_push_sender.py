@@ -19,7 +19,7 @@ from .conftest import Wire
 
 
 class Receiver:
-    """An application's receiver: notes what comes, answers with the next of `statuses`, 200 after them."""
+    """An application's receiver: it notes each push, and answers with the next of `statuses`, then with 200."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -144,7 +144,7 @@ def test_a_receiver_that_does_not_answer_fails_after_its_time(emulator: Emulator
     assert pushes(emulator)[0]["error"] == "no answer within 0.2 s"
 
 
-def test_dead_and_stuck_receivers_hold_up_no_other(emulator: Emulator, wire: Wire) -> None:
+def test_dead_and_stuck_receivers_do_not_delay_others(emulator: Emulator, wire: Wire) -> None:
     stuck, well = Receiver(), Receiver()
     stuck.hold.clear()
     with stuck.serving() as stuck_url, well.serving() as url, socket.socket() as dead:
@@ -268,7 +268,7 @@ class TestFaults:
         assert time.monotonic() - started >= 0.2
 
 
-def test_what_was_not_delivered_is_sent_after_a_restart(home_folder: Path, tmp_path: Path) -> None:
+def test_undelivered_pushes_are_sent_after_a_restart(home_folder: Path, tmp_path: Path) -> None:
     receiver = Receiver()
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))

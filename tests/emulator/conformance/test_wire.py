@@ -1,4 +1,4 @@
-"""Whatever a peer sends, the platform answers in its own shape, and without a certificate not at all."""
+"""The platform answers every request in its own shape, and answers no peer without a certificate."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_method_that_a_path_does_not_have_is_answered_in_the_platforms_shape(w
     ],
     ids=lambda content: repr(content[:24]),
 )
-def test_what_is_no_request_is_answered_in_the_platforms_shape(platform: Emulator, request_: bytes) -> None:
+def test_an_unreadable_request_is_answered_in_the_platforms_shape(platform: Emulator, request_: bytes) -> None:
     status, kind, content = exchange(platform, request_)
     assert 400 <= status < 500
     assert_own_shape(kind, content)
@@ -119,7 +119,7 @@ def test_a_huge_body_is_refused_in_the_platforms_shape_and_harms_no_other(world:
 
 
 def asked(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
-    """Ask and read: with TLS 1.3 the handshake's refusal is read only after the request was sent."""
+    """Send and read: with TLS 1.3 the handshake's refusal is read only after the request was sent."""
     connection.request("POST", LOGIN, b"appId=a&secret=b")
     return connection.getresponse()
 

@@ -1,4 +1,4 @@
-"""A client of the northbound side that is nobody's SDK, and an application with what it needs on the platform."""
+"""A client of the northbound API without any SDK, and an application with everything that it needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FITS = {name: IDENTITY[name] for name in ("deviceType", "model", "manufacturerNa
 COMMAND = {"serviceId": "WaterMeter", "method": "SET_VALVE", "paras": {"state": "OPEN"}}
 REPORT = {"totalVolume": 12.5, "valveState": "OPEN"}
 CALLBACK = "https://127.0.0.1:9/in"
-"""Where nobody listens."""
+"""An address where nothing listens."""
 LONG_AGO, FAR_AHEAD = "20200101T000000Z", "20991231T235959Z"
 JSON = {"Content-Type": "application/json"}
 
@@ -74,7 +74,7 @@ class Api:
 
 
 class World:
-    """A fresh application on a shared emulator; what it owns is made when it is first asked for."""
+    """A fresh application on a shared emulator; its devices and tasks are made at first use."""
 
     def __init__(self, emulator: Emulator, api: Api) -> None:
         self.emulator, self.api, self.control = emulator, api, emulator.control
@@ -102,37 +102,37 @@ class World:
         return self.api.send(method, path, content, sent if content is None else sent | JSON)
 
     def get(self, template: str, **query: Any) -> Any:
-        """Return the answer to a query that has to succeed."""
+        """Return the answer to a query that must succeed."""
         reply = self.call("GET", template, Request(query=query))
         assert reply.status == 200, reply
         return reply.value
 
     def post(self, template: str, body: Any, **query: Any) -> Any:
-        """Return the answer to a creation that has to succeed."""
+        """Return the answer to a creation that must succeed."""
         reply = self.call("POST", template, Request(query=query, body=body))
         assert reply.status in (200, 201, 202), reply
         assert reply.error is None, reply
         return reply.value
 
     def inside(self, action: Callable[[Platform], Any]) -> Any:
-        """Let something happen on the platform that neither the API nor the control plane offers."""
+        """Do something on the platform that neither the API nor the control plane offers."""
         runtime = self.emulator._runtime
         assert runtime is not None
         return runtime.from_any_thread(lambda: action(runtime.platform))
 
     def name(self, prefix: str = "n") -> str:
-        """Return a name that nothing else has."""
+        """Return a new, unused name."""
         self._count += 1
         return f"{prefix}{self.app_id[-8:]}{self._count}"
 
     def new_meter(self, **fields: Any) -> str:
-        """Register a water meter and return its id; it has never been heard."""
+        """Register a water meter and return its id; it has never connected."""
         body = {"nodeId": self.name(), "productId": METER, "timeout": 0, **fields}
         device_id: str = self.post("/iocm/app/reg/v1.1.0/deviceCredentials", body)["deviceId"]
         return device_id
 
     def new_heard_meter(self) -> str:
-        """Register a water meter that has been heard and is offline."""
+        """Register a water meter that has connected and is offline."""
         device_id = self.new_meter()
         self.control.activate(device_id)
         return device_id
@@ -157,7 +157,7 @@ class World:
 
     @cached_property
     def meter(self) -> str:
-        """Return a meter that is online, has reported, and of which something is desired."""
+        """Return a meter that is online, has reported, and has a desired value."""
         device_id = self.new_meter(imsi="460001234567890", deviceInfo={**IDENTITY, "name": "cellar"})
         self.control.report(device_id, "WaterMeter", REPORT)
         desire = {"serviceDesireds": [{"serviceId": "WaterMeter", "desired": {"reportInterval": 600}}]}
@@ -169,12 +169,12 @@ class World:
 
     @cached_property
     def heard_meter(self) -> str:
-        """Return a meter that has been heard and sleeps."""
+        """Return a meter that has connected and sleeps."""
         return self.new_heard_meter()
 
     @cached_property
     def scripted_meter(self) -> str:
-        """Return a meter that does at once what it is told."""
+        """Return a meter that executes commands at once."""
         device_id = self.new_meter()
         self.control.script(device_id, result={"result": 0})
         return device_id

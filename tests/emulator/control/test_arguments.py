@@ -1,4 +1,4 @@
-"""The arguments of operations are described once, and a wrong one is refused alike from Python and over HTTP."""
+"""Arguments of operations are described once, and a wrong one is refused in the same way from Python and over HTTP."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_advancing_the_clock_takes_no_time(emulator: Emulator, wire: Wire) -> No
 
 def test_a_timer_runs_by_itself_when_its_time_has_come(emulator: Emulator, wire: Wire) -> None:
     assert wire.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", {"nodeId": "a", "timeout": 1})[0] == 200
-    # This asks for the rows, and makes no call that would run timers.
+    # This reads the rows, and makes no call that would run timers.
     eventually(lambda: not emulator.control.health()["rows"].get("devices"))
 
 
@@ -160,7 +160,7 @@ def test_applications_side_by_side_see_each_other_only_when_allowed(emulator: Em
         emulator.control.authorise("nobody", made["appId"])
 
 
-def test_a_device_reports_as_its_radio_would(emulator: Emulator, wire: Wire) -> None:
+def test_a_device_reports_and_is_online(emulator: Emulator, wire: Wire) -> None:
     emulator.control.add_devices(1)
     _, answer = wire.call("GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0")
     device_id = answer["devices"][0]["deviceId"]
@@ -197,12 +197,12 @@ def test_the_loops_own_thread_is_not_let_into_a_deadlock(emulator: Emulator) -> 
     ("name", "arguments"),
     [("remove_fault", ["x"]), ("unscript", ["x"]), ("activate", ["x"]), ("remove_application", ["x"])],
 )
-def test_what_is_not_there_is_told(emulator: Emulator, name: str, arguments: list[Any]) -> None:
+def test_a_thing_that_does_not_exist_is_named(emulator: Emulator, name: str, arguments: list[Any]) -> None:
     with pytest.raises(NotFound, match="'x'"):
         getattr(emulator.control, name)(*arguments)
 
 
-def test_a_wrong_keyword_is_told_by_the_method_that_was_called(emulator: Emulator, wire: Wire) -> None:
+def test_a_wrong_keyword_is_reported_with_the_method_that_was_called(emulator: Emulator, wire: Wire) -> None:
     device_id = wire.register("a")
     with pytest.raises(TypeError, match=r"Control\.script\(\) got an unexpected keyword argument 'answers'"):
         emulator.control.script(device_id, answers="never")  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""The control plane moves commands, upgrades, mutings, events and rules by hand."""
+"""The control plane lets devices answer commands, upgrade, mute commands, send events, and fires rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def meter(emulator: Emulator, wire: Wire) -> str:
     return device_id
 
 
-def test_a_command_is_acknowledged_and_answered_by_hand(emulator: Emulator, wire: Wire, meter: str) -> None:
+def test_a_command_is_acknowledged_and_answered_by_the_control_plane(
+    emulator: Emulator, wire: Wire, meter: str
+) -> None:
     command = {"serviceId": "WaterMeter", "method": "SET_VALVE", "paras": {"state": "OPEN"}}
     command_id = wire.call("POST", COMMANDS, {"deviceId": meter, "command": command})[1]["commandId"]
     assert emulator.control.answer_command(command_id) == "PENDING"
@@ -42,7 +44,7 @@ def test_a_command_is_acknowledged_and_answered_by_hand(emulator: Emulator, wire
         emulator.control.answer_command("none")
 
 
-def test_a_service_call_is_acknowledged_and_answered_by_hand(emulator: Emulator, wire: Wire) -> None:
+def test_a_service_call_is_acknowledged_and_answered_by_the_control_plane(emulator: Emulator, wire: Wire) -> None:
     device_id = wire.call(
         "POST", "/iocm/app/reg/v1.1.0/deviceCredentials", {"nodeId": "gw", "productId": "home-gateway-mqtt"}
     )[1]["deviceId"]
@@ -100,7 +102,7 @@ def test_a_service_call_is_answered_over_http(emulator: Emulator, wire: Wire) ->
         assert "no service call with requestId 'c'" in refusal["error"]
 
 
-def test_an_upgrade_is_moved_and_stopped_by_hand(emulator: Emulator, wire: Wire, meter: str) -> None:
+def test_an_upgrade_is_moved_and_stopped_by_the_control_plane(emulator: Emulator, wire: Wire, meter: str) -> None:
     package = {"name": "p", "version": "2.0", "fileType": "firmwarePackage", **METER}
     file_id = emulator.control.add_package(package)["fileId"]
     body = {"fileId": file_id, "targets": {"devices": [meter]}}
@@ -124,8 +126,8 @@ def test_an_upgrade_is_moved_and_stopped_by_hand(emulator: Emulator, wire: Wire,
         emulator.control.stop_upgrade("none")
 
 
-def test_muting_events_and_rules_are_told_to_their_subscribers(emulator: Emulator, wire: Wire, meter: str) -> None:
-    # A port nobody listens on: the pushes stay in the queue, where they are counted.
+def test_muting_events_and_rules_are_pushed_to_their_subscribers(emulator: Emulator, wire: Wire, meter: str) -> None:
+    # Nothing listens on this port: the pushes stay in the queue, where they are counted.
     url = "http://127.0.0.1:9/in"
     for kind in ("serviceInfoChanged", "deviceEvent", "ruleEvent"):
         body = {"notifyType": kind, "callbackUrl": url}
@@ -139,7 +141,7 @@ def test_muting_events_and_rules_are_told_to_their_subscribers(emulator: Emulato
 VALVE = {"serviceId": "WaterMeter", "method": "SET_VALVE", "paras": {"state": "OPEN"}}
 
 
-def test_a_scripted_device_answers_at_once_though_the_clock_stands_still(
+def test_a_scripted_device_answers_at_once_while_the_clock_is_frozen(
     emulator: Emulator, wire: Wire, meter: str
 ) -> None:
     emulator.control.freeze()
@@ -151,7 +153,7 @@ def test_a_scripted_device_answers_at_once_though_the_clock_stands_still(
     assert [row["status"] for row in rows] == ["SUCCESSFUL"] * 3
 
 
-def test_a_call_alone_sets_a_scripted_device_going_though_the_clock_stands_still(
+def test_a_call_alone_starts_a_scripted_device_while_the_clock_is_frozen(
     emulator: Emulator, wire: Wire, meter: str
 ) -> None:
     receiver = Receiver()
@@ -159,7 +161,7 @@ def test_a_call_alone_sets_a_scripted_device_going_though_the_clock_stands_still
     emulator.control.freeze()
     with receiver.serving() as url:
         wire.call("POST", COMMANDS, {"deviceId": meter, "command": VALVE, "callbackUrl": url})
-        bodies = receiver.wait_for(3)  # nothing but the call: no operation, no other call
+        bodies = receiver.wait_for(3)  # only this call: no operation, no other call
     assert sorted(body["result"]["resultCode"] for body in bodies) == ["DELIVERED", "SENT", "SUCCESSFUL"]
 
 
@@ -175,7 +177,7 @@ def test_a_delay_that_is_kept_waits_for_advance(emulator: Emulator, wire: Wire, 
     assert seen == ["DELIVERED", "DELIVERED", "SUCCESSFUL"]
 
 
-def test_what_is_released_has_happened_when_release_returns(emulator: Emulator, wire: Wire, meter: str) -> None:
+def test_released_steps_have_happened_when_release_returns(emulator: Emulator, wire: Wire, meter: str) -> None:
     emulator.control.change_settings(transitions="manual")
     emulator.control.script(meter)
     wire.call("POST", COMMANDS, {"deviceId": meter, "command": VALVE})
@@ -186,7 +188,7 @@ def test_what_is_released_has_happened_when_release_returns(emulator: Emulator, 
     assert seen == ["DELIVERED", "SUCCESSFUL"]
 
 
-def test_more_pushes_than_fit_at_once_all_arrive_though_the_clock_stands_still(emulator: Emulator, wire: Wire) -> None:
+def test_more_pushes_than_fit_at_once_all_arrive_while_the_clock_is_frozen(emulator: Emulator, wire: Wire) -> None:
     receiver = Receiver()
     emulator.control.freeze()
     with receiver.serving() as url:
@@ -230,7 +232,7 @@ def hands(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[Hands]
 
 @pytest.fixture
 def heard(wire: Wire) -> Iterator[Callable[..., Receiver]]:
-    """A receiver that hears of these kinds of notification."""
+    """A receiver that is subscribed to these kinds of notification."""
     one = Receiver()
 
     def subscribe(*kinds: str) -> Receiver:
@@ -274,7 +276,7 @@ def test_a_desired_change_can_be_refused(hands: Hands, heard: Any, wire: Wire, m
     assert [body["status"] for body in receiver.bodies] == ["FAILED", "DELIVERED"]
 
 
-def test_a_gateway_removes_its_child_and_the_subscribers_hear(hands: Hands, heard: Any, wire: Wire) -> None:
+def test_a_gateway_removes_its_device_and_this_is_pushed(hands: Hands, heard: Any, wire: Wire) -> None:
     receiver = heard("deviceDeleted")
     gateway = wire.register("gw")
     child = hands.act("POST", "/devices/{}/devices", "add_sub_device", gateway, node_id="c")["deviceId"]
@@ -324,6 +326,6 @@ def test_an_alarm_and_a_status_detail_show_in_the_query(hands: Hands, wire: Wire
         (lambda control, meter: control.refuse_desired(meter, "Oven"), "no service 'Oven'"),
     ],
 )
-def test_what_a_device_cannot_tell_is_named(emulator: Emulator, meter: str, act: Any, told: str) -> None:
+def test_a_report_that_a_device_cannot_make_is_refused(emulator: Emulator, meter: str, act: Any, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         act(emulator.control, meter)

@@ -79,7 +79,7 @@ def test_the_same_is_done_as_by_the_object(emulator: Emulator, call: Call) -> No
         ("PUT", "/health", None, 405, "/health takes GET"),
     ],
 )
-def test_bad_input_is_told_by_place_and_rule(
+def test_an_error_about_bad_input_names_the_place_and_the_rule(
     call: Call, method: str, path: str, body: Any, status: int, named: str
 ) -> None:
     told, answer = call(method, path, body)
@@ -112,7 +112,7 @@ PAGES: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS", "DELETE"])
 @pytest.mark.parametrize("page", list(PAGES))
-def test_a_web_page_is_refused_whatever_it_asks(emulator: Emulator, call: Call, page: str, method: str) -> None:
+def test_every_request_of_a_web_page_is_refused(emulator: Emulator, call: Call, page: str, method: str) -> None:
     emulator.control.add_devices(3)
     host = (emulator.control_url or "").removeprefix("http://")
     headers = {name: text.format(host=host, port=host.rpartition(":")[2]) for name, text in PAGES[page].items()}
@@ -217,7 +217,7 @@ def test_every_method_is_offered_over_http() -> None:
     assert public == {one.name for one in OPERATIONS}
 
 
-def test_the_description_tells_of_every_field_without_naming_internals() -> None:
+def test_the_description_describes_every_field_without_naming_internals() -> None:
     operations = [one for path in description()["paths"].values() for one in path.values()]
     told = {one["operationId"]: f"{one['summary']} {one.get('description', '')}" for one in operations}
     for each in told.values():
@@ -228,7 +228,7 @@ def test_the_description_tells_of_every_field_without_naming_internals() -> None
 
 
 class TestDescription:
-    """What the description promises holds for whatever fits it, and for what does not."""
+    """The description is true for requests that fit it, and for others."""
 
     schema = schemathesis.openapi.from_dict(
         {
@@ -240,7 +240,7 @@ class TestDescription:
     @schema.parametrize()
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     def test_holds(self, case: schemathesis.Case, shared_emulator: Emulator) -> None:
-        # The rules of models, packages and reports know more than a schema can say.
+        # Models, packages and reports have more rules than a schema can say.
         wise = ("/models", "/packages", "/devices/{device_id}/script", "/faults", "/journal")
         more = case.operation.label.partition(" ")[2] in wise
         case.call_and_validate(

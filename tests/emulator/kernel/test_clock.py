@@ -5,7 +5,7 @@ import pytest
 from iot_northbound.emulator.kernel.clock import Clock, parse_time, time_text
 
 
-def test_a_frozen_clock_stands_still_and_goes_on_from_there() -> None:
+def test_a_thawed_clock_goes_on_from_the_frozen_moment() -> None:
     real = [100.0]
     clock = Clock(lambda: real[0])
     clock.freeze()

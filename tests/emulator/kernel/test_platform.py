@@ -163,7 +163,7 @@ def test_work_within_work_belongs_to_the_outer_one(platform: Platform) -> None:
     assert len(platform.table("devices")) == 0
 
 
-def test_a_restart_goes_on_where_the_platform_stood(platform: Platform, app: Caller) -> None:
+def test_a_restart_goes_on_from_the_platforms_state(platform: Platform, app: Caller) -> None:
     kept: dict[tuple[str, str], Any] = {}
 
     def persist() -> None:

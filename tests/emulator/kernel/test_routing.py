@@ -51,7 +51,7 @@ def test_a_route_is_declared_once(table: RouteTable) -> None:
         table.add(Route("d", "GET", "/x/devices/{other}", rule))
 
 
-def test_every_route_stands_in_the_reference(platform: Platform) -> None:
+def test_every_route_is_in_the_reference(platform: Platform) -> None:
     documented = {(each["rest_section"], each["http_method"], each["path"]) for each in ENDPOINTS}
     declared = {(route.section, route.method, route.template) for route in ROUTES.routes}
     assert declared <= documented

@@ -112,7 +112,7 @@ def test_a_whole_number_is_the_same_in_digits(number: int) -> None:
 
 
 @given(st.text() | st.floats() | st.booleans() | st.none())
-def test_what_is_no_number_in_ascii_digits_is_none(value: Any) -> None:
+def test_a_number_needs_ascii_digits(value: Any) -> None:
     assume(not (isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit()))
     with pytest.raises(Bad):
         values.integer()(value)

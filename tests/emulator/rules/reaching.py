@@ -1,4 +1,4 @@
-"""Which scenario reaches which documented code, and the scenarios of the guard before each endpoint."""
+"""Says which scenario reaches which documented code, and has the scenarios of the guard."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def documenting(code: str, *but: str) -> list[str]:
 
 
 def naming(world: World, app_id: str) -> Answer:
-    """Call for another application, as the endpoint lets one be named."""
+    """Call for another application, in the way that the endpoint allows."""
     if world.section in ("1.6.1", "1.8.1", "1.9.1"):
         return world.changed(appId=app_id)
     return world.call(**{"accessAppId" if world.section.startswith("1.9.") else "appId": app_id})

@@ -56,7 +56,7 @@ def test_the_lifetime_of_tokens_is_settable(platform: Platform, app: Caller) -> 
 @pytest.mark.parametrize(
     ("token", "app_key"), [(None, "app-one"), ("wrong", "app-one"), ("right", "app-two"), ("right", None)]
 )
-def test_token_and_app_key_have_to_fit(app: Caller, token: str | None, app_key: str | None) -> None:
+def test_token_and_app_key_must_fit(app: Caller, token: str | None, app_key: str | None) -> None:
     token = app.token if token == "right" else token
     answer = app.platform.handle(Request(*SOMETHING, token=token, app_key=app_key))
     assert code_of(answer) == (403, "1010005")

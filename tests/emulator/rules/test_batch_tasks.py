@@ -108,7 +108,7 @@ def test_each_selector_finds_its_devices(app: Caller, other: Caller) -> None:
         ({"maxRetransmit": 4}, (400, "50400")),
     ],
 )
-def test_a_selection_that_cannot_be_is_refused(app: Caller, param: dict[str, Any], code: tuple[int, str]) -> None:
+def test_an_impossible_selection_is_refused(app: Caller, param: dict[str, Any], code: tuple[int, str]) -> None:
     meter(app, "m")
     assert code_of(app.call("POST", TASKS, body_of(app, **param))) == code
 
@@ -126,7 +126,7 @@ def test_a_selection_that_cannot_be_is_refused(app: Caller, param: dict[str, Any
         ({"tags": [{"tagName": "only"}]}, (400, "50400")),
     ],
 )
-def test_a_task_that_cannot_be_is_refused(
+def test_an_impossible_task_is_refused(
     app: Caller, other: Caller, change: dict[str, Any], code: tuple[int, str]
 ) -> None:
     meter(app, "m")
@@ -170,7 +170,7 @@ def test_a_task_runs_until_each_device_has_answered(app: Caller) -> None:
     assert [body["result"]["resultCode"] for body in told] == ["SENT", "DELIVERED", "SUCCESSFUL"]
 
 
-def test_a_tasks_timeout_ends_what_is_open_and_tells_expired_from_timed_out(app: Caller) -> None:
+def test_a_tasks_timeout_ends_open_subtasks_as_expired_or_timed_out(app: Caller) -> None:
     app.platform.settings.command_ack_timeout = 10_000
     asleep, sent, done = (meter(app, name) for name in ("asleep", "sent", "done"))
     scripts.attach(app.platform, done)

@@ -1,4 +1,4 @@
-"""Revoking all cached commands of a device: 1.7.5 and 1.7.6."""
+"""Cancelling all cached commands of a device: 1.7.5 and 1.7.6."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_every_documented_code_is_accounted_for_and_no_other() -> None:
     assert set(CODES) == set(DOCUMENTED)
 
 
-def test_what_is_said_to_be_reached_has_a_scenario() -> None:
+def test_each_code_that_is_reached_has_a_scenario() -> None:
     said = {key for key, how in CODES.items() if not how.startswith(("fault:", "unreachable:"))}
     assert said == set(REACHED)
 
@@ -40,7 +40,7 @@ def test_a_valid_call_answers_the_documented_status_and_fields(platform: Platfor
     answer = World(platform, section).call()
     assert answer.status == BY_SECTION[section]["success_status"], answer
     assert code_of(answer)[1] is None
-    # clientIds come with MQTT subscriptions, tags where they are selected.
+    # clientIds come with MQTT subscriptions, tags if they are selected.
     expected = response_fields(section) - {"clientIds", "tags"}
     assert set(answer.body or ()) == expected
 

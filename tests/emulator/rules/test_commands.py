@@ -66,7 +66,7 @@ def test_a_cached_command_is_answered_as_pending(app: Caller) -> None:
         ({"expireTime": 0}, (200, "100428")),
     ],
 )
-def test_a_command_that_cannot_be_is_refused(app: Caller, change: dict[str, Any], code: tuple[int, str]) -> None:
+def test_an_impossible_command_is_refused(app: Caller, change: dict[str, Any], code: tuple[int, str]) -> None:
     body = {"deviceId": meter(app, "m"), "command": OPEN_VALVE, **change}
     assert code_of(app.call("POST", COMMANDS, body)) == code
     assert app.call("GET", COMMANDS).body["pagination"]["totalSize"] == 0
@@ -120,7 +120,7 @@ def test_an_immediate_command_is_sent_at_once_and_beside_others(app: Caller) -> 
     assert (status_of(app, answer.body["commandId"]), status_of(app, second)) == ("SENT", "SENT")
 
 
-def test_the_command_url_hears_of_each_status_and_of_the_answer(app: Caller) -> None:
+def test_each_status_and_the_answer_are_pushed_to_the_command_url(app: Caller) -> None:
     device_id = meter(app, "m")
     command_id = command(app, device_id, callbackUrl=CALLBACK)
     silent = command(app, device_id)
@@ -179,7 +179,7 @@ def test_an_unacknowledged_command_is_sent_again_and_then_times_out(app: Caller,
     assert told(app, command_id) == ["SENT", "TIMEOUT"]
 
 
-def test_an_acknowledged_command_without_an_answer_times_out_and_a_later_answer_is_passed_over(app: Caller) -> None:
+def test_an_acknowledged_command_without_an_answer_times_out_and_a_later_answer_is_ignored(app: Caller) -> None:
     device_id = meter(app, "m")
     command_id = command(app, device_id)
     devices.set_online(app.platform, device_id)
@@ -248,7 +248,7 @@ def test_a_restart_keeps_a_commands_timers(app: Caller) -> None:
 
 
 class CommandsAgainstAModel(RuleBasedStateMachine):
-    """One device's queue is a list; at most one command is under way; ends are final."""
+    """One device's queue is a list; at most one command at a time is sent; ends are final."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -294,7 +294,7 @@ class CommandsAgainstAModel(RuleBasedStateMachine):
         self.platform.advance(self.platform.settings.command_ack_timeout)
         self.ended[self.sent] = "TIMEOUT"
         self.sent = None
-        # The others under way are older: whose answer was still awaited may have timed out too.
+        # The others are older: those without an answer may have timed out, too.
         for command_id in list(self.delivered):
             if self.platform.table(commands.COMMANDS)[command_id]["status"] == "TIMEOUT":
                 self.delivered.remove(command_id)

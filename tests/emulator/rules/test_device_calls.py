@@ -41,7 +41,7 @@ def test_pages_are_numbered_from_0_newest_first_and_cover_all(app: Caller, fleet
     assert app.last.body["totalCount"] == 30
 
 
-def test_a_page_holds_25_by_default(app: Caller, fleet: list[str]) -> None:
+def test_a_page_has_25_devices_by_default(app: Caller, fleet: list[str]) -> None:
     assert len(ids_of(app, pageNo="0")) == app.last.body["pageSize"] == 25
 
 
@@ -50,7 +50,7 @@ def test_sort_turns_the_order(app: Caller, fleet: list[str]) -> None:
     assert ids_of(app, pageNo="1", pageSize="7", sort="desc") == fleet[::-1][7:14]
 
 
-def test_filters_hold_together(app: Caller, fleet: list[str]) -> None:
+def test_filters_can_be_combined(app: Caller, fleet: list[str]) -> None:
     found = ids_of(app, pageNo="0", sort="ASC", status="ONLINE", deviceType="Even", name="name 0")
     assert found == [fleet[0], fleet[6]]
     assert app.last.body["totalCount"] == 2
@@ -66,7 +66,7 @@ def test_filters_follow_changes(platform: Platform, app: Caller, fleet: list[str
     assert ids_of(app, pageNo="0", status="OFFLINE") == [fleet[0]]
 
 
-def test_a_time_window_is_over_the_registration_and_holds_both_its_seconds(app: Caller, fleet: list[str]) -> None:
+def test_a_time_window_selects_by_registration_and_includes_both_its_seconds(app: Caller, fleet: list[str]) -> None:
     window = {"startTime": "20231114T221325Z", "endTime": "20231114T221327Z"}
     assert ids_of(app, pageNo="0", sort="ASC", **window) == fleet[5:8]
     assert app.last.body["totalCount"] == 3
@@ -94,7 +94,7 @@ def test_a_query_is_checked(app: Caller, query: dict[str, str], code: str) -> No
 
 
 @pytest.mark.parametrize("section", ["1.5.1", "1.5.2", "1.4.9", "1.5.3", "1.5.4", "1.5.5", "1.4.7"])
-def test_answers_hold_exactly_the_documented_fields(platform: Platform, app: Caller, section: str) -> None:
+def test_answers_have_exactly_the_documented_fields(platform: Platform, app: Caller, section: str) -> None:
     device_id = app.register("n", productId="street-lamp-nb")
     devices.report(platform, device_id, "Lamp", {"brightness": 5})
     desire = {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 9}}]}

@@ -1,4 +1,4 @@
-"""Every change of a device is told to who subscribed to deviceInfoChanged, and a first connection as bindDevice."""
+"""Every change of a device is pushed as deviceInfoChanged, and a first connection as bindDevice."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CHANGES: dict[str, Callable[[Platform, Caller, str], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_change_of_a_device_is_pushed_as_it_then_is(
+def test_every_change_of_a_device_is_pushed_with_the_new_values(
     platform: Platform, app: Caller, told: Told, change: str
 ) -> None:
     device_id = app.register("n", productId="water-meter-nb", timeout=0)
@@ -67,7 +67,7 @@ def test_every_change_of_a_device_is_pushed_as_it_then_is(
     assert (pushed["deviceId"], pushed["gatewayId"]) == (device_id, seen["gatewayId"])
 
 
-def test_what_changes_nothing_is_not_pushed(platform: Platform, app: Caller, told: Told) -> None:
+def test_a_change_to_the_same_values_is_not_pushed(platform: Platform, app: Caller, told: Told) -> None:
     device_id = app.register("n", productId="water-meter-nb", timeout=0)
     devices.set_online(platform, device_id)
     for _ in range(2):

@@ -28,7 +28,7 @@ def test_a_new_device_waits_inactive_and_is_announced(app: Caller, told: Told) -
     assert body["nodeType"] == "GATEWAY"
 
 
-def test_a_registration_that_is_not_bound_in_time_vanishes(platform: Platform, app: Caller, told: Told) -> None:
+def test_a_registration_that_is_not_bound_in_time_is_deleted(platform: Platform, app: Caller, told: Told) -> None:
     device_id = app.register("n", timeout=60)
     platform.advance(59)
     assert app.device(device_id).status == 200
@@ -84,7 +84,7 @@ def test_a_report_activates_brings_online_and_is_seen_everywhere(platform: Platf
     assert told[3][2]["services"] == [first]
 
 
-def test_services_reported_together_are_told_together(platform: Platform, app: Caller, told: Told) -> None:
+def test_services_reported_together_are_pushed_together(platform: Platform, app: Caller, told: Told) -> None:
     device_id = app.register("n")
     told.clear()
     services = [{"serviceId": name, "data": {"x": 1}} for name in ("A", "B")]
@@ -102,7 +102,7 @@ def test_a_frozen_devices_data_are_dropped(platform: Platform, app: Caller, told
     assert "deviceDataChanged" not in kinds(told)
 
 
-def test_a_report_that_cannot_be_is_refused_and_changes_nothing(platform: Platform, app: Caller) -> None:
+def test_an_impossible_report_is_refused_and_changes_nothing(platform: Platform, app: Caller) -> None:
     device_id = app.register("n", productId="water-meter-nb")
     before = platform.dump()
     with pytest.raises(ValueError, match="has no service 'Lamp'"):
@@ -112,7 +112,7 @@ def test_a_report_that_cannot_be_is_refused_and_changes_nothing(platform: Platfo
     assert platform.dump() == before
 
 
-def test_a_device_tells_about_itself(platform: Platform, app: Caller, told: Told) -> None:
+def test_a_device_reports_its_own_information(platform: Platform, app: Caller, told: Told) -> None:
     device_id = app.register("n")
     devices.report_info(platform, device_id, swVersion="1.2", batteryLevel="80")
     info = app.device(device_id).body["deviceInfo"]
@@ -157,7 +157,7 @@ def test_a_deleted_device_leaves_no_timer_and_no_history(platform: Platform, app
 # --- reports of several services ---
 
 
-def test_one_service_is_told_to_the_subscribers_of_either_kind(platform: Platform, app: Caller, told: Told) -> None:
+def test_one_service_is_pushed_to_the_subscribers_of_either_kind(platform: Platform, app: Caller, told: Told) -> None:
     device_id = app.register("n")
     told.clear()
     devices.report(platform, device_id, "A", {"x": 1}, request_id="r7")
@@ -166,7 +166,7 @@ def test_one_service_is_told_to_the_subscribers_of_either_kind(platform: Platfor
     assert (data["requestId"], batch["requestId"]) == ("r7", "r7")
 
 
-def test_a_report_of_no_service_is_none(platform: Platform, app: Caller) -> None:
+def test_a_report_without_a_service_is_refused(platform: Platform, app: Caller) -> None:
     with pytest.raises(ValueError, match="at least one service"):
         devices.report_services(platform, app.register("n"), [])
 

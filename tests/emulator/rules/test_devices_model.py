@@ -1,4 +1,4 @@
-"""Devices held against a plain dictionary: whatever sequence of calls, both tell the same."""
+"""Devices compared with a plain dictionary: both give the same answers after any sequence of calls."""
 
 from __future__ import annotations
 

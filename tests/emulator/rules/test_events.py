@@ -27,7 +27,7 @@ def test_a_device_event_brings_the_device_online_and_is_pushed(app: Caller) -> N
 
 
 @pytest.mark.parametrize(("service", "kind"), [("Oven", "leak"), ("WaterMeter", ""), ("WaterMeter", "x" * 33)])
-def test_an_event_that_cannot_be_is_refused(app: Caller, service: str, kind: str) -> None:
+def test_an_impossible_event_is_refused(app: Caller, service: str, kind: str) -> None:
     with pytest.raises(ValueError, match=r"no service|1 to 32"):
         events.device_event(app.platform, meter(app, "m"), service, kind, {})
     with pytest.raises(LookupError):

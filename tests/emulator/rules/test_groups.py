@@ -63,7 +63,7 @@ def test_a_new_group_is_answered_with_its_members(app: Caller) -> None:
         ({"name": "a", "appId": "app-none"}, (200, "100203")),
     ],
 )
-def test_a_group_that_cannot_be_is_refused(app: Caller, other: Caller, body: Any, code: tuple[int, str]) -> None:
+def test_an_impossible_group_is_refused(app: Caller, other: Caller, body: Any, code: tuple[int, str]) -> None:
     group(app, "taken")
     assert code_of(app.call("POST", GROUPS, body)) == code
     assert app.call("GET", GROUPS).body["totalCount"] == 1
@@ -77,7 +77,7 @@ def test_the_number_of_groups_is_limited_per_application(app: Caller, other: Cal
     group(other, "a")
 
 
-def test_modifying_keeps_a_description_and_holds_the_limits(app: Caller) -> None:
+def test_modifying_keeps_a_description_and_checks_the_limits(app: Caller) -> None:
     devices = [meter(app, name) for name in ("a", "b")]
     group_id = group(app, "old", description="kept", deviceIds=devices)
     group(app, "taken")
@@ -91,7 +91,7 @@ def test_modifying_keeps_a_description_and_holds_the_limits(app: Caller) -> None
     assert code_of(app.call("PUT", f"{GROUPS}/none", {"name": "x"})) == (200, "100603")
 
 
-def test_modifying_without_a_maximum_lifts_it(app: Caller) -> None:
+def test_modifying_without_a_maximum_removes_it(app: Caller) -> None:
     path = f"{GROUPS}/{group(app, 'limited', maxDevNum=2, deviceIds=[meter(app, 'a')])}"
     assert app.call("PUT", path, {"name": "limited"}).body["maxDevNum"] == 0
     assert app.call("GET", path).body["maxDevNum"] == 0
@@ -109,7 +109,7 @@ def test_a_deleted_group_leaves_its_devices(app: Caller) -> None:
     assert members(app, again) == [device_id]
 
 
-def test_the_list_is_whole_without_a_page_number_and_one_a_page_by_default(app: Caller) -> None:
+def test_the_list_is_complete_without_a_page_number_and_has_one_group_per_page_by_default(app: Caller) -> None:
     names = ["a", "b", "c"]
     for name in names:
         group(app, name)
@@ -166,7 +166,7 @@ def test_members_come_in_pages_of_ten(app: Caller) -> None:
     assert code_of(app.call("GET", MEMBERS, devGroupId=group_id, pageSize="1001")) == (400, "50400")
 
 
-def test_a_deleted_device_is_gone_from_its_groups(app: Caller) -> None:
+def test_a_deleted_device_is_no_longer_in_its_groups(app: Caller) -> None:
     a, b = meter(app, "a"), meter(app, "b")
     groups = [group(app, name, deviceIds=[a, b]) for name in ("one", "two")]
     assert app.call("DELETE", f"{DEVICES}/{a}").status in (200, 204)
@@ -186,7 +186,7 @@ def test_an_authorised_application_works_in_the_others_groups(app: Caller, other
 
 
 class GroupsAgainstAModel(RuleBasedStateMachine):
-    """Groups and members are what a dict of lists would hold."""
+    """Groups and members are the same as in a dict of lists."""
 
     groups: Bundle[str] = Bundle("groups")
     devices: Bundle[str] = Bundle("devices")

@@ -28,7 +28,7 @@ def sensor(platform: Platform, app: Caller) -> str:
     return device_id
 
 
-def test_the_newest_report_comes_first_one_a_page_by_default(app: Caller, sensor: str) -> None:
+def test_the_newest_report_comes_first_and_a_page_has_one_by_default(app: Caller, sensor: str) -> None:
     body = app.call("GET", REPORTED, deviceId=sensor, gatewayId=sensor).body
     assert (body["totalCount"], body["pageNo"], body["pageSize"]) == (6, 0, 1)
     assert body["deviceDataHistoryDTOs"] == [
@@ -51,7 +51,7 @@ def test_an_empty_history_answers_zeros(app: Caller) -> None:
     assert body == {**empty, "DeviceDesiredHistoryDTO": []}
 
 
-def test_a_gateways_history_holds_its_devices(platform: Platform, app: Caller) -> None:
+def test_a_gateways_history_includes_its_devices(platform: Platform, app: Caller) -> None:
     gateway = app.register("gw")
     sub = devices.add_sub_device(platform, gateway, "s")["deviceId"]
     devices.report(platform, sub, "A", {"x": 1})
@@ -127,9 +127,7 @@ def test_a_gateways_history_is_searched_by_service_and_property_too(platform: Pl
 
 
 @pytest.mark.parametrize("by_device", [True, False])
-def test_a_device_that_outlives_its_gateway_takes_its_history_along(
-    platform: Platform, app: Caller, by_device: bool
-) -> None:
+def test_a_device_that_outlives_its_gateway_keeps_its_history(platform: Platform, app: Caller, by_device: bool) -> None:
     gateway = app.register("gw", productId="home-gateway-mqtt")
     info = {"manufacturerId": "NETZWERK", "model": "NC-1"}
     sub = devices.add_sub_device(platform, gateway, "s", **info)["deviceId"]

@@ -52,7 +52,7 @@ def test_a_call_is_answered_as_sent_with_its_own_or_a_new_id(app: Caller, gatewa
         ({"method": "EXPLODE"}, (400, "102203")),
     ],
 )
-def test_a_call_that_cannot_be_is_refused(
+def test_an_impossible_call_is_refused(
     app: Caller, gateway: str, header: dict[str, Any], code: tuple[int, str]
 ) -> None:
     assert code_of(call(app, gateway, **header)) == code
@@ -69,7 +69,7 @@ def test_a_call_needs_a_known_device_with_that_service_that_is_online(app: Calle
     assert code_of(call(app, sensor, "Climate", method="SET_REPORT_INTERVAL")) == (403, "100450")
 
 
-def test_a_muted_command_is_refused_and_subscribers_hear_of_the_muting(app: Caller, gateway: str) -> None:
+def test_a_muted_command_is_refused_and_the_muting_is_pushed(app: Caller, gateway: str) -> None:
     subscribe(app, "serviceInfoChanged")
     devices.report(app.platform, gateway, "Gateway", {"cpuLoad": 3})
     invocations.mute(app.platform, gateway, "Gateway", ["RESTART"])
@@ -116,7 +116,7 @@ def test_without_ack_only_the_answer_comes_back(app: Caller, gateway: str) -> No
 
 
 def heard(app: Caller) -> list[str]:
-    """Return the statuses that the call's own URL was told, oldest first."""
+    """Return the statuses that were pushed to the call's own URL, oldest first."""
     return [body["header"]["status"] for body in pushed(app.platform, "messageConfirm", url=URL)]
 
 
@@ -132,7 +132,7 @@ def heard(app: Caller) -> list[str]:
         ("NOACK", {"acknowledge": False}, ["sent", "timeout"]),
     ],
 )
-def test_a_callback_url_of_its_own_hears_of_each_outcome(
+def test_each_outcome_is_pushed_to_the_calls_own_callback_url(
     app: Caller, gateway: str, mode: str, script: dict[str, Any], statuses: list[str]
 ) -> None:
     scripts.attach(app.platform, gateway, **script)
@@ -143,7 +143,7 @@ def test_a_callback_url_of_its_own_hears_of_each_outcome(
     assert heard(app) == statuses
 
 
-def test_a_timeout_is_told_to_the_calls_url_alone(app: Caller, gateway: str) -> None:
+def test_a_timeout_is_pushed_to_the_calls_url_only(app: Caller, gateway: str) -> None:
     subscribe(app, "messageConfirm")
     call(app, gateway, callbackURL=URL)
     app.platform.advance(app.platform.settings.command_answer_timeout - 1)
@@ -159,7 +159,7 @@ def test_the_calls_of_a_deleted_device_have_failed(app: Caller, gateway: str) ->
     assert heard(app) == ["sent", "failed"]
 
 
-def test_an_answer_after_the_end_is_passed_over(app: Caller, gateway: str) -> None:
+def test_an_answer_after_the_end_is_ignored(app: Caller, gateway: str) -> None:
     subscribe(app, "commandRsp")
     call(app, gateway, requestId="r", callbackURL=URL)
     row = invocations.find(app.platform, gateway, "r")
@@ -173,7 +173,7 @@ def test_an_answer_after_the_end_is_passed_over(app: Caller, gateway: str) -> No
 
 
 class TestTheRecipientCloud:
-    """With toType CLOUD the answer itself says whether the device has the call, and names no requestId."""
+    """With toType CLOUD the answer itself says whether the device has the call, and has no requestId."""
 
     @pytest.mark.parametrize(
         ("script", "status"),
@@ -184,7 +184,7 @@ class TestTheRecipientCloud:
             ({"acknowledge": False}, "failed"),
         ],
     )
-    def test_a_connected_device_has_it_if_it_takes_calls(
+    def test_a_connected_device_gets_the_call_if_it_takes_calls(
         self, app: Caller, gateway: str, script: dict[str, Any] | None, status: str
     ) -> None:
         if script is not None:
@@ -204,7 +204,7 @@ class TestTheRecipientCloud:
             assert (answer.status, answer.body["status"], answer.body["requestId"]) == (202, "failed", None)
         assert heard(app) == ["failed", "failed"]
 
-    def test_what_cannot_be_asked_is_refused_all_the_same(self, app: Caller, other: Caller, gateway: str) -> None:
+    def test_invalid_calls_are_refused_with_leniency_too(self, app: Caller, other: Caller, gateway: str) -> None:
         invocations.mute(app.platform, gateway, "Gateway", ["RESTART"])
         assert code_of(call(app, gateway, toType="CLOUD")) == (200, "100432")
         assert code_of(call(app, gateway, toType="CLOUD", method="EXPLODE")) == (400, "102203")
@@ -220,7 +220,7 @@ class TestTheRecipientCloud:
 
 
 class TestTheBody:
-    """It is held against the command's parameters in the product model, as that of 1.7.1 is."""
+    """The body is checked against the command's parameters in the product model, as in 1.7.1."""
 
     @pytest.mark.parametrize(
         ("method", "paras", "word"),
@@ -272,7 +272,7 @@ class TestRequestIds:
         devices.set_online(app.platform, gateway)
         assert call(app, gateway, requestId="mine").status == 202
 
-    def test_applications_do_not_meet_and_an_empty_one_counts_as_none(
+    def test_applications_are_separate_and_an_empty_app_id_counts_as_missing(
         self, app: Caller, other: Caller, gateway: str
     ) -> None:
         foreign = other.register("gw2", productId=GATEWAY)
@@ -322,7 +322,7 @@ class TestTheNameOfTheResponse:
         with pytest.raises(ValueError, match="has no response 'LATER'; it has DONE, REFUSED"):
             self.answer(app, device, "MOVE", response="LATER")
 
-    def test_it_is_made_from_the_commands_name_if_the_model_names_none(self, app: Caller, device: str) -> None:
+    def test_it_is_made_from_the_commands_name_if_the_model_has_no_response(self, app: Caller, device: str) -> None:
         assert self.answer(app, device, "SING") == "SING-RSP"
 
 

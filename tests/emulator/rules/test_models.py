@@ -53,7 +53,7 @@ def test_a_device_answers_its_models_capabilities_complete(app: Caller) -> None:
     assert command["responses"][0]["paras"][0]["max"] == "255"
 
 
-def test_capabilities_are_asked_for_by_gateway_too_and_unknown_ids_have_none(app: Caller) -> None:
+def test_capabilities_can_be_queried_by_gateway_too_and_unknown_ids_have_no_capabilities(app: Caller) -> None:
     path = "/iocm/app/data/v1.1.0/deviceCapabilities"
     bare = app.register("n")
     assert app.call("GET", path, gatewayId=bare).body == {
@@ -79,7 +79,7 @@ def test_an_applications_model_is_its_own(platform: Platform, app: Caller, other
         models.delete_model(platform, "door-1")
 
 
-def test_the_five_fields_find_a_model_where_those_given_fit(platform: Platform) -> None:
+def test_the_five_fields_find_a_model_if_the_given_ones_fit(platform: Platform) -> None:
     meter = {"manufacturerId": "HYDRALIS", "model": "HM20"}
     found = models.match(platform, "app-one", meter)
     assert found is not None
@@ -138,7 +138,7 @@ PARAS = [
         ({"n": 1, "x": 1}, "x is no parameter of this command, which takes n, s, e, d, odd"),
     ],
 )
-def test_parameters_are_held_against_their_model(given: dict[str, Any], fault: str | None) -> None:
+def test_parameters_are_checked_against_their_model(given: dict[str, Any], fault: str | None) -> None:
     assert list(models.faults_in(PARAS, given)) == ([] if fault is None else [fault])
 
 
@@ -169,7 +169,7 @@ METER_TOLD = {
         ),
     ],
 )
-def test_a_device_close_to_a_model_is_said_to_be(
+def test_a_device_similar_to_a_model_gets_a_hint(
     app: Caller, caplog: pytest.LogCaptureFixture, changed: dict[str, Any], told: str
 ) -> None:
     info = {name: value for name, value in {**METER_TOLD, **changed}.items() if value is not None}
@@ -183,7 +183,9 @@ def test_a_device_close_to_a_model_is_said_to_be(
     assert len(hints(caplog)) == 1
 
 
-def test_a_device_that_fits_a_model_or_is_like_none_gets_no_hint(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_device_that_fits_a_model_or_is_similar_to_no_model_gets_no_hint(
+    app: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
     app.register("fits", deviceInfo=METER_TOLD, timeout=0)
     app.register("tells nothing", timeout=0)
     app.register(
@@ -192,7 +194,9 @@ def test_a_device_that_fits_a_model_or_is_like_none_gets_no_hint(app: Caller, ca
     assert hints(caplog) == []
 
 
-def test_a_report_its_model_does_not_allow_is_taken_and_said(app: Caller, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_report_that_its_model_does_not_allow_is_taken_with_a_hint(
+    app: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
     device_id = meter(app, "m")
     for _ in range(2):
         devices.report(app.platform, device_id, "Battery", {"batteryLevel": "full", "nope": 1, "batteryVoltage": 3.6})
@@ -210,7 +214,7 @@ def test_a_report_its_model_does_not_allow_is_taken_and_said(app: Caller, caplog
         ("7f3c", "there are home-gateway-mqtt, climate-sensor-zigbee, smoke-detector-nb, street-lamp-nb, "),
     ],
 )
-def test_an_unknown_product_id_is_refused_with_those_that_there_are(app: Caller, product_id: str, told: str) -> None:
+def test_an_unknown_product_id_is_refused_with_the_known_ones(app: Caller, product_id: str, told: str) -> None:
     body = {"nodeId": "n", "productId": product_id}
     registered = app.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", body)
     assert code_of(registered) == (403, "600002")
@@ -232,7 +236,7 @@ def test_an_unknown_product_id_is_refused_with_those_that_there_are(app: Caller,
         ),
     ],
 )
-def test_a_refused_command_names_what_there_is(app: Caller, method: str, paras: dict[str, Any], told: str) -> None:
+def test_a_refused_command_lists_the_known_ones(app: Caller, method: str, paras: dict[str, Any], told: str) -> None:
     device_id = app.register("lamp", timeout=0, productId="street-lamp-nb")
     body = {"deviceId": device_id, "command": {"serviceId": "Lamp", "method": method, "paras": paras}}
     refused = app.call("POST", "/iocm/app/cmd/v1.4.0/deviceCommands", body)
@@ -240,7 +244,7 @@ def test_a_refused_command_names_what_there_is(app: Caller, method: str, paras: 
     assert told in refused.body["error_desc"]
 
 
-def test_a_device_without_a_model_reports_what_it_likes_and_is_told_nothing(platform: Platform, app: Caller) -> None:
+def test_a_device_without_a_model_may_report_anything_without_a_hint(platform: Platform, app: Caller) -> None:
     device_id = app.register("n", timeout=0)
     devices.report(platform, device_id, "Anything", {"x": 1})
     assert app.device(device_id).body["services"][0]["data"] == {"x": 1}

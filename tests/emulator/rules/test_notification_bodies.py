@@ -1,4 +1,4 @@
-"""Each body has the fields its table lists, no more and no fewer."""
+"""Each body has exactly the fields that its table lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The push queue: who gets a push, when it is due, what becomes of it."""
+"""The push queue: which pushes there are, when they are due, and how they end."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_due_keeps_order_and_the_share_of_each_destination(platform: Platform) -
     assert [row["pushId"] for row in rest] == [*first[1:3], second[1]]
 
 
-def test_what_is_under_way_hides_no_other_receivers_next_time(platform: Platform) -> None:
+def test_pushes_that_are_being_sent_do_not_hide_the_next_time_of_other_receivers(platform: Platform) -> None:
     slow = [push(platform, "app-one", ONE, {"n": n})["pushId"] for n in range(3)]
     other = push(platform, "app-one", TWO, {})["pushId"]
     fail(platform, other)
@@ -84,7 +84,7 @@ def test_what_is_under_way_hides_no_other_receivers_next_time(platform: Platform
     assert next_due(platform, 2, busy=[*slow[:2], other]) is None
 
 
-def test_a_failing_destination_is_tried_by_one_push_and_takes_no_others_place(platform: Platform) -> None:
+def test_a_failing_destination_is_tried_with_one_push_and_takes_no_room_of_others(platform: Platform) -> None:
     slow = [push(platform, "app-one", ONE, {"n": n})["pushId"] for n in range(3)]
     other = push(platform, "app-one", TWO, {})["pushId"]
     destination = platform.table(notifications.PUSHES)[slow[0]]["destination"]
@@ -152,7 +152,7 @@ def test_a_success_ends_the_row_of_failures(platform: Platform) -> None:
     assert ids(platform) == [rows[19]]
 
 
-def test_what_fails_for_longer_than_the_retention_is_dropped_and_counted(platform: Platform) -> None:
+def test_a_push_that_fails_for_longer_than_the_retention_is_dropped_and_counted(platform: Platform) -> None:
     platform.settings.push_retention = 1000
     push_id = push(platform, "app-one", ONE, {})["pushId"]
     platform.advance(996)
@@ -180,7 +180,7 @@ def test_a_destination_is_scheme_host_and_port(platform: Platform, url: str) -> 
 
 
 class TestSubscriptionsThatEndOrMove:
-    """What waits for a subscription ends with it and moves with it; what belongs to a command stays."""
+    """Pushes that wait for a subscription end with it and move with it; pushes of a command stay."""
 
     KIND = "fwUpgradeResultNotify"
 
@@ -198,7 +198,7 @@ class TestSubscriptionsThatEndOrMove:
         return dict(row)
 
     @pytest.mark.parametrize("how", ["by id", "by kind", "by URL", "by channel", "all", "with the application"])
-    def test_a_deleted_subscription_takes_its_queue_along(self, app: Caller, other: Caller, how: str) -> None:
+    def test_a_deleted_subscription_drops_its_queue(self, app: Caller, other: Caller, how: str) -> None:
         subscription_id = subscribe(app, "deviceAdded", ONE).body["subscriptionId"]
         subscribe(other, "deviceAdded", ONE)
         meter(app, "m")
@@ -217,7 +217,7 @@ class TestSubscriptionsThatEndOrMove:
         assert [row["appId"] for row in due(app.platform, START, 10, 10)] == ["app-two"]
         assert totals(app.platform) == {"queued": 2, "delivered": 0, "dropped": 1, "waiting": 1}
 
-    def test_an_application_that_is_removed_is_told_nothing_more(self, app: Caller, other: Caller) -> None:
+    def test_a_removed_application_gets_no_more_pushes(self, app: Caller, other: Caller) -> None:
         subscribe(app, "deviceAdded", ONE)
         device_id = meter(other, "foreign", online=True)
         command(other, device_id, callbackUrl=TWO, expireTime=0)
@@ -300,7 +300,7 @@ class TestSubscriptionsThatEndOrMove:
         assert ids(app.platform) == []
         assert next_due(app.platform) == START + notifications.REST_SECONDS
 
-    def test_a_push_under_way_to_the_old_url_is_repeated_at_the_new_one_if_it_fails(self, app: Caller) -> None:
+    def test_a_push_that_is_being_sent_to_the_old_url_is_repeated_at_the_new_one_if_it_fails(self, app: Caller) -> None:
         self.manage(app, ONE)
         sent = self.tell(app)
         self.manage(app, TWO)
@@ -308,10 +308,10 @@ class TestSubscriptionsThatEndOrMove:
         assert fail(app.platform, sent["pushId"], sent) == "waiting"
         (row,) = due(app.platform, START, 10, 10)
         assert (row["url"], row["attempts"], len(row["journal"])) == (TWO, 0, 1)
-        # The failure was the old receiver's: the new one has all its chances.
+        # The old receiver failed: the new one has all its attempts.
         assert app.platform.table(notifications.DESTINATIONS)["https://two.example"]["failures"] == 0
 
-    def test_a_push_under_way_to_the_old_url_that_arrives_is_not_sent_to_the_new_one(self, app: Caller) -> None:
+    def test_a_push_that_arrives_at_the_old_url_is_not_sent_to_the_new_one(self, app: Caller) -> None:
         self.manage(app, ONE)
         sent = self.tell(app)
         self.manage(app, TWO)
@@ -320,7 +320,7 @@ class TestSubscriptionsThatEndOrMove:
         assert len(app.platform.table(notifications.DESTINATIONS)) == 0
 
     @pytest.mark.parametrize("ok", [True, False])
-    def test_a_push_under_way_for_a_deleted_subscription_is_not_repeated(self, app: Caller, ok: bool) -> None:
+    def test_a_push_that_is_being_sent_for_a_deleted_subscription_is_not_repeated(self, app: Caller, ok: bool) -> None:
         subscription_id = self.manage(app, ONE)
         sent = self.tell(app)
         app.call("DELETE", f"{SUBSCRIPTIONS}/{subscription_id}")

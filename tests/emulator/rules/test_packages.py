@@ -59,7 +59,7 @@ def test_an_id_is_checked_before_it_is_looked_for(app: Caller, other: Caller, me
     assert code_of(app.call(method, f"{CATEGORY}/{package(other)}")) == (404, "123002")
 
 
-def test_a_deleted_package_is_gone(app: Caller) -> None:
+def test_a_deleted_package_is_not_found(app: Caller) -> None:
     file_id = package(app)
     answer = app.call("DELETE", f"{CATEGORY}/{file_id}")
     assert (answer.status, answer.body) == (200, None)
@@ -68,7 +68,7 @@ def test_a_deleted_package_is_gone(app: Caller) -> None:
 
 
 @pytest.mark.parametrize("change", [{"version": None}, {"fileType": "zip"}, {"fileId": "a b"}, {"name": ""}])
-def test_a_package_that_cannot_be_is_refused(app: Caller, change: dict[str, Any]) -> None:
+def test_an_impossible_package_is_refused(app: Caller, change: dict[str, Any]) -> None:
     given = {"name": "p", "version": "1", "fileType": "firmwarePackage", **METER_IDENTITY, **change}
     with pytest.raises(ValueError, match="cannot be used"):
         packages.add(app.platform, app.app_id, given)

@@ -1,4 +1,4 @@
-"""A call that a real platform has for devices of another protocol is taken, with one hint per device."""
+"""A call that is for devices of another protocol on a real platform is accepted, with one hint per device."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_call_is_taken_and_hinted_at_once_per_device(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_registration_by_secret_is_for_other_than_nb_iot_devices(
+def test_registration_by_secret_is_not_for_nb_iot_devices(
     app: Caller, caplog: pytest.LogCaptureFixture, protocol: str
 ) -> None:
     body = {"deviceInfo": {"nodeId": "n"}, "productId": product(app, protocol)}

@@ -97,7 +97,7 @@ def test_a_registration_is_checked(app: Caller, body: Any, code: str) -> None:
     assert code_of(app.call("POST", REGISTER, body)) == (400, code)
 
 
-def test_a_refreshed_key_has_to_be_bound_anew(platform: Platform, app: Caller) -> None:
+def test_a_device_with_a_refreshed_key_has_to_connect_again(platform: Platform, app: Caller) -> None:
     device_id = app.register("old")
     devices.activate(platform, device_id)
     body = app.call("PUT", f"{REGISTER}/{device_id}", {"nodeId": "new", "verifyCode": "c", "timeout": 50}).body
@@ -109,7 +109,7 @@ def test_a_refreshed_key_has_to_be_bound_anew(platform: Platform, app: Caller) -
     assert code_of(app.device(device_id)) == (404, "100403")
 
 
-def test_changes_are_seen_and_told(platform: Platform, app: Caller, told: list[Any]) -> None:
+def test_changes_are_stored_and_pushed(platform: Platform, app: Caller, told: list[Any]) -> None:
     device_id = app.register("n", timeout=0)
     told.clear()
     platform.advance(60)
@@ -124,7 +124,7 @@ def test_changes_are_seen_and_told(platform: Platform, app: Caller, told: list[A
     assert platform.table("devices")[device_id]["tags"] == given["tags"]
 
 
-def test_a_device_told_anew_what_it_is_changes_its_product(app: Caller) -> None:
+def test_a_device_with_a_new_identity_changes_its_product(app: Caller) -> None:
     device_id = app.register("n", productId="water-meter-nb")
     assert modify(app, device_id, manufacturerId="LUMENFELD", manufacturerName="Lumenfeld Lighting", model="LF-LED60",
                   deviceType="StreetLamp", protocolType="LWM2M") == (204, None)  # fmt: skip

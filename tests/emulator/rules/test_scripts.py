@@ -1,4 +1,4 @@
-"""Scripted devices: they meet the rules that real ones meet."""
+"""Scripted devices follow the same rules as real ones."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_script_of_several_services_goes_on_reporting_what_was_desired(app: Ca
     )
 
 
-def test_by_hand_nothing_moves_until_it_is_released(app: Caller) -> None:
+def test_manual_steps_wait_until_they_are_released(app: Caller) -> None:
     app.platform.settings.transitions = "manual"
     device_id = meter(app, "m")
     scripts.attach(app.platform, device_id)
@@ -180,7 +180,7 @@ def test_scripts_survive_a_restart(app: Caller) -> None:
     assert devices.need(again, device_id)["services"]["Battery"]["data"] == {"batteryLevel": 50}
 
 
-def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
+def test_a_deleted_devices_script_is_deleted_too(app: Caller) -> None:
     device_id = meter(app, "m")
     report = {"service_id": "Battery", "data": {"batteryLevel": 50}}
     scripts.attach(app.platform, device_id, report_every=60, report=report)
@@ -205,7 +205,7 @@ def test_a_deleted_devices_script_goes_with_it(app: Caller) -> None:
         ),
     ],
 )
-def test_a_report_that_cannot_be_is_refused(app: Caller, report: dict[str, Any], named: str) -> None:
+def test_an_impossible_report_is_refused(app: Caller, report: dict[str, Any], named: str) -> None:
     device_id = meter(app, "m")
     with pytest.raises(ValueError, match=named):
         scripts.attach(app.platform, device_id, **report)

@@ -82,7 +82,7 @@ def test_a_refused_change_leaves_the_others_undone(app: Caller, lamp: str) -> No
     assert shadow(app, lamp)["desiredProps"] is None
 
 
-def test_a_scripted_device_does_as_its_shadow_desired_changes_and_goes_on_reporting_it(
+def test_a_scripted_device_follows_its_desired_values_and_goes_on_reporting_them(
     platform: Platform, app: Caller, lamp: str
 ) -> None:
     platform.settings.transitions = "timed"
@@ -107,14 +107,14 @@ def test_a_scripted_device_takes_what_was_desired_while_it_was_offline(
     assert shadow(app, lamp, "Schedule")["reportedProps"] == {"plan": "22:00 30%"}
 
 
-def test_a_scripted_device_may_leave_desired_changes_alone(platform: Platform, app: Caller, lamp: str) -> None:
+def test_a_scripted_device_may_ignore_desired_changes(platform: Platform, app: Caller, lamp: str) -> None:
     scripts.attach(platform, lamp, follows_desired=False)
     desire(app, lamp, brightness=40)
     platform.advance(0)
     assert (shadow(app, lamp)["reportedProps"], shadow(app, lamp)["desiredProps"]) == (None, {"brightness": 40})
 
 
-def test_a_device_that_became_another_before_it_took_a_desired_change_leaves_it(
+def test_a_device_with_another_model_ignores_a_desired_change_for_the_old_one(
     platform: Platform, app: Caller, lamp: str
 ) -> None:
     platform.settings.transitions = "timed"
@@ -143,7 +143,7 @@ def ends(told: list[Any]) -> list[tuple[dict[str, Any], str]]:
     ],
 )
 @pytest.mark.parametrize("online_first", [True, False])
-def test_the_script_decides_what_becomes_of_a_desired_change(
+def test_the_script_decides_how_a_desired_change_ends(
     platform: Platform, app: Caller, lamp: str, told: list[Any], script: Any, status: str, reported: Any,
     online_first: bool,
 ) -> None:  # fmt: skip
@@ -160,7 +160,7 @@ def test_the_script_decides_what_becomes_of_a_desired_change(
     assert len(ends(told)) == 1  # what has ended is not sent again
 
 
-def test_a_change_without_a_sign_fails_after_the_time_a_command_has_too(
+def test_a_change_without_acknowledgement_fails_after_the_timeout_of_commands(
     platform: Platform, app: Caller, lamp: str, told: list[Any]
 ) -> None:
     scripts.attach(platform, lamp, acknowledge=False)
@@ -267,7 +267,7 @@ def test_a_sleeping_devices_own_reports_fetch_what_is_desired(
 
 
 @pytest.mark.parametrize("script", [{}, {"acknowledge": False}])
-def test_a_device_deleted_before_its_change_ended_is_pushed_no_more(
+def test_a_device_deleted_before_its_change_ended_is_not_pushed(
     platform: Platform, app: Caller, lamp: str, told: list[Any], script: Any
 ) -> None:
     platform.settings.transitions = "timed"
@@ -278,7 +278,7 @@ def test_a_device_deleted_before_its_change_ended_is_pushed_no_more(
     assert ends(told) == []
 
 
-def test_a_device_without_its_script_any_more_takes_what_was_on_its_way(
+def test_a_device_that_lost_its_script_takes_the_change_that_was_on_its_way(
     platform: Platform, app: Caller, lamp: str, told: list[Any]
 ) -> None:
     platform.settings.transitions = "timed"

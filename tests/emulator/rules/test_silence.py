@@ -41,7 +41,7 @@ def test_a_device_heard_again_is_watched_from_then_on(platform: Platform, app: C
     assert status(app, device_id)[0] == "ABNORMAL"
 
 
-def test_who_said_goodbye_stays_offline(platform: Platform, app: Caller) -> None:
+def test_a_device_that_disconnected_stays_offline(platform: Platform, app: Caller) -> None:
     device_id = app.register("n", timeout=0)
     devices.set_online(platform, device_id)
     devices.set_offline(platform, device_id)
@@ -135,7 +135,7 @@ SIGNS = [
 
 @pytest.mark.parametrize("sign", SIGNS)
 @pytest.mark.parametrize(("hours", "was"), [(24, "ONLINE"), (26, "ABNORMAL"), (50, "OFFLINE")])
-def test_whatever_a_device_says_is_a_sign_of_life(
+def test_everything_that_a_device_says_is_a_sign_of_life(
     platform: Platform, app: Caller, sign: Callable[[Platform, Caller], Any], hours: int, was: str
 ) -> None:
     device_id, act = sign(platform, app)
@@ -149,14 +149,14 @@ def test_whatever_a_device_says_is_a_sign_of_life(
     assert status(app.login(), device_id)[0] == "ABNORMAL"
 
 
-def test_a_command_that_was_never_sent_is_acknowledged_by_nobody(platform: Platform, app: Caller) -> None:
+def test_a_command_that_was_never_sent_cannot_be_acknowledged(platform: Platform, app: Caller) -> None:
     device_id = app.register("m", productId="water-meter-nb", timeout=0)
     command_id = command(app, device_id)
     commands.answered(platform, command_id, ok=True)
     assert status(app, device_id)[0] == "INACTIVE"
 
 
-def test_a_word_of_a_deleted_device_changes_nothing(platform: Platform, app: Caller) -> None:
+def test_a_message_of_a_deleted_device_changes_nothing(platform: Platform, app: Caller) -> None:
     device_id, command_id = issued(platform, app)
     app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{device_id}")
     commands.answered(platform, command_id, ok=True)

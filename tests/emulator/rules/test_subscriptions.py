@@ -29,7 +29,7 @@ def test_each_service_kind_can_be_subscribed_to_once(app: Caller, kind: str) -> 
     assert code_of(subscribe(app, kind, "https://elsewhere.example/in")) == (409, "100227")
 
 
-def test_an_mqtt_subscription_stands_beside_the_http_one_and_names_its_client(app: Caller) -> None:
+def test_an_mqtt_subscription_exists_beside_the_http_one_and_names_its_client(app: Caller) -> None:
     subscribe(app, "deviceAdded")
     answer = subscribe(app, "deviceAdded", channel="MQTT")
     assert answer.status == 201
@@ -117,7 +117,7 @@ def test_owner_flag_true_subscribes_the_caller_to_the_other_applications_devices
 
 
 class SubscriptionsAgainstAModel(RuleBasedStateMachine):
-    """What is subscribed is what a dict would hold."""
+    """The subscriptions are the same as in a dict."""
 
     def __init__(self) -> None:
         super().__init__()

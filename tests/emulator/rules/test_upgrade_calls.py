@@ -104,7 +104,7 @@ def test_a_window_lies_ahead_and_is_longer_than_five_minutes(
     assert code_of(ask(app, {"devices": [meter(app, "m")]}, policy=custom(app, start, end))) == (400, code)
 
 
-def test_package_and_targets_have_to_be_there_and_fit(app: Caller, other: Caller, file_id: str) -> None:
+def test_package_and_targets_must_exist_and_fit(app: Caller, other: Caller, file_id: str) -> None:
     lamp = app.register("lamp", productId="street-lamp-nb")
     lamps = group(app, "lamps", deviceIds=[lamp])
     assert lamps
@@ -217,7 +217,7 @@ def test_stopping_and_deleting_end_what_is_open(app: Caller, file_id: str) -> No
         upgrades.stop(app.platform, "none")
 
 
-def test_a_device_without_a_script_moves_by_its_own_words(app: Caller, file_id: str) -> None:
+def test_an_upgrade_without_a_script_goes_on_by_reported_states(app: Caller, file_id: str) -> None:
     device_id = meter(app, "m", online=True)
     operation_id = create(app, {"devices": [device_id]})
     (sub,) = subs(app, operation_id)
@@ -232,7 +232,7 @@ def test_a_device_without_a_script_moves_by_its_own_words(app: Caller, file_id: 
         upgrades.report_state(app.platform, sub["subOperationId"], "dancing")
 
 
-def test_operations_and_their_parts_are_found_by_filters_in_pages(app: Caller, other: Caller, file_id: str) -> None:
+def test_operations_and_their_parts_are_found_with_filters_and_pages(app: Caller, other: Caller, file_id: str) -> None:
     ids = [meter(app, f"m{number}") for number in range(12)]
     first = create(app, {"devices": ids})
     app.platform.advance(10)

@@ -1,4 +1,4 @@
-"""An upgrade's life where it does not go straight: busy devices, other devices, silence."""
+"""Upgrades that do not go straight on: busy devices, other devices, silence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def file_id(app: Caller) -> str:
 
 
 class TestABusyDevice:
-    """It takes one upgrade at a time; another one's attempt has failed, like any other failed attempt."""
+    """A device takes one upgrade at a time; the attempt of a second one fails like any other failed attempt."""
 
     def test_the_attempt_fails_for_good_without_retries_and_is_pushed(self, app: Caller, file_id: str) -> None:
         listen(app)
@@ -66,7 +66,7 @@ class TestABusyDevice:
         assert operation(app, second)["status"] == "failed"
         assert results(app) == [(second, "FAIL")]
 
-    def test_one_that_waits_for_its_next_attempt_does_not_hold_the_device(self, app: Caller, file_id: str) -> None:
+    def test_one_that_waits_for_its_next_attempt_does_not_occupy_the_device(self, app: Caller, file_id: str) -> None:
         device_id = meter(app, "m")
         scripts.attach(app.platform, device_id, answer="fail")
         first = create(app, {"devices": [device_id]}, policy=retrying(1))
@@ -90,7 +90,7 @@ class TestABusyDevice:
 
 
 class TestOtherDevices:
-    """Only NB-IoT devices can be upgraded. The subtask of another one fails, and no retry would help."""
+    """Only NB-IoT devices can be upgraded. The part of another device fails and is not repeated."""
 
     def device(self, app: Caller, node_id: str, protocol: str | None) -> str:
         info = {
@@ -204,7 +204,7 @@ class TestTheStatusDetail:
         upgrades.report_state(app.platform, part, "updating")
         assert self.status(app, device_id) == ("ONLINE", "NONE")
 
-    def test_a_deleted_device_takes_its_upgrade_along(self, app: Caller, file_id: str) -> None:
+    def test_a_deleted_device_stops_its_upgrade(self, app: Caller, file_id: str) -> None:
         device_id, part = self.begin(app)
         upgrades.report_state(app.platform, part, "updating")
         assert app.call("DELETE", f"{DEVICES}/{device_id}").status == 204

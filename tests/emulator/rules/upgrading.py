@@ -1,4 +1,4 @@
-"""What tests of upgrades do again and again."""
+"""Helpers for tests of upgrades."""
 
 from __future__ import annotations
 

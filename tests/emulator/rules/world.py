@@ -60,7 +60,7 @@ class World:
         return {"fileId": file_id or own, "targets": {"devices": [self.meter]}, **fields}
 
     def call(self, *ids: str, body: Any = None, **query: str) -> Answer:
-        """Make the call under test; what is not given is as a valid call has it."""
+        """Make the call under test; the values that are not given are those of a valid call."""
         facts = BY_SECTION[self.section]
         valid = VALID.get(self.section, lambda _: {})(self)
         path: str = facts["path"]
@@ -71,7 +71,7 @@ class World:
         return self.app.call(facts["http_method"], path, body, **{**valid.get("query", {}), **query})
 
     def changed(self, **fields: Any) -> Answer:
-        """Make the call with some fields of its body changed; None takes one away."""
+        """Make the call with some fields of its body changed; None removes a field."""
         return self.call(body={**VALID[self.section](self)["body"], **fields})
 
 
