@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all test-wheel coverage check package bench docs clean
+.PHONY: demo test test-all test-wheel coverage check generate package bench docs clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml
@@ -41,6 +41,10 @@ check: $(STAMP)  ## lint, spelling, types, import contracts, public API, docs
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/api.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+generate: $(STAMP)  ## the pages of the documentation that come from the code
+	$(BIN)/python docs/_generate.py
+	$(BIN)/python -m iot_northbound.emulator.coverage docs/emulator-coverage.md
 
 package: $(STAMP)  ## wheel, source archive and list of dependencies (SBOM) in dist, checked
 	rm -rf dist build
