@@ -19,14 +19,14 @@ demo: $(STAMP)  ## the main job, end to end, on the embedded platform
 test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest
 
-# pyenv hides all interpreters but the chosen one: this lets tox see every one that it has installed.
+# pyenv hides all interpreters except the chosen one. With this, tox sees every one that is installed.
 PYENV = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.[0-9]+\.[0-9]+$$' | paste -s -d: -)
 WITH_EVERY_PYTHON = $(if $(PYENV),PYENV_VERSION=$(PYENV))
 
 test-all: $(STAMP)  ## every test on each Python that the classifiers name; one that is missing is skipped
 	$(WITH_EVERY_PYTHON) $(BIN)/tox run
 
-coverage: $(STAMP)  ## every test, and which lines and branches none of them takes
+coverage: $(STAMP)  ## every test, and which lines and branches no test reaches
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
