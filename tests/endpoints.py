@@ -1,4 +1,4 @@
-"""Every endpoint constant of the eight services, for tests that go through all of them."""
+"""Every endpoint constant of the services, for tests that go through all of them."""
 
 import importlib
 from typing import Any
@@ -22,5 +22,5 @@ ALL = _all()
 
 
 def ids(endpoint: Endpoint[Any]) -> dict[str, str]:
-    """Return an id for each of the path's places."""
+    """Return an id for each place in the path."""
     return {place: f"{place}-1" for place in endpoint.places}

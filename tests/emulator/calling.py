@@ -21,13 +21,14 @@ class Caller:
     app_id: str = "app-one"
     secret: str = "secret-one"
     token: str | None = None
+    refresh_token: str | None = None
     last: Answer = field(default_factory=lambda: Answer(0))
 
     def login(self) -> Caller:
         form = {"appId": self.app_id, "secret": self.secret}
         answer = self.platform.handle(Request("POST", "/iocm/app/sec/v1.1.0/login", form=form))
         assert answer.status == 200, answer
-        self.token = answer.body["accessToken"]
+        self.token, self.refresh_token = answer.body["accessToken"], answer.body["refreshToken"]
         return self
 
     def call(self, method: str, path: str, body: Any = None, /, **query: str) -> Answer:

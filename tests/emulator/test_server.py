@@ -17,6 +17,7 @@ from iot_northbound.emulator.durable import DataDirError
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import BindError
 from tests.certs import UNTIDY, Authority, TlsServer, altered, server_context
+from tests.clock import eventually
 
 from .conftest import Wire
 
@@ -148,11 +149,7 @@ def push_outcome(home_folder: Path, tmp_path: Path, case: str, *, strict_x509: b
         wanted = {"notifyType": "deviceAdded", "callbackUrl": f"{receiver.url}/in"}
         assert wire.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", wanted)[0] == 201
         wire.register("node-1")
-        end = time.monotonic() + 10
-        while not (pushes := emulator.control.journal(kind="push")):
-            assert time.monotonic() < end, "no push was tried"
-            threading.Event().wait(0.01)
-        return str(pushes[0]["outcome"])
+        return str(eventually(lambda: emulator.control.journal(kind="push"))[0]["outcome"])
 
 
 @pytest.mark.parametrize("case", list(UNTIDY))

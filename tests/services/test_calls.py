@@ -1,11 +1,9 @@
 """Every documented call, from the Java chapter's signature to what is handed to the client."""
 
 import inspect
-import json
 import re
 import typing
 from collections.abc import Iterator
-from pathlib import Path
 from types import UnionType
 from typing import Any
 
@@ -14,21 +12,15 @@ import pytest
 
 from iot_northbound import services
 from iot_northbound.core.endpoint import Endpoint
+from tests.facts import BY_SECTION, snake
 from tests.services.fake import FakeClient, minimal
 
-FACTS = json.loads((Path(__file__).parents[1] / "data" / "northbound_facts.json").read_text(encoding="utf-8"))
-ENDPOINTS = {fact["rest_section"]: fact for fact in FACTS["endpoints"]}
 APP_SLOTS = {"app_id", "access_app_id", "owner_flag"}
 # The password mode has no Java twin, and the Java chapter misspells one argument.
 PASSWORD_MODE = "1.4.2"
 SPELLED = {"gust_in_dto": "qust_in_dto", "smd_in_dto": "sdd_in_dto"}
 # Calls whose repetition changes nothing (reads aside).
 REPEATABLE = {"1.4.4", "1.4.8", "1.9.3"}
-
-
-def snake(name: str) -> str:
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
 
 
 def method_name(fact: dict[str, Any]) -> str:
@@ -61,14 +53,14 @@ def arguments(fact: dict[str, Any], method: Any) -> dict[str, Any]:
     return values
 
 
-@pytest.fixture(params=sorted(ENDPOINTS))
+@pytest.fixture(params=sorted(BY_SECTION))
 def fact(request: pytest.FixtureRequest) -> Any:
-    return ENDPOINTS[request.param]
+    return BY_SECTION[request.param]
 
 
 def test_the_facts_are_all_there() -> None:
-    assert len(ENDPOINTS) == 46
-    assert {fact["service"] for fact in ENDPOINTS.values()} == set(services.__all__)
+    assert len(BY_SECTION) == 46
+    assert {fact["service"] for fact in BY_SECTION.values()} == set(services.__all__)
 
 
 def test_a_call_sends_what_its_section_says(fact: dict[str, Any]) -> None:
@@ -151,4 +143,4 @@ def endpoint_of(section: str) -> Endpoint[Any]:
 
 
 def test_there_is_no_endpoint_beside_the_documented_ones() -> None:
-    assert sorted(endpoint.section for endpoint in all_endpoints()) == sorted(ENDPOINTS)
+    assert sorted(endpoint.section for endpoint in all_endpoints()) == sorted(BY_SECTION)

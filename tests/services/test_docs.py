@@ -8,12 +8,13 @@ import pytest
 
 import iot_northbound
 from iot_northbound import dto, services
-from tests.services.test_calls import ENDPOINTS, FACTS, endpoint_of, java_parameters, method_name, snake
+from tests.facts import BY_SECTION, ENDPOINTS, NOTIFICATIONS, snake
+from tests.services.test_calls import endpoint_of, java_parameters, method_name
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "from-java.md").read_text(encoding="utf-8")
-JAVA = [fact for fact in ENDPOINTS.values() if fact["java_method"]]
-HANDLERS = [fact for fact in FACTS["notifications"] if fact.get("handler")]
+JAVA = [fact for fact in ENDPOINTS if fact["java_method"]]
+HANDLERS = [fact for fact in NOTIFICATIONS if fact.get("handler")]
 # Names the Java chapter gives to free JSON, not to classes.
 NOT_CLASSES = {"ObjectNode", "param"}
 
@@ -109,9 +110,9 @@ def test_the_names_of_the_jar_and_of_other_sdks_lead_to_names_that_exist() -> No
                 assert attrs.has(getattr(dto, owner)), name
 
 
-@pytest.mark.parametrize("section", ENDPOINTS)
+@pytest.mark.parametrize("section", BY_SECTION)
 def test_the_table_of_calls_has_a_row_for_each_endpoint(section: str) -> None:
-    fact, endpoint = ENDPOINTS[section], endpoint_of(section)
+    fact, endpoint = BY_SECTION[section], endpoint_of(section)
     service = snake(fact["service"])
     row = (
         f"| {section} | `{endpoint.name}` | [`{service}.{method_name(fact)}`]({service.replace('_', '-')}.md) | "

@@ -84,8 +84,5 @@ class Journal:
         """Forget all entries; the numbering goes on."""
         self._entries.clear()
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(list(self._entries))

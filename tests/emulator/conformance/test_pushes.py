@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.control.devices import ServiceReport
+from tests.clock import eventually
 from tests.emulator.test_push_sender import Receiver
 from tests.facts import NOTIFICATIONS
 
 from .tables import faults
 from .test_samples import SAMPLES, departures
-from .world import COMMAND, IDENTITY, REPORT, Request, World, wait_until
+from .world import COMMAND, IDENTITY, REPORT, Request, World
 
 SUBSCRIPTIONS = "/iocm/app/sub/v1.2.0/subscriptions"
 MANAGEMENT = "/iodm/app/sub/v1.1.0/subscribe"
@@ -177,7 +178,7 @@ def test_kinds_without_a_subscription_do_not_arrive(subscriber: Subscriber) -> N
     world = subscriber.to("deviceDeleted")
     delete(world)
     url = subscriber.url
-    wait_until(
+    eventually(
         lambda: not world.inside(lambda p: [row for row in p.table("pushes").rows.values() if row["url"] == url])
     )
     assert [body["notifyType"] for body in subscriber.receiver.bodies] == ["deviceDeleted"]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.server import Emulator
+from tests.clock import eventually
 from tests.emulator.test_push_sender import Receiver
 
-from .world import COMMAND, METER, REPORT, Api, Request, World, wait_until
+from .world import COMMAND, METER, REPORT, Api, Request, World
 
 DEVICES = "/iocm/app/dm/v1.4.0/devices"
 DEVICE = f"{DEVICES}/{{deviceId}}"
@@ -169,7 +170,7 @@ def test_cached_commands_go_out_in_their_order_when_the_device_wakes(world: Worl
     ids = [world.new_command() for _ in range(5)]
     assert set(commands(world).values()) == {"PENDING"}
     world.control.script(world.heard_meter)
-    wait_until(lambda: set(commands(world).values()) == {"SUCCESSFUL"})
+    eventually(lambda: set(commands(world).values()) == {"SUCCESSFUL"})
     sent = {row["commandId"]: row["platformIssuedTime"] for row in world.get(COMMANDS)["data"]}
     assert [sent[command_id] for command_id in ids] == sorted(sent.values())
 
@@ -189,10 +190,10 @@ def test_a_batch_tasks_numbers_add_up(world: World) -> None:
         assert task["progress"] == ended * 1000 // 3
         return task
 
-    task = wait_until(lambda: (now := progress())["completeCnt"] == 2 and now)
+    task = eventually(lambda: (now := progress())["completeCnt"] == 2 and now)
     assert (task["status"], task["successCnt"], task["failCnt"], task["successRate"]) == ("Running", 1, 1, 333)
     delete(world, asleep)
-    assert wait_until(lambda: (now := progress())["status"] == "Complete" and now)["completeCnt"] == 3
+    assert eventually(lambda: (now := progress())["status"] == "Complete" and now)["completeCnt"] == 3
     statuses = {each["param"]["deviceId"]: each["status"] for each in world.get(DETAILS, taskId=task_id)["taskDetails"]}
     assert (statuses[willing], statuses[unwilling]) == ("Success", "Fail")
 

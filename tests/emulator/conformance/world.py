@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.server import Emulator
+from tests.clock import eventually
 
 METER = "water-meter-nb"
 IDENTITY = {
@@ -72,15 +71,6 @@ class Api:
         answer = self.connection.getresponse()
         text = answer.read()
         return Reply(answer.status, answer.getheader("content-type", ""), json.loads(text) if text else None)
-
-
-def wait_until(true: Callable[[], Any], timeout: float = 10.0) -> Any:
-    """Return the first true value."""
-    deadline = time.monotonic() + timeout
-    while not (value := true()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        threading.Event().wait(0.005)
-    return value
 
 
 class World:
@@ -202,7 +192,7 @@ class World:
         self.new_command(callbackUrl=CALLBACK, maxRetransmit=1, expireTime=600)
         tasks = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks"
         task: dict[str, Any] = self.post(tasks, {"deviceId": self.heard_meter})
-        wait_until(lambda: self.get(tasks, taskId=task["taskId"])["data"][0]["status"] == "SUCCESS")
+        eventually(lambda: self.get(tasks, taskId=task["taskId"])["data"][0]["status"] == "SUCCESS")
         return task
 
     @cached_property
@@ -213,7 +203,7 @@ class World:
         body["tags"] = [{"tagName": "round", "tagValue": self.name()}]
         task_id: str = self.post("/iocm/app/batchtask/v1.1.0/tasks", body)["taskID"]
         details = "/iocm/app/batchtask/v1.1.0/taskDetails"
-        wait_until(lambda: self.get(details, taskId=task_id)["taskDetails"][0]["status"] == "WaitResult")
+        eventually(lambda: self.get(details, taskId=task_id)["taskDetails"][0]["status"] == "WaitResult")
         return task_id
 
     @cached_property
@@ -226,5 +216,5 @@ class World:
         }
         operations = "/iodm/northbound/v1.5.0/operations"
         operation_id: str = self.post(f"{operations}/firmwareUpgrade", body)["operationId"]
-        wait_until(lambda: self.get(f"{operations}/{operation_id}")["status"] == "success")
+        eventually(lambda: self.get(f"{operations}/{operation_id}")["status"] == "success")
         return operation_id

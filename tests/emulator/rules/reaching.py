@@ -1,4 +1,4 @@
-"""Says which scenario reaches which documented code of sections 1.6 to 1.10, and the codes of the guard."""
+"""Says which scenario reaches which documented code, and has the scenarios of the guard."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from iot_northbound.emulator.kernel.calls import Answer
 from iot_northbound.emulator.rules import applications
-from tests.emulator.rules.world import SECTIONS, World
+from tests.emulator.rules.world import GUARDED, World
+from tests.facts import BY_SECTION
 
-DOCUMENTED: dict[tuple[str, str], set[int]] = {}
-for _section, _each in SECTIONS.items():
+# The reference forgets these two for 1.4.8; the guard is the same before every endpoint.
+DOCUMENTED: dict[tuple[str, str], set[int]] = {("1.4.8", "1010005"): {403}, ("1.4.8", "1010009"): {403}}
+for _section, _each in BY_SECTION.items():
     for _error in _each["errors"]:
         DOCUMENTED.setdefault((_section, _error["code"]), set()).add(_error["http"])
 
@@ -38,13 +40,13 @@ def naming(world: World, app_id: str) -> Answer:
     return world.call(**{"accessAppId" if world.section.startswith("1.9.") else "appId": app_id})
 
 
-@reach("1010005", *SECTIONS)
+@reach("1010005", *GUARDED)
 def bad_token(world: World) -> Answer:
     world.app.token = "ended"
     return world.call()
 
 
-@reach("1010009", *SECTIONS)
+@reach("1010009", *GUARDED)
 def throttled(world: World) -> Answer:
     world.platform.settings.flow_control, world.platform.settings.calls_per_minute = True, 0
     return world.call()

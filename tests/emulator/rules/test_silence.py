@@ -161,3 +161,20 @@ def test_a_message_of_a_deleted_device_changes_nothing(platform: Platform, app: 
     app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{device_id}")
     commands.answered(platform, command_id, ok=True)
     assert devices.find(platform, device_id) is None
+
+
+def test_a_silent_device_stays_abnormal_if_no_time_for_offline_is_set(platform: Platform, app: Caller) -> None:
+    platform.settings.abnormal_after, platform.settings.offline_after = 10, None
+    device_id = app.register("n", timeout=0)
+    devices.set_online(platform, device_id)
+    platform.advance(11)
+    assert status(app, device_id)[0] == "ABNORMAL"
+    assert platform.next_due() is None
+
+
+def test_a_deleted_device_is_not_watched(platform: Platform, app: Caller) -> None:
+    device_id = app.register("n", timeout=0)
+    devices.set_online(platform, device_id)
+    app.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{device_id}")
+    platform.advance(72 * 3600)
+    assert devices.find(platform, device_id) is None

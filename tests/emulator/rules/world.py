@@ -1,4 +1,4 @@
-"""A platform with one of everything, and a valid call to each endpoint of sections 1.6 to 1.10."""
+"""A platform with one of everything, and a valid call to each endpoint."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ from tests.emulator.scene import (
     package,
     subscribe,
 )
-from tests.facts import ENDPOINTS
+from tests.facts import BY_SECTION
 
-SECTIONS = {
-    each["rest_section"]: each
-    for each in ENDPOINTS
-    if each["rest_section"].startswith(("1.6.", "1.7.", "1.8.", "1.9.", "1.10."))
-}
+GUARDED = [section for section in BY_SECTION if not section.startswith("1.3.")]
+"""Those that need a token."""
 URL = "https://na.example:9443/in"
 
 
@@ -37,6 +34,9 @@ class World:
         self.section = section
         self.app = Caller(platform).login()
         self.other = Caller(platform, "app-two", "secret-two").login()
+        self.lamp = self.app.register("lamp", productId="street-lamp-nb", timeout=0)
+        self.active = self.app.register("active", timeout=0)
+        devices.activate(platform, self.active)
         self.meter = meter(self.app, "meter")
         self.gateway = self.app.register("gateway", productId="home-gateway-mqtt", timeout=0)
         devices.set_online(platform, self.gateway)
@@ -61,7 +61,7 @@ class World:
 
     def call(self, *ids: str, body: Any = None, **query: str) -> Answer:
         """Make the call under test; the values that are not given are those of a valid call."""
-        facts = SECTIONS[self.section]
+        facts = BY_SECTION[self.section]
         valid = VALID.get(self.section, lambda _: {})(self)
         path: str = facts["path"]
         for value in ids or valid.get("ids", ()):
@@ -75,8 +75,27 @@ class World:
         return self.call(body={**VALID[self.section](self)["body"], **fields})
 
 
+CREDENTIALS = {"appId": "app-one", "secret": "secret-one"}
 TAG = {"tagName": "site", "tagValue": "north"}
 VALID: dict[str, Callable[[World], dict[str, Any]]] = {
+    "1.3.1": lambda _: {"body": CREDENTIALS},
+    "1.3.2": lambda world: {"body": {**CREDENTIALS, "refreshToken": world.app.refresh_token}},
+    "1.4.1": lambda _: {"body": {"nodeId": "fresh"}},
+    "1.4.2": lambda _: {"body": {"deviceInfo": {"nodeId": "fresh", "model": "m"}}},
+    "1.4.3": lambda world: {"ids": [world.active], "body": {}},
+    "1.4.4": lambda world: {"ids": [world.lamp], "body": {"name": "x"}},
+    "1.4.5": lambda world: {"ids": [world.lamp]},
+    "1.4.7": lambda world: {"ids": [world.lamp]},
+    "1.4.8": lambda world: {
+        "ids": [world.lamp],
+        "body": {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 1}}]},
+    },
+    "1.4.9": lambda world: {"ids": [world.lamp]},
+    "1.5.1": lambda world: {"ids": [world.lamp]},
+    "1.5.2": lambda _: {"query": {"pageNo": "0"}},
+    "1.5.3": lambda world: {"query": {"deviceId": world.lamp}},
+    "1.5.4": lambda world: {"query": {"deviceId": world.lamp}},
+    "1.5.5": lambda world: {"query": {"deviceId": world.lamp}},
     "1.6.1": lambda _: {"body": {"notifyType": "deviceAdded", "callbackUrl": URL}},
     "1.6.2": lambda _: {"body": {"notifyType": "swUpgradeResultNotify", "callbackUrl": URL}},
     "1.6.3": lambda world: {"ids": [world.subscription]},
