@@ -235,14 +235,14 @@ class TestASubscriptionThatEndsOrMovesWhileAPushIsOnItsWay:
             runtime.from_any_thread(
                 lambda: runtime.platform.notify(emulator.app_id, self.KIND, {"notifyType": self.KIND})
             )
-            wait_until(lambda: bool(runtime.platform.pushes_under_way))
+            eventually(lambda: bool(runtime.platform.pushes_under_way))
             assert wire.call("DELETE", "/iocm/app/sub/v1.2.0/subscriptions")[0] == 204
             receiver.hold.set()
-            wait_until(lambda: len(pushes(emulator)) == 1)
+            eventually(lambda: len(pushes(emulator)) == 1)
         (entry,) = pushes(emulator)
         assert (entry["status"], entry["outcome"]) == (status, outcome)
         counts = {"queued": 1, "delivered": 0, "dropped": 0, "waiting": 0, "underWay": 0}
-        wait_until(lambda: emulator.control.pushes() == counts | {outcome: 1})
+        eventually(lambda: emulator.control.pushes() == counts | {outcome: 1})
 
     def test_it_goes_to_the_new_url_when_the_subscription_has_moved(self, emulator: Emulator, wire: Wire) -> None:
         old, new = Receiver(), Receiver()
