@@ -84,6 +84,14 @@ def test_a_union_takes_each_of_its_types() -> None:
         check([{}], schema, "shape")
 
 
+def test_a_choice_that_may_be_null_says_so() -> None:
+    schema = schema_of(Literal["and", "or"] | None)
+    assert schema == {"type": ["string", "null"], "enum": ["and", "or", None]}
+    assert [check(value, schema) for value in ("and", None)] == ["and", None]
+    with pytest.raises(InvalidArgument, match=r"^logic must be one of and, or$"):
+        check("xor", schema, "logic")
+
+
 def test_a_type_without_a_schema_is_a_mistake() -> None:
     with pytest.raises(TypeError, match="no JSON Schema"):
         schema_of(bytes)
