@@ -26,7 +26,6 @@ BAD_CODE = (400, "100003")
 TIMEOUT = integer(0, 2147483647)
 # A code that a device has to present cannot be empty or contain a blank.
 VERIFY_CODE = text(1, 256, r"\S+")
-
 _IDENTITY = [may(name, text()) for name in models.IDENTITY]
 _NAME = may("name", text())
 REGISTER = Shape(
