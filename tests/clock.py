@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from iot_northbound.core.signal_safe import Flag
+
 
 class FakeClock:
     """A clock for `NorthApiClient(clock=…)`: `sleep` passes its time at once, `wait` waits for `advance`.
@@ -12,7 +14,7 @@ class FakeClock:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._epoch = 1_800_000_000.0 - (start := time.monotonic())
         self._monotonic = start
         self._waiting: list[float] = []
@@ -24,30 +26,29 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._monotonic
 
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+    def sleep(self, seconds: float, wake: Flag | None = None) -> None:
         if seconds > 0:
             self.slept.append(seconds)
             self.advance(seconds)
 
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
-        with self._changed:
-            end = self._monotonic + seconds
-            self._waiting.append(end)
+    def wait(self, wake: Flag, seconds: float) -> bool:
+        end = self._monotonic + seconds
+        self._waiting.append(end)
+        try:
             while not wake.is_set() and self._monotonic < end:
-                self._changed.wait(0.002)  # short, since nobody tells this condition of the event
+                wake.wait(0.002)  # short, since nobody tells the flag of `advance`
+        finally:
             self._waiting.remove(end)
         return wake.is_set()
 
     def advance(self, seconds: float) -> None:
-        with self._changed:
+        with self._lock:
             self._monotonic += seconds
-            self._changed.notify_all()
 
     @property
     def waits(self) -> list[float]:
         """The seconds that threads still have to wait, the shortest first."""
-        with self._changed:
-            return sorted(end - self._monotonic for end in self._waiting)
+        return sorted(end - self._monotonic for end in self._waiting.copy())
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -1,6 +1,5 @@
 """A client that sends nothing: it keeps what a service would send, and answers from a list."""
 
-import threading
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -9,6 +8,7 @@ import attrs
 
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import specs
+from iot_northbound.core.signal_safe import Flag
 
 
 class FakeClock:
@@ -24,11 +24,11 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.time
 
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+    def sleep(self, seconds: float, wake: Flag | None = None) -> None:
         self.slept.append(seconds)
         self.time += seconds
 
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
+    def wait(self, wake: Flag, seconds: float) -> bool:
         self.sleep(seconds)
         return wake.is_set()
 
