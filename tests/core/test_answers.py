@@ -303,7 +303,10 @@ def test_no_json_makes_reading_an_error_fail(body: Any, status: int) -> None:
         ("-5", None),
         ("soon", None),
         ("²", None),
-        ("9" * 400, float("inf")),
+        ("9" * 9, 366 * 86400.0),
+        ("9" * 400, 366 * 86400.0),
+        ("9" * 5000, 366 * 86400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 366 * 86400.0),
         ("", None),
     ],
 )

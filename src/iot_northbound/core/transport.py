@@ -213,6 +213,9 @@ class Transport:
             bare = sent and call.fresh and not self._policy.shows_certificate
             told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}{_BARE if bare else ''}")
             return AttemptFailed(told_connection, outcome, reused=sent and not call.fresh)
+        if isinstance(error, ValueError) and sent:
+            unreadable = f"what came cannot be read: {type(error).__name__}"
+            return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, unreadable), outcome)
         if isinstance(error, ValueError):
             # http.client's check of header values; the value itself may be a secret.
             rejected = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")
