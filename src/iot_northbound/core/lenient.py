@@ -14,6 +14,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from iot_northbound.core.fields import FieldSpec, bare_type, specs
@@ -149,12 +150,32 @@ def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
 
 def lost_part(dto: Received) -> ShapeError | None:
     """Return what is wrong with the first object or list that a DTO should hold and does not; None if all is well."""
+    cls: Any = type(dto)
     for name, raw in dto.unknown_fields.items():
-        for spec in specs(type(dto)).values():
-            structured = is_class(spec.type) or typing.get_origin(spec.type) in (list, dict)
-            if structured and name in (spec.wire, *spec.also) and getattr(dto, spec.name) is None:
-                return ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+        spec = specs(cls).get(respelled(cls, name) or "")
+        structured = spec and (is_class(spec.type) or typing.get_origin(spec.type) in (list, dict))
+        if spec and structured and getattr(dto, spec.name) is None:
+            return ShapeError(f"$.{name}", _said(spec.type), _got(raw))
     return None
+
+
+def sent_items(dto: Any, read: Sequence[Any] | None) -> Sequence[Any]:
+    """Return the items that the platform sent for a list of a DTO: as they came if not all of them could be read.
+
+    Raises:
+        ShapeError: something came for the list that is none.
+    """
+    if isinstance(dto, Received):
+        cls: Any = type(dto)
+        for name, raw in dto.unknown_fields.items():
+            spec = specs(cls).get(respelled(cls, name) or "")
+            if spec is None or not is_list(spec.type) or getattr(dto, spec.name) is not read:
+                continue
+            if read is None:
+                raise ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+            if isinstance(raw, list) and len(raw) > len(read):
+                return raw
+    return read or ()
 
 
 # -- scalars -----------------------------------------------------------------------------------------------------------
