@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from iot_northbound.core.signal_safe import Flag
+
 T = TypeVar("T")
 
 
@@ -15,7 +17,7 @@ class FakeClock:
     """
 
     def __init__(self, now: float = 1_770_000_000.0) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._now = now
         self._monotonic = time.monotonic()
         self._waiting: list[float] = []
@@ -27,32 +29,31 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._monotonic
 
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+    def sleep(self, seconds: float, wake: Flag | None = None) -> None:
         if seconds > 0:
             self.slept.append(seconds)
             self.advance(seconds)
 
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
-        with self._changed:
-            end = self._monotonic + seconds
-            self._waiting.append(end)
+    def wait(self, wake: Flag, seconds: float) -> bool:
+        end = self._monotonic + seconds
+        self._waiting.append(end)
+        try:
             while not wake.is_set() and self._monotonic < end:
-                self._changed.wait(0.002)  # short, because the event does not notify this condition
+                wake.wait(0.002)  # short, because `advance` does not set the flag
+        finally:
             self._waiting.remove(end)
         return wake.is_set()
 
     def advance(self, seconds: float) -> None:
         """Let that much time pass; a negative number sets the clock back."""
-        with self._changed:
+        with self._lock:
             self._now += seconds
             self._monotonic += seconds
-            self._changed.notify_all()
 
     @property
     def waits(self) -> list[float]:
         """The seconds that threads still have to wait, the shortest first."""
-        with self._changed:
-            return sorted(end - self._monotonic for end in self._waiting)
+        return sorted(end - self._monotonic for end in self._waiting.copy())
 
 
 def eventually(condition: Callable[[], T], seconds: float = 30) -> T:

@@ -34,13 +34,13 @@ class Interrupter:
         ended: list[BaseException] = []
 
         def run() -> None:
-            sys.settrace(self._trace)
+            self._arm()
             try:
                 work()
             except BaseException as error:  # noqa: BLE001  # it is what the test looks at
                 ended.append(error)
             finally:
-                sys.settrace(None)
+                self._disarm()
 
         collecting = gc.isenabled()
         gc.disable()  # an exception in a finalizer would be lost
@@ -51,6 +51,12 @@ class Interrupter:
             gc.enable()
         assert not thread.is_alive(), "it hangs"
         return ended[0] if ended else None
+
+    def _arm(self) -> None:
+        sys.settrace(self._trace)
+
+    def _disarm(self) -> None:
+        sys.settrace(None)
 
     @property
     def struck(self) -> bool:
@@ -65,3 +71,34 @@ class Interrupter:
             if self.steps == self._at:
                 raise self._error
         return self._trace
+
+
+class SignalInterrupter(Interrupter):
+    """The same, with only those steps at which Python runs signal handlers.
+
+    These are the beginning of a Python function, and the return of a call into C. So code of the standard library can
+    be among them: at any other step an exception would leave a lock held that no signal could. The start of a thread is
+    left out: there Python itself waits for an event, and an exception in it leaves a new thread that never runs.
+    """
+
+    def _arm(self) -> None:
+        sys.setprofile(self._profile)
+
+    def _disarm(self) -> None:
+        sys.setprofile(None)
+
+    def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event in ("call", "c_return") and frame.f_code.co_filename in self._files:
+            if _starts_a_thread(frame):
+                return
+            self.steps += 1
+            if self.steps == self._at:
+                raise self._error
+
+
+def _starts_a_thread(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is threading.Thread.start.__code__:
+            return True
+        frame = frame.f_back
+    return False

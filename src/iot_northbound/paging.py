@@ -10,22 +10,26 @@ holds then:
   cannot be seen from outside; an item can be missed then.
 - The walk ends: at the total, at an empty page, or at the latest when twice the first total has been read.
   Pages that go on bringing nothing new although there should be more end it with an error, not with a short result.
+- Items that cannot be read are left out, with a warning in the log; they count for where a page ends all the same.
 - Without a total (some deployments leave it null) the walk ends at an empty page, or after two that repeat.
 
 History rows carry no id, and two equal rows can both be real. They are taken as repeats only where pages must
 overlap: as many leading rows as the total has grown by, or as were asked for again.
 """
 
+import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
 
+from iot_northbound.core.wire import ShapeError, sent_items
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
 
 Query = TypeVar("Query")
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
+log = logging.getLogger("iot_northbound")
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +54,8 @@ class Paged(Generic[Answer, Item]):
         is kept where it names one.
 
         Raises:
-            UnreadableAnswerError: pages bring nothing new although the platform says there is more (1004).
+            UnreadableAnswerError: pages bring nothing new although the platform says there is more, or what should be
+                a page's list is none (1004).
             NorthApiException: a request failed; items already yielded stand.
         """
         first = number = int(_field(query, "page_no") or 0)
@@ -70,7 +75,8 @@ class Paged(Generic[Answer, Item]):
                 progress.step_back(width)  # the list has shrunk; the page before tells by how much
                 number -= 1
                 continue
-            rows, total = list(self.items(answer) or ()), self.total(answer)
+            rows, total = self.items(answer), self.total(answer)
+            sent, rows = _sent(answer, rows, query), list(rows or ())
             change = 0 if total is None or last_total is None else total - last_total
             last_total = last_total if total is None else total
             if change < 0 and number > first and not progress.stuck:
@@ -79,19 +85,25 @@ class Paged(Generic[Answer, Item]):
                 number -= back
                 continue
             progress.allow_repeats(change)
-            yield from progress.fresh(rows, [self.key(row) for row in rows], counted=total is not None)
-            if not rows:
+            yield from progress.fresh(rows, [self.key(row) for row in rows], sent, counted=total is not None)
+            if not sent:
                 return
             if first_total is None and total is not None:
                 first_total = total
-                if number == 0 and len(rows) < min(size, total):
+                if number == 0 and len(sent) < min(size, total):
                     # A platform that caps its pages may count offsets by its cap or by what was asked for; asking
                     # for the cap makes both the same.
-                    size = len(rows)
-            width = max(width, len(rows))
+                    size = len(sent)
+            width = max(width, len(sent))
             if total is None:
-                if progress.barren > 1:
+                if progress.barren > 1 and len(sent) == len(rows):
                     return
+                if progress.barren > 1:
+                    raise UnreadableAnswerError(
+                        SdkCode.UNREADABLE,
+                        f"the pages up to number {number} hold the same unreadable items: nobody can tell whether "
+                        "there are more behind them",
+                    )
             elif progress.stuck:
                 raise UnreadableAnswerError(
                     SdkCode.UNREADABLE,
@@ -99,7 +111,7 @@ class Paged(Generic[Answer, Item]):
                     f"{total} items and {progress.yielded} were read: it repeats pages, or the list changes faster "
                     "than it can be read; narrow the query",
                 )
-            elif not progress.barren and number * width + len(rows) >= total:
+            elif not progress.barren and number * width + len(sent) >= total:
                 return
             if first_total is not None and progress.yielded >= 2 * first_total + size:
                 return
@@ -115,6 +127,8 @@ class _Progress:
         """Requests in a row that brought nothing new."""
         self._unique = unique
         self._seen: set[Hashable] = set()
+        self._unread: set[str] = set()
+        """Pages with items that cannot be read."""
         self._fruitful = 0
         self._last: Sequence[Any] = ()
         self._repeats = 0
@@ -132,12 +146,24 @@ class _Progress:
         self.barren += 1
         self.allow_repeats(rows)
 
-    def fresh(self, rows: Sequence[Item], keys: Sequence[Hashable], *, counted: bool) -> Iterator[Item]:
-        """Yield the rows not seen before; `counted` tells that the platform says how many there are."""
-        if not counted and (rows == self._last or all(key is not None and key in self._seen for key in keys)):
+    def fresh(
+        self, rows: Sequence[Item], keys: Sequence[Hashable], sent: Sequence[Any], *, counted: bool
+    ) -> Iterator[Item]:
+        """Yield the rows not seen before; `counted` tells that the platform says how many there are.
+
+        `sent` is the page as it came, if it has items that are no rows; else the rows.
+        """
+        unread = len(sent) - len(rows)
+        known = not unread and all(key is not None and key in self._seen for key in keys)
+        if not counted and (sent == self._last or known):
             self._repeats = len(rows)  # with no count to go by, a page of known rows alone is a repeat
-        self._last = rows
+        self._last = sent
         found = False
+        if unread and repr(sent) not in self._unread:
+            self._unread.add(repr(sent))
+            self.yielded += unread
+            found = True
+            self.barren, self._fruitful = 0, self._fruitful + 1
         for row, key in zip(rows, keys, strict=True):
             if key in self._seen and (key is not None or (not counted and self._repeats)):
                 if self._unique:
@@ -153,6 +179,17 @@ class _Progress:
             yield row
         if not found:
             self.barren += 1
+
+
+def _sent(answer: Any, rows: Sequence[Any] | None, query: Any) -> Sequence[Any]:
+    """Return a page's items, as they came if some of them cannot be read; tell the log of these."""
+    try:
+        sent = sent_items(answer, rows)
+    except ShapeError as error:
+        raise UnreadableAnswerError(SdkCode.UNREADABLE, f"in a page of {type(query).__name__}, {error}") from None
+    if unread := len(sent) - len(rows or ()):
+        log.warning("%s: %d of a page's %d items cannot be read: left out", type(query).__name__, unread, len(sent))
+    return sent
 
 
 def _field(query: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ import attrs
 from iot_northbound.config import LONGEST
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.fields import shown
-from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.open_enum import OpenEnum, word_of
 from iot_northbound.errors import (
     ConnectionFailedError,
     InvalidArgumentError,
@@ -60,9 +60,32 @@ SLOW = Polling(start=2.0, cap=60.0)
 """For what takes minutes or hours: batch and upgrade tasks."""
 
 
+END_WORDS = frozenset(
+    {
+        *(
+            "success",
+            "successful",
+            "succeeded",
+            "partsuccess",
+            "partialsuccess",
+            "partsuccessful",
+            "partiallysuccessful",
+        ),
+        *("fail", "failed", "failure", "partfailed", "partfail", "error", "rejected"),
+        *("complete", "completed", "finish", "finished", "done", "end", "ended"),
+        *("timeout", "timedout", "expire", "expired"),
+        *("cancel", "canceled", "cancelled", "revoked", "stop", "stopped", "abort", "aborted", "terminated"),
+    }
+)
+"""Words by which platforms say that something is over, where the reference's enumeration has none of them."""
+
+
 def has_ended(status: OpenEnum | None, final: Set[str]) -> bool:
-    """Tell whether a status is one of the final ones, whatever its letter case, and FAIL as well as FAILED."""
-    return status is not None and (status in final or status.canonical in final)
+    """Tell whether a status is one of the final ones, in any spelling, or no documented one but a word for an end."""
+    if status is None or status in final:
+        return status is not None
+    meant = status.canonical
+    return meant in final if meant.is_known else word_of(status.value) in END_WORDS
 
 
 def wait_until(

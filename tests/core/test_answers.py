@@ -217,6 +217,26 @@ def test_code_and_words_are_found_one_level_below(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        *({name: "100403", "error_desc": "gone"} for name in ("ERROR_CODE", "Error_code", "error_code ", "error-code")),
+        *({"error_code": code, "error_desc": "gone"} for code in (100403, 100403.0, " 100403 ")),
+        *({name: "100403", "errorMsg": "gone"} for name in ("ErrorCode", "RESULTCODE", "result-code", "Errcode")),
+        *({name: {"error_code": "100403", "error_msg": "gone"}} for name in ("error", "Error", "errors", "fault")),
+        {"error": {"error": {"error_code": 100403, "error_desc": "gone"}}},
+        {"errors": [{"error_code": "100403", "error_desc": "gone"}]},
+        {"deviceId": "d-1", "error_code": "0", "error": {"error_code": "100403", "error_desc": "gone"}},
+        [{"error_code": "100403", "error_desc": "gone"}],
+    ],
+)
+def test_an_error_on_http_200_is_seen_however_it_is_spelled(body: Any) -> None:
+    for _ in range(2):  # what was harmless before stays so, and nothing else becomes it
+        assert read(200, {"deviceId": "d-1", "error": None}) == {"deviceId": "d-1", "error": None}
+        error = error_of(200, body)
+        assert (type(error), error.error_code, error.error_desc) == (NotFoundError, "100403", "gone")
+
+
+@pytest.mark.parametrize(
     ("desc", "words"),
     [
         (5, "5"),
@@ -256,6 +276,15 @@ def test_an_error_without_a_code_has_its_words_and_its_body() -> None:
         {"errorCode": "0", "errorMsg": "ok"},
         {"resultcode": 0, "resultdesc": "ok"},
         {"errcode": 5},
+        {"Error_Code": 0.0, "error_desc": "ok"},
+        {"error_code": True},
+        {"error_code": 1.5},
+        {"error": "none", "deviceId": "d"},
+        {"error": {"code": 5}},
+        {"result": {"deviceId": "d"}, "errors": []},
+        [],
+        [{"deviceId": "d"}],
+        [[{"error_code": "100403"}]],
     ],
 )
 def test_a_success_that_only_looks_like_an_error_is_none(body: Any) -> None:
@@ -303,7 +332,10 @@ def test_no_json_makes_reading_an_error_fail(body: Any, status: int) -> None:
         ("-5", None),
         ("soon", None),
         ("²", None),
-        ("9" * 400, float("inf")),
+        ("9" * 9, 366 * 86400.0),
+        ("9" * 400, 366 * 86400.0),
+        ("9" * 5000, 366 * 86400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 366 * 86400.0),
         ("", None),
     ],
 )

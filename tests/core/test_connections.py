@@ -20,7 +20,7 @@ from tests.core.faults import (
     ok,
     reset,
 )
-from tests.faulty_server import APP_ID, SECRET, FaultyServer, Seen, Wire, message
+from tests.faulty_server import APP_ID, SECRET, FaultyServer, Hangup, Seen, Wire, message
 
 from iot_northbound import (
     ClientInfo,
@@ -219,3 +219,30 @@ def test_closing_the_client_closes_its_connections_even_if_an_exception_is_kept(
     client.close()
     assert closed.wait(10)
     assert kept.value.error_code == "100001"
+
+
+def test_counts_every_connection_that_was_opened_and_none_that_was_not(serve: Any, connect: Any) -> None:
+    def once(seen: Seen, wire: Wire) -> None:
+        wire.send(message(200, {}, {"Connection": "close"}))
+        wire.close()
+
+    server = serve(once)
+    client = connect(server, max_attempts=1)
+    assert client.connections_opened == 0
+    for number in range(1, 4):  # urllib3 opens one object again
+        call(client)
+        assert client.connections_opened == server.connections == number
+    client.close()
+    assert client.connections_opened == 3
+
+
+def test_a_connection_that_comes_to_nothing_is_not_counted(serve: Any, connect: Any) -> None:
+    def drop(wire: Wire) -> None:
+        raise Hangup
+
+    server = serve(ok, on_connect=drop)
+    client = connect(server, max_attempts=2)
+    with pytest.raises(NorthApiException):
+        call(client)
+    assert server.connections > 0
+    assert client.connections_opened == 0

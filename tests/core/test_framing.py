@@ -13,7 +13,7 @@ from tests.faulty_server import LOGIN, Desk, FaultyServer, Hangup, Seen, Wire, m
 
 from iot_northbound import ConnectionFailedError, NorthApiException, RequestTimeoutError, UnreadableAnswerError
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.core.framing import MAX_INTERIM
+from iot_northbound.core.framing import MAX_INTERIM, PlatformResponse
 
 # -- interim answers ---------------------------------------------------------------------------------------------------
 
@@ -204,6 +204,10 @@ def test_what_is_left_on_a_connection_never_becomes_the_next_calls_answer(serve:
         ("Content-Length: 0_2", "a length that is no number"),
         ("Content-Length: -2", "a length that is no number"),
         ("Content-Length: two", "a length that is no number"),
+        (f"Content-Length: {'9' * 19}", "a length that nothing can have"),
+        (f"Content-Length: {'9' * 5000}", "a length that nothing can have"),
+        (f"Content-Length: {'0' * 5000}2", "a length that nothing can have"),
+        (f"Transfer-Encoding: chunked\r\nContent-Length: {'9' * 5000}", "a length that nothing can have"),
         ("Content-Length:", "a length that is no number"),
         ("Transfer-Encoding: gzip, chunked", "a transfer coding that nobody asked for"),
         ("Transfer-Encoding: gzip\r\nContent-Length: 2", "a transfer coding that nobody asked for"),
@@ -220,6 +224,41 @@ def test_a_head_that_does_not_say_where_the_body_ends_is_unreadable(
     assert error.outcome_unknown
     assert len(server.seen) == 1
     assert ask(client, "own") == "/own"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"HTTP/1.1 {'9' * 5000} Word\r\n\r\n",
+        f"HTTP/{'1' * 5000} 200 Word\r\n\r\n",
+        f"HTTP/1.1 102 Word\r\nContent-Length: {'9' * 5000}\r\n\r\n",
+        f"HTTP/1.1 200 Word\r\nTransfer-Encoding: chunked\r\n\r\n{'f' * 70_000}\r\n",
+        f"HTTP/1.1 200 Word\r\nTransfer-Encoding: chunked\r\n\r\n{'f' * 5000}\r\n{{}}",
+        f"HTTP/1.1 200 Word\r\nContent-Length: {'9' * 18}\r\n\r\n{{}}",
+    ],
+    ids=["status", "version", "interim length", "endless chunk line", "chunk", "length"],
+)
+def test_numbers_of_any_size_are_an_unreadable_answer_of_unknown_outcome(serve: Any, connect: Any, reply: str) -> None:
+    def answer(seen: Seen, wire: Wire) -> None:
+        wire.send(reply.encode())
+        wire.close()
+
+    server = serve(answer)
+    error = fails(connect(server, max_attempts=5, deadline=2), WRITE, UnreadableAnswerError, "1004")
+    assert error.outcome_unknown
+    assert len(server.seen) == 1
+
+
+def test_whatever_value_error_reading_an_answer_ends_with_the_outcome_is_unknown(
+    serve: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(self: Any) -> None:
+        raise ValueError("a-secret-of-the-peer")
+
+    monkeypatch.setattr(PlatformResponse, "begin", begin)
+    error = fails(connect(serve(answering(echo))), WRITE, UnreadableAnswerError, "1004")
+    assert error.outcome_unknown
+    assert "a-secret" not in f"{error}{error.__cause__}{error.__context__}"
 
 
 @pytest.mark.parametrize("lengths", ["2\r\nContent-Length: 2", "2, 2", "2 "])

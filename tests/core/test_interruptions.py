@@ -1,19 +1,22 @@
 """A signal's exception, raised anywhere in a call, leaves a client that works and that can be closed."""
 
 import itertools
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import urllib3.connection
 from tests.clock import FakeClock, eventually
 from tests.core.faults import answering, ask, echo
 from tests.faulty_server import Desk
-from tests.interrupting import Interrupter, SoftTimeLimit
+from tests.interrupting import Interrupter, SignalInterrupter, SoftTimeLimit
+from urllib3 import _collections, connectionpool
 
 from iot_northbound import ConnectionFailedError, NorthApiException
-from iot_northbound.core import framing, renewals, retry, sockets, tls, tokens, transport
+from iot_northbound.core import framing, renewals, retry, signal_safe, sockets, tls, tokens, transport
 from iot_northbound.core import pipeline as pipeline_module
 from iot_northbound.core.answers import Answer
 from iot_northbound.core.endpoint import Endpoint
@@ -28,7 +31,8 @@ from iot_northbound.core.transport import Timeouts
 READ: Endpoint[None] = Endpoint("GET", "/read", type(None), section="test")
 LOGIN: Endpoint[None] = Endpoint("POST", "/login", type(None), section="test", authorized=False)
 OPTIONS = CallOptions(Timeouts(5, 5), 60.0, 3)
-MODULES = [tokens, renewals, retry, pipeline_module]
+MODULES = [tokens, renewals, retry, pipeline_module, signal_safe]
+LIBRARIES = [threading, queue, connectionpool, urllib3.connection, _collections]
 LIFE = 1000.0
 
 
@@ -120,14 +124,33 @@ def closing(rig: Rig) -> Callable[[], None]:
     return rig.pipeline.close
 
 
+def by_line(at: int, error: BaseException) -> Interrupter:
+    return Interrupter(MODULES, at, error)
+
+
+def by_bytecode(at: int, error: BaseException) -> Interrupter:
+    return Interrupter(MODULES[:2], at, error, finely=True)
+
+
+def by_signal(at: int, error: BaseException) -> Interrupter:
+    return SignalInterrupter([*MODULES, *LIBRARIES], at, error)
+
+
+Way = Callable[[int, BaseException], Interrupter]
 every_way = pytest.mark.parametrize(
-    ("kind", "finely"), [(KeyboardInterrupt, True), (KeyboardInterrupt, False), (SoftTimeLimit, False)]
+    ("kind", "way"),
+    [
+        (KeyboardInterrupt, by_bytecode),
+        (KeyboardInterrupt, by_line),
+        (SoftTimeLimit, by_line),
+        (KeyboardInterrupt, by_signal),
+    ],
 )
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry._BriefLock, "PATIENCE", 0.01)
+    monkeypatch.setattr(signal_safe.BriefLock, "PATIENCE", 0.01)
     monkeypatch.setattr(renewals, "LOOK", 0.01)
 
 
@@ -148,14 +171,12 @@ def in_another_thread(work: Callable[[], Any]) -> list[BaseException]:
     return failures
 
 
-def steps(
-    scene: Callable[[Rig], Callable[[], None]], kind: type[BaseException], *, finely: bool = False
-) -> Iterator[tuple[int, Rig]]:
+def steps(scene: Callable[[Rig], Callable[[], None]], kind: type[BaseException], way: Way) -> Iterator[tuple[int, Rig]]:
     """Yield a rig for each step of the scene, interrupted there."""
     for at in itertools.count(1):
         rig = Rig()
         work = scene(rig)
-        interrupter = Interrupter(MODULES[:2] if finely else MODULES, at, kind("interrupted"), finely=finely)
+        interrupter = way(at, kind("interrupted"))
         ended = interrupter(work)
         if not interrupter.struck:
             rig.pipeline.close()
@@ -167,9 +188,9 @@ def steps(
 @every_way
 @pytest.mark.parametrize("scene", [first_login, expired_token, refused_token, repeated_call, own_login])
 def test_after_an_interruption_at_any_step_other_threads_and_this_one_go_on_and_close_ends(
-    scene: Any, kind: type[BaseException], finely: bool
+    scene: Any, kind: type[BaseException], way: Way
 ) -> None:
-    for at, rig in steps(scene, kind, finely=finely):
+    for at, rig in steps(scene, kind, way):
         rig.wires.breaks = 0
         rig.clock.advance(2)  # beyond the second for which a failure is shared
         rig.tokens.start()
@@ -184,8 +205,8 @@ def test_after_an_interruption_at_any_step_other_threads_and_this_one_go_on_and_
 
 
 @every_way
-def test_a_close_interrupted_at_any_step_can_be_repeated(kind: type[BaseException], finely: bool) -> None:
-    for _, rig in steps(closing, kind, finely=finely):
+def test_a_close_interrupted_at_any_step_can_be_repeated(kind: type[BaseException], way: Way) -> None:
+    for _, rig in steps(closing, kind, way):
         assert in_another_thread(rig.pipeline.close) == []
         assert rig.tokens.held == ()
         assert not rig.tokens.status().timer_running
@@ -314,21 +335,37 @@ def interrupted(*_: object) -> Answer:
 # -- over real connections ---------------------------------------------------------------------------------------------
 
 
+def on_the_wire_by_line(at: int, error: BaseException) -> Interrupter:
+    return Interrupter([transport, sockets, framing, tls], at, error)
+
+
+def on_the_wire_by_signal(at: int, error: BaseException) -> Interrupter:
+    return SignalInterrupter([tls, signal_safe, *LIBRARIES], at, error)
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SoftTimeLimit])
-@pytest.mark.parametrize("kept", [True, False], ids=["kept connection", "new connection"])
+@pytest.mark.parametrize(
+    ("kept", "way"),
+    [(True, on_the_wire_by_line), (False, on_the_wire_by_line), (True, on_the_wire_by_signal)],
+    ids=["kept connection", "new connection", "kept connection, by signal"],
+)
 def test_after_an_interruption_on_the_wire_every_call_gets_its_own_answer(
-    serve: Any, connect: Any, kept: bool, kind: type[BaseException]
+    serve: Any, connect: Any, kept: bool, way: Way, kind: type[BaseException]
 ) -> None:
     client = connect(serve(answering(echo)))
     for at in itertools.count(1):
         if not kept:
             client._pipeline.transport.reset()
-        interrupter = Interrupter([transport, sockets, framing, tls], at, kind("interrupted"))
+        interrupter = way(at, kind("interrupted"))
         ended_with = interrupter(lambda: ask(client, "interrupted", "POST", text="x"))
         if not interrupter.struck:
             return
         assert isinstance(ended_with, kind)
-        assert ask(client, at) == f"/{at}"
+        assert in_another_thread(lambda: _gets_its_own_answer(client, at)) == []  # noqa: B023
+
+
+def _gets_its_own_answer(client: Any, number: int) -> None:
+    assert ask(client, number) == f"/{number}"
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system sends no signals to threads")

@@ -277,7 +277,7 @@ class TestPkcs12Walk:
         assert isinstance(key_bags(data), list)
         assert isinstance(key_bags(b"\x30\x81\xc0" + data), list)
 
-    def test_the_open_lengths_of_ber_are_left_to_the_library(self) -> None:
+    def test_a_file_without_a_safe_has_no_keys(self) -> None:
         assert key_bags(b"\x30\x80\x02\x01\x03\x00\x00") == []
 
 

@@ -59,7 +59,11 @@ class Made(Received):
         ("text", 5, "5"),
         ("text", -87.5, "-87.5"),
         ("text", 2**70, str(2**70)),
-        ("text", 1.0, "1.0"),
+        ("text", 1.0, "1"),
+        ("text", 1e3, "1000"),
+        ("text", -0.0, "0"),
+        ("text", 1e300, "1e+300"),
+        ("status", 4.0, "4"),
         ("text", True, "true"),
         ("text", False, "false"),
         ("at", 20260212, "20260212"),
@@ -83,7 +87,12 @@ class Made(Received):
         ("flag", "FALSE", False),
         ("flag", " True ", True),
         ("texts", [1, "a", None, True], ["1", "a", None, "true"]),
+        ("texts", [1.0, 2.5], ["1", "2.5"]),
         ("texts", "a", ["a"]),
+        ("texts", {}, []),
+        ("wholes", {}, []),
+        ("leaves", {}, []),
+        ("leaves", [{}], [Leaf()]),
         ("wholes", ["1", 2.0, 3], [1, 2, 3]),
         ("wholes", "1", [1]),
         ("leaves", {"text": "x"}, [Leaf(text="x")]),
@@ -183,6 +192,34 @@ def test_the_documented_spelling_counts_first_and_one_that_fits_before_one_that_
     tree = structure({"totalCount": [], "totalSize": "x", "totalcount": 7}, Tree)
     assert (tree.total_count, tree.unknown_fields) == (7, {"totalCount": [], "totalSize": "x"})
     assert structure({"totalCount": None, "TotalCount": 7}, Tree).total_count == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "read", "kept"),
+    [
+        ({"totalCount": 3, "totalSize": 10}, {"total_count": 3}, {"totalSize": 10}),
+        ({"totalSize": 10, "totalCount": 3}, {"total_count": 3}, {"totalSize": 10}),
+        ({"totalCount": 3, "totalSize": 3, "TotalCount": 3}, {"total_count": 3}, {}),
+        ({"totalCount": 3, "totalSize": None}, {"total_count": 3}, {}),
+        ({"text": "a", "Text": "b", "te_xt": "c"}, {"text": "a"}, {"Text": "b", "te_xt": "c"}),
+        ({"leaf": {"text": "a"}, "Leaf": {"text": "b"}}, {"leaf": Leaf(text="a")}, {"Leaf": {"text": "b"}}),
+        ({"flag": True, "Flag": 1}, {"flag": True}, {"Flag": 1}),
+        ({"leaves": [], "Leaves": [{"text": "a"}]}, {"leaves": [Leaf(text="a")]}, {}),
+        ({"leaves": {}, "Leaves": [{"text": "a"}]}, {"leaves": [Leaf(text="a")]}, {}),
+        ({"leaves": [{"text": "a"}], "Leaves": []}, {"leaves": [Leaf(text="a")]}, {"Leaves": []}),
+        ({"leaves": [], "Leaves": "x"}, {"leaves": []}, {"Leaves": "x"}),
+        ({"text": "", "Text": "a"}, {"text": "a"}, {}),
+        ({"text": "", "Text": []}, {"text": ""}, {"Text": []}),
+        ({"whole": "", "Whole": 5, "WHOLE": 6}, {"whole": 5}, {"whole": "", "WHOLE": 6}),
+        ({"free": {}, "Free": {"a": 1}}, {"free": {"a": 1}}, {}),
+    ],
+)
+def test_no_value_of_a_second_spelling_is_lost_and_an_empty_one_gives_way(
+    value: dict[str, Any], read: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    tree = structure(value, Tree)
+    assert tree == Tree(**read)
+    assert tree.unknown_fields == kept
 
 
 WHOLE = {"deviceId": "d-1", "leaf": {}, "many": []}

@@ -53,6 +53,11 @@ class Outcome(OpenEnum):
     FAILED = "failed"
     SUCCESS = "Success"
     PENDING = "PENDING"
+    TIMEOUT = "timeout"
+    COMPLETE = "Complete"
+    STOP = "stop"
+    CANCELED = "CANCELED"
+    PART_SUCCESS = "PART_SUCCESS"
 
 
 class Both(OpenEnum):
@@ -69,6 +74,14 @@ class Both(OpenEnum):
         ("PENDDING", Outcome.PENDING),
         ("failed", Outcome.FAILED),
         ("Failed", Outcome.FAILED),
+        ("TIME_OUT", Outcome.TIMEOUT),
+        ("Time-Out", Outcome.TIMEOUT),
+        ("time out", Outcome.TIMEOUT),
+        ("Completed", Outcome.COMPLETE),
+        ("STOPPED", Outcome.STOP),
+        ("CANCEL", Outcome.CANCELED),
+        ("PARTIAL_SUCCESS", Outcome.PART_SUCCESS),
+        ("partSuccess", Outcome.PART_SUCCESS),
     ],
 )
 def test_another_word_for_a_member_is_kept_and_says_what_it_stands_for(value: str, means: Outcome) -> None:

@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -107,12 +108,77 @@ def test_no_shape_of_a_value_lets_a_part_of_it_out(value: Any, depth: int, ascii
         assert "ush-Hush" not in redact(text[:cut])
 
 
+NOTATIONS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "text in JSON": lambda text: json.dumps({"told": text}),
+    "text in text in JSON": lambda text: json.dumps({"told": json.dumps({"inner": text})}),
+    "repr": repr,
+    "percent-encoded": lambda text: quote(text, safe=""),
+    "HTML": html.escape,
+    "JSON for HTML": lambda text: json.dumps(text).replace("<", "\\u003c").replace(">", "\\u003e"),
+}
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<psk><value>{SECRET}</value></psk>",
+        f'<psk type="x">{SECRET}</psk>',
+        f"<ns:psk><a><b>{SECRET}</b></a><a>{SECRET}</a></ns:psk>",
+        f"<psk>1<psk>2</psk>{SECRET}</psk>",
+        f'<psk value="{SECRET}"/>',
+        f"<psk>\n  <value>{SECRET}",
+        f'<entry key="psk">{SECRET}</entry>',
+        f'<param name="psk" value="{SECRET}"/>',
+        f'<param value="{SECRET}" name="psk"/>',
+        f'{{"name": "psk", "value": "{SECRET}"}}',
+        f'{{"name":"psk","type":"string","value":"{SECRET}"}}',
+        f'{{"value":"{SECRET}","name":"psk"}}',
+        f'[{{"key":"accessToken","value":{{"x":["{SECRET}"]}}}}]',
+        f'{{"paramName":"PSK","paramValue":"{SECRET}"}}',
+        f"{{'name': 'psk', 'value': '{SECRET}'}}",
+        f"- name: PSK\n  value: {SECRET}\n- name: other",
+        f"name=psk&value={SECRET}",
+        f'{{"p\\u0073k":"{SECRET}"}}',
+        f'{{"\\u0070\\u0073\\u006B":"{SECRET}"}}',
+        f"%70sk={SECRET}",
+        f'{{"privateKeyPem":"{SECRET}"}}',
+        f'{{"secretKeyBase64":"{SECRET}"}}',
+        f'{{"pskHexString":"{SECRET}"}}',
+        f"psk:\n  - {SECRET}\n  - {SECRET}\nid: d-1",
+        f"psk:\n- {SECRET}\nid: d-1",
+        f"psk: |\n  line\n  {SECRET}\n\n  {SECRET}\nid: d-1",
+        f"psk: >-\n  {SECRET}",
+        f"a:\n  psk:\n    value: {SECRET}\n  id: d-1",
+        f"psk:\r\n  - {SECRET}\r\nid: d-1",
+    ],
+)
+def test_a_secret_goes_however_its_name_is_told(text: str, notation: str) -> None:
+    assert "ush-Hush" not in redact(NOTATIONS[notation](text))
+
+
 @pytest.mark.parametrize(
     ("text", "cleared"),
     [
         ('{"psk": 12345678, "a": 1}', '{"psk": "***", "a": 1}'),
         ('{"psk": null, "isSecret": true}', '{"psk": null, "isSecret": true}'),
         ("<psk>hush</psk><id>d-1</id>", "<psk>***</psk><id>d-1</id>"),
+        ("<psk>hush</psk> and more", "<psk>***</psk> and more"),
+        ("<psk/><id>d-1</id>", "<psk/><id>d-1</id>"),
+        ("<a><psk x='1'><v>hush</v></psk><id>d-1</id></a>", "<a><psk ***>***</psk><id>d-1</id></a>"),
+        ("<psk>a</psk><id>d-1</id><psk>b</psk>", "<psk>***</psk><id>d-1</id><psk>***</psk>"),
+        ('{"name": "psk", "value": "hush"}', '{"name": "psk", "value": "***"}'),
+        (
+            '[{"name":"psk","value":7},{"name":"id","value":"d"}]',
+            '[{"name":"psk","value":"***"},{"name":"id","value":"d"}]',
+        ),
+        ('{"name": "pump", "value": "on", "psk": "hush"}', '{"name": "pump", "value": "on", "psk": "***"}'),
+        ('{"deviceId": "psk-device-1", "data": {"a": 1}}', '{"deviceId": "psk-device-1", "data": {"a": 1}}'),
+        ("psk:\n  - hush\n  - hush\nid: d-1", "psk:\n  ***\nid: d-1"),
+        ("a:\n  psk:\n    v: hush\n  id: d-1", "a:\n  psk:\n    ***\n  id: d-1"),
+        ("psk: hush\n  id: d-1", "psk: ***\n  id: d-1"),
+        ('{"p\\u0073k": "hush", "s": "\\u6c34\\u0022"}', '{"psk": "***", "s": "\\u6c34\\u0022"}'),
         ("Authorization: Basic YXBwOmh1c2g=", "Authorization: Basic ***"),
         ("curl -H 'authorization: bearer hush' x", "curl -H 'authorization: bearer ***' x"),
         ("sent Basic YXBwOmh1c2g= along", "sent Basic *** along"),
@@ -217,6 +283,20 @@ def test_very_short_secrets_do_not_take_words_apart() -> None:
         "%5C" * 70_000,
         "&quot;" * 40_000,
         "\\" * 200_000,
+        "name:" * 40_000,
+        'name:"psk"' * 20_000,
+        'name:"psk" value:' * 12_000,
+        "<psk>" * 40_000,
+        "<psk " * 40_000,
+        "&lt;psk&gt;" * 20_000,
+        "psk:\n" * 40_000,
+        "psk:\n - " * 25_000,
+        "psk:\\n" * 30_000,
+        "psk:" + "\n" * 200_000,
+        "\\r" * 100_000,
+        "\\u00" * 40_000,
+        "%25" * 66_000,
+        "psk" + "value" * 40_000,
     ],
     ids=lambda text: text[:12],
 )

@@ -78,14 +78,16 @@ def test_a_final_state_ends_the_wait(waiter: str, final: str) -> None:
 
 
 SPELLED = {
-    "command": ["successful", "Failed", "FAIL", "SUCCESS", "timeout", "Expired", "CANCELLED", "canceled"],
-    "cancel task": ["success", "Failed", "fail", "SUCCESSFUL", "part_success"],
-    "batch task": ["COMPLETE", "complete", "TIMEOUT"],
-    "upgrade task": ["FAIL", "Fail", "FAILED", "SUCCESS", "Successful", "STOP"],
+    "command": ["successful", "Failed", "FAIL", "SUCCESS", "timeout", "TIME_OUT", "Expired", "CANCELLED", "CANCEL"],
+    "cancel task": ["success", "Failed", "fail", "SUCCESSFUL", "part_success", "PARTIAL_SUCCESS", "Part-Success"],
+    "batch task": ["COMPLETE", "complete", "Completed", "TIMEOUT", "Time_Out"],
+    "upgrade task": ["FAIL", "Fail", "FAILED", "SUCCESS", "Successful", "STOP", "stopped"],
 }
+UNDOCUMENTED = ["TIMEOUT", "timed_out", "expired", "canceled", "CANCEL", "stopped", "Completed", "finished", "aborted"]
+"""Ends that not every one of the enumerations has."""
 
 
-@pytest.mark.parametrize(("waiter", "final"), [(name, s) for name in WAITERS for s in SPELLED[name]])
+@pytest.mark.parametrize(("waiter", "final"), [(name, s) for name in WAITERS for s in SPELLED[name] + UNDOCUMENTED])
 def test_a_final_state_ends_the_wait_however_it_is_spelled(waiter: str, final: str) -> None:
     wait, answer, _ = WAITERS[waiter]
     client = FakeClient(answer("under way"), answer(final))
@@ -93,7 +95,9 @@ def test_a_final_state_ends_the_wait_however_it_is_spelled(waiter: str, final: s
     assert len(client.sent) == 2
 
 
-@pytest.mark.parametrize("status", ["PENDDING", "Pendding", "pending", "processing", "NEW"])
+@pytest.mark.parametrize(
+    "status", ["PENDDING", "Pendding", "pending", "processing", "NEW", "stopping", "NOT_FAILED", ""]
+)
 def test_a_state_under_way_does_not_end_the_wait_however_it_is_spelled(status: str) -> None:
     for wait, answer, final in WAITERS.values():
         client = FakeClient(answer(status), answer(min(final)))

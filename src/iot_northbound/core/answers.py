@@ -15,6 +15,8 @@ BAD_TOKEN_CODES = frozenset({"1010005", "101005"})
 _SHOWN = 2000
 """Characters of a body that an exception holds."""
 _LONGEST_SECRET = 512
+_LONGEST_PAUSE = 366 * 86400.0
+"""Seconds; no system can sleep for as long as a header can say."""
 LONGEST_CODE = 64
 """Characters of an error code; the platform's have six or seven."""
 
@@ -37,18 +39,19 @@ class Answer(NamedTuple):
         return any_text(self.body[:limit], self.content_type)
 
     def retry_after(self, now: float) -> float | None:
-        """Return the seconds the server asks to wait, or None."""
+        """Return the seconds the server asks to wait, a year at most, or None."""
         value = self.headers.get("Retry-After")
         if not value:
             return None
         try:
-            return max(float(value), 0.0) if value.strip().isdigit() else _seconds_until(value, now)
+            seconds = float(value) if value.strip().isdigit() else _seconds_until(value, now)
         except (TypeError, ValueError, OverflowError):
             return None
+        return min(max(seconds, 0.0), _LONGEST_PAUSE)
 
 
 def _seconds_until(date: str, now: float) -> float:
-    return max(parsedate_to_datetime(date).timestamp() - now, 0.0)
+    return parsedate_to_datetime(date).timestamp() - now
 
 
 _NOT_JSON = object()

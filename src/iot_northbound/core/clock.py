@@ -1,8 +1,9 @@
 """Time, injected, so that no test waits and none depends on timing."""
 
-import threading
 import time
 from typing import Protocol
+
+from iot_northbound.core.signal_safe import Flag
 
 
 class Clock(Protocol):
@@ -16,11 +17,11 @@ class Clock(Protocol):
         """Return seconds of a clock that never jumps, for deadlines and ages."""
         ...
 
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+    def sleep(self, seconds: float, wake: Flag | None = None) -> None:
         """Return after that many seconds, or once `wake` is set."""
         ...
 
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
+    def wait(self, wake: Flag, seconds: float) -> bool:
         """Return True when `wake` was set, False when the seconds passed first."""
         ...
 
@@ -36,7 +37,7 @@ class SystemClock:
         """Return seconds of the machine's monotonic clock."""
         return time.monotonic()
 
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+    def sleep(self, seconds: float, wake: Flag | None = None) -> None:
         """Sleep; a negative number counts as none."""
         if seconds <= 0:
             return
@@ -45,7 +46,7 @@ class SystemClock:
         else:
             wake.wait(seconds)
 
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
+    def wait(self, wake: Flag, seconds: float) -> bool:
         """Wait for the event, that many seconds at most."""
         return wake.wait(max(seconds, 0.0))
 

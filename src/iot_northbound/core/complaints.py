@@ -24,11 +24,14 @@ _PLATFORM_WORDS = (
 )
 _WORDS = (*_PLATFORM_WORDS, "message", "msg", "description", "desc", "detail", "details", "reason", "title")
 _CODES = ("errorcode", "resultcode", "errcode", "code")
-_SUSPICIOUS = frozenset({"error_code", "errorCode", "errcode", "errCode", "resultcode", "resultCode", "result_code"})
-"""What a success is looked at for; most have none of it."""
 _INSIDE = ("error", "errors", "fault", "exception", "result")
 """Where a body may keep its code and words one level below."""
+_SUSPICIOUS = frozenset(_CODES[:3] + _INSIDE)
+"""What a success is looked at for; most have none of it."""
 _DEEPEST = 3
+_harmless: set[str] = set()
+"""Names seen in successes that are none of these, as they are spelled."""
+_MOST_HARMLESS, _LONGEST_HARMLESS = 4096, 64
 
 
 class Complaint(NamedTuple):
@@ -45,18 +48,32 @@ def find_complaint(value: Any, *, succeeded: bool) -> Complaint:
     """Return what a parsed body says of an error.
 
     Of a success, only what is surely an error counts: an ``error_code`` other than zero, or another of the known codes
-    with the platform's words beside it.
+    with the platform's words beside it; also one level below, or as the first item of a list.
     """
-    if not succeeded:
-        return _of_error(value, _DEEPEST)
-    if value.__class__ is not dict or _SUSPICIOUS.isdisjoint(value):
+    return _of_success(value, _DEEPEST) if succeeded else _of_error(value, _DEEPEST)
+
+
+def _of_success(value: Any, depth: int) -> Complaint:
+    if value.__class__ is list:
+        value = value[0] if value else None
+    if value.__class__ is not dict or depth == 0 or _harmless.issuperset(value):
         return _NONE
-    code, fields = _code(value.get("error_code")), _fields(value)
+    fields = _fields(value)
+    if _SUSPICIOUS.isdisjoint(fields):
+        if len(_harmless) < _MOST_HARMLESS:
+            _harmless.update(name for name in value if len(name) <= _LONGEST_HARMLESS)
+        return _NONE
+    code = next((found for name, each in value.items() if _is_error_code(name) and (found := _code(each))), None)
     if code is None and any(name in fields for name in _PLATFORM_WORDS):
         code = _first(fields, _CODES, _code)
-    if code is None or code.strip("0") == "":
-        return _NONE  # a zero beside data is how some deployments say success
-    return Complaint(code, _first(fields, _WORDS, _words))
+    if code is not None and code.strip("0") != "":  # a zero beside data is how some deployments say success
+        return Complaint(code, _first(fields, _WORDS, _words))
+    inner = (_of_success(fields.get(name), depth - 1) for name in _INSIDE)
+    return next((each for each in inner if each.code is not None), _NONE)
+
+
+def _is_error_code(name: str) -> bool:
+    return name.strip().replace("-", "_").lower() == "error_code"
 
 
 def _of_error(value: Any, depth: int) -> Complaint:
@@ -89,6 +106,8 @@ def _first(fields: dict[str, Any], names: tuple[str, ...], read: Any) -> str | N
 
 
 def _code(value: Any) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).strip() or None

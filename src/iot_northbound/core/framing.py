@@ -12,6 +12,9 @@ from iot_northbound.core.sockets import here
 MAX_INTERIM = 100
 """Interim answers (1xx) skipped before the real one; more end the call."""
 
+LONGEST_LENGTH = 18
+"""Digits of a body's length."""
+
 
 class UnclearConnection(HTTPException):
     """Nobody can say what comes next on the connection. The text says why; nothing of it comes from the server."""
@@ -61,6 +64,8 @@ class PlatformResponse(HTTPResponse):
             raise UnclearConnection("its head announces several lengths")
         if not all(each.isascii() and each.isdigit() for each in lengths):
             raise UnclearConnection("its head announces a length that is no number")
+        if any(len(each) > LONGEST_LENGTH for each in lengths):
+            raise UnclearConnection("its head announces a length that nothing can have")
         codings.discard("identity")  # an old way to say: none
         if codings and not self.chunked:
             raise UnclearConnection("its head announces a transfer coding that nobody asked for")

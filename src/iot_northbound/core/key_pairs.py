@@ -1,9 +1,10 @@
 """Which of a file's private keys the client shows, and the certificates that go with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from iot_northbound.core.keystores import KeyEntry, Source, public_bytes
 
@@ -22,12 +23,13 @@ def choose_pair(
     Raises:
         TlsError: no key has that alias, none has a certificate, or several have one and no alias is given (1006).
     """
+    _refuse_hidden(keys, alias, source)
     leaves = {id(entry): leaf_of(entry, certificates) for entry in keys}
     pairs: dict[bytes, tuple[KeyEntry, x509.Certificate]] = {}
     for entry in keys if alias is None else _called(keys, alias, source):
         leaf = leaves[id(entry)]
         if leaf is not None:
-            pairs.setdefault(public_bytes(leaf), (entry, leaf))
+            pairs.setdefault(leaf.fingerprint(SHA256()), (entry, leaf))
     if not pairs:
         raise source.error("the private key does not belong to the certificate: they must be made as a pair")
     if len(pairs) > 1:
@@ -42,9 +44,24 @@ def choose_pair(
     return entry.open(), [leaf, *rest]
 
 
+def _refuse_hidden(keys: Sequence[KeyEntry], alias: str | None, source: Source) -> None:
+    """Refuse a key that was chosen for us out of several that cannot be seen."""
+    for entry in keys:
+        if len(entry.beside) > 1 and (alias is None or not any(_is_called(each, alias, str.casefold) for each in keys)):
+            raise source.error(
+                "its private keys are inside an encrypted part of the file, where only one of them can be read. There "
+                f"may be {_or(entry.beside)}. Write them out by `openssl pkcs12 -in FILE -nodes -out keys.pem`, leave "
+                "in keys.pem only the key to use and its certificates, and name that file"
+            )
+
+
+def _is_called(entry: KeyEntry, alias: str, same: Callable[[str], str]) -> bool:
+    return bool(entry.alias) and same(entry.alias) == same(alias)
+
+
 def _called(keys: Sequence[KeyEntry], alias: str, source: Source) -> list[KeyEntry]:
     for same in (str, str.casefold):  # Java takes no notice of letter case, OpenSSL does
-        found = [entry for entry in keys if entry.alias and same(entry.alias) == same(alias)]
+        found = [entry for entry in keys if _is_called(entry, alias, same)]
         if found:
             return found
     known = [entry.alias for entry in keys if entry.alias]

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +57,8 @@ class KeyEntry:
     """Returns the key; raises TlsError (1006) if its password is wrong."""
     chain: tuple[x509.Certificate, ...] = ()
     """Its own certificate and those of its issuers, if the file says which they are."""
+    beside: tuple[str, ...] = ()
+    """If it may not be the only key of an encrypted part of the file: what the keys there can be called."""
 
 
 @attrs.frozen
@@ -144,11 +146,34 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
     named = [each for each in (found.cert, *found.additional_certs) if each is not None]
     certificates = tuple(each.certificate for each in named)
     bags = key_bags(data)
-    if len(bags) > 1:
-        keys = [(bag.alias, _private_key(bag.der, source, pem=False)) for bag in bags]
-    else:
-        keys = [] if found.key is None else [(bags[0].alias if bags else "", found.key)]
-    return Store("PKCS#12", certificates, tuple(KeyEntry(alias, partial(_same, key)) for alias, key in keys))
+    if len(bags) == 1 and found.key is not None:  # the library knows more ways to say that there is no password
+        return Store("PKCS#12", certificates, (_entry(bags[0].alias, found.key, named),))
+    keys = [_entry(bag.alias, _private_key(bag.der, source, pem=False), named) for bag in bags]
+    if found.key is not None and not any(public_bytes(found.key) == public_bytes(each.open()) for each in keys):
+        # It stands in an encrypted part, where the library sees this one alone. Its certificate tells its name.
+        leaf = next((each for each in named if public_bytes(each.certificate) == public_bytes(found.key)), None)
+        keys.append(_entry(_name(leaf), found.key, named, beside=_leaf_names(named)))
+    return Store("PKCS#12", certificates, tuple(keys))
+
+
+def _entry(
+    alias: str, key: PrivateKeyTypes, named: Sequence[pkcs12.PKCS12Certificate], beside: tuple[str, ...] = ()
+) -> KeyEntry:
+    """Return a key with its certificate, which bears its name if the key has several."""
+    own = [each for each in named if public_bytes(each.certificate) == public_bytes(key)]
+    leaf = next((each for each in own if _name(each) == alias), None) if alias else None
+    return KeyEntry(alias, partial(_same, key), (leaf.certificate,) if leaf else (), beside)
+
+
+def _name(certificate: pkcs12.PKCS12Certificate | None) -> str:
+    return ((certificate and certificate.friendly_name) or b"").decode("utf-8", "replace")
+
+
+def _leaf_names(named: Sequence[pkcs12.PKCS12Certificate]) -> tuple[str, ...]:
+    """Return what the certificates are called that have issued none of the others."""
+    issuers = {each.certificate.issuer for each in named if each.certificate.issuer != each.certificate.subject}
+    leaves = [each for each in named if each.certificate.subject not in issuers]
+    return tuple(_name(each) or each.certificate.subject.rfc4514_string() for each in leaves)
 
 
 def _same(key: PrivateKeyTypes) -> PrivateKeyTypes:

@@ -14,6 +14,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from iot_northbound.core.fields import FieldSpec, bare_type, specs
@@ -66,11 +67,18 @@ def read_leniently(value: Any, cls: type[T], path: str = "$") -> T:
 
 
 def _field(value: dict[str, Any], spec: FieldSpec, spellings: list[str], path: str, unknown: dict[str, Any]) -> Any:
-    """Return the value of one field, from the first spelling that fits; those before it are kept as unknown."""
+    """Return the value of one field, from the first spelling that fits and is not empty.
+
+    What other spellings say is kept as unknown if it is something else.
+    """
     problem: ShapeError | None = None
+    taken: list[Any] = []  # the raw value that is read, and what it became
     for name in spellings:
         raw = value.get(name)
-        if raw is None:
+        if raw is None or (taken and type(raw) is type(taken[0]) and raw == taken[0]):
+            continue
+        if taken and taken[0] not in _EMPTY:
+            unknown[name] = raw
             continue
         try:
             found, whole = _converted(raw, spec.type, f"{path}.{name}")
@@ -78,12 +86,20 @@ def _field(value: dict[str, Any], spec: FieldSpec, spellings: list[str], path: s
             problem = problem or error
             unknown[name] = raw
             continue
+        if taken and raw in _EMPTY:
+            continue
+        taken = [raw, found]
         if not whole:
             unknown[name] = raw
-        return found
+    if taken:
+        return taken[1]
     if spec.promised:
         raise problem or ShapeError(f"{path}.{spec.wire}", _said(spec.type), "null")
     return None
+
+
+_EMPTY: tuple[Any, ...] = ("", [], {})
+"""Values that give way to another spelling's."""
 
 
 def _converted(raw: Any, kind: Any, path: str) -> tuple[Any, bool]:
@@ -108,6 +124,8 @@ def _converted(raw: Any, kind: Any, path: str) -> tuple[Any, bool]:
 
 
 def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
+    if raw == {}:
+        return [], True  # some platforms know no other way to write an empty list
     if not isinstance(raw, list):
         try:
             found, whole = _converted(raw, item, path)
@@ -132,12 +150,32 @@ def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
 
 def lost_part(dto: Received) -> ShapeError | None:
     """Return what is wrong with the first object or list that a DTO should hold and does not; None if all is well."""
+    cls: Any = type(dto)
     for name, raw in dto.unknown_fields.items():
-        for spec in specs(type(dto)).values():
-            structured = is_class(spec.type) or typing.get_origin(spec.type) in (list, dict)
-            if structured and name in (spec.wire, *spec.also) and getattr(dto, spec.name) is None:
-                return ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+        spec = specs(cls).get(respelled(cls, name) or "")
+        structured = spec and (is_class(spec.type) or typing.get_origin(spec.type) in (list, dict))
+        if spec and structured and getattr(dto, spec.name) is None:
+            return ShapeError(f"$.{name}", _said(spec.type), _got(raw))
     return None
+
+
+def sent_items(dto: Any, read: Sequence[Any] | None) -> Sequence[Any]:
+    """Return the items that the platform sent for a list of a DTO: as they came if not all of them could be read.
+
+    Raises:
+        ShapeError: something came for the list that is none.
+    """
+    if isinstance(dto, Received):
+        cls: Any = type(dto)
+        for name, raw in dto.unknown_fields.items():
+            spec = specs(cls).get(respelled(cls, name) or "")
+            if spec is None or not is_list(spec.type) or getattr(dto, spec.name) is not read:
+                continue
+            if read is None:
+                raise ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+            if isinstance(raw, list) and len(raw) > len(read):
+                return raw
+    return read or ()
 
 
 # -- scalars -----------------------------------------------------------------------------------------------------------
@@ -150,12 +188,13 @@ _EXACT = 2**53
 def _scalar(raw: Any, kind: Any) -> Any:
     """Return a JSON value as the plain type a field has; None if it cannot be that without a loss.
 
-    Numbers and booleans become text as JSON writes them (true, not True). Text becomes a number if it is one, blanks
+    Numbers and booleans become text as JSON writes them (true, not True; a float that is a whole number without point
+    and power). Text becomes a number if it is one, blanks
     around it and zeros before it aside, and a boolean if it is true or false in any letter case. A number with nothing
     behind the point becomes a whole one. Nothing else is changed: 1 is not true, and 1.5 is no whole number.
     """
     if kind in TEXTS or (isinstance(kind, type) and issubclass(kind, str)):
-        text = raw if isinstance(raw, str) else json.dumps(raw) if isinstance(raw, int | float) else None
+        text = raw if isinstance(raw, str) else json.dumps(_whole(raw)) if isinstance(raw, int | float) else None
         return text if text is None or kind in TEXTS else kind(text)
     if type(raw) in plain_kinds(kind):
         return raw
@@ -166,9 +205,15 @@ def _scalar(raw: Any, kind: Any) -> Any:
     number = _number(raw) if isinstance(raw, str) else raw
     if kind is float or isinstance(number, int):
         return number if isinstance(number, int | float) else None
+    whole = _whole(number)
+    return whole if isinstance(whole, int) else None
+
+
+def _whole(number: Any) -> Any:
+    """Return a float that stands for a single whole number as that number; all else as it is."""
     if isinstance(number, float) and number.is_integer() and abs(number) < _EXACT:
         return int(number)
-    return None
+    return number
 
 
 def _number(text: str) -> int | float | None:

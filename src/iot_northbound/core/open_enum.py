@@ -8,7 +8,11 @@ from typing import Self
 SYNONYMS = (
     ("success", "successful"),
     ("fail", "failed"),
-    ("canceled", "cancelled"),
+    ("canceled", "cancelled", "cancel"),
+    ("complete", "completed"),
+    ("stop", "stopped"),
+    ("expired", "expire"),
+    ("part_success", "partial_success"),
     ("pending", "pendding"),
     ("waiting", "waitting"),
 )
@@ -41,9 +45,9 @@ class OpenEnum(StrEnum):
     @property
     def canonical(self) -> Self:
         """The documented value that this one stands for: ``failed`` for FAIL, for example; else this value itself."""
-        members = _members(type(self))
-        word = _plain(self._value_)
-        same = next((words for words in SYNONYMS if word in words), ())
+        members = _members_by_word(type(self))
+        word = word_of(self._value_)
+        same = next((words for words in _SAME if word in words), ())
         return next((type(self)(members[each]) for each in (word, *same) if each in members), self)
 
     def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[str]]:
@@ -54,6 +58,19 @@ class OpenEnum(StrEnum):
 
 def _plain(value: str) -> str:
     return value.strip().casefold()
+
+
+def word_of(value: str) -> str:
+    """Return a value in small letters, without what may part its words: TIME_OUT, Time-out and timeout are one."""
+    return _plain(value).replace("_", "").replace("-", "").replace(" ", "")
+
+
+_SAME = tuple(tuple(map(word_of, words)) for words in SYNONYMS)
+
+
+@cache
+def _members_by_word(cls: type[OpenEnum]) -> Mapping[str, str]:
+    return {word_of(member.value): member.value for member in cls}
 
 
 @cache

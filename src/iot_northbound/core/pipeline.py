@@ -13,6 +13,7 @@ from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
 from iot_northbound.core.redact import one_line, redact
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit, RetryQuota, outcome_of
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import (
@@ -117,7 +118,7 @@ class Pipeline:
         self._headers = dict(headers)
         self._app_id = app_id
         self._own_secrets = own_secrets
-        self._closing = threading.Event()
+        self._closing = Flag()
         self._hooks = hooks
         self._rate_limit = rate_limit
         self._backoff = backoff
@@ -127,7 +128,7 @@ class Pipeline:
 
     def after_fork(self) -> None:
         """Make what a forked child must not share with its parent."""
-        closing, self._closing = self._closing, threading.Event()
+        closing, self._closing = self._closing, Flag()
         if closing.is_set():
             self._closing.set()
         self.transport.reset()

@@ -12,6 +12,8 @@ _KEY_BAG = bytes.fromhex("2a864886f70d010c0a0101")  # 1.2.840.113549.1.12.10.1.1
 _SHROUDED_KEY_BAG = bytes.fromhex("2a864886f70d010c0a0102")  # …10.1.2
 _FRIENDLY_NAME = bytes.fromhex("2a864886f70d010914")  # 1.2.840.113549.1.9.20
 
+_OCTETS, _CONSTRUCTED = 0x04, 0x20
+
 
 class KeyBag(NamedTuple):
     """A private key as PKCS#8 DER, encrypted or not, and its alias; empty if it has none."""
@@ -23,49 +25,95 @@ class KeyBag(NamedTuple):
 class _Element(NamedTuple):
     tag: int
     content: bytes
-    whole: bytes
 
 
 def key_bags(data: bytes) -> list[KeyBag]:
-    """Return the file's private keys; an empty list if it is not laid out as DER files are."""
+    """Return the private keys outside of encrypted parts; an empty list if the file is laid out in another way."""
     try:
         return list(_key_bags(data))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return []
 
 
 def _key_bags(data: bytes) -> Iterator[KeyBag]:
     (pfx,) = _elements(data)
     _version, safe, *_mac = _elements(pfx.content)
-    for info in _elements(_one(_octets(safe.content))):
+    for info in _elements(_one_element(_octets(safe.content)).content):
         kind, *_content = _elements(info.content)
         if kind.content != _DATA:
             continue
-        for bag in _elements(_one(_octets(info.content))):
+        for bag in _elements(_one_element(_octets(info.content)).content):
             name, value, *attributes = _elements(bag.content)
             if name.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
-                yield KeyBag(_alias(attributes), _one_element(value.content).whole)
+                yield KeyBag(_alias(attributes), _der(_one_element(value.content)))
 
 
 def _elements(data: bytes) -> Iterator[_Element]:
-    """Yield the elements of DER one after the other.
+    """Yield the elements of DER, or of BER, one after the other.
 
     Raises:
         IndexError: they are cut off.
-        ValueError: a length is none of DER.
+        ValueError: a length is none.
     """
     at = 0
     while at < len(data):
-        tag, length, start = data[at], data[at + 1], at + 2
-        if length & 0x80:
-            octets = length & 0x7F
-            if not 1 <= octets <= 4:
-                raise ValueError("a length without end")
-            length, start = int.from_bytes(data[start : start + octets], "big"), start + octets
-        if start + length > len(data):
-            raise IndexError
-        yield _Element(tag, data[start : start + length], data[at : start + length])
-        at = start + length
+        start, stop = _extent(data, at)
+        if stop is None:
+            stop = _end_mark(data, start)
+            yield _Element(data[at], data[start:stop])
+            at = stop + len(_END)
+        else:
+            yield _Element(data[at], data[start:stop])
+            at = stop
+
+
+_END = b"\0\0"
+
+
+def _extent(data: bytes, at: int) -> tuple[int, int | None]:
+    """Return where an element's content starts and stops; None if a mark ends it, as in BER."""
+    length, start = data[at + 1], at + 2
+    if length == 0x80 and data[at] & _CONSTRUCTED:
+        return start, None
+    if length & 0x80:
+        octets = length & 0x7F
+        if not 1 <= octets <= 4:
+            raise ValueError("a length without end")
+        length, start = int.from_bytes(data[start : start + octets], "big"), start + octets
+    if start + length > len(data):
+        raise IndexError
+    return start, start + length
+
+
+def _end_mark(data: bytes, at: int) -> int:
+    """Return where the mark stands that ends the content which starts at `at`."""
+    level = 1
+    while True:
+        if data[at : at + 2] == _END:
+            level -= 1
+            if level == 0:
+                return at
+            at += len(_END)
+            continue
+        start, stop = _extent(data, at)
+        level, at = (level + 1, start) if stop is None else (level, stop)
+
+
+def _der(element: _Element) -> bytes:
+    """Return an element as DER: lengths said before, octets in one piece."""
+    tag, content = element.tag, element.content
+    if tag == _OCTETS | _CONSTRUCTED:
+        tag, content = _OCTETS, _joined(element)
+    elif tag & _CONSTRUCTED:
+        content = b"".join(map(_der, _elements(content)))
+    size = len(content)
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag]) + (bytes([size]) if size < 0x80 else bytes([0x80 | len(octets)]) + octets) + content
+
+
+def _joined(element: _Element) -> bytes:
+    """Return the bytes of an OCTET STRING, which BER may have in pieces."""
+    return b"".join(map(_joined, _elements(element.content))) if element.tag & _CONSTRUCTED else element.content
 
 
 def _one_element(data: bytes) -> _Element:
@@ -73,19 +121,15 @@ def _one_element(data: bytes) -> _Element:
     return element
 
 
-def _one(data: bytes) -> bytes:
-    return _one_element(data).content
-
-
 def _octets(info: bytes) -> bytes:
     """Return the bytes in a ContentInfo of the type data: an OCTET STRING, explicitly tagged."""
     _kind, tagged = _elements(info)
-    return _one(tagged.content)
+    return _joined(_one_element(tagged.content))
 
 
 def _alias(attributes: list[_Element]) -> str:
     for attribute in (each for group in attributes for each in _elements(group.content)):
         name, values = _elements(attribute.content)
         if name.content == _FRIENDLY_NAME:
-            return next(_elements(values.content)).content.decode("utf-16-be", "replace")
+            return _joined(next(_elements(values.content))).decode("utf-16-be", "replace")
     return ""

@@ -19,21 +19,50 @@ _NAMES = (
     r"|authorization|credentials?|cookies?"
     r"|(?:private|api|access|secret|shared|security|encryption|session|device)[ _-]?keys?"
 )
-_QUOTE = r"""["']|&quot;|&#0?3[49];|%2[27]"""
+_QUOTE = r"""["']|&quot;|&apos;|&#0?3[49];|&#x0?2[27];|%2[27]"""
 _BLANKS = r"(?:\s|%20)*"
+_ESCAPES = r"(?:\\*|(?:%5C)*)"
+_FORMS = r"(?:[ _-]?(?:values?|data|hex|hash|pem|der|base64|b64|texts?|str(?:ing)?|bytes?|plain|raw|content)){0,2}"
+_NAME_END = (
+    rf"(?P<quote>(?P<escapes>{_ESCAPES})(?P<mark>{_QUOTE}))?{_BLANKS}(?P<parted>=>|[:=]|%3[AD])(?P<gap>{_BLANKS})"
+)
 # The end of a name, of its quotes if it has any, what parts it from its value, and the scheme if it is a header.
 _NAMED = re.compile(
-    rf"(?:{_NAMES})(?:[ _-]?(?:value|data|hex|hash))?\d*(?P<quote>(?P<escapes>\\*|(?:%5C)*)(?P<mark>{_QUOTE}))?"
-    rf"{_BLANKS}(?P<parted>=>|[:=>]|%3[AD]){_BLANKS}(?:(?:bearer|basic|digest|negotiate)(?:\s|%20|\+)+)?",
+    rf"(?:{_NAMES}){_FORMS}\d*{_NAME_END}(?:(?:bearer|basic|digest|negotiate)(?:\s|%20|\+)+)?", re.IGNORECASE
+)
+# A field that says of which name the value beside it is, as in {"name": "psk", "value": …}, and that value's own name.
+_LABEL = re.compile(
+    rf"(?:name|key|field|param(?:eter)?|attribute|property|label|id|type|kind)(?:{_ESCAPES}(?:{_QUOTE}))?{_BLANKS}"
+    rf"(?:=>|[:=]|%3[AD]){_BLANKS}(?:{_ESCAPES}(?:{_QUOTE}))?[\w .:-]{{0,64}}?(?:{_NAMES}){_FORMS}\d*(?![\w.:-])",
     re.IGNORECASE,
 )
+_LABELLED = re.compile(rf"(?:value|val|content|data|text|raw|hex){_NAME_END}", re.IGNORECASE)
+_NEAR = 300
+"""Characters before and after a label in which its value is looked for."""
+_EDGE = re.compile(r"[{}<>]|%7[BD]|%3[CE]|&[lg]t;", re.IGNORECASE)
 _QUOTED = re.compile(rf"(?P<escapes>\\*|(?:%5C)*)(?P<mark>{_QUOTE})", re.IGNORECASE)
 _MARK = re.compile(_QUOTE, re.IGNORECASE)
 _OPEN = re.compile(r"[{\[]|%7B|%5B", re.IGNORECASE)
 _PART = re.compile(rf"{_QUOTE}|[{{}}\[\]]|%[57][BD]", re.IGNORECASE)
 _NOTHING = re.compile(r"(?:null|none|true|false)(?![\w.+/-])", re.IGNORECASE)
 _BARE = re.compile(r"[^\s,;&\"'<>}\]\\]*")
-_ELEMENT = re.compile(r"[^<]*")
+_LESS, _MORE = r"(?:<|&lt;|%3C|\\{1,16}u003c)", r"(?:>|&gt;|%3E|\\{1,16}u003e)"
+_TAG = re.compile(
+    rf"{_LESS}(?P<tag>(?:[\w:.-]|%3A){{1,128}})(?P<attributes>(?:\s|%20|\+)(?:(?!{_LESS}|{_MORE}).)*)?{_MORE}",
+    re.IGNORECASE | re.DOTALL,
+)
+_SECRET_NAME = re.compile(rf"(?:{_NAMES}){_FORMS}\d*$", re.IGNORECASE)
+_LINE = r"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n|(?:%0D)?%0A)"
+_LINE_END = re.compile(_LINE, re.IGNORECASE)
+_INDENT = re.compile(r"(?:[ \t]|%20)*", re.IGNORECASE)
+_REST_OF_LINE = re.compile(
+    rf"(?:[ \t]|%20)*(?:(?:[|>]|&gt;|%7C|%3E|\\{{1,16}}u003e)[+-]?\d?(?:[ \t]|%20)*)?(?={_LINE})", re.IGNORECASE
+)
+_LETTER = re.compile(
+    r"(?:\\{1,16}|(?:%5C){1,16})u00(?P<unicode>[0-9a-f]{2})|%(?:25){0,8}(?P<percent>[0-9a-f]{2})"
+    r"|(?:&(?:amp;)?|%26)(?:#|%23)(?P<html>x[0-9a-f]{1,9}|\d{1,9})(?:;|%3B)",
+    re.IGNORECASE,
+)
 _SCHEME = re.compile(r"\b(bearer(?:\s|%20|\+)+)[\w.~+/=-]+|\b(basic(?:\s|%20|\+)+)[\w+/=-]{8,}", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 
@@ -43,6 +72,8 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
     A value that is an object or a list goes as a whole, and one that is cut off goes up to the text's end.
     """
+    text = _LETTER.sub(_letter, text)
+    text = "".join(_without_elements(text))
     text = "".join(_without_named(text))
     text = _SCHEME.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
     # The longest first: one secret may be the beginning of another.
@@ -59,9 +90,66 @@ def one_line(text: str) -> str:
 # -- by name -----------------------------------------------------------------------------------------------------------
 
 
+def _letter(found: "re.Match[str]") -> str:
+    """Return an escaped letter or digit as itself, since a name may hide behind it; all else as it is."""
+    html = found["html"]
+    number = int(found["unicode"] or found["percent"] or html[1:], 16) if not html or html[0] in "xX" else int(html)
+    letter = chr(number) if number < 128 else ""
+    return letter if letter.isalnum() else found[0]
+
+
+def _without_elements(text: str) -> Iterator[str]:
+    """Yield the text without the contents and attributes of XML elements that have a secret-looking name or label."""
+    done = 0
+    for tag in _TAG.finditer(text):
+        attributes = tag["attributes"] or ""
+        named = _SECRET_NAME.search(tag["tag"])
+        if tag.start() < done or not (named or _LABEL.search(attributes)):
+            continue
+        shown = (
+            f"{tag[0][: tag.start('attributes') - tag.start()]} {MASK}" if named and attributes.strip(" /") else None
+        )
+        yield text[done : tag.start()]
+        if shown is None:
+            yield tag[0]
+        else:
+            yield shown + tag[0][tag.end("attributes") - tag.start() :]
+        done = tag.end()
+        if not attributes.endswith("/"):
+            end = _end_of_element(text, tag)
+            if end > done:
+                yield MASK
+            done = end
+    yield text[done:]
+
+
+def _end_of_element(text: str, tag: "re.Match[str]") -> int:
+    """Return where an element's content ends: at its own end tag; at the text's end if there is none."""
+    level = 1
+    same = re.compile(rf"{_LESS}(?P<end>/|%2F)?{re.escape(tag['tag'])}(?![\w:.-])", re.IGNORECASE)
+    for each in same.finditer(text, tag.end()):
+        level += -1 if each["end"] else 1
+        if level == 0:
+            return each.start()
+    return len(text)
+
+
+def _named(text: str) -> "list[re.Match[str]]":
+    """Return where the names of secrets are, or of the value that a label beside it calls a secret."""
+    found = [*_NAMED.finditer(text)]
+    looked = 0
+    for label in _LABEL.finditer(text):
+        start = max(looked, label.start() - _NEAR)
+        edges = [each.end() for each in _EDGE.finditer(text, start, label.start())]
+        edge = _EDGE.search(text, label.end(), label.end() + _NEAR)
+        looked = max(looked, edge.start() if edge else min(label.end() + _NEAR, len(text)))
+        found += _LABELLED.finditer(text, edges[-1] if edges else start, looked)
+    return sorted(found, key=lambda each: each.start())
+
+
 def _without_named(text: str) -> Iterator[str]:
     done = 0
-    for named in _NAMED.finditer(text):
+    for named in _named(text):
         if named.start() < done:
             continue  # within a value that is masked already
         start, quote = named.end(), named["quote"] or ""
@@ -81,15 +169,46 @@ def _without_named(text: str) -> Iterator[str]:
 
 
 def _end_of_value(text: str, named: "re.Match[str]") -> int:
-    """Return where a value ends that is no text in quotes: an object, a list, a number, the content of an element."""
+    """Return where a value ends that is no text in quotes: an object, a list, a number, lines of their own."""
     start = named.end()
     if _OPEN.match(text, start):
         inner = named if named["quote"] else _QUOTED.search(text, start)
         mark, depth = (inner["mark"], _depth(inner)) if inner else ('"', 0)
         return max(_end_of_group(text, start, mark, depth, rule) for rule in _RULES)
-    pattern = _ELEMENT if named["parted"] == ">" and not named["quote"] else _BARE
-    found = pattern.match(text, start)
-    return found.end() if found else start
+    found = _BARE.match(text, start)
+    return max(found.end() if found else start, _end_of_lines(text, named))
+
+
+def _end_of_lines(text: str, named: "re.Match[str]") -> int:
+    """Return where a value ends that has lines of its own, as in YAML: with the last line that is indented more."""
+    first = _REST_OF_LINE.match(text, named.start("gap"))
+    end = named.end()
+    if named["parted"].upper() not in (":", "%3A") or first is None:
+        return end
+    margin = _width(text, max(_behind(text, each, named.start()) for each in ("\n", "\\n", "%0A", "%0a")))
+    line = _LINE_END.match(text, first.end())
+    while line is not None:
+        following = _LINE_END.search(text, line.end())
+        stop = following.start() if following else len(text)
+        words = text[line.end() : stop].replace("%20", " ").strip()
+        width = _width(text, line.end())
+        if words and width <= margin and not (width == margin and words[0] == "-"):
+            break
+        end = stop if words else end
+        line = following
+    return end
+
+
+def _behind(text: str, mark: str, end: int) -> int:
+    """Return where the last such mark before `end` ends, if it is near; else where it would be too far."""
+    start = max(end - _NEAR, 0)
+    found = text.rfind(mark, start, end)
+    return found + len(mark) if found >= 0 else start
+
+
+def _width(text: str, at: int) -> int:
+    indent = _INDENT.match(text, at)
+    return len(indent[0].replace("%20", " ")) if indent else 0
 
 
 def _depth(quoted: "re.Match[str]") -> int:

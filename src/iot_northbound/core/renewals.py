@@ -12,6 +12,7 @@ from types import FrameType
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.grants import Grant
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCode
 
 NO_TIME = 0.05
@@ -26,7 +27,7 @@ class Renewal:
     def __init__(self) -> None:
         self.thread = threading.current_thread()
         self.thread_id = threading.get_ident()
-        self.done = threading.Event()
+        self.done = Flag()
         self.grant: Grant | None = None
         self.error: NorthApiException | None = None
 

@@ -1,14 +1,13 @@
 """What may be repeated, when, and how often."""
 
-import contextlib
 import random
-import threading
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.signal_safe import BriefLock, Flag
 from iot_northbound.errors import NorthApiException, PlatformFailureError, SdkCode, ThrottledError
 
 _REFUSED_UNREAD = frozenset({"1010009", "101009", "100501"})
@@ -49,26 +48,6 @@ def outcome_of(error: NorthApiException) -> Outcome:
     return Outcome.FINAL
 
 
-class _BriefLock:
-    """A lock for a few steps without any waiting.
-
-    If it is held for a second, the thread that took it was interrupted by an exception just where it was giving it
-    back. Then the next one goes on without it, and frees it for all.
-    """
-
-    PATIENCE = 1.0
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire(timeout=self.PATIENCE)
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(RuntimeError):
-            self._lock.release()
-
-
 class RetryQuota:
     """A store of permits that failures use up and successes refill, so that retries cannot become a storm.
 
@@ -80,7 +59,7 @@ class RetryQuota:
         self._capacity = capacity
         self._cost = cost
         self._left = capacity
-        self._lock = _BriefLock()
+        self._lock = BriefLock()
 
     def take(self) -> bool:
         """Return whether a retry is allowed, and pay for it."""
@@ -125,9 +104,9 @@ class RateLimit:
 
     def after_fork(self) -> None:
         """Begin with a free lock: at the start, and in a forked child."""
-        self._lock = _BriefLock()
+        self._lock = BriefLock()
 
-    def wait(self, until: float | None, wake: threading.Event | None = None) -> None:
+    def wait(self, until: float | None, wake: Flag | None = None) -> None:
         """Return when this call may start, or once `wake` is set.
 
         Raises:

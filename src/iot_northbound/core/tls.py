@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 
 from iot_northbound.core.deadline import earlier, within
 from iot_northbound.core.framing import PlatformResponse
+from iot_northbound.core.signal_safe import Counter, Stack
 from iot_northbound.core.sockets import PlainSocket, connect, here
 from iot_northbound.ssl_config import HostnameVerifier, SSLConfig
 
@@ -29,6 +30,8 @@ class PlatformConnection(HTTPSConnection):
     """
 
     verifier: HostnameVerifier | None = None
+    opened: Counter | None = None
+    """Counts the connections that were opened."""
     response_class = PlatformResponse
 
     @property
@@ -62,6 +65,8 @@ class PlatformConnection(HTTPSConnection):
             except BaseException:
                 self.close()
                 raise
+        if self.opened is not None:
+            self.opened.add()
 
     def _patience(self) -> float | None:
         return time.monotonic() + self.timeout if isinstance(self.timeout, int | float) else None
@@ -97,15 +102,24 @@ class PlatformPool(HTTPSConnectionPool):
     """A pool of such connections."""
 
     ConnectionCls = PlatformConnection
+    QueueCls: Any = Stack
 
-    def __init__(self, *args: Any, verifier: HostnameVerifier | None = None, **rest: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        verifier: HostnameVerifier | None = None,
+        opened: Counter | None = None,
+        **rest: Any,
+    ) -> None:
         super().__init__(*args, **rest)
         self._verifier = verifier
+        self._opened = opened
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()
         if isinstance(connection, PlatformConnection):
             connection.verifier = self._verifier
+            connection.opened = self._opened
         return connection
 
 
@@ -134,9 +148,9 @@ class TlsPolicy(NamedTuple):
             "server_hostname": self.server_hostname,
         }
 
-    def pool_classes(self) -> dict[str, Any]:
-        """Return the value for a PoolManager's `pool_classes_by_scheme`."""
-        return {"http": HTTPConnectionPool, "https": partial(PlatformPool, verifier=self.verifier)}
+    def pool_classes(self, opened: Counter) -> dict[str, Any]:
+        """Return the value for a PoolManager's `pool_classes_by_scheme`; `opened` counts the connections."""
+        return {"https": partial(PlatformPool, verifier=self.verifier, opened=opened)}
 
 
 class PinnedAdapter(HTTPAdapter):
@@ -148,17 +162,18 @@ class PinnedAdapter(HTTPAdapter):
 
     def __init__(self, policy: TlsPolicy, **rest: Any) -> None:
         self._policy = policy
+        self.opened = Counter()
         super().__init__(**rest)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **rest: Any) -> None:
         """Make the pool manager with the policy's settings."""
         super().init_poolmanager(connections, maxsize, block, **rest, **self._policy.pool_settings())
-        self.poolmanager.pool_classes_by_scheme = self._policy.pool_classes()
+        self.poolmanager.pool_classes_by_scheme = self._policy.pool_classes(self.opened)
 
     def proxy_manager_for(self, proxy: str, **rest: Any) -> Any:
         """Return the manager of one proxy; its tunnels end in TLS under the same policy."""
         manager = super().proxy_manager_for(proxy, **rest, **self._policy.pool_settings())
-        manager.pool_classes_by_scheme = self._policy.pool_classes()
+        manager.pool_classes_by_scheme = self._policy.pool_classes(self.opened)
         return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:

@@ -16,6 +16,7 @@ from iot_northbound.core.grants import TokenState as TokenState
 from iot_northbound.core.grants import TokenStatus as TokenStatus
 from iot_northbound.core.grants import TokenStore as TokenStore
 from iot_northbound.core.renewals import NO_TIME, Renewal, Renewals, copy_of
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class _Timer(threading.Thread):
 
     def __init__(self, run: Callable[["_Timer"], None]) -> None:
         super().__init__(target=run, args=(self,), name="iot-northbound-token-timer", daemon=True)
-        self.wake = threading.Event()
+        self.wake = Flag()
 
 
 class Tokens:

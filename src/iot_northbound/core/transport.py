@@ -108,7 +108,7 @@ class Transport:
         self._pool_size = pool_size
         self._proxies = {"https": proxy, "http": proxy} if proxy else None
         self._explain = explain
-        self._closed_connections = 0
+        self._opened_before = 0
         policy.context.sslsocket_class = DeadlineSocket
         self._adapter = self._new_adapter()
 
@@ -118,17 +118,15 @@ class Transport:
     @property
     def connections_opened(self) -> int:
         """How many connections were opened so far."""
-        pool = self._adapter.pool
-        return self._closed_connections + (pool.num_connections if pool is not None else 0)
+        return self._opened_before + self._adapter.opened.value
 
     def reset(self) -> None:
         """Drop the pool and start with an empty one; a forked child must not speak on its parent's connections."""
-        self._closed_connections = self.connections_opened
+        self._opened_before = self.connections_opened
         self._adapter = self._new_adapter()
 
     def close(self) -> None:
         """Close the idle connections; busy ones close when their call ends."""
-        self._closed_connections = self.connections_opened
         pool, self._adapter.pool = self._adapter.pool, None
         self._adapter.close()
         if pool is not None:
@@ -215,6 +213,9 @@ class Transport:
             bare = sent and call.fresh and not self._policy.shows_certificate
             told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}{_BARE if bare else ''}")
             return AttemptFailed(told_connection, outcome, reused=sent and not call.fresh)
+        if isinstance(error, ValueError) and sent:
+            unreadable = f"what came cannot be read: {type(error).__name__}"
+            return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, unreadable), outcome)
         if isinstance(error, ValueError):
             # http.client's check of header values; the value itself may be a secret.
             rejected = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")

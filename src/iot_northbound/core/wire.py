@@ -18,6 +18,7 @@ from iot_northbound.core.fields import FieldSpec, recheck, specs
 from iot_northbound.core.lenient import ShapeError as ShapeError
 from iot_northbound.core.lenient import lost_part as lost_part
 from iot_northbound.core.lenient import read_leniently
+from iot_northbound.core.lenient import sent_items as sent_items
 from iot_northbound.core.readers import Mismatch, converter
 from iot_northbound.core.times import format_time
 from iot_northbound.errors import InvalidArgumentError

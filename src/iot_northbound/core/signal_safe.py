@@ -1,0 +1,117 @@
+"""Flags, locks, stacks and counters that an exception from a signal handler cannot leave locked.
+
+Python runs signal handlers when a Python function begins and when a call has returned. A `threading.Event` and a
+`queue.Queue` have Python functions around a lock, so a handler that raises can leave that lock held for ever. Here each
+step that counts is a single call into C: it is done, or it has not begun.
+"""
+
+import contextlib
+import queue
+import threading
+from collections import deque
+from typing import Any
+
+
+class Flag:
+    """What `threading.Event` is, without a lock that all its users share: each thread that waits has its own."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiting: list[threading.Lock] = []
+
+    def is_set(self) -> bool:
+        """Whether the flag is set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set the flag and wake whoever waits. Interrupted, it can be called again."""
+        self._is_set = True
+        for each in self._waiting.copy():
+            with contextlib.suppress(RuntimeError):  # it is awake already
+                each.release()
+
+    def clear(self) -> None:
+        """Take the flag back."""
+        self._is_set = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return True once the flag is set, False if that many seconds pass first; None waits for ever."""
+        mine = threading.Lock()
+        mine.acquire()
+        try:
+            self._waiting.append(mine)
+            # Looked at only now: whoever sets the flag from here on knows of this thread.
+            return self._is_set or mine.acquire(timeout=-1 if timeout is None else _possible(timeout))
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(mine)
+
+
+def _possible(timeout: float) -> float:
+    return min(max(timeout, 0.0), threading.TIMEOUT_MAX)
+
+
+class BriefLock:
+    """A lock for a few steps without any waiting.
+
+    If it is held for a second, the thread that took it was interrupted by an exception just where it was giving it
+    back. Then the next one goes on without it, and frees it for all.
+    """
+
+    PATIENCE = 1.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire(timeout=self.PATIENCE)
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._lock.release()
+
+
+class Counter:
+    """A number that threads count up."""
+
+    def __init__(self) -> None:
+        self._lock = BriefLock()
+        self.value = 0
+
+    def add(self) -> None:
+        """Count one more."""
+        with self._lock:
+            self.value += 1
+
+
+class Stack:
+    """What urllib3 keeps idle connections in: a `queue.LifoQueue` of which nobody waits for an item."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._items: deque[Any] = deque()
+
+    def put(self, item: Any, block: bool = False, timeout: float | None = None) -> None:
+        """Put an item on top.
+
+        Raises:
+            queue.Full: there are `maxsize` items.
+        """
+        if 0 < self._maxsize <= len(self._items):
+            raise queue.Full
+        self._items.append(item)
+
+    def get(self, block: bool = False, timeout: float | None = None) -> Any:
+        """Take the item on top.
+
+        Raises:
+            queue.Empty: there is none.
+        """
+        try:
+            return self._items.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def qsize(self) -> int:
+        """Return how many items there are."""
+        return len(self._items)
