@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from iot_northbound import Hooks, NorthApiClient, NotFoundError, RequestEvent, WaitTimeoutError, dto
-from iot_northbound.config import load_profile
 from iot_northbound.emulator import Emulator
-from iot_northbound.waiting import Polling
+from iot_northbound.profiles import load_profile
+from iot_northbound.services.waiting import Polling
 from tests.facts import FACTS
 
 QUICK = Polling(start=0.02, factor=1.2, cap=0.1)

@@ -10,8 +10,8 @@ import pytest
 from tests.clock import FakeClock, eventually
 
 from iot_northbound import NorthApiException, NotAuthorizedError, RequestTimeoutError
-from iot_northbound.core.grants import Grant, MemoryTokenStore, TokenState
 from iot_northbound.core.tokens import Tokens
+from iot_northbound.tokens import Grant, MemoryTokenStore, TokenState
 
 Outcome = Exception | Callable[[], Any] | None
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.core.grants import Grant
 from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCode
+from iot_northbound.tokens import Grant
 
 NO_TIME = 0.05
 """Seconds before a call's deadline that are too few for a renewal."""

@@ -5,6 +5,8 @@ It is the other party: of the client it knows the error codes alone, so that a m
 
 from typing import TYPE_CHECKING, Any
 
+from iot_northbound._lazy import lazy_names
+
 if TYPE_CHECKING:
     from iot_northbound.emulator.control import Control as Control
     from iot_northbound.emulator.control_base import NotFound as NotFound
@@ -12,23 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Control", "Emulator", "NotFound"]
 
-_HOMES = {
-    "Emulator": "iot_northbound.emulator.server",
-    "Control": "iot_northbound.emulator.control",
-    "NotFound": "iot_northbound.emulator.control_base",
-}
+_load, __dir__ = lazy_names(__name__, {"Emulator": "server", "Control": "control", "NotFound": "control_base"})
 
 _EXTRA = ("uvicorn", "httptools", "sortedcontainers")
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded at first use: the rules of the state can be tested without a server library.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        return _load(name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -37,7 +30,3 @@ def __getattr__(name: str) -> Any:
             " 'iot-northbound[emulator]'",
             name=error.name,
         ) from error
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -7,6 +7,7 @@ loaded with the first question, since a program that meets no error needs none o
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from iot_northbound._lazy import lazy_names
 from iot_northbound.error_codes.model import ErrorCode, Kind
 
 if TYPE_CHECKING:
@@ -24,13 +25,7 @@ def explain(code: str) -> ErrorCode | None:
     return catalogue.ERROR_CODES.get(code) or catalogue.SDK_CODES.get(code)
 
 
-def __getattr__(name: str) -> Mapping[str, ErrorCode]:
-    if name not in ("ERROR_CODES", "SDK_CODES"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from iot_northbound.error_codes import catalogue
-
-    found: Mapping[str, ErrorCode] = getattr(catalogue, name)
-    return found
-
-
 __all__ = ["ERROR_CODES", "SDK_CODES", "ErrorCode", "Kind", "explain"]
+
+if not TYPE_CHECKING:  # so that a type checker still refuses an unknown name
+    __getattr__, __dir__ = lazy_names(__name__, {"ERROR_CODES": "catalogue", "SDK_CODES": "catalogue"})

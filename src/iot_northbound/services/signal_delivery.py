@@ -20,9 +20,9 @@ from iot_northbound.dto.signal_delivery import (
     UpdateDeviceCommandInDTO,
     UpdateDeviceCommandOutDTO,
 )
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import QUICK, Polling, has_ended, wait_until
+from iot_northbound.services.paging import Paged
+from iot_northbound.services.waiting import QUICK, Polling, has_ended, wait_until
 
 POST_COMMAND = Endpoint(
     "POST",

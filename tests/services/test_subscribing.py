@@ -1,9 +1,9 @@
 import pytest
 
 from iot_northbound import InvalidArgumentError, NorthApiClient
-from iot_northbound.config import load_profile
 from iot_northbound.dto import NotifyType, SubDeviceDataInDTO
 from iot_northbound.emulator import Emulator
+from iot_northbound.profiles import load_profile
 
 HERE = "https://receiver.example:9443/v1.0.0/messageReceiver"
 ELSEWHERE = "https://other.example:9443/v1.0.0/messageReceiver"
