@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all test-others check bench docs clean
+.PHONY: demo test test-all test-wheel coverage check generate package bench docs clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml
@@ -19,23 +19,45 @@ demo: $(STAMP)  ## the main job, end to end, on the embedded platform
 test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest
 
-# pyenv hides all interpreters but the chosen one: this lets tox see every one that it has installed.
+# pyenv hides all interpreters except the chosen one. With this, tox sees every one that is installed.
 PYENV = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.[0-9]+\.[0-9]+$$' | paste -s -d: -)
 WITH_EVERY_PYTHON = $(if $(PYENV),PYENV_VERSION=$(PYENV))
 
 test-all: $(STAMP)  ## every test on each Python that the classifiers name; one that is missing is skipped
 	$(WITH_EVERY_PYTHON) $(BIN)/tox run
 
-test-others: $(STAMP)  ## the oldest and the newest Python of this machine, where they are not the one of .venv
-	others=$$($(WITH_EVERY_PYTHON) $(BIN)/python .ci/pythons.py) && \
-	if [ -n "$$others" ]; then $(WITH_EVERY_PYTHON) $(BIN)/tox run -e "$$others"; fi
+coverage: $(STAMP)  ## every test, and which lines and branches no test reaches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
-check: $(STAMP)  ## lint, types, import contracts, docs
+check: $(STAMP)  ## lint, spelling, types, import contracts, public API, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/api.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+generate: $(STAMP)  ## the pages of the documentation that come from the code
+	$(BIN)/python docs/_generate.py
+
+package: $(STAMP)  ## wheel, source archive and list of dependencies (SBOM) in dist, checked
+	rm -rf dist build
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/python .ci/package.py
+
+test-wheel: package  ## every test against the wheel, without the source tree, on the oldest and newest other Python
+	mkdir build/archive
+	tar -xzf dist/*.tar.gz -C build/archive --strip-components=1
+	rm -r build/archive/src
+	pythons=$$($(WITH_EVERY_PYTHON) $(BIN)/python .ci/pythons.py) && cd build/archive && \
+	$(WITH_EVERY_PYTHON) $(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox --installpkg $(CURDIR)/dist/*.whl -e "$$pythons"
 
 bench: $(STAMP)  ## the numbers in docs/performance.md
 	$(BIN)/pip install --quiet --group bench

@@ -1,6 +1,6 @@
 """Print the oldest and the newest supported Python of this machine, separated by a comma, as `tox run -e` takes them.
 
-The one that runs this is left out: `make test` has used it already. Nothing is printed if there is no other one.
+The one that runs this is left out, because `make test` uses it already; it is printed only if there is no other one.
 """
 
 import re
@@ -19,14 +19,14 @@ def supported() -> list[str]:
 
 
 def ends(present: list[str], tested: str) -> list[str]:
-    """Return the first and the last of the versions, without the one that is tested already."""
-    return [each for each in dict.fromkeys([*present[:1], *present[-1:]]) if each != tested]
+    """Return the first and the last of the versions without the one that is tested already, or that one alone."""
+    return [each for each in dict.fromkeys([*present[:1], *present[-1:]]) if each != tested] or [tested]
 
 
 if __name__ == "__main__":
     here = "{}.{}".format(*sys.version_info)
     present = [each for each in supported() if each == here or get_interpreter(each) is not None]
     chosen = ends(present, here)
-    # On stderr, for whoever reads the log: stdout is tox's.
-    sys.stderr.write(f"Pythons found: {', '.join(present)}; to test besides {here}: {', '.join(chosen) or 'none'}\n")
-    sys.stdout.write(",".join(chosen) + ("\n" if chosen else ""))
+    # On stderr, for the reader of the log: stdout is for tox.
+    sys.stderr.write(f"Pythons found: {', '.join(present)}; to test: {', '.join(chosen)}\n")
+    sys.stdout.write(",".join(chosen) + "\n")

@@ -127,17 +127,17 @@ def page_costs(few: Platform, many: Platform, devices: int) -> None:
 def throughput(home: Path, devices: int) -> None:
     """Print memory, pages among few and many devices, and calls a second among many."""
     with Platform(home) as platform:
-        platform.control("POST", "/seed", {"count": FEW, "prefix": "first"})
+        platform.control("POST", "/devices", {"count": FEW, "prefix": "first"})
         platform.call("GET", f"{DEVICES}?pageNo=0")
         before = platform.memory()
         started = time.perf_counter()
-        platform.control("POST", "/seed", {"count": devices - FEW, "prefix": "more"})
-        seeded = time.perf_counter() - started
+        platform.control("POST", "/devices", {"count": devices - FEW, "prefix": "more"})
+        added = time.perf_counter() - started
         memory = (platform.memory() - before) / (devices - FEW)
-        print(f"memory a device: {memory / 1024:.2f} KiB; seeding {(devices - FEW) / seeded:,.0f} devices a second")
+        print(f"memory per device: {memory / 1024:.2f} KiB; adding {(devices - FEW) / added:,.0f} devices per second")
         other = home / "few"
         with Platform(other) as few:
-            few.control("POST", "/seed", {"count": FEW})
+            few.control("POST", "/devices", {"count": FEW})
             page_costs(few, platform, devices)
         sample = []
         for number in range(50):  # every connection asks for other devices
@@ -162,7 +162,7 @@ def writing(home: Path) -> None:
     print("changing a device")
     for name, options in (("in memory", ()), ("durable", ("--data-dir", str(home / "data")))):
         with Platform(home, *options) as platform:
-            platform.control("POST", "/seed", {"count": FEW})
+            platform.control("POST", "/devices", {"count": FEW})
             listed = platform.call("GET", f"{DEVICES}?pageNo=0&pageSize=100")["devices"]
             messages = [platform.message("PUT", f"{DEVICES}/{each['deviceId']}", {"name": "x"}) for each in listed]
             for connections in (1, 16):

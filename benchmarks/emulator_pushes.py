@@ -80,7 +80,7 @@ def measure(platform: Platform, home: Path, count: int, *, watched: bool = True)
     process.start()
     try:
         port = ours.recv()
-        platform.control("POST", "/seed", {"count": 1_000})
+        platform.control("POST", "/devices", {"count": 1_000})
         devices = [
             device["deviceId"]
             for number in range(4)

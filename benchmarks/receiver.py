@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 
-from iot_northbound.emulator.certificates import prepare
+from iot_northbound.emulator.home import prepare
 from iot_northbound.testing.messages import push_body
 
 ROUTE = "/v1.0.0/messageReceiver"

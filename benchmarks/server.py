@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from benchmarks.measure import device
-from iot_northbound.emulator.certificates import Home, prepare
+from iot_northbound.emulator.home import Home, prepare
 
 TOKEN = {"accessToken": "a" * 32, "refreshToken": None, "tokenType": "bearer", "expiresIn": 3600, "scope": "default"}
 CALL = "/iocm/app/dm/v1.4.0/devices/d-1"

@@ -17,7 +17,7 @@ from tests.faulty_server import APP_ID, SECRET, Desk, FaultyServer, Seen, Wire, 
 
 from iot_northbound import BadTokenError, ClientInfo, HttpConfig, NorthApiClient, NorthApiException, SSLConfig
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.emulator.certificates import prepare
+from iot_northbound.emulator.home import prepare
 
 WRITE: Endpoint[None] = Endpoint("POST", "/write", type(None), section="soak")
 READ: Endpoint[None] = Endpoint("GET", "/read", type(None), section="soak")

@@ -1,4 +1,4 @@
-"""Certificates made on the spot, and a small TLS server on loopback, for every test that needs them."""
+"""Certificates that are made when a test needs them, and a small TLS server on loopback."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Issued:
-    """A certificate with its private key, in whatever form a test wants it."""
+    """A certificate with its private key, in each form that a test may need."""
 
     def __init__(self, key: Any, certificate: x509.Certificate, issuer: "Issued | None") -> None:
         self.key = key
@@ -99,7 +99,7 @@ def altered(
     serial: int | None = None,
     version_1: bool = False,
 ) -> Issued:
-    """Return a certificate made untidy and signed anew, as the ones that CAs of the field issue.
+    """Return an untidy certificate, signed again, like those that CAs in the field issue.
 
     It lacks the extensions `without`; those `flipped` are critical where they were not, and the other way round.
     """
@@ -134,7 +134,7 @@ UNTIDY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"without": [_OWN_KEY, _ISSUER_KEY]},
     ),
 }
-"""What the field's CAs leave out of their own certificate, and of those they issue; strict checking refuses each."""
+"""What CAs in the field leave out of the certificates they have and issue; strict checking refuses each."""
 ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "serial number 0": ({}, {"serial": 0}),
     "negative serial number": ({}, {"serial": -1}),
@@ -143,11 +143,11 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no key usage": ({}, {"without": [_USAGE]}),
     "key usage of the CA not critical": ({"flipped": [_USAGE]}, {}),
 }
-"""What is against RFC 5280 too, though OpenSSL's strict checking lets it pass."""
+"""What is also against RFC 5280, but passes OpenSSL's strict checking."""
 
 
 def _rewritten(certificate: x509.Certificate, signer: Any, serial: int, *, version_1: bool) -> x509.Certificate:
-    """Return it signed anew, with a serial number or a version that the library refuses to write."""
+    """Return it signed again, with a serial number or a version that the library refuses to write."""
     version, old = b"\xa0\x03\x02\x01\x02", _integer(certificate.serial_number)
     body = certificate.tbs_certificate_bytes
     body = body[body.index(version + old) + len(version + old) :]
@@ -155,7 +155,7 @@ def _rewritten(certificate: x509.Certificate, signer: Any, serial: int, *, versi
     algorithm = _sequence(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")  # ecdsa-with-SHA256
     signature = b"\0" + signer.sign(body, ec.ECDSA(hashes.SHA256()))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library means to refuse such numbers one day
+        warnings.simplefilter("ignore")  # the library will refuse such numbers one day
         return x509.load_der_x509_certificate(_sequence(body + algorithm + bytes((3, len(signature))) + signature))
 
 
@@ -188,8 +188,8 @@ def server_context(
 class TlsServer:
     """An HTTPS server on loopback that answers every request with 200 and `{"ok":true}` over kept connections.
 
-    `context` None makes it plain HTTP. `requests` holds the head of each request, `peers` the client certificate
-    (as ssl.getpeercert tells it) of each connection that came about, `refusals` the errors of the others.
+    If `context` is None, it is plain HTTP. `requests` contains the head of each request, `peers` the client certificate
+    (from ssl.getpeercert) of each connection that succeeded, `refusals` the errors of the others.
     """
 
     def __init__(self, context: ssl.SSLContext | None, host: str = "127.0.0.1") -> None:
@@ -224,7 +224,7 @@ class TlsServer:
         self._listener.close()
         for each in self._sockets:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)  # SSLSocket's own pulls its state from under a reader
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # SSLSocket.shutdown takes the state away from a reader
         for thread in self._threads:
             thread.join(5)
         for each in self._sockets:
@@ -249,7 +249,7 @@ class TlsServer:
         connection.settimeout(20)
         try:
             if self._context is not None:
-                # In two steps: wrap_socket closes at once where the handshake fails, and a reset eats our alert.
+                # In two steps: wrap_socket closes at once if the handshake fails, and the reset destroys our alert.
                 connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 self._sockets.append(connection)
                 connection.do_handshake()
@@ -263,7 +263,7 @@ class TlsServer:
         except OSError as error:  # ssl.SSLError is one
             self.refusals.append(error)
             self.refused.set()
-            # What the client has sent meanwhile must be read, or closing resets and our alert is lost.
+            # Read what the client has sent meanwhile: otherwise closing sends a reset, and our alert is lost.
             with contextlib.suppress(OSError), socket.socket(fileno=connection.detach()) as bare:
                 bare.settimeout(5)
                 bare.shutdown(socket.SHUT_WR)
@@ -285,7 +285,7 @@ class TlsServer:
 
 
 def get(policy: TlsPolicy, url: str, timeout: float = 10) -> requests.Response:
-    """Make one request under this policy, on a connection of its own."""
+    """Make one request under this policy, on a new connection."""
     with requests.Session() as session:
         session.trust_env = False
         session.mount("https://", PinnedAdapter(policy))
@@ -303,7 +303,7 @@ def _head(stream: Any) -> bytes:
 
 @contextlib.contextmanager
 def mutual_tls(folder: Path, **server_names: Any) -> Iterator[tuple[TlsServer, Authority, Issued]]:
-    """Run a server that requires a client certificate; yield it, its CA and a client certificate it accepts."""
+    """Run a server that requires a client certificate; yield it, its CA and a client certificate that it accepts."""
     ca = Authority()
     sans = server_names.get("sans", LOOPBACK_NAMES)
     context = server_context(ca.issue("server", sans), ca, folder)

@@ -1,4 +1,4 @@
-"""BasicTest run for a test, and what it said."""
+"""Runs BasicTest for a test, and keeps its steps."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ BROKEN = {"error_code": "50252", "error_desc": "out of order"}
 
 
 class Check:
-    """Runs BasicTest and holds what it said."""
+    """Runs BasicTest and keeps its steps."""
 
     def __init__(self, emulator: Emulator) -> None:
         settings = load_profile(emulator.profile_path)
@@ -49,15 +49,15 @@ class Check:
         failed = report.steps[at]
         assert failed.cause
         assert failed.remedy
-        told = repr(report) + "".join(step.line() for step in report.steps) + json.dumps(report.as_json())
-        assert self.info.secret not in told
-        assert "basic-test" not in failed.line()  # it is no remedy for itself
+        shown = repr(report) + "".join(step.line() for step in report.steps) + json.dumps(report.as_json())
+        assert self.info.secret not in shown
+        assert "basic-test" not in failed.line()  # it must not recommend itself
         if self.tls and self.tls.self_cert_pwd:
-            assert self.tls.self_cert_pwd not in told
+            assert self.tls.self_cert_pwd not in shown
         return failed
 
     def at(self, server: Any, tls: SSLConfig | None) -> "Check":
-        """Turn to another server."""
+        """Check another server from now on."""
         self.info = attrs.evolve(self.info, platform_ip=server.host, platform_port=server.port)
         self.tls = tls
         return self

@@ -3,23 +3,26 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class FakeClock:
-    """A clock for `NorthApiClient(clock=…)`: `sleep` passes its time at once, `wait` waits for `advance`.
+    """The clock of every test: `sleep` passes its time at once, `wait` waits for `advance`.
 
-    Its monotonic seconds begin at the machine's, so that deadlines it makes hold for real sockets too.
+    Its monotonic seconds begin at the machine's, so that its deadlines are right for real sockets too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: float = 1_770_000_000.0) -> None:
         self._changed = threading.Condition()
-        self._epoch = 1_800_000_000.0 - (start := time.monotonic())
-        self._monotonic = start
+        self._now = now
+        self._monotonic = time.monotonic()
         self._waiting: list[float] = []
         self.slept: list[float] = []
 
     def now(self) -> float:
-        return self._epoch + self._monotonic
+        return self._now
 
     def monotonic(self) -> float:
         return self._monotonic
@@ -34,12 +37,14 @@ class FakeClock:
             end = self._monotonic + seconds
             self._waiting.append(end)
             while not wake.is_set() and self._monotonic < end:
-                self._changed.wait(0.002)  # short, since nobody tells this condition of the event
+                self._changed.wait(0.002)  # short, because the event does not notify this condition
             self._waiting.remove(end)
         return wake.is_set()
 
     def advance(self, seconds: float) -> None:
+        """Let that much time pass; a negative number sets the clock back."""
         with self._changed:
+            self._now += seconds
             self._monotonic += seconds
             self._changed.notify_all()
 
@@ -50,9 +55,10 @@ class FakeClock:
             return sorted(end - self._monotonic for end in self._waiting)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Return once the condition holds; fail where it does not in time."""
+def eventually(condition: Callable[[], T], seconds: float = 30) -> T:
+    """Return the condition's first true value; fail if there is none in time."""
     end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came to that"
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.002)
+    return value

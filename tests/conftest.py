@@ -1,4 +1,4 @@
-"""What tests with a real server on loopback share: one CA a session, servers and clients under it."""
+"""What tests with a real server on loopback share: one CA per session, with servers and clients that trust it."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def serve(pki: Pki) -> Iterator[Callable[..., FaultyServer]]:
 
 @pytest.fixture
 def connect(pki: Pki) -> Iterator[Callable[..., NorthApiClient]]:
-    """Make a client of a server; keywords are HttpConfig's, and the client's own. It is closed with the test."""
+    """Make a client of a server; keywords are those of HttpConfig and of the client. It is closed with the test."""
     clients: list[NorthApiClient] = []
     own = {"hooks", "token_store", "clock"}
 

@@ -1,6 +1,6 @@
-"""The facts of the API that tests hold the package against: names, types, limits, statuses, codes.
+"""The facts of the API with which tests compare the package: names, types, limits, statuses, codes.
 
-They stand in data/northbound_facts.json, taken once from the reference, without its prose. Slips of the reference
+They are in data/northbound_facts.json, taken once from the reference, without its prose. Mistakes of the reference
 that would mislead a test are corrected there: the notify type of section 2.3.5.5, ``serviceDesireds`` in 1.4.8,
 ``accessAppId`` in 1.9.6.
 """
@@ -13,16 +13,17 @@ from typing import Any
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "northbound_facts.json").read_text("utf-8"))
 ENDPOINTS: list[dict[str, Any]] = FACTS["endpoints"]
+BY_SECTION: dict[str, dict[str, Any]] = {each["rest_section"]: each for each in ENDPOINTS}
 NOTIFICATIONS: list[dict[str, Any]] = FACTS["notifications"]
 ERROR_CODES: dict[str, dict[str, Any]] = FACTS["error_codes"]
 
 NOT_CLASSES = {"ObjectNode", "param"}
-"""Names the reference gives to free JSON, which have no class."""
+"""Names that the reference gives to free JSON; they have no class."""
 _SPELLED = {"deviceDataHistoryDTOs": "device_data_history_dtos", "callbackurl": "callback_url"}
 
 
 def snake(name: str) -> str:
-    """Return a name of the reference as the package writes it."""
+    """Return the package's spelling of a name of the reference."""
     if name in _SPELLED:
         return _SPELLED[name]
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)

@@ -1,4 +1,4 @@
-"""A server over real sockets and TLS that can misbehave at every point, and a platform's token desk for it."""
+"""A server with real sockets and TLS that can fail at every point, and a desk that gives out tokens."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ APP_ID, SECRET = "app-0042", "sesame-Open-81"
 
 
 class Seen:
-    """A request as it arrived, whole."""
+    """A request that arrived completely."""
 
     def __init__(self, head: bytes, body: bytes, connection: int) -> None:
         first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
@@ -51,19 +51,19 @@ class Wire:
         raise Hangup
 
     def close(self) -> None:
-        """Close without TLS's goodbye."""
+        """Close without the end that TLS asks for."""
         self.socket.shutdown(socket.SHUT_RDWR)
 
     def send_below_tls(self, data: bytes) -> None:
         socket.socket.sendall(self.socket, data)
 
     def hold(self, seconds: float = 20) -> None:
-        """Say nothing until the test is over."""
+        """Send nothing until the test is over."""
         self.closing.wait(seconds)
         raise Hangup
 
     def drip(self, data: bytes, every: float = 0.05) -> None:
-        """Send byte by byte, until the test is over or the other side has gone."""
+        """Send byte by byte, until the test is over or the other side has closed."""
         for each in data:
             self.send(bytes([each]))
             if self.closing.wait(every):
@@ -78,18 +78,18 @@ Handler = Callable[[Seen, Wire], "tuple[int, Any] | tuple[int, Any, dict[str, st
 
 
 def message(status: int, body: Any = None, headers: dict[str, str] | None = None) -> bytes:
-    """Return an answer's bytes; `body` is bytes as they are, None for nothing, else what becomes JSON."""
+    """Return an answer's bytes. `body` is bytes, None for no body, or what becomes JSON."""
     data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    told = {"Content-Type": "application/json", "Content-Length": str(len(data))} | (headers or {})
-    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(data))} | (headers or {})
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} Word\r\n{lines}\r\n".encode() + data
 
 
 class FaultyServer:
-    """Serves each connection in a thread; the handler answers each request, or spoils the connection.
+    """Serves each connection in a thread; the handler answers each request, or damages the connection.
 
-    A handler returns (status, body) or (status, body, headers), or sends what it likes and returns None.
-    `on_connect` sees each connection before TLS and may raise `Hangup`. `seen` holds every request that arrived whole.
+    A handler returns (status, body) or (status, body, headers), or sends bytes itself and returns None.
+    `on_connect` sees each connection before TLS and may raise `Hangup`. `seen` contains every complete request.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class FaultyServer:
                     answer = self.handler(seen, wire)
                     if answer is not None:
                         wire.send(message(*answer))
-        except (OSError, Hangup, ValueError):  # ValueError: reading on after a close of our own
+        except (OSError, Hangup, ValueError):  # ValueError: a read after we have closed
             pass
         except Exception as error:
             self.failures.append(error)
@@ -197,9 +197,9 @@ BAD_TOKEN = {"resultcode": "1010005", "resultmsg": "Invalid access token"}
 
 
 class Desk:
-    """A handler that gives out tokens as the platform does: a new one ends the one before; others are refused.
+    """A handler that gives out tokens as the platform does: a new one ends the one before, and others are refused.
 
-    What carries the right token goes on to `then`. `refusal` is the answer to all others.
+    Requests with the right token go on to `then`. All others get `refusal` as the answer.
     """
 
     def __init__(self, then: Handler, *, expires_in: Any = 3600, refresh: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Raising an exception between any two steps of a piece of code, as a signal handler may do."""
+"""Raises an exception between any two steps of some code, as a signal handler may do."""
 
 import gc
 import sys
@@ -9,13 +9,13 @@ from typing import Any
 
 
 class SoftTimeLimit(Exception):
-    """What a job's signal handler raises when its time is up."""
+    """What the signal handler of a job raises when the job's time is over."""
 
 
 class Interrupter:
-    """Runs work, and raises once, before its step number `at`.
+    """Runs work, and raises once, before step number `at`.
 
-    Steps are the lines of the modules given; their bytecodes too if `finely`.
+    Steps are the lines of the given modules, and also their bytecodes if `finely` is set.
     """
 
     def __init__(self, modules: list[ModuleType], at: int, error: BaseException, *, finely: bool = False) -> None:
@@ -26,10 +26,10 @@ class Interrupter:
         self.steps = 0
 
     def __call__(self, work: Callable[[], Any]) -> BaseException | None:
-        """Return what the work ended with. It runs in a thread of its own.
+        """Return what the work ended with. It runs in its own thread.
 
-        A step may be one that no signal interrupts, in the middle of leaving an `except`. Then the interpreter takes
-        the exception handled there for one under way until the thread ends.
+        A step may be one that no signal interrupts, while an `except` block is left. Then the interpreter treats the
+        exception of that block as still being handled, until the thread ends.
         """
         ended: list[BaseException] = []
 
@@ -43,7 +43,7 @@ class Interrupter:
                 sys.settrace(None)
 
         collecting = gc.isenabled()
-        gc.disable()  # what is raised in a finalizer is lost
+        gc.disable()  # an exception in a finalizer would be lost
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         thread.join(30)

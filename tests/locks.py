@@ -1,4 +1,4 @@
-"""The locks of a process, as the kernel tells them, and looks at a SQLite file from another process."""
+"""The locks of a process, as the kernel reports them, and ways to open a SQLite file from another process."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the kernel shows no locks")
+needs_proc_locks = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the kernel reports no locks")
 
 
 def locks(path: Path, process: int) -> list[str]:
@@ -30,7 +30,7 @@ LOOKS = {
     "a copy of every file": "import glob; [open(each, 'rb').read() for each in glob.glob(sys.argv[1] + '*')]",
     "a query of the lock": "sqlite3.connect(sys.argv[1] + '-owner').execute('PRAGMA user_version').fetchone()",
 }
-"""What people and programs do to a file in use, from a process of their own; by name."""
+"""What people and programs do from another process to a file in use; by name."""
 
 _LOOK = """
 import sqlite3, sys
@@ -45,5 +45,5 @@ db.close()
 
 
 def look(path: Path, how: str) -> None:
-    """Look at a file from another process, and wait for its end."""
+    """Open a file from another process in one of these ways, and wait for the end of that process."""
     subprocess.run([sys.executable, "-c", _LOOK.format(look=LOOKS[how]), str(path)], check=True, timeout=60)

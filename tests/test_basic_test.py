@@ -93,7 +93,7 @@ def test_a_registration_lost_before_the_platform_did_its_work(emulator: Emulator
 
 @pytest.mark.parametrize("kind", ["reset", "truncate", "garbage"])
 def test_a_registration_whose_answer_is_lost_is_found_and_deleted(emulator: Emulator, check: Check, kind: str) -> None:
-    emulator.control.seed(120)
+    emulator.control.add_devices(120)
     emulator.control.add_fault(kind, endpoint=REGISTER, when="after")
     check.failed_at(REGISTERING)
     assert check.clean_up.passed

@@ -8,7 +8,8 @@ import pytest
 
 from iot_northbound import NorthApiClient
 from iot_northbound.cli import main
-from iot_northbound.emulator import Emulator, certificates
+from iot_northbound.emulator import Emulator
+from iot_northbound.emulator.home import prepare
 from iot_northbound.emulator_home import EMULATOR_HOME, emulator_home
 from iot_northbound.errors import TlsError
 from iot_northbound.ssl_config import SSLConfig
@@ -94,5 +95,5 @@ def test_a_home_of_nobody_is_named_to_everyone_who_asks(
 
 
 def test_the_default_is_the_one_that_the_certificates_stand_in(home: Path) -> None:
-    certificates.prepare(emulator_home())
+    prepare(emulator_home())
     assert SSLConfig.emulator().trust_ca_path == home / ".iot-northbound" / "emulator" / "ca.pem"

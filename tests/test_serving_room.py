@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from iot_northbound import serving
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import prepare
 from iot_northbound.serving import GuardedServer, Limits
 from iot_northbound.serving_room import sender_of
 
@@ -105,7 +105,7 @@ def test_handshakes_that_are_never_finished_hold_nobody_up(
 ) -> None:
     if loop == "asyncio":
         monkeypatch.setattr(serving, "new_event_loop", asyncio.new_event_loop)
-    home = certificates.prepare(tmp_path)
+    home = prepare(tmp_path)
     context = ssl.create_default_context(cafile=str(home.ca))
     context.load_cert_chain(home.folder / "client.pem", home.folder / "client.key")
     with GuardedServer(probe, ssl_context=home.server_context(), limits=room()) as server:

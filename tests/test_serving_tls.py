@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import Home, prepare
 from iot_northbound.serving import GuardedServer
 
 from .test_serving import QUICK, Probe, connect, read_all, read_answer, request
@@ -22,24 +22,24 @@ def probe() -> Probe:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> certificates.Home:
-    return certificates.prepare(tmp_path_factory.mktemp("home"))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return prepare(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
-def tls_server(probe: Probe, home: certificates.Home) -> Iterator[GuardedServer]:
+def tls_server(probe: Probe, home: Home) -> Iterator[GuardedServer]:
     with GuardedServer(probe, ssl_context=home.server_context(), limits=QUICK) as running:
         yield running
 
 
-def client_context(home: certificates.Home, *, certificate: bool = True) -> ssl.SSLContext:
+def client_context(home: Home, *, certificate: bool = True) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(home.ca))
     if certificate:
         context.load_cert_chain(home.folder / "client.pem", home.folder / "client.key")
     return context
 
 
-def test_the_application_sees_the_clients_certificate(tls_server: GuardedServer, home: certificates.Home) -> None:
+def test_the_application_sees_the_clients_certificate(tls_server: GuardedServer, home: Home) -> None:
     with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
         peer.sendall(request())
         answer = json.loads(read_answer(peer)[1])
@@ -47,7 +47,7 @@ def test_the_application_sees_the_clients_certificate(tls_server: GuardedServer,
     assert {"client_cert", "client_cert_chain"} <= set(answer["tls"])
 
 
-def test_a_peer_without_a_certificate_is_turned_away(tls_server: GuardedServer, home: certificates.Home) -> None:
+def test_a_peer_without_a_certificate_is_turned_away(tls_server: GuardedServer, home: Home) -> None:
     context = client_context(home, certificate=False)
     answer = b""
     # TLS 1.3 tells the client only at its first read.
@@ -57,7 +57,7 @@ def test_a_peer_without_a_certificate_is_turned_away(tls_server: GuardedServer, 
     assert answer == b""
 
 
-def test_peers_without_a_client_hello_hold_nobody_up(tls_server: GuardedServer, home: certificates.Home) -> None:
+def test_peers_without_a_client_hello_hold_nobody_up(tls_server: GuardedServer, home: Home) -> None:
     silent = [connect(tls_server) for _ in range(50)]
     started = time.monotonic()
     with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
@@ -69,7 +69,7 @@ def test_peers_without_a_client_hello_hold_nobody_up(tls_server: GuardedServer, 
         one.close()
 
 
-def test_plain_http_on_the_tls_port_is_dropped(tls_server: GuardedServer, home: certificates.Home) -> None:
+def test_plain_http_on_the_tls_port_is_dropped(tls_server: GuardedServer, home: Home) -> None:
     with connect(tls_server) as peer:
         peer.sendall(request())
         read_all(peer)
@@ -78,7 +78,7 @@ def test_plain_http_on_the_tls_port_is_dropped(tls_server: GuardedServer, home: 
         assert read_answer(peer)[0] == 200
 
 
-def test_a_reset_reaches_the_peer_through_tls(tls_server: GuardedServer, home: certificates.Home) -> None:
+def test_a_reset_reaches_the_peer_through_tls(tls_server: GuardedServer, home: Home) -> None:
     with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
         peer.sendall(request())
         read_answer(peer)

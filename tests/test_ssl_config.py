@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from iot_northbound.core.tls import build_policy
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import prepare
 from iot_northbound.errors import TlsError
 from iot_northbound.ssl_config import SSLConfig
 from tests.certs import TlsServer, get
@@ -60,7 +60,7 @@ def test_settings_that_do_not_fit(settings: dict[str, Any], message: str) -> Non
 
 
 def test_emulator_pair_reaches_the_emulator(tmp_path: Path) -> None:
-    home = certificates.prepare(tmp_path / "emulator")
+    home = prepare(tmp_path / "emulator")
     policy = build_policy(SSLConfig.emulator(home.folder))
     with TlsServer(home.server_context()) as server:
         assert get(policy, server.url).json() == {"ok": True}
@@ -82,6 +82,6 @@ def test_emulator_without_a_folder_looks_in_the_home(monkeypatch: pytest.MonkeyP
 
 
 def test_emulator_moved_by_its_own_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    certificates.prepare(tmp_path)
+    prepare(tmp_path)
     monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path))
     assert SSLConfig.emulator().trust_ca_path == tmp_path / "ca.pem"

@@ -157,11 +157,14 @@ def test_a_401_with_a_code_of_its_own_renews_nothing(serve: Any, connect: Any) -
 
 
 def test_a_hundred_threads_meeting_a_bad_token_cause_one_login_and_no_call_twice(serve: Any, connect: Any) -> None:
+    def all_have_called(seen: Seen, wire: Wire) -> None:
+        eventually(lambda: len(server.calls()) == 100)
+
     desk = Desk(ok)
     server = serve(desk)
     with connect(server) as client:
         desk.revoke()
-        desk.before_login = lambda seen, wire: eventually(lambda: len(server.calls()) == 100)
+        desk.before_login = all_have_called
         assert in_threads(100, lambda: write(client)) == [None] * 100
         assert desk.logins == 2
         assert len(server.calls()) == 200

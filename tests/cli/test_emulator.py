@@ -57,7 +57,7 @@ def test_it_prints_where_everything_is_and_that_it_is_ready(tmp_path: Path) -> N
         assert line == "ready"
         process.send_signal(signal.SIGTERM)
         _, end = process.communicate(timeout=10)
-    assert (process.returncode, end) == (0, "stopped; the state was in memory and is gone\n")
+    assert (process.returncode, end) == (0, "stopped; the state was in memory and is lost\n")
     text = "\n".join(told)
     for part in ("https://127.0.0.1:", str(tmp_path / "profile.toml"), str(tmp_path / "client.p12"), "in memory"):
         assert part in text

@@ -1,6 +1,7 @@
 """What does not fit a DTO exactly: as much as can be is read, the rest stays within reach, and nothing else suffers."""
 
 import json
+import pickle
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -271,3 +272,8 @@ def test_any_object_is_read_with_the_right_types_and_nothing_is_lost(value: dict
         if raw is not None and name in NAMES:
             assert getattr(tree, name) is not None or tree.unknown_fields[name] == raw
     assert ("odd" in tree.unknown_fields) == ("odd" in value)
+
+
+def test_a_shape_error_can_be_pickled() -> None:
+    error = pickle.loads(pickle.dumps(ShapeError("$.a", "a number", "text")))
+    assert (str(error), error.path) == ("$.a should be a number, not text", "$.a")

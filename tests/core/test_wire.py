@@ -125,3 +125,9 @@ def test_a_wrong_type_is_told_by_its_path(value: Any) -> None:
     with pytest.raises(ShapeError) as caught:
         structure(value, Back)
     assert caught.value.path == "$"
+
+
+def test_what_is_no_request_dto_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="it must be a request DTO") as caught:
+        to_json("text")
+    assert caught.value.error_code == "1007"

@@ -3,19 +3,25 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import prepare
+from iot_northbound.emulator.kernel.clock import Clock
+from iot_northbound.emulator.kernel.ids import Ids
+from iot_northbound.emulator.kernel.platform import Platform
+from iot_northbound.emulator.kernel.settings import Settings
+from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.server import Emulator
+from tests.emulator.calling import START, Caller
 
 
 class Wire:
-    """A client of the northbound side that is nobody's SDK: http.client over mutual TLS, tokens by hand."""
+    """A client of the northbound API without any SDK: http.client over mutual TLS."""
 
     def __init__(self, emulator: Emulator, *, timeout: float = 10.0) -> None:
         self.emulator = emulator
@@ -62,7 +68,7 @@ class Wire:
 @pytest.fixture(scope="session")
 def home_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("emulator-home")
-    certificates.prepare(folder)
+    prepare(folder)
     return folder
 
 
@@ -77,3 +83,42 @@ def wire(emulator: Emulator) -> Iterator[Wire]:
     client = Wire(emulator).login()
     yield client
     client.close()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Platform:
+    clock = Clock()
+    clock.freeze(START)
+    made = Platform(settings, clock, Ids("test"))
+    applications.add_application(made, "app-one", "secret-one")
+    applications.add_application(made, "app-two", "secret-two")
+    return made
+
+
+@pytest.fixture
+def app(platform: Platform) -> Caller:
+    return Caller(platform).login()
+
+
+@pytest.fixture
+def other(platform: Platform) -> Caller:
+    return Caller(platform, "app-two", "secret-two").login()
+
+
+@pytest.fixture
+def told(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
+    """The notifications of the platform: (application, type, body)."""
+    notified: list[tuple[str, str, dict[str, Any]]] = []
+    original: Callable[..., None] = platform.notify
+
+    def notify(app_id: str, notify_type: str, body: dict[str, Any]) -> None:
+        notified.append((app_id, notify_type, body))
+        original(app_id, notify_type, body)
+
+    monkeypatch.setattr(platform, "notify", notify)
+    return notified

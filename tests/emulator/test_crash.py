@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what was answered is there afterwards."""
+"""kill -9 at any moment: every answered change is there afterwards."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Client:
 
 
 class Ledger:
-    """What the emulator has answered: these devices are there, those are gone."""
+    """The devices that the emulator has answered to have registered, and to have deleted."""
 
     def __init__(self) -> None:
         self.there: set[str] = set()
@@ -90,7 +90,7 @@ def write(client: Client, ledger: Ledger, name: str, enough: threading.Event) ->
                     ledger.unsure.discard(victim)
                     ledger.gone.add(victim)
         except (OSError, http.client.HTTPException):
-            return  # killed under our hands
+            return  # killed during the call
         with ledger.lock:
             ledger.answered += 1
             if ledger.answered >= 40:
@@ -112,7 +112,7 @@ def start(home: Path, data: Path) -> tuple[subprocess.Popen[str], dict[str, Any]
 
 
 @pytest.mark.timeout(120)
-def test_killed_under_load_it_has_lost_nothing_it_answered(tmp_path: Path) -> None:
+def test_an_emulator_killed_under_load_has_lost_nothing_that_it_answered(tmp_path: Path) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
     ledger = Ledger()
     secret = token = ""
@@ -123,7 +123,7 @@ def test_killed_under_load_it_has_lost_nothing_it_answered(tmp_path: Path) -> No
             secret = facts["secret"] or secret
             client = Client(facts, home)
             client.headers["Authorization"] = f"Bearer {token}"
-            if token:  # handed out before the kill, so it is good after it
+            if token:  # issued before the kill, so it is valid after it
                 there: set[str] = set()
                 for page in range(1_000):
                     status, answer = client.call("GET", f"/iocm/app/dm/v1.4.0/devices?pageNo={page}&pageSize=250")
@@ -179,7 +179,7 @@ def test_killed_with_pushes_in_its_queue_it_sends_them_after_the_restart(tmp_pat
         receiver.hold.set()
         process, _ = start(home, data)
         with process:
-            # Those that were under way at the kill come twice: nobody could know that they had arrived.
+            # Those that were being sent at the kill come twice: the emulator could not know that they had arrived.
             came = [body["deviceId"] for body in receiver.wait_for(40, 30)]
             while set(came) != made:
                 came = [body["deviceId"] for body in receiver.wait_for(len(came) + 1, 30)]

@@ -21,7 +21,7 @@ def rows(folder: Path) -> dict[tuple[str, str], object]:
     return found
 
 
-def test_what_was_settled_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_settled_changes_survive_a_restart(tmp_path: Path) -> None:
     async def work() -> None:
         durable = Durable(tmp_path)
         durable.take([("t", "a", {"n": 1}), ("t", "b", {"n": 2})])
@@ -41,7 +41,7 @@ def test_within_a_transaction_the_last_change_of_a_row_counts(tmp_path: Path) ->
     assert rows(tmp_path) == {("t", "b"): {"n": 2}}
 
 
-def test_many_waiters_share_transactions_and_each_is_told_after_its_own(tmp_path: Path) -> None:
+def test_many_waiters_share_transactions_and_each_goes_on_after_its_own(tmp_path: Path) -> None:
     async def work() -> None:
         durable = Durable(tmp_path)
 
@@ -59,7 +59,7 @@ def test_many_waiters_share_transactions_and_each_is_told_after_its_own(tmp_path
     assert len(rows(tmp_path)) == 300
 
 
-def test_a_second_process_is_told_that_the_folder_is_in_use(tmp_path: Path) -> None:
+def test_a_second_process_fails_because_the_folder_is_in_use(tmp_path: Path) -> None:
     durable = Durable(tmp_path)
     code = (
         "import sys, pathlib\n"
@@ -74,7 +74,7 @@ def test_a_second_process_is_told_that_the_folder_is_in_use(tmp_path: Path) -> N
     assert subprocess.run(command, capture_output=True, env={"PYTHONPATH": ":".join(sys.path)}).stdout == b""
 
 
-def test_the_same_process_is_told_too(tmp_path: Path) -> None:
+def test_the_same_process_fails_too(tmp_path: Path) -> None:
     durable = Durable(tmp_path)
     with pytest.raises(DataDirError, match="in use"):
         Durable(tmp_path)
@@ -96,7 +96,9 @@ def test_a_folder_of_a_later_version_is_refused(tmp_path: Path) -> None:
         Durable(tmp_path)
 
 
-def test_what_no_answer_tells_of_is_written_but_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_that_no_answer_reports_is_written_but_not_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = threading.Event()
     commit = Durable._commit
 
@@ -122,7 +124,7 @@ def test_what_no_answer_tells_of_is_written_but_not_waited_for(tmp_path: Path, m
     assert set(rows(tmp_path)) == {("t", "quiet"), ("t", "told")}
 
 
-def test_when_the_disk_fails_nobody_is_told_that_it_is_safe(tmp_path: Path) -> None:
+def test_when_the_disk_fails_no_call_is_confirmed(tmp_path: Path) -> None:
     async def work() -> None:
         durable = Durable(tmp_path)
         durable.take([("t", "a", {"cannot": {1, 2}})])
@@ -186,7 +188,7 @@ class Process:
 
 @needs_proc_locks
 @pytest.mark.parametrize("how", LOOKS)
-def test_a_look_at_the_state_costs_none_of_it(tmp_path: Path, how: str) -> None:
+def test_a_check_of_the_state_loses_nothing_of_it(tmp_path: Path, how: str) -> None:
     process = Process(tmp_path)
     process.tell("0")
     look(tmp_path / "state.sqlite3", how)

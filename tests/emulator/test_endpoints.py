@@ -29,11 +29,11 @@ def test_an_endpoint_may_be_written_in_several_ways(emulator: Emulator, told: st
 @pytest.mark.parametrize(
     ("told", "hint"),
     [
-        ("GET /nope", r"nothing documented is called so; \* stands for all"),
-        ("GET /iocm/app/dm/v1.4.0/device/{deviceId}", r"close to it: .*/iocm/app/dm/v1\.4\.0/devices/\{deviceId\}"),
-        ("GET /IOCM/app/dm/v1.4.0/devices", r"close to it: GET /iocm/app/dm/v1\.4\.0/devices,"),
-        ("GET /devices", r"close to it: GET /iocm/app/dm/v1\.4\.0/devices"),
-        ("/devices/{id}", r"close to it: .*GET /iocm/app/dm/v1\.4\.0/devices"),
+        ("GET /nope", r"nothing documented has this name; \* means all"),
+        ("GET /iocm/app/dm/v1.4.0/device/{deviceId}", r"similar are .*/iocm/app/dm/v1\.4\.0/devices/\{deviceId\}"),
+        ("GET /IOCM/app/dm/v1.4.0/devices", r"similar are GET /iocm/app/dm/v1\.4\.0/devices,"),
+        ("GET /devices", r"similar are GET /iocm/app/dm/v1\.4\.0/devices"),
+        ("/devices/{id}", r"similar are .*GET /iocm/app/dm/v1\.4\.0/devices"),
         ("PATCH *", "the method must be one of DELETE, GET, POST, PUT"),
         (f"POST {DEVICE}", "this path takes DELETE, GET, PUT"),
         (
@@ -43,7 +43,7 @@ def test_an_endpoint_may_be_written_in_several_ways(emulator: Emulator, told: st
         ("", "nothing documented"),
     ],
 )
-def test_what_no_call_would_meet_is_refused_with_what_comes_close(emulator: Emulator, told: str, hint: str) -> None:
+def test_an_endpoint_of_no_call_is_refused_with_similar_ones(emulator: Emulator, told: str, hint: str) -> None:
     for refused in (known_endpoint, lambda name: emulator.control.add_fault("reset", endpoint=name)):
         with pytest.raises(ValueError, match=hint):
             refused(told)
@@ -54,7 +54,7 @@ def test_what_no_call_would_meet_is_refused_with_what_comes_close(emulator: Emul
 
 def test_a_kind_of_push_that_does_not_exist_is_refused(emulator: Emulator) -> None:
     assert [known_notify_type(one) for one in ("*", "", "deviceAdded")] == ["*", "", "deviceAdded"]
-    with pytest.raises(ValueError, match=r"close to it: .*deviceDataChanged"):
+    with pytest.raises(ValueError, match=r"similar are .*deviceDataChanged"):
         emulator.control.add_fault("push_lost", notify_type="devicedatachanged")
 
 

@@ -9,7 +9,7 @@ from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS, Fault, FaultP
 CALL = "GET /things/{id}"
 
 
-def test_a_fault_strikes_as_often_as_told_and_then_is_gone() -> None:
+def test_a_fault_strikes_as_often_as_its_count_and_is_then_removed() -> None:
     plan = FaultPlan()
     plan.add(Fault("reset", count=2))
     assert [plan.for_call(CALL) is not None for _ in range(4)] == [True, True, False, False]
@@ -25,7 +25,7 @@ def test_a_call_is_named_by_route_or_path_or_star(endpoint: str) -> None:
     assert (plan.for_call("PUT /other") is not None) == (endpoint == "*")
 
 
-def test_probability_is_thrown_with_seeded_dice() -> None:
+def test_probability_is_repeatable_with_a_seed() -> None:
     def run() -> list[bool]:
         plan = FaultPlan(seed=7)
         plan.add(Fault("reset", probability=0.3))
@@ -52,7 +52,7 @@ def test_the_first_fault_that_fits_strikes() -> None:
     assert [fault.kind for fault in struck if fault] == ["reset", "stall"]
 
 
-def test_a_fault_can_be_lifted() -> None:
+def test_a_fault_can_be_removed() -> None:
     plan = FaultPlan()
     first, second = plan.add(Fault("reset")), plan.add(Fault("stall"))
     assert plan.remove(first.id)
@@ -63,45 +63,27 @@ def test_a_fault_can_be_lifted() -> None:
 
 
 @pytest.mark.parametrize("kind", [*CALL_KINDS, *PUSH_KINDS])
-def test_every_kind_can_be_told_as_json(kind: str) -> None:
+def test_every_kind_can_be_described_as_json(kind: str) -> None:
     assert Fault(kind).describe()["kind"] == kind
 
 
-@pytest.mark.parametrize(
-    ("told", "named"),
-    [
-        ({"kind": "earthquake"}, "kind is 'earthquake'"),
-        ({"kind": ["reset"]}, "kind is"),
-        ({"kind": "reset", "when": "later"}, "when is 'later'"),
-        ({"kind": "reset", "count": 0}, "count is 0"),
-        ({"kind": "reset", "count": True}, "count is True"),
-        ({"kind": "reset", "probability": 1.5}, "probability is 1.5"),
-        ({"kind": "latency", "seconds": -1}, "seconds is -1"),
-        ({"kind": "latency", "seconds": "1"}, "seconds is '1'"),
-        ({"kind": "answer", "status": 99}, "status is 99"),
-        ({"kind": "answer", "headers": {"a": "b\r\nc"}}, "headers is"),
-        ({"kind": "answer", "headers": {"a b": "c"}}, "headers is"),
-        ({"kind": "answer", "headers": {"Content-Length": "1"}}, "use the kind wrong_length"),
-        ({"kind": "wrong_length", "delta": 0}, "delta is 0"),
-        ({"kind": "reset", "endpoint": 5}, "endpoint is 5"),
-    ],
-)
-def test_bad_faults_are_refused_by_the_name_of_the_field(told: dict[str, Any], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        Fault(**told)
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_the_answers_length_is_the_servers_to_set(name: str) -> None:
+    with pytest.raises(ValueError, match="use the kind wrong_length"):
+        Fault("answer", headers={name: "1"})
 
 
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ({"kind": "push_lost", "endpoint": CALL}, "endpoint is .*: push_lost has no such option; it goes with latency"),
-        ({"kind": "push_lost", "when": "after"}, "when is 'after': push_lost has no such option"),
-        ({"kind": "push_double", "seconds": 2}, "seconds is 2: push_double has no such option; .*push_delay"),
-        ({"kind": "reset", "notify_type": "deviceAdded"}, "notify_type is .*: reset has no such option"),
-        ({"kind": "reset", "url": "/in"}, "url is .*: reset has no such option"),
-        ({"kind": "stall", "status": 503}, "status is 503: stall has no such option; it goes with answer"),
-        ({"kind": "garbage", "body": {}}, "body is .*: garbage has no such option; it goes with answer"),
-        ({"kind": "drip", "delta": 3}, "delta is 3: drip has no such option; it goes with wrong_length"),
+        ({"kind": "push_lost", "endpoint": CALL}, "endpoint: push_lost has no such option; it goes with latency"),
+        ({"kind": "push_lost", "when": "after"}, "when: push_lost has no such option"),
+        ({"kind": "push_double", "seconds": 2}, "seconds: push_double has no such option; .*push_delay"),
+        ({"kind": "reset", "notify_type": "deviceAdded"}, "notify_type: reset has no such option"),
+        ({"kind": "reset", "url": "/in"}, "url: reset has no such option"),
+        ({"kind": "stall", "status": 503}, "status: stall has no such option; it goes with answer"),
+        ({"kind": "garbage", "body": {}}, "body: garbage has no such option; it goes with answer"),
+        ({"kind": "drip", "delta": 3}, "delta: drip has no such option; it goes with wrong_length"),
     ],
 )
 def test_an_option_that_the_kind_does_not_have_is_refused(fault: dict[str, Any], told: str) -> None:

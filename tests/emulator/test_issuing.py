@@ -35,7 +35,7 @@ def test_each_names_its_own_key_and_its_issuers(chain: list[Pair]) -> None:
         assert of_issuer.value.key_identifier == extension(issuer, x509.SubjectKeyIdentifier).value.digest
 
 
-def test_what_each_may_do_is_critical(chain: list[Pair]) -> None:
+def test_the_constraints_of_certificates_are_critical(chain: list[Pair]) -> None:
     for pair, is_ca, length in zip(chain, (True, True, False), (None, 0, None), strict=True):
         constraints, usage = extension(pair, x509.BasicConstraints), extension(pair, x509.KeyUsage)
         assert constraints.critical

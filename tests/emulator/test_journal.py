@@ -34,7 +34,7 @@ def test_entries_are_found_by_kind_endpoint_and_position() -> None:
     assert found(limit=2) == [3, 4]
 
 
-def test_secrets_are_starred_at_any_depth_and_the_original_is_left_alone() -> None:
+def test_secrets_are_starred_at_any_depth_and_the_original_does_not_change() -> None:
     told = {
         "secret": "a",
         "psk": None,
@@ -60,5 +60,5 @@ def test_secrets_are_starred_at_any_depth_and_the_original_is_left_alone() -> No
         ("no url", "no url"),
     ],
 )
-def test_urls_are_told_without_users_and_query_values(url: str, told: str) -> None:
+def test_urls_are_noted_without_users_and_query_values(url: str, told: str) -> None:
     assert public_url(url) == told

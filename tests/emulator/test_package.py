@@ -16,7 +16,7 @@ def test_its_names_are_seen_before_they_are_loaded() -> None:
     assert run.stdout.split() == ["True", "False"]
 
 
-def test_a_name_it_has_not_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Simulator'"):
         _ = iot_northbound.emulator.Simulator  # type: ignore[attr-defined]
 

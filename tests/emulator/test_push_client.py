@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import Home, prepare
 from iot_northbound.emulator.push_client import PushClient, PushFailure
 from iot_northbound.serving import GuardedServer
 
@@ -17,7 +17,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 class Receiver:
-    """A receiver that answers each request with the next of the given byte strings; None closes instead."""
+    """A receiver that answers each request with the next of the given byte strings; None: it closes the connection."""
 
     def __init__(self, *answers: bytes | None, close: bool = False) -> None:
         self.answers, self.close = list(answers), close
@@ -84,12 +84,12 @@ def test_a_kept_connection_that_the_receiver_closed_is_replaced_at_once() -> Non
     ("answer", "why"),
     [
         (None, "without an answer"),
-        (b"hello there\r\n\r\n", "no HTTP"),
+        (b"hello there\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n" + b"x" * 2_000_000, "too long"),
         (b"HTTP/1.1 20", "in the middle"),
     ],
 )
-def test_answers_that_are_none_are_told_apart(answer: bytes | None, why: str) -> None:
+def test_different_failures_to_answer_have_different_errors(answer: bytes | None, why: str) -> None:
     with pytest.raises(PushFailure, match=why):
         run(Receiver(answer, close=True), lambda client, url: client.post(url, b"{}", 5))
 
@@ -116,10 +116,10 @@ def test_urls_that_lead_nowhere_fail_by_name(url: str, why: str) -> None:
 
 class TestOverTls:
     @pytest.fixture
-    def home(self, tmp_path: Path) -> certificates.Home:
-        return certificates.prepare(tmp_path)
+    def home(self, tmp_path: Path) -> Home:
+        return prepare(tmp_path)
 
-    def post(self, home: certificates.Home, *, trusted: bool, certificate: bool) -> tuple[int, Any]:
+    def post(self, home: Home, *, trusted: bool, certificate: bool) -> tuple[int, Any]:
         seen: list[Any] = []
         done = threading.Event()
 
@@ -143,13 +143,13 @@ class TestOverTls:
 
             return asyncio.run(work()), seen
 
-    def test_the_platform_shows_its_certificate(self, home: certificates.Home) -> None:
+    def test_the_platform_shows_its_certificate(self, home: Home) -> None:
         assert self.post(home, trusted=True, certificate=True) == (200, ["CN=iot-northbound emulator client"])
 
-    def test_a_receiver_the_ca_does_not_know_gets_nothing(self, home: certificates.Home) -> None:
+    def test_a_receiver_the_ca_does_not_know_gets_nothing(self, home: Home) -> None:
         with pytest.raises(PushFailure, match="not trusted"):
             self.post(home, trusted=False, certificate=True)
 
-    def test_a_receiver_that_wants_a_certificate_turns_away_who_has_none(self, home: certificates.Home) -> None:
+    def test_a_receiver_that_needs_a_certificate_refuses_a_platform_without_one(self, home: Home) -> None:
         with pytest.raises(PushFailure):
             self.post(home, trusted=True, certificate=False)

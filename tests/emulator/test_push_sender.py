@@ -5,20 +5,21 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from iot_northbound.emulator.rules import notifications
 from iot_northbound.emulator.server import Emulator
-from iot_northbound.emulator.state import notifications
 from iot_northbound.serving import GuardedServer, Limits
+from tests.clock import eventually
 
 from .conftest import Wire
 
 
 class Receiver:
-    """An application's receiver: notes what comes, answers with the next of `statuses`, 200 after them."""
+    """An application's receiver: it notes each push, and answers with the next of `statuses`, then with 200."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -68,13 +69,6 @@ def push(emulator: Emulator, url: str, count: int = 1) -> None:
     runtime.from_any_thread(queue)
 
 
-def wait_until(true: Callable[[], bool], timeout: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline, "did not happen in time"
-        threading.Event().wait(0.005)
-
-
 def pushes(emulator: Emulator) -> list[dict[str, Any]]:
     return emulator.control.journal(kind="push")
 
@@ -89,7 +83,7 @@ def test_a_change_made_by_a_call_reaches_its_subscriber(emulator: Emulator, wire
         device_id = wire.register("node")
         (body,) = receiver.wait_for(1)
         assert (body["notifyType"], body["deviceId"]) == ("deviceAdded", device_id)
-        wait_until(lambda: emulator.control.pushes()["delivered"] == 1)
+        eventually(lambda: emulator.control.pushes()["delivered"] == 1)
     (entry,) = pushes(emulator)
     assert (entry["notifyType"], entry["status"], entry["attempt"], entry["outcome"]) == (
         "deviceAdded", 200, 1, "delivered",
@@ -101,7 +95,7 @@ def test_ten_thousand_pushes_arrive_once_each(emulator: Emulator) -> None:
     with receiver.serving() as url:
         push(emulator, url, 10_000)
         bodies = receiver.wait_for(10_000, timeout=60)
-        wait_until(lambda: emulator.control.pushes()["waiting"] == 0)
+        eventually(lambda: emulator.control.pushes()["waiting"] == 0)
     assert len(bodies) == 10_000
     assert len({body["deviceId"] for body in bodies}) == 10_000
 
@@ -113,7 +107,7 @@ def test_a_refused_push_comes_again_after_growing_pauses(emulator: Emulator) -> 
         push(emulator, url)
         for attempt in range(1, 5):
             receiver.wait_for(attempt)
-            wait_until(lambda attempt=attempt: len(pushes(emulator)) == attempt)  # type: ignore[misc]
+            eventually(lambda attempt=attempt: len(pushes(emulator)) == attempt)  # type: ignore[misc]
             if attempt < 4:
                 emulator.control.advance(notifications.RETRY_SECONDS[attempt - 1] - 1)
                 assert len(pushes(emulator)) == attempt
@@ -128,13 +122,13 @@ def test_after_ten_failures_in_a_row_a_receiver_rests_and_then_gets_everything(e
     emulator.control.freeze()
     with receiver.serving() as url:
         push(emulator, url, notifications.FAILURES_BEFORE_REST)
-        wait_until(lambda: len(pushes(emulator)) == notifications.FAILURES_BEFORE_REST)
+        eventually(lambda: len(pushes(emulator)) == notifications.FAILURES_BEFORE_REST)
         push(emulator, url)
         emulator.control.advance(notifications.REST_SECONDS - 1)
         assert len(receiver.bodies) == notifications.FAILURES_BEFORE_REST
         emulator.control.advance(1)
         receiver.wait_for(2 * notifications.FAILURES_BEFORE_REST + 1)
-        wait_until(lambda: emulator.control.pushes()["waiting"] == 0)
+        eventually(lambda: emulator.control.pushes()["waiting"] == 0)
     assert emulator.control.pushes()["delivered"] == notifications.FAILURES_BEFORE_REST + 1
 
 
@@ -146,11 +140,11 @@ def test_a_receiver_that_does_not_answer_fails_after_its_time(emulator: Emulator
     emulator._runtime.pushes.answer_seconds = 0.2
     with receiver.serving() as url:
         push(emulator, url)
-        wait_until(lambda: len(pushes(emulator)) == 1)
+        eventually(lambda: len(pushes(emulator)) == 1)
     assert pushes(emulator)[0]["error"] == "no answer within 0.2 s"
 
 
-def test_dead_and_stuck_receivers_hold_up_no_other(emulator: Emulator, wire: Wire) -> None:
+def test_dead_and_stuck_receivers_do_not_delay_others(emulator: Emulator, wire: Wire) -> None:
     stuck, well = Receiver(), Receiver()
     stuck.hold.clear()
     with stuck.serving() as stuck_url, well.serving() as url, socket.socket() as dead:
@@ -168,10 +162,10 @@ def test_a_receiver_that_failed_is_tried_by_one_push_at_a_time(emulator: Emulato
     with receiver.serving() as url:
         push(emulator, url)
         receiver.wait_for(1)
-        wait_until(lambda: len(pushes(emulator)) == 1)
+        eventually(lambda: len(pushes(emulator)) == 1)
         receiver.hold.clear()
         push(emulator, url, 20)
-        wait_until(lambda: emulator.control.pushes()["underWay"] > 0)
+        eventually(lambda: emulator.control.pushes()["underWay"] > 0)
         assert emulator.control.pushes()["underWay"] == 1
         receiver.hold.set()
         receiver.wait_for(21)
@@ -186,7 +180,7 @@ def test_the_receivers_certificate_is_checked_against_the_settable_ca(
         receiver.wait_for(1)
         with Emulator(folder=tmp_path) as stranger:
             push(stranger, url)
-            wait_until(lambda: len(pushes(stranger)) == 1)
+            eventually(lambda: len(pushes(stranger)) == 1)
             assert "not trusted" in pushes(stranger)[0]["error"]
         with Emulator(
             folder=tmp_path,
@@ -212,7 +206,7 @@ class TestASubscriptionThatEndsOrMovesWhileAPushIsOnItsWay:
         emulator.control.add_fault("push_reorder", count=1, seconds=60)
         body = {"notifyType": self.KIND, "deviceId": "held"}
         runtime.from_any_thread(lambda: runtime.platform.notify(emulator.app_id, self.KIND, body))
-        wait_until(lambda: emulator.control.pushes()["underWay"] == 1)
+        eventually(lambda: emulator.control.pushes()["underWay"] == 1)
 
     def test_it_is_not_sent_when_the_subscription_has_been_deleted(self, emulator: Emulator, wire: Wire) -> None:
         receiver = Receiver()
@@ -221,8 +215,8 @@ class TestASubscriptionThatEndsOrMovesWhileAPushIsOnItsWay:
             self.hold_one(emulator)
             assert wire.call("DELETE", "/iocm/app/sub/v1.2.0/subscriptions")[0] == 204
             push(emulator, url)
-            wait_until(lambda: emulator.control.pushes()["delivered"] == 1)
-            wait_until(lambda: emulator.control.pushes()["underWay"] == 0)
+            eventually(lambda: emulator.control.pushes()["delivered"] == 1)
+            eventually(lambda: emulator.control.pushes()["underWay"] == 0)
         assert [body["deviceId"] for body in receiver.bodies] == ["d0"]
         assert len(pushes(emulator)) == 1
 
@@ -243,7 +237,7 @@ class TestFaults:
         emulator.control.add_fault("push_lost", count=1)
         with receiver.serving() as url:
             push(emulator, url, 2)
-            wait_until(lambda: emulator.control.pushes()["delivered"] == 2)
+            eventually(lambda: emulator.control.pushes()["delivered"] == 2)
         assert len(receiver.bodies) == 1
         lost, sent = sorted(pushes(emulator), key=lambda one: one["fault"] is None)
         assert (lost["fault"], lost["outcome"], lost["status"]) == ("push_lost", "lost", None)
@@ -274,14 +268,14 @@ class TestFaults:
         assert time.monotonic() - started >= 0.2
 
 
-def test_what_was_not_delivered_is_sent_after_a_restart(home_folder: Path, tmp_path: Path) -> None:
+def test_undelivered_pushes_are_sent_after_a_restart(home_folder: Path, tmp_path: Path) -> None:
     receiver = Receiver()
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         with Emulator(folder=home_folder, data_dir=tmp_path) as first:
             push(first, f"http://localhost:{port}/cb", 3)
-            wait_until(lambda: len(pushes(first)) == 3)
+            eventually(lambda: len(pushes(first)) == 3)
             assert first.control.pushes()["waiting"] == 3
     with (
         GuardedServer(receiver, port=port),

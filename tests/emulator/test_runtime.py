@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.durable import DataDirError, Durable
+from iot_northbound.emulator.kernel import routing
+from iot_northbound.emulator.kernel.calls import Request
+from iot_northbound.emulator.kernel.platform import Platform
+from iot_northbound.emulator.kernel.settings import Settings
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state import routing
-from iot_northbound.emulator.state.kernel import Platform, Request
-from iot_northbound.emulator.state.settings import Settings
 
 
 def run(act: Callable[[Runtime], Awaitable[None]], data_dir: Path | None = None) -> None:
@@ -44,7 +45,7 @@ def test_a_failed_action_leaves_nothing_on_disk(tmp_path: Path) -> None:
     assert "trace" not in keys
 
 
-def test_what_ships_with_the_platform_does_not_come_back_after_it_was_deleted(tmp_path: Path) -> None:
+def test_a_deleted_shipped_model_does_not_come_back(tmp_path: Path) -> None:
     async def delete(runtime: Runtime) -> None:
         models = runtime.platform.table("models")
         await runtime.execute(lambda: models.delete(next(iter(models.rows))))
@@ -58,7 +59,7 @@ def test_what_ships_with_the_platform_does_not_come_back_after_it_was_deleted(tm
     run(count, tmp_path)
 
 
-def test_even_a_reader_is_answered_only_when_what_it_saw_is_kept(tmp_path: Path) -> None:
+def test_a_read_is_answered_only_when_the_changes_it_saw_are_stored(tmp_path: Path) -> None:
     async def act(runtime: Runtime) -> None:
         assert runtime.durable is not None
         await runtime.settled()
@@ -72,7 +73,7 @@ def test_even_a_reader_is_answered_only_when_what_it_saw_is_kept(tmp_path: Path)
     run(act, tmp_path)
 
 
-def test_a_disk_that_fails_is_told_to_who_waits(tmp_path: Path) -> None:
+def test_a_disk_that_fails_is_reported_to_the_waiting_calls(tmp_path: Path) -> None:
     async def act(runtime: Runtime) -> None:
         with pytest.raises(DataDirError):
             await runtime.execute(lambda: runtime.platform.meta.put("bad", {"n": {1, 2}}))
@@ -94,7 +95,7 @@ def test_a_pause_ends_with_the_emulator() -> None:
 
 
 class Chain:
-    """A timer rule that sets itself again for now, so many times, and says when it has done."""
+    """A timer rule that sets itself again for now, so many times, and reports its end."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, delay: float = 0.0) -> None:
         self.ran, self.delay, self.ended = 0, delay, asyncio.Event()
@@ -108,7 +109,7 @@ class Chain:
             self.ended.set()
 
 
-def test_a_chain_of_timers_due_now_runs_to_its_end_though_the_clock_stands_still(
+def test_a_chain_of_timers_due_now_runs_to_its_end_while_the_clock_is_frozen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chain = Chain(monkeypatch)
@@ -124,7 +125,7 @@ def test_a_chain_of_timers_due_now_runs_to_its_end_though_the_clock_stands_still
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_an_operation_finds_and_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch, frozen: bool) -> None:
+def test_work_that_is_due_runs_before_and_after_an_operation(monkeypatch: pytest.MonkeyPatch, frozen: bool) -> None:
     chain = Chain(monkeypatch)
 
     async def act(runtime: Runtime) -> None:
@@ -143,7 +144,7 @@ def test_an_operation_finds_and_leaves_nothing_half_done(monkeypatch: pytest.Mon
     run(act)
 
 
-def test_timers_due_later_wait_for_a_clock_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timers_due_later_wait_while_the_clock_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = Chain(monkeypatch, delay=1.0)
 
     async def act(runtime: Runtime) -> None:
@@ -157,7 +158,7 @@ def test_timers_due_later_wait_for_a_clock_that_stands_still(monkeypatch: pytest
     run(act)
 
 
-def test_a_chain_without_end_holds_up_neither_operations_nor_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_without_end_delays_neither_operations_nor_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(platform: Platform) -> Any:
         platform.after(0, "endless")
 

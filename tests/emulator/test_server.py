@@ -17,12 +17,13 @@ from iot_northbound.emulator.durable import DataDirError
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import BindError
 from tests.certs import UNTIDY, Authority, TlsServer, altered, server_context
+from tests.clock import eventually
 
 from .conftest import Wire
 
 
 def test_a_call_is_answered_within_300_ms_of_the_start(home_folder: Path) -> None:
-    Emulator(folder=home_folder).start().stop()  # what is imported once is not measured
+    Emulator(folder=home_folder).start().stop()  # imports are not measured
     spans = []
     for _ in range(5):
         started = time.perf_counter()
@@ -61,7 +62,7 @@ def profile_port(path: Path) -> int:
     return int(tomllib.loads(path.read_text())["default"]["platform_port"])
 
 
-def test_a_bare_one_leaves_the_commands_home_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_without_a_folder_does_not_touch_the_commands_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(tmp_path / "home"))
     with Emulator() as one, Emulator() as other:
         Wire(one).login()
@@ -69,7 +70,7 @@ def test_a_bare_one_leaves_the_commands_home_alone(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_temporary_home_outlives_a_stop_and_goes_with_the_emulator() -> None:
+def test_a_temporary_home_outlives_a_stop_and_is_deleted_with_the_emulator() -> None:
     emulator = Emulator()
     with emulator:
         folder, app_id = emulator.home.folder, emulator.app_id
@@ -89,7 +90,7 @@ def test_with_a_data_directory_and_no_folder_the_application_stays(tmp_path: Pat
         assert Wire(second).login().devices() == [device_id]
 
 
-def test_a_second_one_in_a_home_leaves_the_firsts_profile_alone(tmp_path: Path) -> None:
+def test_a_second_one_in_a_home_does_not_change_the_profile_of_the_first(tmp_path: Path) -> None:
     with Emulator(folder=tmp_path) as first:
         with Emulator(folder=tmp_path) as second:
             own = second.profile_path
@@ -103,7 +104,7 @@ def test_a_second_one_in_a_home_leaves_the_firsts_profile_alone(tmp_path: Path) 
         assert profile_port(third.profile_path) == third.address[1]
 
 
-def test_a_taken_port_is_told_once_and_by_the_name_of_its_setting(emulator: Emulator, home_folder: Path) -> None:
+def test_a_port_in_use_is_reported_once_and_with_the_name_of_its_setting(emulator: Emulator, home_folder: Path) -> None:
     port = int((emulator.control_url or "").rpartition(":")[2])
     with pytest.raises(BindError, match=r"control_port \(--control-port\)") as told:
         Emulator(control_port=port, folder=home_folder).start()
@@ -115,7 +116,7 @@ def test_a_taken_port_is_told_once_and_by_the_name_of_its_setting(emulator: Emul
     assert str(told.value).count("[Errno") == 1
 
 
-def test_a_taken_port_is_told_at_once_and_leaves_nothing_running(emulator: Emulator, home_folder: Path) -> None:
+def test_a_port_in_use_is_reported_at_once_and_leaves_nothing_running(emulator: Emulator, home_folder: Path) -> None:
     before = threading.active_count()
     with pytest.raises(BindError, match="another program listens"):
         Emulator(port=emulator.address[1], folder=home_folder).start()
@@ -129,13 +130,13 @@ def test_an_unknown_setting_is_refused(home_folder: Path) -> None:
         Emulator(folder=home_folder, token_life=5)  # type: ignore[call-arg]
 
 
-def test_callback_files_that_cannot_be_used_are_told_at_the_start(home_folder: Path) -> None:
+def test_callback_files_that_cannot_be_used_are_reported_at_the_start(home_folder: Path) -> None:
     with pytest.raises(ValueError, match=r"callbacks' TLS.*missing\.pem"):
         Emulator(folder=home_folder, callback_ca="missing.pem").start()
 
 
 def push_outcome(home_folder: Path, tmp_path: Path, case: str, *, strict_x509: bool) -> str:
-    """Return how the first push to a receiver went whose certificate has this fault."""
+    """Return the outcome of the first push to a receiver whose certificate has this fault."""
     of_ca, of_server = UNTIDY[case]
     ca = Authority()
     (tmp_path / "receivers-ca.pem").write_bytes(altered(ca, **of_ca).pem)
@@ -148,11 +149,7 @@ def push_outcome(home_folder: Path, tmp_path: Path, case: str, *, strict_x509: b
         wanted = {"notifyType": "deviceAdded", "callbackUrl": f"{receiver.url}/in"}
         assert wire.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", wanted)[0] == 201
         wire.register("node-1")
-        end = time.monotonic() + 10
-        while not (pushes := emulator.control.journal(kind="push")):
-            assert time.monotonic() < end, "no push was tried"
-            threading.Event().wait(0.01)
-        return str(pushes[0]["outcome"])
+        return str(eventually(lambda: emulator.control.journal(kind="push"))[0]["outcome"])
 
 
 @pytest.mark.parametrize("case", list(UNTIDY))
@@ -171,7 +168,7 @@ def test_strict_checking_takes_the_emulators_own_client(home_folder: Path) -> No
         Wire(emulator).login()
 
 
-def test_the_secret_stands_in_no_repr(emulator: Emulator) -> None:
+def test_no_repr_has_the_secret(emulator: Emulator) -> None:
     assert emulator.secret not in repr(emulator)
     assert emulator.secret not in repr(emulator.home)
 
@@ -190,7 +187,7 @@ def test_stopped_it_says_so_and_can_start_again(home_folder: Path) -> None:
         Wire(emulator).login()
 
 
-def test_without_a_control_port_there_is_none(home_folder: Path) -> None:
+def test_the_control_plane_can_be_left_out(home_folder: Path) -> None:
     with Emulator(folder=home_folder, control_port=None) as emulator:
         assert emulator.control_url is None
         assert emulator.control.health()["status"] == "ok"
@@ -212,7 +209,7 @@ def test_a_second_emulator_on_one_data_directory_is_refused(home_folder: Path, t
         Wire(again).login()
 
 
-def test_a_restart_goes_on_where_it_stood(home_folder: Path, tmp_path: Path) -> None:
+def test_a_restart_goes_on_from_the_same_state(home_folder: Path, tmp_path: Path) -> None:
     with Emulator(folder=home_folder, data_dir=tmp_path) as first:
         wire = Wire(first).login()
         kept, gone = wire.register("kept"), wire.register("gone")
@@ -235,9 +232,7 @@ def test_a_restart_goes_on_where_it_stood(home_folder: Path, tmp_path: Path) -> 
         assert again.devices() == [kept]
 
 
-def test_an_application_that_logs_everything_hears_nothing_of_an_ordinary_life(
-    home_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_ordinary_life_logs_nothing(home_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), Emulator(folder=home_folder) as emulator:
         Wire(emulator).login().register("node-1")
         assert http_status(f"{emulator.control_url}/health") == 200

@@ -35,7 +35,7 @@ def run(example: str, *arguments: str) -> str:
 
 
 def test_the_quickstart_registers_lists_changes_and_deletes(platform: Emulator) -> None:
-    platform.control.seed(3, product_id="street-lamp-nb", prefix="theirs")
+    platform.control.add_devices(3, product_id="street-lamp-nb", prefix="theirs")
     platform.control.clear_journal()
     told = run("quickstart.py", str(platform.profile_path), "--devices", "12")
     assert "15 street lamps, 12 of them ours" in told

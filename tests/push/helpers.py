@@ -1,7 +1,6 @@
-"""What the receiver's tests share: a clock that is moved by hand, waiting without sleeping, a recording receiver."""
+"""What the receiver's tests share: a list that threads fill, a recording receiver, and messages."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -10,24 +9,6 @@ from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 
 PATIENCE = 30.0
-
-
-class ManualClock:
-    def __init__(self, now: float = 1_770_000_000.0) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
-        self.time += seconds
-
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
-        self.time += seconds
-        return wake.is_set()
 
 
 class Log:
@@ -58,16 +39,6 @@ class Recorder(PushMessageReceiver):
 
     def handle_body(self, body: str) -> None:
         self.log.add(body)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread brings about."""
-    pause = threading.Event()
-    for _ in range(int(PATIENCE / 0.005)):
-        if condition():
-            return
-        pause.wait(0.005)
-    raise AssertionError("it did not come about in time")
 
 
 def data_body(device: str = "d1", number: int = 0, *, extra: Any = None, **changes: Any) -> bytes:

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from iot_northbound.push import Duplicates, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
-from tests.push.helpers import ManualClock, taken
+from tests.clock import FakeClock
+from tests.push.helpers import taken
 
 WINDOW = 600.0
 RULE = Duplicates(window=WINDOW)
@@ -22,7 +23,7 @@ class Posted:
 
     def __init__(self, make, **options):
         self._make, self._options = make, options
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.inbox = None
         self.start()
 
@@ -31,13 +32,13 @@ class Posted:
         self.inbox.start(lambda _id, _device: None)
 
     def put(self, body):
-        return taken(self.inbox.put(parse(body, self.clock.time)))
+        return taken(self.inbox.put(parse(body, self.clock.now())))
 
     def handled(self, *bodies, apart=0.0):
         found = []
         for body in bodies:
             found.append(self.put(body))
-            self.clock.time += apart
+            self.clock.advance(apart)
         return found
 
 
@@ -110,7 +111,7 @@ def test_a_command_that_comes_to_the_same_state_again_is_not_dropped(posted):
 
 def test_equal_events_of_one_second_are_two(posted):
     assert posted.handled(ALARM, ALARM, ALARM, apart=0.5) == [True] * 3
-    posted.clock.time += 10
+    posted.clock.advance(10)
     assert posted.handled(ALARM, state(), ALARM, apart=60) == [False, True, False]
 
 
@@ -130,9 +131,9 @@ def test_after_the_window_everything_is_new(posted, body):
 @pytest.mark.parametrize("back", [1, 90, 1_000_000])
 def test_nothing_is_recognised_across_a_clock_that_was_set_back(posted, body, back):
     posted.handled(body, apart=30)
-    posted.clock.time -= 30 + back
+    posted.clock.advance(-(30 + back))
     posted.handled(state(device="another"))
-    posted.clock.time += back + 60
+    posted.clock.advance(back + 60)
     assert posted.handled(body, body, apart=5) == [True, False]
 
 
@@ -143,9 +144,9 @@ def test_threads_that_overtake_each_other_are_no_clock_that_was_set_back(posted)
 
 
 def test_a_clock_set_far_ahead_and_back_does_not_forget_for_ever(posted):
-    posted.clock.time += 1e9
+    posted.clock.advance(1e9)
     posted.handled(DATA)
-    posted.clock.time -= 1e9
+    posted.clock.advance(-1e9)
     assert posted.handled(DATA, DATA, apart=1) == [True, False]
 
 
@@ -243,13 +244,13 @@ class Repetitions(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 1.0, 3.0, 100.0, WINDOW / 2, WINDOW]))
     def pause(self, seconds):
         self.moment += seconds
-        self.posted.clock.time += seconds
+        self.posted.clock.advance(seconds)
 
     @rule(seconds=st.sampled_from([1.0, 100.0, 5_000.0]))
     def set_the_clock_back(self, seconds):
         # A clock that is set back shows by the messages before and after.
         self.posted.put(push_body("deviceInfoChanged", deviceId="another"))
-        self.posted.clock.time -= seconds
+        self.posted.clock.advance(-seconds)
         self.era += 1
         self.posted.put(push_body("deviceInfoChanged", deviceId="another"))
 

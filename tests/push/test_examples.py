@@ -17,7 +17,8 @@ import uvicorn
 
 from iot_northbound.push import SqliteInbox
 from iot_northbound.testing.messages import push_body
-from tests.push.helpers import PATIENCE, until
+from tests.clock import eventually
+from tests.push.helpers import PATIENCE
 
 ROUTE = "/v1.0.0/messageReceiver"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -62,7 +63,7 @@ def asgi(application):
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        until(lambda: server.started or not thread.is_alive())
+        eventually(lambda: server.started or not thread.is_alive())
         yield server.servers[0].sockets[0].getsockname()[:2]
     finally:
         server.should_exit = True
@@ -70,7 +71,7 @@ def asgi(application):
 
 
 def comes_to_show(address, path, text):
-    until(lambda: text in ask(address, "GET", path)[1])
+    eventually(lambda: text in ask(address, "GET", path)[1])
 
 
 LATE = {"serviceId": "Meter", "eventTime": "20260301T101459999Z", "data": {"reading": 1}}
@@ -102,7 +103,7 @@ def test_django(example):
         assert ask(address, "POST", ROUTE, push_body("deviceAdded", deviceId="meter-7")) == (200, b"ok")
         comes_to_show(address, "/devices", b'"meter-7"')
         assert ask(address, "POST", ROUTE, push_body("deviceDeleted", deviceId="meter-7")) == (200, b"ok")
-        until(lambda: ask(address, "GET", "/devices") == (200, b'{"devices": []}'))
+        eventually(lambda: ask(address, "GET", "/devices") == (200, b'{"devices": []}'))
         late = push_body("deviceAdded", deviceId="meter-7", gatewayId="one-that-was-late")
         assert ask(address, "POST", ROUTE, late) == (200, b"ok")
     assert module.devices == set()  # the end of the receiver waited for its handlers

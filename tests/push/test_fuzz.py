@@ -10,7 +10,8 @@ from iot_northbound.push import Duplicates, MemoryInbox, Reply
 from iot_northbound.push.events import Event
 from iot_northbound.push.parse import NotAMessageError, parse
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
-from tests.push.helpers import Recorder, until
+from tests.clock import eventually
+from tests.push.helpers import Recorder
 
 ANSWERS = {200, 400}
 
@@ -60,7 +61,7 @@ def test_no_body_makes_receive_raise_and_what_is_taken_is_handled():
             assert answer.body
 
         fuzz()
-        until(lambda: receiver.metrics().depth == 0)
+        eventually(lambda: receiver.metrics().depth == 0)
         metrics = receiver.metrics()
         assert metrics.failures == metrics.dead == 0
         assert metrics.handled == metrics.accepted > 0
@@ -87,7 +88,7 @@ def test_memory_stays_flat():
             for number in numbers:
                 receiver.receive(push_body("deviceDataChanged", requestId=f"r{number}"))
                 receiver.receive(b'{"a":' + str(number).encode())
-            until(lambda: receiver.metrics().depth == 0)
+            eventually(lambda: receiver.metrics().depth == 0)
 
         send(range(500))
         tracemalloc.start()

@@ -2,8 +2,17 @@
 
 import pytest
 
-from iot_northbound.push import Duplicates, InboxError, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
-from tests.push.helpers import ManualClock, data_message, taken, until
+from iot_northbound.push import (
+    Duplicates,
+    InboxError,
+    InboxFullError,
+    InboxLimits,
+    MemoryInbox,
+    MessageGoneError,
+    SqliteInbox,
+)
+from tests.clock import FakeClock, eventually
+from tests.push.helpers import data_message, taken
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -159,7 +168,7 @@ def test_dead_letters_tell_what_and_why(start, told):
 
 
 def test_dead_letters_wait_again_behind_the_others(start, told):
-    inbox = start(clock=ManualClock())
+    inbox = start(clock=FakeClock())
     for number in range(3):
         taken(inbox.put(data_message("d1", number)))
     inbox.bury(told[0][0], 1, "e")
@@ -196,9 +205,18 @@ def test_what_waits_is_told_of_again_at_the_next_start(start, told):
         taken(inbox.put(data_message(f"d{number}", number)))
     inbox.done(told[1][0])
     inbox.bury(told[2][0], 1, "e")
-    until(lambda: inbox.stats().waiting == 1)
+    eventually(lambda: inbox.stats().waiting == 1)
     inbox.stop()
     again = []
     inbox.start(lambda message_id, device: again.append((message_id, device)))
     assert again == [told[0]]
     assert inbox.stats().dead == 1
+
+
+def test_a_message_that_is_not_there_cannot_be_read_or_set_aside(start):
+    inbox = start()
+    with pytest.raises(MessageGoneError):
+        inbox.get(999)
+    inbox.done(999)
+    inbox.bury(999, 1, "e")
+    assert (inbox.stats().waiting, inbox.dead_letters()) == (0, [])

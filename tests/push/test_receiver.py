@@ -16,7 +16,8 @@ from iot_northbound.push import InboxError, InboxLimits, MemoryInbox, PushMessag
 from iot_northbound.push.events import KINDS
 from iot_northbound.push.handlers import METHODS, Handlers
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
-from tests.push.helpers import Log, ManualClock, Recorder, data_body, until
+from tests.clock import FakeClock, eventually
+from tests.push.helpers import Log, Recorder, data_body
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_an_overridden_method_gets_the_dto_of_its_kind(kind):
         for other in PUSH_KINDS:
             assert receiver.receive(push_body(other)).status == 200
         (body,) = got.wait_for(1)
-        until(lambda: receiver.metrics().depth == 0)
+        eventually(lambda: receiver.metrics().depth == 0)
     assert type(body) is cls
     assert len(got.items) == 1
 
@@ -48,7 +49,7 @@ def test_an_overridden_method_gets_the_dto_of_its_kind(kind):
 @pytest.mark.parametrize("path", ["/v1.0.0/messageReceiver", "/v1.0.0/messageReceiver/cmd"])
 def test_each_kind_is_taken_on_either_route(receiver, kind, path):
     assert receiver.receive(push_body(kind), path=path).status == 200
-    until(lambda: receiver.metrics().handled == 1)
+    eventually(lambda: receiver.metrics().handled == 1)
 
 
 def test_registered_functions_do_the_same_and_a_kind_may_have_several(receiver):
@@ -182,7 +183,7 @@ def test_a_receiver_that_could_handle_nothing_is_refused(wrong):
 
 def test_what_no_kind_fits_is_told_in_the_log(receiver, caplog):
     receiver.receive(push_body("deviceDataChanged", deviceId="meter-7", service="a reading"))
-    until(lambda: receiver.metrics().handled == 1)
+    eventually(lambda: receiver.metrics().handled == 1)
     (record,) = caplog.records
     assert "$.service should be an object" in record.getMessage()
     assert "a reading" not in caplog.text
@@ -253,13 +254,13 @@ def test_bodies_stay_out_of_the_log(receiver, caplog):
     receiver.on(NotifyDeviceDataChangedDTO)(fail)
     with caplog.at_level(logging.DEBUG, "iot_northbound"):
         receiver.receive(data_body("d1", 1, extra={"token": "sesame"}))
-        until(lambda: receiver.metrics().failures == 1)
+        eventually(lambda: receiver.metrics().failures == 1)
     assert "boom" in caplog.text
     assert "sesame" not in caplog.text
 
 
 def test_metrics_tell_depth_age_rate_and_failures():
-    clock = ManualClock()
+    clock = FakeClock()
     blocked = Recorder(MemoryInbox(clock=clock), clock=clock, threads=1)
     import threading
 
@@ -270,14 +271,14 @@ def test_metrics_tell_depth_age_rate_and_failures():
             receiver.receive(data_body("d", number))
         receiver.receive(data_body("d", 5))
         receiver.receive(b"no")
-        clock.time += 30
+        clock.advance(30)
         metrics = receiver.metrics()
         assert (metrics.depth, metrics.age, metrics.rate) == (6, 30.0, 6 / 30)
         assert (metrics.accepted, metrics.duplicates, metrics.refused) == (6, 1, {400: 1})
-        clock.time += 31
+        clock.advance(31)
         assert receiver.metrics().rate == 0
         release.set()
-        until(lambda: receiver.metrics().handled == 6)
+        eventually(lambda: receiver.metrics().handled == 6)
         assert (receiver.metrics().depth, receiver.metrics().age) == (0, 0.0)
     assert receiver.metrics().depth == 0
 

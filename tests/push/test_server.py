@@ -19,7 +19,8 @@ from iot_northbound.errors import TlsError
 from iot_northbound.push import Access, InboxInUseError, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
 from iot_northbound.serving import BindError, Limits
 from tests.certs import ODD, UNTIDY, Authority, altered
-from tests.push.helpers import PATIENCE, Recorder, data_body, until
+from tests.clock import eventually
+from tests.push.helpers import PATIENCE, Recorder, data_body
 
 ROUTE = "/v1.0.0/messageReceiver"
 
@@ -308,6 +309,6 @@ def test_many_connections_at_once_lose_nothing(tls, tmp_path):
             thread.start()
         for thread in threads:
             thread.join(PATIENCE * 3)
-        until(lambda: receiver.metrics().handled == 400)
+        eventually(lambda: receiver.metrics().handled == 400)
     assert failures == []
     assert len(set(receiver.log.items)) == 400

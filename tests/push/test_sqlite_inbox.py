@@ -6,7 +6,8 @@ import pytest
 
 from iot_northbound.push import Duplicates, InboxError, InboxInUseError, SqliteInbox
 from iot_northbound.push.sqlite_file import InboxFile
-from tests.push.helpers import PATIENCE, ManualClock, data_message, taken
+from tests.clock import FakeClock
+from tests.push.helpers import PATIENCE, data_message, taken
 
 
 def nothing(_id, _device):
@@ -78,7 +79,7 @@ def test_a_missing_folder_is_told(tmp_path):
 
 
 def test_repetitions_are_recognised_across_a_restart(path):
-    clock = ManualClock()
+    clock = FakeClock()
     inbox = opened(path, clock=clock)
     taken(inbox.put(data_message("d1", 1)))
     inbox.stop()
@@ -88,16 +89,16 @@ def test_repetitions_are_recognised_across_a_restart(path):
 
 
 def test_what_is_remembered_does_not_grow_without_end(path):
-    clock = ManualClock(1_000.0)
+    clock = FakeClock(1_000.0)
     inbox = opened(path, clock=clock, duplicates=Duplicates(window=60, remembered=5))
     for number in range(20):
-        taken(inbox.put(data_message("d1", number, at=clock.time)))
+        taken(inbox.put(data_message("d1", number, at=clock.now())))
     count = "SELECT count(*) FROM seen"
     other = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     assert other.execute(count).fetchone() == (5,)
-    clock.time += 61
-    taken(inbox.put(data_message("d1", 99, at=clock.time)))
-    taken(inbox.put(data_message("d1", 98, at=clock.time)))
+    clock.advance(61)
+    taken(inbox.put(data_message("d1", 99, at=clock.now())))
+    taken(inbox.put(data_message("d1", 98, at=clock.now())))
     assert other.execute(count).fetchone() == (2,)
     other.close()
     inbox.stop()

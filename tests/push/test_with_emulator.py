@@ -5,10 +5,11 @@ import pytest
 from iot_northbound.client import NorthApiClient
 from iot_northbound.dto import RegDirectDeviceInDTO2
 from iot_northbound.emulator import Emulator
-from iot_northbound.emulator.state import notifications
+from iot_northbound.emulator.rules import notifications
 from iot_northbound.push import Access, InboxLimits, MemoryInbox, SqliteInbox
 from iot_northbound.testing.messages import PUSH_KINDS, ROUTE_OF, push_message
-from tests.push.helpers import Recorder, until
+from tests.clock import eventually
+from tests.push.helpers import Recorder
 
 SECRET = "segment-only-the-platform-knows"
 
@@ -70,7 +71,7 @@ def test_every_kind_arrives_over_tls_on_both_sides(emulator, serve, tmp_path):
     receiver.log.wait_for(len(PUSH_KINDS))
     assert kinds(receiver) == sorted(PUSH_KINDS)
     assert all(event.problem is None for event in receiver.events)
-    until(lambda: emulator.control.pushes()["delivered"] == len(PUSH_KINDS))
+    eventually(lambda: emulator.control.pushes()["delivered"] == len(PUSH_KINDS))
 
 
 def test_what_the_platform_tells_of_its_devices_is_understood(emulator, serve):
@@ -83,7 +84,7 @@ def test_what_the_platform_tells_of_its_devices_is_understood(emulator, serve):
             RegDirectDeviceInDTO2(node_id="meter", timeout=0)
         ).device_id
         client.device_management.delete_direct_device(device_id)
-        until(lambda: {"deviceAdded", "deviceDeleted"} <= set(kinds(receiver)))
+        eventually(lambda: {"deviceAdded", "deviceDeleted"} <= set(kinds(receiver)))
         assert {event.device for event in receiver.events} == {device_id}
         assert all(event.problem is None for event in receiver.events)
         client.subscription_management.ensure(url, [])
@@ -94,7 +95,7 @@ def test_what_a_full_inbox_refuses_comes_again(emulator, serve):
     url = serve(receiver, "/v1.0.0/messageReceiver")
     emulator.control.freeze()
     push(emulator, url, push_message("deviceAdded"))
-    until(lambda: len(emulator.control.journal(kind="push")) == 1)
+    eventually(lambda: len(emulator.control.journal(kind="push")) == 1)
     assert emulator.control.journal(kind="push")[0]["status"] == 503
     receiver._inbox._ledger.limits = InboxLimits()
     emulator.control.advance(notifications.RETRY_SECONDS[0])
@@ -108,7 +109,7 @@ def test_after_the_platforms_rest_everything_arrives(emulator, serve):
     emulator.control.freeze()
     count = notifications.FAILURES_BEFORE_REST
     push(emulator, url, *[push_message("deviceAdded", deviceId=f"d{number}") for number in range(count)])
-    until(lambda: len(emulator.control.journal(kind="push")) == count)
+    eventually(lambda: len(emulator.control.journal(kind="push")) == count)
     receiver._inbox._ledger.limits = InboxLimits()
     emulator.control.advance(notifications.REST_SECONDS)
     receiver.log.wait_for(count)
@@ -120,8 +121,8 @@ def test_doubled_pushes_are_handled_once(emulator, serve):
     url = serve(receiver, "/v1.0.0/messageReceiver")
     emulator.control.add_fault("push_double", notify_type="deviceDataChanged")
     push(emulator, url, *[push_message("deviceDataChanged", requestId=f"r{number}") for number in range(20)])
-    until(lambda: receiver.metrics().duplicates == 20)
-    until(lambda: receiver.metrics().handled == 20)
+    eventually(lambda: receiver.metrics().duplicates == 20)
+    eventually(lambda: receiver.metrics().handled == 20)
     assert len({event.raw["requestId"] for event in receiver.events}) == len(receiver.events) == 20
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import Event, HandlerRetry, MemoryInbox, SqliteInbox
-from tests.push.helpers import PATIENCE, Log, ManualClock, Recorder, data_body, until
+from tests.clock import FakeClock, eventually
+from tests.push.helpers import PATIENCE, Log, Recorder, data_body
 
 AT_ONCE = HandlerRetry(attempts=3, first=0)
 
@@ -92,7 +93,7 @@ def test_a_failed_handler_is_called_again_and_its_device_waits(run):
 
 
 def test_pauses_grow_and_are_waited_for(run):
-    clock = ManualClock()
+    clock = FakeClock()
     receiver = run(clock=clock, retry=HandlerRetry(attempts=4, first=2.0, longest=5.0))
 
     def act(_device, _number):
@@ -102,14 +103,14 @@ def test_pauses_grow_and_are_waited_for(run):
     post(receiver, "d", 0)
     for attempt, pause in enumerate((2.0, 4.0, 5.0), start=1):
         receiver.tried.wait_for(attempt)
-        until(lambda: bool(receiver._workers._parked))
-        clock.time += pause - 0.01
+        eventually(lambda: bool(receiver._workers._parked))
+        clock.advance(pause - 0.01)
         receiver._workers.wake()
         assert len(receiver.tried.items) == attempt
-        clock.time += 0.02
+        clock.advance(0.02)
         receiver._workers.wake()
     receiver.tried.wait_for(4)
-    until(lambda: receiver.metrics().dead == 1)
+    eventually(lambda: receiver.metrics().dead == 1)
 
 
 def test_other_devices_go_on_while_one_waits_for_its_next_attempt(run):
@@ -157,7 +158,7 @@ def test_only_handlers_that_failed_are_called_again(run):
 
     post(receiver, "d", 0)
     second.wait_for(3)
-    until(lambda: receiver.metrics().handled == 1)
+    eventually(lambda: receiver.metrics().handled == 1)
     assert receiver.tried.items == [("d", 0)]
 
 
@@ -173,7 +174,7 @@ def test_a_handler_registered_between_two_attempts_changes_nothing_for_the_other
             raise RuntimeError("not yet")
 
     post(receiver, "d", 0)
-    until(lambda: receiver.metrics().handled == 1)
+    eventually(lambda: receiver.metrics().handled == 1)
     assert receiver.tried.items == [("d", 0)]
     assert len(late.items) == 1
 
@@ -226,7 +227,7 @@ def test_a_stop_does_not_wait_beyond_its_time_and_a_durable_inbox_keeps_the_rest
     release.set()
     receiver.act = lambda _device, _number: None
     receiver.start()
-    until(lambda: len({number for _, number in receiver.log.items}) == 3)
+    eventually(lambda: len({number for _, number in receiver.log.items}) == 3)
     assert receiver.log.items[-2:] == [("d", 1), ("d", 2)]
 
 
@@ -239,7 +240,7 @@ def test_a_stop_leaves_what_is_between_two_attempts_in_the_inbox(run, tmp_path):
     receiver.act = act
     post(receiver, "d", 0)
     post(receiver, "d", 1)
-    until(lambda: bool(receiver._workers._parked))
+    eventually(lambda: bool(receiver._workers._parked))
     assert receiver.stop(PATIENCE) is False
     receiver.act = lambda _device, _number: None
     receiver.start()

@@ -1,6 +1,5 @@
 """A client that sends nothing: it keeps what a service would send, and answers from a list."""
 
-import threading
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -9,28 +8,7 @@ import attrs
 
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import specs
-
-
-class FakeClock:
-    """Time that passes only when someone sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
-        self.sleep(seconds)
-        return wake.is_set()
+from tests.clock import FakeClock
 
 
 @attrs.define

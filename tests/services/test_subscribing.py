@@ -72,3 +72,28 @@ def test_refuses_what_cannot_be_meant_before_anything_is_sent(subscriptions, url
         subscriptions.ensure(url, kinds)
     assert caught.value.error_code == "1007"
     assert held(subscriptions) == before
+
+
+def test_a_subscription_that_somebody_else_deletes_at_the_same_time_is_no_error(subscriptions, monkeypatch):
+    subscriptions.ensure(HERE, ["deviceAdded"])
+    delete = subscriptions.delete_single_subscription
+
+    def delete_twice(subscription_id, **rest):
+        delete(subscription_id, **rest)
+        delete(subscription_id, **rest)
+
+    monkeypatch.setattr(
+        type(subscriptions), "delete_single_subscription", lambda _, *args, **rest: delete_twice(*args, **rest)
+    )
+    changes = subscriptions.ensure(HERE, ["deviceDeleted"])
+    monkeypatch.undo()
+    assert (changes.added, changes.removed) == (("deviceDeleted",), ())
+    assert held(subscriptions) == {("deviceDeleted", HERE)}
+
+
+def test_a_management_subscription_that_the_platform_does_not_list_is_moved(subscriptions, monkeypatch):
+    subscriptions.ensure(ELSEWHERE, ["swUpgradeResultNotify"])
+    monkeypatch.setattr(type(subscriptions), "iter_subscriptions", lambda *_, **__: iter(()))
+    subscriptions.ensure(HERE, ["swUpgradeResultNotify"])
+    monkeypatch.undo()
+    assert held(subscriptions) == {("swUpgradeResultNotify", HERE)}

@@ -13,7 +13,7 @@ from iot_northbound.errors import (
     WaitTimeoutError,
 )
 from iot_northbound.services.waiting import Polling, wait_until
-from tests.services.fake import FakeClock
+from tests.clock import FakeClock
 
 
 @attrs.define

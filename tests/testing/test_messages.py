@@ -33,3 +33,9 @@ def test_a_field_the_kind_does_not_have_is_refused(name, told):
 def test_a_field_of_a_newer_platform_is_added_by_a_dict():
     body = push_body("deviceAdded", {"device_id": 1}, deviceId="lamp-7")
     assert json.loads(body) == {**push_message("deviceAdded"), "device_id": 1, "deviceId": "lamp-7"}
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(InvalidArgumentError, match="deviceAdded") as caught:
+        push_body("deviceAded")
+    assert caught.value.error_code == "1007"

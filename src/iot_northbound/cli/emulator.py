@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> Parser:
         metavar="PORT",
         help="port of the control plane, 0 for a free one (default: 8744, or a free one with --port 0)",
     )
-    add("--no-control", action="store_true", help="do without the control plane")
+    add("--no-control", action="store_true", help="run without the control plane")
     add(
         "--home",
         type=Path,
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> Parser:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="folder to keep the state in; without it the state is gone at the end",
+        help="folder to keep the state in (default: in memory, lost at the end)",
     )
     add(
         "--callback-ca",
@@ -57,27 +57,27 @@ def add_parser(subparsers: Any) -> Parser:
     add(
         "--strict-x509",
         action="store_true",
-        help="take only certificates that keep every rule of RFC 5280, from clients and receivers",
+        help="accept only certificates of clients and receivers that keep every rule of RFC 5280",
     )
     add("--token-lifetime", type=values.whole, metavar="SECONDS", help="lifetime of an access token (default: 3600)")
     add(
         "--flow-control",
         type=values.whole,
         metavar="N",
-        help="allow N calls a minute and application (default: no limit)",
+        help="allow N calls per minute and per application (default: no limit)",
     )
     add(
         "--transitions",
         choices=("immediate", "timed", "manual"),
-        help="how devices' states move on (default: immediate)",
+        help="when the steps of devices and tasks happen (default: immediate)",
     )
-    add("--json", action="store_true", help="print one JSON object a line")
+    add("--json", action="store_true", help="print one JSON object per line")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes; return the exit status."""
-    # Here, so that the other commands do without the emulator's libraries.
+    # Imported here, so that the other commands do not need the emulator's libraries.
     from iot_northbound.emulator.durable import DataDirError
     from iot_northbound.emulator.server import Emulator
     from iot_northbound.serving import BindError
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     if args.token_lifetime is not None:
         settings["token_lifetime"] = args.token_lifetime
     if args.flow_control is not None:
-        settings |= {"flow_control": True, "calls_a_minute": args.flow_control}
+        settings |= {"flow_control": True, "calls_per_minute": args.flow_control}
     if args.transitions is not None:
         settings["transitions"] = args.transitions
     try:
@@ -103,19 +103,19 @@ def run(args: argparse.Namespace) -> int:
         emulator.serve_forever(lambda: _announce(args, emulator))
     except (BindError, DataDirError, ValueError, OSError) as error:
         return _fail(args, error.strerror if isinstance(error, BindError) and error.strerror else str(error))
-    _tell_the_end(args)
+    _announce_the_end(args)
     return 0
 
 
-def _tell_the_end(args: argparse.Namespace) -> None:
-    state = f"the state is kept in {args.data_dir}" if args.data_dir else "the state was in memory and is gone"
+def _announce_the_end(args: argparse.Namespace) -> None:
+    state = f"the state is kept in {args.data_dir}" if args.data_dir else "the state was in memory and is lost"
     print(json.dumps({"event": "stopped"}) if args.json else f"stopped; {state}", file=sys.stderr, flush=True)
 
 
 def _control_port(args: argparse.Namespace) -> int:
     if args.control_port is not None:
         return int(args.control_port)
-    return 8744 if args.port else 0  # who asks for a free port runs several
+    return 8744 if args.port else 0  # with a free port, several emulators may run side by side
 
 
 def _announce(args: argparse.Namespace, emulator: Any) -> None:
@@ -125,7 +125,7 @@ def _announce(args: argparse.Namespace, emulator: Any) -> None:
         "url": emulator.base_url,
         "control": emulator.control_url,
         "appId": emulator.app_id,
-        # Once, when it was made; from then on it stands in the profile, which its owner alone can read.
+        # Shown once, when it was made. From then on it is in the profile, which only its owner can read.
         "secret": emulator.secret if home.is_new else None,
         "profile": str(emulator.profile_path),
         "ca": str(home.ca),

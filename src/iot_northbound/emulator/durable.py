@@ -1,7 +1,7 @@
-"""The state on disk: SQLite, one row of JSON a row of state, committed before the answer goes out.
+"""The state on disk: SQLite, one row of JSON per row of state, committed before the answer is sent.
 
-A thread of its own writes, so that the event loop never waits for the disk; what changed while one transaction was
-being synced goes into the next one together (group commit).
+A thread of its own writes, so that the event loop never waits for the disk. The changes that come while one transaction
+is being synced go into the next one together (group commit).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class DataDirError(RuntimeError):
 
 
 class Durable:
-    """The database of one data directory, held by this process alone.
+    """The database of one data directory, used by this process alone.
 
     Args:
         folder: The data directory, made when missing.
 
     Raises:
-        DataDirError: Another process holds it, it is damaged, or it cannot be written.
+        DataDirError: Another process uses it, it is damaged, or it cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,16 +68,16 @@ class Durable:
         for table, key, text in connection.execute("SELECT tab, key, row FROM rows ORDER BY tab, key"):
             row = json.loads(text)
             if not (type(table) is type(key) is type(text) is str and type(row) is dict):
-                raise ValueError("a row of the state is no JSON object")
+                raise ValueError("a row of the state is not a JSON object")
             self._rows.append((table, key, row))
 
     def rows(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield all rows that were there at the start as (table, key, row), once."""
+        """Yield all rows that were stored before the start as (table, key, row), once."""
         rows, self._rows = self._rows, []
         yield from rows
 
     def take(self, changes: list[Change], *, awaited: bool = True) -> None:
-        """Take changes over for the next transaction; `settled` waits for it, unless nobody is told of them."""
+        """Take changes over for the next transaction. `settled` waits for them only if they are awaited."""
         if changes:
             with self._wake:
                 self._pending += changes
@@ -87,9 +87,9 @@ class Durable:
                 self._wake.notify()
 
     async def settled(self) -> None:
-        """Return once everything taken so far that is awaited is on disk.
+        """Return once all awaited changes so far are on disk.
 
-        A mere reader waits too: what it is about to tell must not be lost either.
+        A call that only reads waits too: its answer must not report a change that can still be lost.
 
         Raises:
             DataDirError: The disk failed; the state in memory is ahead of it.
@@ -104,7 +104,7 @@ class Durable:
         await future
 
     def close(self) -> None:
-        """Write what is pending and let go of the directory."""
+        """Write the pending changes and release the directory."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -140,7 +140,7 @@ class Durable:
                 with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                     loop.call_soon_threadsafe(self._settle, futures)
             if failure is not None:
-                return  # writing on after a gap would leave a state on disk that never was
+                return  # after a gap, more writes would leave a state on disk that never existed
 
     def _settle(self, futures: list[asyncio.Future[None]]) -> None:
         for future in futures:

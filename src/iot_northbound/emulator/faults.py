@@ -1,4 +1,4 @@
-"""Failing on purpose: which call or push meets which fault."""
+"""Failing on purpose: which fault strikes which call or push."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Kind = Literal[
     "push_lost", "push_double", "push_delay", "push_reorder",
 ]  # fmt: skip
 CALL_KINDS: Mapping[str, str] = {
-    "latency": "waits `seconds`, then answers as ever",
-    "stall": "keeps the connection open without an answer, for `seconds` or until the client gives up",
+    "latency": "waits `seconds`, then answers as usual",
+    "stall": "does not answer, and keeps the connection open for `seconds` or until the client gives up",
     "reset": "ends the connection with a TCP reset",
-    "truncate": "announces the whole answer, sends half of its body, closes",
-    "garbage": "sends bytes that are no HTTP, closes",
+    "truncate": "announces the whole answer, sends half of its body, and closes the connection",
+    "garbage": "sends bytes that are not HTTP, and closes the connection",
     "answer": "answers with `status`, `body` and `headers` instead",
-    "wrong_length": "announces `delta` bytes more (or, negative, fewer) than the answer's body has, closes",
+    "wrong_length": "announces `delta` bytes more (if negative: fewer) than the body has, and closes the connection",
     "drip": "sends the answer byte by byte, `seconds` apart",
 }
 PUSH_KINDS: Mapping[str, str] = {
-    "push_lost": "takes the push for delivered without sending it, so it is not repeated",
-    "push_double": "sends the push twice",
-    "push_delay": "sends the push `seconds` late",
-    "push_reorder": "holds the push until the destination got a later one, at most `seconds`",
+    "push_lost": "counts the push as delivered without sending it, so it is **not repeated**",
+    "push_double": "sends the push twice, one after the other; the last answer counts",
+    "push_delay": "sends the push `seconds` late; repeats it only if that fails",
+    "push_reorder": "sends the push after a later one, or after `seconds`; repeats it only if that fails",
 }
 _SECONDS = {"latency": 1.0, "stall": 3_600.0, "drip": 0.05, "push_delay": 1.0, "push_reorder": 1.0}
 _DOES_WORK_FIRST = frozenset({"truncate", "wrong_length", "drip"})
@@ -37,21 +37,10 @@ _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 @dataclass
 class Fault:
-    """One fault and where it strikes.
+    """One fault and where it strikes; `Control.add_fault` describes the options and checks their values.
 
-    Args:
-        kind: A name of `CALL_KINDS` or `PUSH_KINDS`.
-        endpoint: For calls: `GET /path/{deviceId}`, the path template alone, `GET *`, or `*` for every call.
-        notify_type: For pushes: their notifyType, or `*`.
-        url: For pushes: a part of the callback URL; empty for any.
-        count: How often it strikes; None for ever.
-        probability: Chance to strike a call it fits, 0–1.
-        when: `before` or `after` the call's work is done (latency, stall, reset, garbage, answer).
-        seconds: Pause, for the kinds that have one; None for the kind's default.
-        status: Status of `answer`.
-        body: Body of `answer`: text goes out as it is, other JSON as JSON, None as an empty body.
-        headers: Headers of `answer`, beside or instead of the content type; not those that tell its length.
-        delta: For `wrong_length`.
+    Raises:
+        ValueError: The kind has no such option, or only the server may set a header.
     """
 
     kind: str
@@ -70,7 +59,11 @@ class Fault:
     struck: int = 0
 
     def __post_init__(self) -> None:
-        _check(self)
+        for option, fitting in _FITTING.items():
+            if self.kind not in fitting and getattr(self, option) != _DEFAULTS[option]:
+                raise ValueError(f"{option}: {self.kind} has no such option; it goes with {', '.join(fitting)}")
+        if _FRAMING & {name.lower() for name in self.headers}:
+            raise ValueError("headers: the server sets the answer's length; for a wrong one use the kind wrong_length")
         if self.seconds is None:
             self.seconds = _SECONDS.get(self.kind, 0.0)
         if self.kind in _DOES_WORK_FIRST:
@@ -103,50 +96,11 @@ _FITTING: Mapping[str, Collection[str]] = {
 """The options that not every kind has. An option at its default counts as not given."""
 
 
-def _check(fault: Fault) -> None:
-    def need(fine: bool, name: str, rule: str) -> None:
-        if not fine:
-            raise ValueError(f"{name} is {getattr(fault, name)!r}: {rule}")
-
-    def number(value: Any, low: float, high: float) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-    def whole(value: Any, low: float, high: float) -> bool:
-        return isinstance(value, int) and number(value, low, high)
-
-    kinds = [*CALL_KINDS, *PUSH_KINDS]
-    need(isinstance(fault.kind, str) and fault.kind in kinds, "kind", f"one of {', '.join(kinds)}")
-    for option, fitting in _FITTING.items():
-        need(
-            fault.kind in fitting or getattr(fault, option) == _DEFAULTS[option],
-            option,
-            f"{fault.kind} has no such option; it goes with {', '.join(fitting)}",
-        )
-    for name in ("endpoint", "notify_type", "url"):
-        need(isinstance(getattr(fault, name), str), name, "must be text")
-    need(fault.count is None or whole(fault.count, 1, 1e9), "count", "a whole number from 1, or null for ever")
-    need(number(fault.probability, 0, 1), "probability", "a number from 0 to 1")
-    need(fault.when in ("before", "after"), "when", "before or after")
-    need(fault.seconds is None or number(fault.seconds, 0, 86_400), "seconds", "a number from 0 to 86400")
-    need(whole(fault.status, 200, 599), "status", "a whole number from 200 to 599")
-    need(whole(fault.delta, -1_000_000, 1_000_000) and fault.delta != 0, "delta", "a whole number other than 0")
-    headers = fault.headers
-    need(
-        not isinstance(headers, dict) or not _FRAMING & {str(name).lower() for name in headers},
-        "headers",
-        "the answer's length is the server's to tell; to tell a wrong one, use the kind wrong_length",
-    )
-    clean = isinstance(headers, dict) and all(
-        isinstance(text, str) and text.isascii() and text.isprintable() for pair in headers.items() for text in pair
-    )
-    need(clean and all(name.replace("-", "").isalnum() for name in headers), "headers", "printable ASCII by name")
-
-
 class FaultPlan:
-    """The faults in force; the first that fits strikes.
+    """All faults; the first that fits strikes.
 
     Args:
-        seed: Seeds the dice of `probability`, so that a run can be repeated.
+        seed: Seeds the random numbers for `probability`, so that a run can be repeated.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -155,28 +109,28 @@ class FaultPlan:
         self._ids = count(1)
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in force and give it its id."""
+        """Add a fault and give it its id."""
         fault.id = f"fault-{next(self._ids)}"
         self._faults.append(fault)
         return fault
 
     def remove(self, fault_id: str) -> bool:
-        """Lift one fault; return whether there was one."""
+        """Remove one fault; return whether it existed."""
         kept = [fault for fault in self._faults if fault.id != fault_id]
         found = len(kept) != len(self._faults)
         self._faults = kept
         return found
 
     def clear(self) -> None:
-        """Lift all faults."""
+        """Remove all faults."""
         self._faults = []
 
     def reseed(self, seed: int) -> None:
-        """Throw the dice of `probability` anew from a seed."""
+        """Take the random numbers for `probability` from a seed."""
         self._dice.seed(seed)
 
     def list_(self) -> list[dict[str, Any]]:
-        """Return the faults in force as JSON objects."""
+        """Return all faults as JSON objects."""
         return [fault.describe() for fault in self._faults]
 
     def for_call(self, endpoint: str) -> Fault | None:

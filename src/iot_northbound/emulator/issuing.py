@@ -1,4 +1,4 @@
-"""Certificates that fit RFC 5280, and so Python 3.13's strict check too: the one factory of emulator and tests."""
+"""Makes certificates for the emulator and the tests. They keep RFC 5280, so Python 3.13's strict check accepts them."""
 
 from __future__ import annotations
 

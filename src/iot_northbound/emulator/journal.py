@@ -1,4 +1,4 @@
-"""What happened: a ring of all calls and pushes, with nothing secret in it."""
+"""The journal: the last calls and pushes, without secrets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECRET_NAMES = frozenset(
 
 
 def redacted(value: Any) -> Any:
-    """Return a copy of JSON in which the values of secret keys are starred out, at any depth."""
+    """Return a copy of JSON with stars in place of the values of secret keys, at any depth."""
     if isinstance(value, Mapping):
         return {
             name: REDACTED if name.lower() in _SECRET_NAMES and inner is not None else redacted(inner)
@@ -32,7 +32,7 @@ def redacted(value: Any) -> Any:
 
 
 def public_url(url: str) -> str:
-    """Return a URL without what may be secret in it: its user part and the values of its query."""
+    """Return a URL without its user part and the values of its query, which may be secret."""
     head, mark, query = url.partition("?")
     scheme, separator, rest = head.partition("://")
     host, slash, path = rest.partition("/")
@@ -49,7 +49,7 @@ class Journal:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self.bodies = False
-        """Whether JSON bodies are noted too, redacted; off, since it costs time and memory."""
+        """Whether JSON bodies are noted too, redacted. Off by default, since this costs time and memory."""
         self._entries: deque[dict[str, Any]] = deque(maxlen=capacity)
         self._seq = count(1)
 
@@ -67,7 +67,7 @@ class Journal:
             kind: `call` or `push`; None for both.
             endpoint: Route as in `PUT /path/{deviceId}`, its path template alone, or `PUT *`.
             since: Only entries whose `seq` is greater.
-            limit: At most so many.
+            limit: The most entries to return.
         """
         found: deque[dict[str, Any]] = deque(maxlen=limit)
         for entry in self._entries:
@@ -83,9 +83,6 @@ class Journal:
     def clear(self) -> None:
         """Forget all entries; the numbering goes on."""
         self._entries.clear()
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(list(self._entries))

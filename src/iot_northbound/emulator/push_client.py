@@ -1,7 +1,7 @@
-"""An HTTP client of one verb: POST a JSON body to a callback URL and learn the answer's status.
+"""An HTTP client that does one thing: it posts a JSON body to a callback URL and returns the answer's status.
 
-Its own, on asyncio and the HTTP parser that the server brings along: general clients cost several times as much CPU a
-push, and would be one more dependency of the emulator.
+It uses asyncio and the HTTP parser of the server. General clients cost several times as much CPU per push, and would be
+one more dependency of the emulator.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from urllib.parse import urlsplit
 import httptools
 
 ANSWER_LIMIT = 1024 * 1024
-"""Bytes of an answer that are read before its sender is taken for broken."""
+"""The longest answer, in bytes; a receiver that sends more counts as broken."""
 IDLE_KEPT = 32
-"""Idle connections kept for one destination."""
+"""Idle connections that are kept per destination."""
 
 
 class PushFailure(Exception):
-    """Raised when no answer came; the message says why."""
+    """Raised if no answer came; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A callback URL taken apart."""
+    """The parts of a callback URL."""
 
     tls: bool
     host: str
@@ -42,7 +42,7 @@ def target_of(url: str) -> Target:
     """Return the parts of a callback URL.
 
     Raises:
-        PushFailure: The URL is none to post to.
+        PushFailure: It is not possible to post to this URL.
     """
     try:
         parts = urlsplit(url)
@@ -56,7 +56,7 @@ def target_of(url: str) -> Target:
     host = parts.netloc.rpartition("@")[2]
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
     if not head.replace("\r\n", "").isprintable():
-        raise PushFailure("the URL holds control characters")
+        raise PushFailure("the URL has control characters")
     return Target(tls, parts.hostname, port or (443 if tls else 80), head.encode("utf-8"))
 
 
@@ -81,7 +81,7 @@ class PushClient:
             timeout: Seconds for everything: connecting, TLS, sending, the answer.
 
         Raises:
-            PushFailure: No answer came, or none that is HTTP.
+            PushFailure: No answer came, or the answer is not HTTP.
         """
         target = target_of(url)
         message = b"%b%d\r\n\r\n%b" % (target.head, len(body), body)
@@ -110,7 +110,7 @@ class PushClient:
                 continue
             with contextlib.suppress(_Stale):
                 return await self._use(line, message, idle)
-            # The receiver had closed the connection meanwhile: not its answer to this push, so a fresh one is tried.
+            # The receiver had closed the connection before this push, so a new connection is tried.
         loop = asyncio.get_running_loop()
         tls: dict[str, Any] = {}
         if target.tls:
@@ -175,12 +175,12 @@ class _Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         if self._answer is None or self._answer.done():
-            self.abort()  # bytes nobody asked for
+            self.abort()  # bytes without a request
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(PushFailure("the answer is no HTTP"))
+            self._fail(PushFailure("the answer is not HTTP"))
         if self._received > ANSWER_LIMIT:
             self._fail(PushFailure("the answer is too long"))
 
@@ -190,7 +190,7 @@ class _Line(asyncio.Protocol):
             self._succeed()
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:  # else 100 Continue or its like: the answer is still to come
+        if self._parser.get_status_code() >= 200:  # otherwise it is 100 Continue or similar; the answer follows
             self.keep_alive = self._parser.should_keep_alive()
             self._succeed()
 
@@ -213,4 +213,4 @@ class _Line(asyncio.Protocol):
         self.is_open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
-            self._answer.exception()  # whoever waited may have given up: then nobody is left to be told
+            self._answer.exception()  # marks it as seen: the caller may have given up

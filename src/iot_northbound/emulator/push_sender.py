@@ -1,4 +1,4 @@
-"""Drains the durable queue of pushes: what is due goes out, how it went is noted, a dead receiver holds up no other."""
+"""Sends the queued pushes when they are due, and notes how it went. A dead receiver does not delay others."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import TYPE_CHECKING, Any
 from iot_northbound.emulator.faults import Fault, FaultPlan
 from iot_northbound.emulator.journal import Journal, public_url, redacted
 from iot_northbound.emulator.push_client import PushClient, PushFailure
-from iot_northbound.emulator.state import notifications
+from iot_northbound.emulator.rules import notifications
 
 if TYPE_CHECKING:
-    from iot_northbound.emulator.state.kernel import Platform
+    from iot_northbound.emulator.kernel.platform import Platform
 
 log = logging.getLogger("iot_northbound.emulator")
 
 ANSWER_SECONDS = 15.0
 """How long a receiver has to answer 200 (1.6, push rules)."""
 PER_DESTINATION = 8
-"""Pushes under way to one receiver."""
+"""The most pushes that are being sent to one receiver."""
 IN_ALL = 512
-"""Pushes under way to all receivers together."""
+"""The most pushes that are being sent to all receivers together."""
 BREATH = 0.001
-"""Seconds between two looks at the queue: many completions are then served by one look, and API calls come first."""
+"""Seconds between two looks at the queue: one look then serves many completions, and API calls come first."""
 LOOK = 0.5
-"""Seconds until the next look while as many pushes are under way as may be."""
+"""Seconds until the next look if no more pushes may be sent now."""
 
 
 class PushSender:
-    """Sends what the platform queued.
+    """Sends the pushes that the platform queued.
 
     Args:
-        platform: Holds the queue.
-        client: Posts.
-        journal: Hears of each attempt.
-        faults: May strike a push.
-        settled: Returns once everything the platform did so far is durable.
+        platform: The platform, which keeps the queue.
+        client: The HTTP client.
+        journal: The journal, which gets an entry per attempt.
+        faults: The faults, which may strike a push.
+        settled: Returns once everything that the platform did so far is durable.
         noted: Called after the queue was changed here.
     """
 
@@ -71,7 +71,7 @@ class PushSender:
         return len(self._busy)
 
     def wake(self) -> None:
-        """Look at the queue soon: it, or the clock, has changed."""
+        """Look at the queue soon, because it or the clock has changed."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -82,7 +82,7 @@ class PushSender:
             room = IN_ALL - len(self._busy)
             rows = notifications.due(self._platform, now, room, PER_DESTINATION, self._busy, self._failing)
             if rows:
-                await self._settled()  # no receiver hears of what a crash could still undo
+                await self._settled()  # no receiver gets a push that a crash could still undo
                 for row in rows:
                     self._busy.add(row["pushId"])
                     task = asyncio.get_running_loop().create_task(self._send(row))
@@ -92,19 +92,19 @@ class PushSender:
             await self._pause()
 
     async def aclose(self) -> None:
-        """Give up what is under way (it stays in the queue) and close all connections."""
+        """Stop the pushes that are being sent (they stay in the queue) and close all connections."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.aclose()
 
     async def _pause(self) -> None:
-        """Sleep until something completes, is queued, or falls due."""
+        """Sleep until a push completes, is queued, or becomes due."""
         clock = self._platform.clock
         due = notifications.next_due(self._platform, PER_DESTINATION, self._busy, self._failing)
         wait = None if due is None else due - clock.now()
         if wait is not None and wait <= 0:
-            # Due since this last look, or as many are under way as may be in all: then a completion wakes.
+            # Due since the last look, or no more may be sent now: then a completion wakes this.
             wait = LOOK if len(self._busy) >= IN_ALL else BREATH
         elif clock.frozen:
             wait = None
@@ -118,7 +118,7 @@ class PushSender:
         try:
             if fault is not None:
                 await self._hold(fault, row["destination"])
-            # If its subscription was deleted or moved meanwhile, the next look at the queue finds what is to be done.
+            # If its subscription was deleted or moved meanwhile, the next look at the queue handles that.
             if notifications.still_wanted(self._platform, row):
                 await self._attempt(row, fault, started)
         finally:

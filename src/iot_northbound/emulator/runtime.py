@@ -1,7 +1,7 @@
 """What the listeners, the timers, the pushes and the control plane of one emulator share, on one event loop.
 
-The platform's rules are synchronous: whoever wants something of them does it on the loop, in one go, and then waits in
-`settled` until it is durable before telling anyone.
+The platform's rules are synchronous. A caller runs them on the loop, without a pause, and then waits in `settled` until
+the changes are durable before it answers.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import ParamSpec, TypeVar
 from iot_northbound.emulator.durable import Durable
 from iot_northbound.emulator.faults import FaultPlan
 from iot_northbound.emulator.journal import Journal
+from iot_northbound.emulator.kernel.calls import Answer, Request
+from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE, Platform
+from iot_northbound.emulator.kernel.settings import Settings
 from iot_northbound.emulator.push_client import PushClient
 from iot_northbound.emulator.push_sender import PushSender
-from iot_northbound.emulator.state.kernel import DUE_AT_ONCE, Answer, Platform, Request
-from iot_northbound.emulator.state.settings import Settings
 
 log = logging.getLogger("iot_northbound.emulator")
 
@@ -29,16 +30,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SETTINGS = "settings"
-"""The row of the platform's own table in which settings that were changed while running are kept."""
+"""The row of the platform's own table that keeps the settings that were changed while running."""
 CHAIN = 100
-"""How many timers that set one another for now an operation of the control plane waits for."""
+"""How many steps that follow one another at once an operation of the control plane waits for."""
 
 
 class Runtime:
     """One running platform.
 
     Args:
-        settings: The platform's settings; what was changed while it ran with this data directory goes before them.
+        settings: The platform's settings; settings that were changed with this data directory replace them.
         callback_context: Checks the receivers' certificates, and may hold the platform's own.
         data_dir: Where the state is kept; None keeps it in memory.
 
@@ -59,7 +60,7 @@ class Runtime:
             self.journal,
             self.faults,
             self.settled,
-            # How a push went shows in no answer; after a crash it goes out once more. So no call waits for that.
+            # No answer shows how a push went, and after a crash it is sent again. So no call waits for that.
             lambda: self.noted(awaited=False),
         )
         self.closing = asyncio.Event()
@@ -83,10 +84,10 @@ class Runtime:
         return answer
 
     def noted(self, *, awaited: bool = True) -> None:
-        """Hand what changed to durability, to the timers and to the pushes.
+        """Hand the changes over to durability, to the timers and to the pushes.
 
         Args:
-            awaited: Whether an answer may tell of it, so that `settled` has to wait for it.
+            awaited: Whether an answer may report the changes, so that `settled` has to wait for them.
         """
         changes = self.platform.take_changes()
         if not changes:
@@ -100,7 +101,7 @@ class Runtime:
             self.pushes.wake()
 
     async def settled(self) -> None:
-        """Return once everything done so far that an answer may tell of would survive a crash.
+        """Return once all changes so far that an answer may report would survive a crash.
 
         Raises:
             DataDirError: The disk failed.
@@ -109,13 +110,13 @@ class Runtime:
             await self.durable.settled()
 
     async def execute(self, action: Callable[[], R], *, whole: bool = True) -> R:
-        """Run an action on the state and return when what it did is durable.
+        """Run an action on the state and return when its changes are durable.
 
-        Timers that are due now run before it and after it, so that it finds and leaves nothing half done.
+        Timers that are due now run before it and after it.
 
         Args:
-            action: Synchronous.
-            whole: Undo all of it when it raises; False for one that consists of pieces of work of its own.
+            action: A synchronous function.
+            whole: Whether all of it is undone if it raises; False if it consists of pieces of work of its own.
         """
         await self._catch_up()
         try:
@@ -140,7 +141,7 @@ class Runtime:
         return asyncio.run_coroutine_threadsafe(self.execute(action, whole=whole), self._loop).result()
 
     def clock_changed(self) -> None:
-        """Look at what is due anew: the clock may have been frozen, moved or set free."""
+        """Look again at what is due: the clock may have been frozen, moved or thawed."""
         self._timers_changed.set()
         self.pushes.wake()
 
@@ -153,7 +154,7 @@ class Runtime:
     # --- time and end ---
 
     def _overdue(self) -> bool:
-        """Tell whether a timer is due now, be the clock frozen or not."""
+        """Return whether a timer is due now, even if the clock is frozen."""
         due = self.platform.next_due()
         return due is not None and due <= self.platform.clock.now()
 
@@ -162,7 +163,7 @@ class Runtime:
         self.noted()
 
     async def _catch_up(self) -> None:
-        """Run the timers that are due now, and those they set for now; calls are served in between."""
+        """Run the timers that are due now, and those that they set for now; calls are served in between."""
         for _ in range(CHAIN):
             if not self._overdue():
                 break
@@ -184,7 +185,7 @@ class Runtime:
                     await self._timers_changed.wait()
 
     async def aclose(self) -> None:
-        """Stop timers and pushes, write what is pending; the listeners are closed before."""
+        """Stop timers and pushes, and write the pending changes; the listeners are closed before."""
         self.closing.set()
         for task in self._tasks:
             task.cancel()

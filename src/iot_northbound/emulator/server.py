@@ -7,19 +7,17 @@ import ssl
 import tempfile
 import weakref
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from iot_northbound.emulator import certificates
-from iot_northbound.emulator.app import NorthboundApp, server_refusal
-from iot_northbound.emulator.control import Control
-from iot_northbound.emulator.control_api import ControlApp
-from iot_northbound.emulator.control_operations import SETTINGS_SCHEMA
-from iot_northbound.emulator.control_schema import check
+from iot_northbound.emulator.control.control import Control
+from iot_northbound.emulator.control.http import ControlApp
+from iot_northbound.emulator.control.schema import check, schema_of
+from iot_northbound.emulator.home import Home, RunningProfile, prepare
+from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
+from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
+from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.emulator.state import auth
-from iot_northbound.emulator.state.settings import Settings, SomeSettings
 from iot_northbound.emulator_home import expanded
 from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
 from iot_northbound.serving_tls import set_checks
@@ -29,27 +27,27 @@ class Emulator(LoopService):
     """A platform to test against: `with Emulator() as platform: …`.
 
     It runs on a thread of its own (`start`/`stop` or the context manager) or in the foreground (`serve_forever`).
-    Several may run side by side. Those that share a folder share the application and the certificates; the
-    `profile.toml` there leads to the one started first, and each later one has a profile of its own (`profile_path`).
+    Several emulators may run side by side. Those that share a folder share the application and the certificates. The
+    `profile.toml` there leads to the one that was started first, and each later one has its own (`profile_path`).
 
     Args:
-        host: Address of the northbound side. For one beyond this machine the certificate's names do not fit.
-        port: Port of the northbound side; 0 takes a free one.
-        control_port: Port of the control plane, on 127.0.0.1 only; 0 takes a free one, None goes without.
-        folder: Where certificates, application and profile stand. None takes `home` in the data directory, and without
-            one a temporary folder that is gone with this object; the command's own home is never touched unless named.
+        host: Address of the northbound API. The certificate's names fit only addresses of this machine.
+        port: Port of the northbound API; 0 takes a free one.
+        control_port: Port of the control plane, on 127.0.0.1 only; 0 takes a free one; None: no control plane.
+        folder: Where certificates, application and profile are kept. None takes `home` in the data directory. Without
+            a data directory it takes a temporary folder that is deleted with this object. It never uses the command's
+            own home unless you name it.
         data_dir: Where the state is kept; None keeps it in memory.
         callback_ca: CA file (PEM) that receivers' certificates are checked against; None takes the emulator's own.
         callback_certificate: Certificate and key file (PEM) shown to receivers; None shows the emulator's own.
-        strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off, since many
-            that are in use do not; the same on every Python version.
-        limits: What one peer may take.
-        settings: The platform's settings by name: `token_lifetime`, `flow_control`, `calls_a_minute`, `transitions`, …;
-            `control.settings()` lists them all with their values.
+        strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off by
+            default, since many certificates in use do not. It is the same on every Python version.
+        limits: How much one peer may use.
+        settings: Some of the platform's settings by name; `Settings` lists them all.
 
     Raises:
         TypeError: A setting is unknown.
-        ValueError: A setting is out of its range, or of another type.
+        InvalidArgument: A setting is out of its range, or of another type.
     """
 
     def __init__(
@@ -66,33 +64,33 @@ class Emulator(LoopService):
         limits: Limits | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
-        known = {one.name for one in fields(Settings)}
-        if unknown := sorted(set(settings) - known):
+        known = SomeSettings.__annotations__
+        if unknown := sorted(settings.keys() - known.keys()):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        self._given = check(settings, SETTINGS_SCHEMA, "settings")
+        self._given = check(settings, schema_of(SomeSettings))
         self._host, self._port, self._control_port = host, port, control_port
         self._data_dir = expanded(data_dir) if data_dir is not None else None
         self._folder = expanded(folder) if folder is not None else self._data_dir and self._data_dir / "home"
         self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
         self._strict_x509 = strict_x509
-        # A test's machine is one address, and may have every connection.
+        # The machine of a test has one address, which may use every connection.
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedServer] = []
-        self._profile: certificates.RunningProfile | None = None
-        self.home: certificates.Home
-        """The folder with the certificates and the profile; there once the emulator has started."""
+        self._profile: RunningProfile | None = None
+        self.home: Home
+        """The folder with the certificates and the profile; it exists once the emulator has started."""
 
-    # --- what a test or an application wants to know ---
+    # --- addresses and names ---
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port of the northbound side."""
+        """Host and port of the northbound API."""
         return self._host, self._port
 
     @property
     def base_url(self) -> str:
-        """Address of the northbound side as a URL without a path."""
+        """Address of the northbound API as a URL without a path."""
         return f"https://{_in_url(self._host)}:{self._port}"
 
     @property
@@ -117,7 +115,7 @@ class Emulator(LoopService):
 
     @property
     def control(self) -> Control:
-        """The control plane as an object, for any thread but the emulator's own."""
+        """The control plane as an object, for any thread except the emulator's own."""
         if self._runtime is None:
             raise RuntimeError("the emulator is not running")
         return self._control
@@ -125,24 +123,24 @@ class Emulator(LoopService):
     def __repr__(self) -> str:
         return f"<Emulator {self.base_url} {'running' if self._runtime else 'stopped'}>"
 
-    # --- coming up and going down ---
+    # --- start and end ---
 
     def start(self) -> Self:
-        """Run on a background thread; return when calls are answered.
+        """Run on a background thread; return when it answers calls.
 
         Raises:
-            BindError: A port cannot be had.
+            BindError: A port cannot be used.
             DataDirError: The data directory cannot be used.
         """
         return super().start()
 
     async def open(self) -> None:
-        """Come up on the running loop; return when calls are answered."""
+        """Start on the running loop; return when it answers calls."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="iot-northbound-emulator-"))
-            # Not at the stop: whoever starts this emulator again goes on with the same application and certificates.
+            # Not at the stop: if this emulator is started again, it has the same application and certificates.
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self.home = certificates.prepare(self._folder)
+        self.home = prepare(self._folder)
         northbound = GuardedServer(
             self._serve_northbound,
             self._host,
@@ -152,7 +150,7 @@ class Emulator(LoopService):
             refusal=server_refusal,
         )
         self._servers = [northbound]
-        _, self._port = northbound.bind()  # before any state is touched: a taken port is the likeliest mistake
+        _, self._port = northbound.bind()  # before any state is touched: a port in use is the likeliest mistake
         if self._control_port is not None:
             control = GuardedServer(self._serve_control, "127.0.0.1", self._control_port, limits=self._limits)
             self._servers.append(control)
@@ -163,17 +161,19 @@ class Emulator(LoopService):
                 raise BindError(error.errno, f"{error.strerror}; {where}") from error
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
-        await runtime.execute(lambda: auth.add_application(runtime.platform, self.home.app_id, self.home.secret))
+        await runtime.execute(
+            lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
+        )
         self._control = Control(runtime, self._facts)
         self._northbound_app = NorthboundApp(runtime)
-        self._control_app = ControlApp(self._control, runtime)
+        self._control_app = ControlApp(self._control)
         host = "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
-        self._profile = certificates.RunningProfile(self.home, host, self._port)
+        self._profile = RunningProfile(self.home, host, self._port)
         for server in self._servers:
             await server.open()
 
     async def aclose(self) -> None:
-        """Answer what was taken, write what is pending, close everything."""
+        """Answer the calls that have begun, write the pending changes, and close everything."""
         if self._runtime is not None:
             self._runtime.closing.set()
         for server in self._servers:

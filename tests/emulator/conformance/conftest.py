@@ -12,7 +12,7 @@ from .world import Api, World
 
 @pytest.fixture(scope="session")
 def platform(home_folder: Path) -> Iterator[Emulator]:
-    """One emulator for all conformance tests; each test has an application of its own there."""
+    """One emulator for all conformance tests; each test has its own application."""
     with Emulator(folder=home_folder) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""For every endpoint a valid request that sets every field its tables document."""
+"""A valid request for every endpoint, with every field that its tables document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JSON value held against a table of the reference: keys, types, lengths, ranges, time form, enumerations."""
+"""Compares a JSON value with a table of the reference: keys, types, lengths, ranges, time form, enumerations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN: dict[str, tuple[type, ...]] = {
     "map": (dict,),
 }
 _ALIASES = {"TagDTO": "TagDTO2", "OperationStatistic": "OperationStaResult"}
-"""Structures that the reference names otherwise where it describes them."""
+"""Structures whose description in the reference has another name."""
 _NO_LENGTH = {"expiresIn", "total", "wait", "processing", "success", "fail", "stop", "timeout"}
 """Numbers whose table gives a width of storage, not a range."""
 
@@ -98,7 +98,7 @@ Fields = list[dict[str, Any]]
 
 
 def faults(section: str, message: dict[str, Any], side: dict[str, Any]) -> Iterator[str]:
-    """Yield where a message leaves its table: `"path: what is wrong"`."""
+    """Yield where a message differs from its table: `"path: what is wrong"`."""
     yield from _object(section, "", message, side.get("fields", []), side.get("structures", {}))
 
 
@@ -127,7 +127,7 @@ def _value(section: str, where: str, value: Any, kind: str, known: dict[str, Fie
             yield from _value(section, where, item, inner, known)
         return
     structure = known.get(_ALIASES.get(name, name))
-    # Only `param` is described as a structure of this name; elsewhere it stands for free JSON.
+    # Only `param` is described as a structure of this name; elsewhere it is any JSON.
     if structure is not None and (name != "ObjectNode" or field == "param"):
         if isinstance(value, dict):
             yield from _object(section, f"{where}.", value, structure, known)

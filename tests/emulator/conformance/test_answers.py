@@ -1,4 +1,4 @@
-"""Each endpoint, asked with a valid request, answers as its table says."""
+"""Each endpoint answers a valid request as its table says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEVIATIONS = {
     ("1.6.1", "clientIds: missing"): "ids of MQTT clients: only where the channel is MQTT",
     ("1.10.7", "data.extendInfo: not documented"): "the sample's name for extendPara, which the vendor's SDK reads",
 }
-"""Where an answer leaves its table on purpose, and why."""
+"""Where an answer differs from its table on purpose, and why."""
 
 ALTERNATIVES = {
     ("1.5.2", ""): "filters by other values than the ones used",
@@ -33,14 +33,14 @@ ALTERNATIVES = {
     ("1.10.4", "targets"): "deviceGroups and devices exclude each other",
     ("1.10.5", "targets"): "deviceGroups and devices exclude each other",
 }
-"""Parts of a request of which one cannot set everything at once."""
+"""Parts of a request that cannot be set at the same time."""
 
 NEEDED = {
     "1.4.2": (("deviceInfo",), "the device's nodeId stands in it"),
     "1.5.2": (("pageNo", "pageSize"), "one of gatewayId and pageNo has to be there"),
     "1.8.1": (("param.deviceList",), "each selector needs its list"),
 }
-"""Optional fields that a request cannot do without."""
+"""Optional fields that a request needs nevertheless."""
 
 
 def documented(endpoint: dict[str, Any], place: str) -> dict[str, dict[str, Any]]:
@@ -59,7 +59,7 @@ def test_the_valid_requests_set_every_documented_field(endpoint: dict[str, Any],
     assert set(request.ids) == set(documented(endpoint, "path"))
     assert set(request.query) == set(documented(endpoint, "query"))
     assert set(given(request) or ()) == set(documented(endpoint, "body"))
-    # Of the request's body nothing may be missing or undocumented either, nested structures included.
+    # The request's body must be complete and documented, too, with its nested structures.
     wrong = [
         each
         for each in faults(section, given(request) or {}, {**endpoint["request"], "fields": [
@@ -93,7 +93,7 @@ def lists_of(endpoint: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     "endpoint", [pytest.param(each, id=each["rest_section"]) for each in ENDPOINTS if lists_of(each)]
 )
-def test_lists_are_not_answered_empty_where_something_matches(endpoint: dict[str, Any], world: World) -> None:
+def test_lists_are_not_empty_if_something_matches(endpoint: dict[str, Any], world: World) -> None:
     lists = lists_of(endpoint)
     section = endpoint["rest_section"]
     reply = world.call(endpoint["http_method"], endpoint["path"], REQUESTS[section](world))
@@ -172,7 +172,7 @@ def test_a_slash_at_the_end_of_the_path_makes_no_difference(endpoint: dict[str, 
     assert (reply.status, reply.error) == (endpoint["success_status"], None), reply
 
 
-def test_what_came_as_text_is_kept_as_what_it_means(world: World) -> None:
+def test_values_that_came_as_text_are_stored_with_their_types(world: World) -> None:
     device_id = world.new_meter()
     path = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
     body = {"isSecure": "true", "deviceConfig": {"dataConfig": {"dataAgingTime": "0"}}}
@@ -200,7 +200,7 @@ def test_no_deviation_is_listed_that_does_not_occur(world: World) -> None:
     assert met >= DEVIATIONS.keys()
 
 
-def test_a_window_that_ended_long_ago_holds_nothing(world: World) -> None:
+def test_a_window_that_ended_long_ago_is_empty(world: World) -> None:
     for endpoint in ENDPOINTS:
         if "endTime" in documented(endpoint, "query"):
             request = REQUESTS[endpoint["rest_section"]](world)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.emulator.control_devices import ServiceReport
+from iot_northbound.emulator.control.devices import ServiceReport
+from tests.clock import eventually
 from tests.emulator.test_push_sender import Receiver
 from tests.facts import NOTIFICATIONS
 
 from .tables import faults
 from .test_samples import SAMPLES, departures
-from .world import COMMAND, IDENTITY, REPORT, Request, World, wait_until
+from .world import COMMAND, IDENTITY, REPORT, Request, World
 
 SUBSCRIPTIONS = "/iocm/app/sub/v1.2.0/subscriptions"
 MANAGEMENT = "/iodm/app/sub/v1.1.0/subscribe"
@@ -34,7 +35,7 @@ DEVIATIONS = {
 
 
 class Subscriber:
-    """An application that listens for one kind of notification."""
+    """An application that receives one kind of notification."""
 
     def __init__(self, world: World, receiver: Receiver, url: str) -> None:
         self.world, self.receiver, self.url = world, receiver, url
@@ -115,7 +116,7 @@ CAUSES: dict[str, Callable[[World], Any]] = {
     "1.6.7.17": lambda w: upgrade(w, "firmware"),
     "1.6.7.18": lambda w: upgrade(w, "firmware"),
 }
-"""What makes the platform push each kind; 1.6.7.12 goes to a command's own URL, and has a test of its own."""
+"""The cause of each kind of push; 1.6.7.12 goes to a command's own URL and has its own test."""
 
 
 def table_of(notification: dict[str, Any]) -> dict[str, Any]:
@@ -167,17 +168,17 @@ def test_each_status_of_a_command_arrives_at_its_own_url_as_documented(subscribe
     for each in bodies:
         assert_documented(notification, each)
         assert each["commandId"] == command_id
-    # On parallel connections they may overtake one another.
+    # On parallel connections their order may change.
     assert {each["result"]["resultCode"] for each in bodies} == {"SENT", "DELIVERED", "SUCCESSFUL"}
     last = next(each for each in bodies if each["result"]["resultCode"] == "SUCCESSFUL")
     assert last["result"]["resultDetail"] == {"result": 0}
 
 
-def test_what_was_not_subscribed_to_does_not_arrive(subscriber: Subscriber) -> None:
+def test_kinds_without_a_subscription_do_not_arrive(subscriber: Subscriber) -> None:
     world = subscriber.to("deviceDeleted")
     delete(world)
     url = subscriber.url
-    wait_until(
+    eventually(
         lambda: not world.inside(lambda p: [row for row in p.table("pushes").rows.values() if row["url"] == url])
     )
     assert [body["notifyType"] for body in subscriber.receiver.bodies] == ["deviceDeleted"]

@@ -27,7 +27,7 @@ UNDOCUMENTED: dict[str, set[tuple[int, str]]] = {
     "1.9.4": {_INPUT},
     "1.9.6": {_INPUT},
 }
-"""Where a section documents no code for a case: the one of its neighbours, or of the platform as a whole."""
+"""The code for a case that a section does not document: that of similar sections, or of the whole platform."""
 
 _EITHER = "one of deviceId and gatewayId is enough: 100419 is documented for neither"
 _BY_PRODUCT = "productId says it as well, as the field's own description has it"
@@ -39,7 +39,7 @@ TAKEN = {
     ("1.5.4", "deviceId"): _EITHER,
     ("1.5.4", "gatewayId"): _EITHER,
 }
-"""Mandatory fields that may be absent after all, and why."""
+"""Mandatory fields that may be missing, and why."""
 
 
 def ids(endpoints: list[dict[str, Any]]) -> list[Any]:
@@ -74,7 +74,7 @@ def assert_turned_away(reply: Reply, code: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ids(GUARDED))
-def test_without_a_good_token_the_gateway_turns_the_call_away(endpoint: dict[str, Any], world: World) -> None:
+def test_without_a_valid_token_the_gateway_refuses_the_call(endpoint: dict[str, Any], world: World) -> None:
     request = REQUESTS[endpoint["rest_section"]](world)
     good = dict(world.headers)
     for headers in (
@@ -91,14 +91,14 @@ def test_without_a_good_token_the_gateway_turns_the_call_away(endpoint: dict[str
 
 
 @pytest.mark.parametrize("endpoint", ids(GUARDED))
-def test_beyond_the_calls_a_minute_flow_control_stops_the_call(endpoint: dict[str, Any], world: World) -> None:
+def test_beyond_the_calls_per_minute_flow_control_stops_the_call(endpoint: dict[str, Any], world: World) -> None:
     request = REQUESTS[endpoint["rest_section"]](world)
-    world.control.change_settings(flow_control=True, calls_a_minute=1)
+    world.control.change_settings(flow_control=True, calls_per_minute=1)
     try:
         assert send(world, endpoint, request).status == endpoint["success_status"]
         reply = send(world, endpoint, request)
     finally:
-        world.control.change_settings(flow_control=False, calls_a_minute=100)
+        world.control.change_settings(flow_control=False, calls_per_minute=100)
     code = reply.value.get("resultcode", reply.value.get("error_code"))
     assert (reply.status, code) == (403, "1010009")
 
@@ -161,7 +161,7 @@ def test_an_unknown_id_in_the_path_is_refused(endpoint: dict[str, Any], name: st
 
 
 @pytest.mark.parametrize("endpoint", ids([each for each in GUARDED if "{" in each["path"]]))
-def test_what_belongs_to_another_application_is_refused(
+def test_devices_of_another_application_are_refused(
     endpoint: dict[str, Any], world: World, platform: Any, api: Any
 ) -> None:
     section = endpoint["rest_section"]
@@ -193,7 +193,7 @@ def places(endpoint: dict[str, Any]) -> Iterator[tuple[str, list[str], dict[str,
 
 
 def holder(request: Request, place: str, path: list[str]) -> Any:
-    """Return the object in a request that holds a field, lists entered at their first item; None where it is unset."""
+    """Return the object in a request that holds a field, with the first item of lists; None if it is not set."""
     value: Any = request.query if place == "query" else request.form or request.body
     for name in path[:-1]:
         value = value.get(name) if isinstance(value, dict) else None
@@ -288,7 +288,7 @@ def test_a_value_beyond_its_limits_is_refused(
     request = REQUESTS[section](world)
     for wrong in limits(field["type"]):
         if place == "query" and wrong == "":
-            continue  # in a query an empty value is none at all
+            continue  # in a query an empty value is the same as a missing one
         changed = deepcopy(request)
         holder(changed, place, path)[path[-1]] = wrong
         assert_refused(section, send(world, endpoint, changed))
@@ -298,12 +298,12 @@ def test_a_value_beyond_its_limits_is_refused(
     ("endpoint", "place", "path", "field"),
     field_cases(lambda place, field: field["name"] in ("pageNo", "pageSize", "startTime", "endTime")),
 )
-def test_a_page_or_time_that_is_none_is_refused(
+def test_an_invalid_page_or_time_is_refused(
     endpoint: dict[str, Any], place: str, path: list[str], field: dict[str, Any], world: World
 ) -> None:
     section = endpoint["rest_section"]
     wrong = ["-1", "x", "1.5"] if field["type"].startswith("Integer") else ["yesterday", "20261301T000000Z"]
-    beyond = [] if section == "1.9.4" else ["100000"]  # the list of groups knows no largest page
+    beyond = [] if section == "1.9.4" else ["100000"]  # the list of groups has no largest page
     for value in [*wrong, *(["0", *beyond] if field["name"] == "pageSize" else [])]:
         request = deepcopy(REQUESTS[section](world))
         holder(request, place, path)[path[-1]] = value
@@ -318,6 +318,6 @@ def test_a_body_that_is_no_json_object_is_refused(endpoint: dict[str, Any], worl
     for name, value in request.ids.items():
         path = path.replace(f"{{{name}}}", value)
     kind = {"Content-Type": "application/json"}
-    nothing = [] if section in ("1.4.3", "1.4.4") else [b"", b"null"]  # where every field is optional none is needed
+    nothing = [] if section in ("1.4.3", "1.4.4") else [b"", b"null"]  # all fields are optional, so it may be empty
     for content in (*nothing, b"{", b"[]", b'"text"', b"7", b"\xff\xfe{}", b'{"a":' * 200 + b"1" + b"}" * 200):
         assert_refused(section, world.api.send(endpoint["http_method"], path, content, world.headers | kind))

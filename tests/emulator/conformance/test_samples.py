@@ -1,6 +1,6 @@
 """The reference's own samples: each is accepted as a request, and an answer has its keys and types.
 
-`data/samples.json` holds their shapes: "any" stands for a value that the reference masks or elides, "null" for one it
+`data/samples.json` holds their shapes: "any" is a value that the reference masks or elides, "null" for one it
 shows as null. Slips are corrected there: 1.7.5 and 1.7.6 tear one command apart by a misplaced brace; 1.8.2 shows the
 `param` of a task of another kind; 1.9.1 says "201 OK" where its table says 200; 1.10.7 has `date` for `data`.
 """
@@ -31,7 +31,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def departures(shape: Any, value: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths at which a value leaves a sample's shape. Null may stand anywhere."""
+    """Yield the paths at which a value differs from a sample's shape. Null is allowed everywhere."""
     if shape == "any" or value is None:
         return
     if isinstance(shape, dict):

@@ -1,4 +1,4 @@
-"""What one call does shows in what the others answer, and in what subscribers hear."""
+"""The effect of a call appears in the answers of other calls, and in pushes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.server import Emulator
+from tests.clock import eventually
 from tests.emulator.test_push_sender import Receiver
 
-from .world import COMMAND, METER, REPORT, Api, Request, World, wait_until
+from .world import COMMAND, METER, REPORT, Api, Request, World
 
 DEVICES = "/iocm/app/dm/v1.4.0/devices"
 DEVICE = f"{DEVICES}/{{deviceId}}"
@@ -33,7 +34,7 @@ def receiver() -> Iterator[tuple[Receiver, str]]:
 
 @pytest.fixture
 def own_clock(home_folder: Any) -> Iterator[World]:
-    """A world on an emulator of its own, whose time stands still."""
+    """A world on its own emulator, whose clock is frozen."""
     with Emulator(folder=home_folder) as running:
         running.control.freeze(1_900_000_000)
         yield World(running, Api(running))
@@ -47,7 +48,7 @@ def delete(world: World, device_id: str, **query: str) -> None:
     assert world.call("DELETE", DEVICE, Request({"deviceId": device_id}, dict(query))).status == 204
 
 
-def test_a_deleted_device_leaves_its_groups_ends_its_commands_and_its_subscribers_hear(
+def test_a_deleted_device_leaves_its_groups_ends_its_commands_and_is_pushed(
     world: World, receiver: tuple[Receiver, str]
 ) -> None:
     listener, url = receiver
@@ -75,7 +76,7 @@ def test_a_deleted_device_leaves_its_groups_ends_its_commands_and_its_subscriber
     assert again != gone
 
 
-def test_a_gateway_takes_its_devices_with_it_or_sets_them_free(world: World) -> None:
+def test_the_devices_of_a_deleted_gateway_are_deleted_or_connected_directly(world: World) -> None:
     for cascade in ("true", "false"):
         gateway = world.new_meter(productId="home-gateway-mqtt")
         child = world.control.add_sub_device(gateway, world.name())["deviceId"]
@@ -88,7 +89,7 @@ def test_a_gateway_takes_its_devices_with_it_or_sets_them_free(world: World) -> 
             assert reply.value["gatewayId"] == child
 
 
-def test_what_a_device_reports_shows_everywhere(world: World, receiver: tuple[Receiver, str]) -> None:
+def test_reported_data_appear_in_all_queries(world: World, receiver: tuple[Receiver, str]) -> None:
     listener, url = receiver
     device_id = world.new_meter()
     world.post(SUBSCRIPTIONS, {"notifyType": "deviceDataChanged", "callbackUrl": url})
@@ -133,7 +134,7 @@ def test_a_token_lives_for_an_hour_and_its_successor_from_then_on(own_clock: Wor
     assert world.get(DEVICES, pageNo=0)["totalCount"] == 0
 
 
-def test_a_registration_that_nobody_answers_runs_out(own_clock: World) -> None:
+def test_a_registration_without_a_device_expires(own_clock: World) -> None:
     world = own_clock
     device_id = world.new_meter(timeout=180)
     world.control.advance(179)
@@ -142,7 +143,7 @@ def test_a_registration_that_nobody_answers_runs_out(own_clock: World) -> None:
     assert world.call("GET", DEVICE, Request({"deviceId": device_id})).error == (404, "100403")
 
 
-def test_a_cached_command_expires_after_48_hours_where_it_says_nothing(own_clock: World) -> None:
+def test_a_cached_command_expires_after_48_hours_by_default(own_clock: World) -> None:
     world = own_clock
     command_id = world.new_command()
     token = world.headers["Authorization"]
@@ -169,7 +170,7 @@ def test_cached_commands_go_out_in_their_order_when_the_device_wakes(world: Worl
     ids = [world.new_command() for _ in range(5)]
     assert set(commands(world).values()) == {"PENDING"}
     world.control.script(world.heard_meter)
-    wait_until(lambda: set(commands(world).values()) == {"SUCCESSFUL"})
+    eventually(lambda: set(commands(world).values()) == {"SUCCESSFUL"})
     sent = {row["commandId"]: row["platformIssuedTime"] for row in world.get(COMMANDS)["data"]}
     assert [sent[command_id] for command_id in ids] == sorted(sent.values())
 
@@ -189,15 +190,15 @@ def test_a_batch_tasks_numbers_add_up(world: World) -> None:
         assert task["progress"] == ended * 1000 // 3
         return task
 
-    task = wait_until(lambda: (now := progress())["completeCnt"] == 2 and now)
+    task = eventually(lambda: (now := progress())["completeCnt"] == 2 and now)
     assert (task["status"], task["successCnt"], task["failCnt"], task["successRate"]) == ("Running", 1, 1, 333)
     delete(world, asleep)
-    assert wait_until(lambda: (now := progress())["status"] == "Complete" and now)["completeCnt"] == 3
+    assert eventually(lambda: (now := progress())["status"] == "Complete" and now)["completeCnt"] == 3
     statuses = {each["param"]["deviceId"]: each["status"] for each in world.get(DETAILS, taskId=task_id)["taskDetails"]}
     assert (statuses[willing], statuses[unwilling]) == ("Success", "Fail")
 
 
-def test_a_page_after_the_last_is_empty_and_pages_together_hold_each_device_once(world: World) -> None:
+def test_a_page_after_the_last_is_empty_and_all_pages_together_have_each_device_once(world: World) -> None:
     ids = {world.new_meter() for _ in range(7)}
     pages = [world.get(DEVICES, pageNo=number, pageSize=3)["devices"] for number in range(4)]
     assert [len(page) for page in pages] == [3, 3, 1, 0]

@@ -1,4 +1,4 @@
-"""Whatever a peer sends, the platform answers in its own shape, and without a certificate not at all."""
+"""The platform answers every request in its own shape, and answers no peer without a certificate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iot_northbound.emulator import certificates
+from iot_northbound.emulator.home import prepare
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import Limits
 from tests.facts import ENDPOINTS
@@ -85,7 +85,7 @@ def test_a_method_that_a_path_does_not_have_is_answered_in_the_platforms_shape(w
     ],
     ids=lambda content: repr(content[:24]),
 )
-def test_what_is_no_request_is_answered_in_the_platforms_shape(platform: Emulator, request_: bytes) -> None:
+def test_an_unreadable_request_is_answered_in_the_platforms_shape(platform: Emulator, request_: bytes) -> None:
     status, kind, content = exchange(platform, request_)
     assert 400 <= status < 500
     assert_own_shape(kind, content)
@@ -119,7 +119,7 @@ def test_a_huge_body_is_refused_in_the_platforms_shape_and_harms_no_other(world:
 
 
 def asked(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
-    """Ask and read: with TLS 1.3 the handshake's refusal is read only after the request was sent."""
+    """Send and read: with TLS 1.3 the handshake's refusal is read only after the request was sent."""
     connection.request("POST", LOGIN, b"appId=a&secret=b")
     return connection.getresponse()
 
@@ -132,7 +132,7 @@ def test_without_a_client_certificate_no_request_is_answered(platform: Emulator)
 
 
 def test_a_certificate_of_another_authority_is_refused(platform: Emulator, tmp_path: Path) -> None:
-    strangers = certificates.prepare(tmp_path / "strangers")
+    strangers = prepare(tmp_path / "strangers")
     context = ssl.create_default_context(cafile=str(platform.home.ca))
     context.load_cert_chain(strangers.folder / "client.pem", strangers.folder / "client.key")
     connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context, timeout=10)

@@ -1,20 +1,19 @@
-"""A client of the northbound side that is nobody's SDK, and an application with what it needs on the platform."""
+"""A client of the northbound API without any SDK, and an application with everything that it needs."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import ssl
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.server import Emulator
-from iot_northbound.emulator.state.kernel import Platform
+from tests.clock import eventually
 
 METER = "water-meter-nb"
 IDENTITY = {
@@ -28,7 +27,7 @@ FITS = {name: IDENTITY[name] for name in ("deviceType", "model", "manufacturerNa
 COMMAND = {"serviceId": "WaterMeter", "method": "SET_VALVE", "paras": {"state": "OPEN"}}
 REPORT = {"totalVolume": 12.5, "valveState": "OPEN"}
 CALLBACK = "https://127.0.0.1:9/in"
-"""Where nobody listens."""
+"""An address where nothing listens."""
 LONG_AGO, FAR_AHEAD = "20200101T000000Z", "20991231T235959Z"
 JSON = {"Content-Type": "application/json"}
 
@@ -74,17 +73,8 @@ class Api:
         return Reply(answer.status, answer.getheader("content-type", ""), json.loads(text) if text else None)
 
 
-def wait_until(true: Callable[[], Any], timeout: float = 10.0) -> Any:
-    """Return the first true value."""
-    deadline = time.monotonic() + timeout
-    while not (value := true()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        threading.Event().wait(0.005)
-    return value
-
-
 class World:
-    """A fresh application on a shared emulator; what it owns is made when it is first asked for."""
+    """A fresh application on a shared emulator; its devices and tasks are made at first use."""
 
     def __init__(self, emulator: Emulator, api: Api) -> None:
         self.emulator, self.api, self.control = emulator, api, emulator.control
@@ -112,37 +102,37 @@ class World:
         return self.api.send(method, path, content, sent if content is None else sent | JSON)
 
     def get(self, template: str, **query: Any) -> Any:
-        """Return the answer to a query that has to succeed."""
+        """Return the answer to a query that must succeed."""
         reply = self.call("GET", template, Request(query=query))
         assert reply.status == 200, reply
         return reply.value
 
     def post(self, template: str, body: Any, **query: Any) -> Any:
-        """Return the answer to a creation that has to succeed."""
+        """Return the answer to a creation that must succeed."""
         reply = self.call("POST", template, Request(query=query, body=body))
         assert reply.status in (200, 201, 202), reply
         assert reply.error is None, reply
         return reply.value
 
     def inside(self, action: Callable[[Platform], Any]) -> Any:
-        """Let something happen on the platform that neither the API nor the control plane offers."""
+        """Do something on the platform that neither the API nor the control plane offers."""
         runtime = self.emulator._runtime
         assert runtime is not None
         return runtime.from_any_thread(lambda: action(runtime.platform))
 
     def name(self, prefix: str = "n") -> str:
-        """Return a name that nothing else has."""
+        """Return a new, unused name."""
         self._count += 1
         return f"{prefix}{self.app_id[-8:]}{self._count}"
 
     def new_meter(self, **fields: Any) -> str:
-        """Register a water meter and return its id; it has never been heard."""
+        """Register a water meter and return its id; it has never connected."""
         body = {"nodeId": self.name(), "productId": METER, "timeout": 0, **fields}
         device_id: str = self.post("/iocm/app/reg/v1.1.0/deviceCredentials", body)["deviceId"]
         return device_id
 
     def new_heard_meter(self) -> str:
-        """Register a water meter that has been heard and is offline."""
+        """Register a water meter that has connected and is offline."""
         device_id = self.new_meter()
         self.control.activate(device_id)
         return device_id
@@ -167,24 +157,24 @@ class World:
 
     @cached_property
     def meter(self) -> str:
-        """Return a meter that is online, has reported, and of which something is wished."""
+        """Return a meter that is online, has reported, and has a desired value."""
         device_id = self.new_meter(imsi="460001234567890", deviceInfo={**IDENTITY, "name": "cellar"})
         self.control.report(device_id, "WaterMeter", REPORT)
-        wish = {"serviceDesireds": [{"serviceId": "WaterMeter", "desired": {"reportInterval": 600}}]}
+        desire = {"serviceDesireds": [{"serviceId": "WaterMeter", "desired": {"reportInterval": 600}}]}
         shadow = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
-        assert self.call("PUT", shadow, Request({"deviceId": device_id}, {}, wish)).status == 200
+        assert self.call("PUT", shadow, Request({"deviceId": device_id}, {}, desire)).status == 200
         place = Request({"deviceId": device_id}, {}, {"location": "Hafenstrasse 3"})
         assert self.call("PUT", "/iocm/app/dm/v1.4.0/devices/{deviceId}", place).status == 204
         return device_id
 
     @cached_property
     def heard_meter(self) -> str:
-        """Return a meter that has been heard and sleeps."""
+        """Return a meter that has connected and sleeps."""
         return self.new_heard_meter()
 
     @cached_property
     def scripted_meter(self) -> str:
-        """Return a meter that does at once what it is told."""
+        """Return a meter that executes commands at once."""
         device_id = self.new_meter()
         self.control.script(device_id, result={"result": 0})
         return device_id
@@ -202,7 +192,7 @@ class World:
         self.new_command(callbackUrl=CALLBACK, maxRetransmit=1, expireTime=600)
         tasks = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks"
         task: dict[str, Any] = self.post(tasks, {"deviceId": self.heard_meter})
-        wait_until(lambda: self.get(tasks, taskId=task["taskId"])["data"][0]["status"] == "SUCCESS")
+        eventually(lambda: self.get(tasks, taskId=task["taskId"])["data"][0]["status"] == "SUCCESS")
         return task
 
     @cached_property
@@ -213,7 +203,7 @@ class World:
         body["tags"] = [{"tagName": "round", "tagValue": self.name()}]
         task_id: str = self.post("/iocm/app/batchtask/v1.1.0/tasks", body)["taskID"]
         details = "/iocm/app/batchtask/v1.1.0/taskDetails"
-        wait_until(lambda: self.get(details, taskId=task_id)["taskDetails"][0]["status"] == "WaitResult")
+        eventually(lambda: self.get(details, taskId=task_id)["taskDetails"][0]["status"] == "WaitResult")
         return task_id
 
     @cached_property
@@ -226,5 +216,5 @@ class World:
         }
         operations = "/iodm/northbound/v1.5.0/operations"
         operation_id: str = self.post(f"{operations}/firmwareUpgrade", body)["operationId"]
-        wait_until(lambda: self.get(f"{operations}/{operation_id}")["status"] == "success")
+        eventually(lambda: self.get(f"{operations}/{operation_id}")["status"] == "success")
         return operation_id

@@ -1,0 +1,1 @@
+"""The platform without its devices: state, time, calls and how rules are declared."""
