@@ -10,10 +10,14 @@ from iot_northbound._version import __version__
 
 if TYPE_CHECKING:
     from iot_northbound.basic_test import BasicTest as BasicTest
+    from iot_northbound.basic_test import Report as Report
+    from iot_northbound.basic_test import Step as Step
+    from iot_northbound.client import Keep as Keep
     from iot_northbound.client import NorthApiClient as NorthApiClient
     from iot_northbound.config import ClientInfo as ClientInfo
     from iot_northbound.config import HttpConfig as HttpConfig
     from iot_northbound.config import Settings as Settings
+    from iot_northbound.core.clock import Clock as Clock
     from iot_northbound.core.endpoint import Endpoint as Endpoint
     from iot_northbound.core.hooks import Hooks as Hooks
     from iot_northbound.core.hooks import RequestEvent as RequestEvent
@@ -84,10 +88,14 @@ _ERRORS = (
 _ROOMS = {
     **dict.fromkeys(_ERRORS, "errors"),
     "BasicTest": "basic_test",
+    "Report": "basic_test",
+    "Step": "basic_test",
+    "Keep": "client",
     "NorthApiClient": "client",
     "ClientInfo": "config",
     "HttpConfig": "config",
     "Settings": "config",
+    "Clock": "core.clock",
     "Endpoint": "core.endpoint",
     "Hooks": "core.hooks",
     "RequestEvent": "core.hooks",
