@@ -146,7 +146,7 @@ class DataCollection(Service):
         A directly connected device is its own gateway. `iter_device_data_history` reads all rows.
 
         Raises:
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: the platform refuses the query (100216, 100419).
 
         Reference: section 1.5.3.
