@@ -44,7 +44,6 @@ check: $(STAMP)  ## lint, spelling, types, import contracts, public API, docs
 
 generate: $(STAMP)  ## the pages of the documentation that come from the code
 	$(BIN)/python docs/_generate.py
-	$(BIN)/python -m iot_northbound.emulator.coverage docs/emulator-coverage.md
 
 package: $(STAMP)  ## wheel, source archive and list of dependencies (SBOM) in dist, checked
 	rm -rf dist build

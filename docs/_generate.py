@@ -1,4 +1,4 @@
-"""Write the tables that come from the code (error codes, spellings, product models): ``python docs/_generate.py``."""
+"""Write the parts of the documentation that come from the code: ``make generate``."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,12 +11,47 @@ from iot_northbound import dto
 from iot_northbound.core.fields import specs
 from iot_northbound.core.open_enum import SYNONYMS, OpenEnum
 from iot_northbound.core.received import Received
+from iot_northbound.emulator import coverage
 from iot_northbound.emulator.control import tables
+from iot_northbound.emulator.kernel.calls import meaning
 from iot_northbound.emulator.rules import models
 from iot_northbound.error_codes import ERROR_CODES, SDK_CODES, ErrorCode
 from iot_northbound.errors import BY_KIND
+from iot_northbound.services.calls import calls
 
 DOCS = Path(__file__).parent
+
+
+def call_table() -> str:
+    """Return the table of all calls, by section."""
+    rows = [f"{len(calls())} calls:", "", "| section | request | method | repeated |", "|---|---|---|---|"]
+    for call in calls():
+        page = call.name.partition(".")[0].replace("_", "-")
+        repeated = "yes" if call.endpoint.repeatable else "no"
+        rows.append(_row(call.section, f"`{call.endpoint.name}`", f"[`{call.name}`]({page}.md)", repeated))
+    return "\n".join(rows)
+
+
+def coverage_tables() -> str:
+    """Return a table per call: its documented error codes, and how the emulator reaches each of them."""
+    codes = coverage.codes()
+    kinds = [coverage.kind_of(how) for how in codes.values()]
+    lines = [
+        f"{len(calls())} calls, {len(kinds)} codes: {kinds.count('state')} by state or input, "
+        f"{kinds.count('fault')} by a fault, {kinds.count('unreachable')} not at all."
+    ]
+    for call in calls():
+        lines += ["", f"## {call.section} {call.endpoint.name}", ""]
+        lines += ["| code | meaning | reached | how |", "|---|---|---|---|"]
+        rows = {code: how for (section, code), how in codes.items() if section == call.section}
+        for code, how in sorted(rows.items(), key=lambda row: int(row[0])):
+            kind = coverage.kind_of(how)
+            text = how if kind == "state" else how.partition(":")[2].strip()
+            lines.append(_row(code, meaning(code).rstrip("."), _REACHED[kind], text.rstrip(".")))
+    return "\n".join(lines)
+
+
+_REACHED = {"state": "state", "fault": "fault", "unreachable": "no"}
 
 
 def platform_table() -> str:
@@ -39,7 +74,7 @@ def sdk_table() -> str:
 
 
 def spelling_table() -> str:
-    """Return the table of the wire names that are read beside a field's own."""
+    """Return the table of the wire names that are read in addition to a field's own."""
     rows = ["| class | attribute | documented name | also read |", "|---|---|---|---|"]
     for name in sorted(dto.__all__):
         cls = getattr(dto, name)
@@ -59,7 +94,7 @@ def spelling_table() -> str:
 
 
 def synonym_table() -> str:
-    """Return the table of the enumerations' values that other words stand for."""
+    """Return the table of the words that mean a documented value of an enumeration."""
     rows = ["| enumeration | value | also means it |", "|---|---|---|"]
     for name in sorted(dto.__all__):
         cls = getattr(dto, name)
@@ -82,7 +117,7 @@ def _row(*cells: str) -> str:
 
 
 def model_table() -> str:
-    """Return the table of the shipped product models' services, with what their commands take and what they report."""
+    """Return the table of the services of the shipped product models, with their commands and properties."""
     rows = ["| model, service | commands and their parameters | properties |", "|---|---|---|"]
     for model in models.shipped():
         for service in model["services"]:
@@ -97,30 +132,32 @@ def model_table() -> str:
 
 
 def _value(rule: Mapping[str, Any]) -> str:
-    told = [rule["dataType"]]
+    words = [rule["dataType"]]
     if "min" in rule:
-        told.append(f"{rule['min']} to {rule['max']}")
+        words.append(f"{rule['min']} to {rule['max']}")
     if "enumList" in rule:
-        told.append(" or ".join(rule["enumList"]))
+        words.append(" or ".join(rule["enumList"]))
     if "maxLength" in rule:
-        told.append(f"at most {rule['maxLength']} characters")
+        words.append(f"at most {rule['maxLength']} characters")
     if "unit" in rule:
-        told.append(rule["unit"])
+        words.append(rule["unit"])
     optional = "" if rule.get("required") or "propertyName" in rule else " (may be absent)"
     writable = " (writable)" if "W" in rule.get("method", "") else ""
-    return f"`{rule.get('paraName') or rule['propertyName']}` {' '.join(told)}{optional}{writable}"
+    return f"`{rule.get('paraName') or rule['propertyName']}` {' '.join(words)}{optional}{writable}"
 
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "api/index.md": {"calls": call_table},
     "answers.md": {"second spellings": spelling_table, "other words": synonym_table},
     "errors.md": {"platform codes": platform_table, "SDK codes": sdk_table},
     "emulator-models.md": {"shipped models": model_table},
     "emulator.md": tables.TABLES,
+    "emulator-coverage.md": {"codes": coverage_tables},
 }
 
 
 def render(name: str) -> str:
-    """Return a page of `PAGES` with the tables between its markers made anew.
+    """Return a page of `PAGES` with new content between its markers.
 
     Raises:
         ValueError: a pair of markers is missing.

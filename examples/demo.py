@@ -18,8 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from iot_northbound import BasicTest, NorthApiClient, PushMessageReceiver
-from iot_northbound.config import load_profile
+from iot_northbound import BasicTest, NorthApiClient, Polling, PushMessageReceiver, load_profile
 from iot_northbound.dto import (
     BatchTaskCreateInDTO2,
     CreateDeviceGroupInDTO,
@@ -35,7 +34,6 @@ from iot_northbound.dto import (
 from iot_northbound.emulator import Emulator
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.server import server_context
-from iot_northbound.waiting import Polling
 
 sys.path.insert(0, str(Path(__file__).parent))
 from quickstart import delete, register

@@ -21,8 +21,8 @@ from iot_northbound import (
     NorthApiException,
     NotFoundError,
     ResponseEvent,
+    load_profile,
 )
-from iot_northbound.config import load_profile
 from iot_northbound.dto import (
     DeviceInfoDTO,
     ModifyDeviceInforInDTO,

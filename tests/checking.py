@@ -8,8 +8,8 @@ import attrs
 
 from iot_northbound import ClientInfo, HttpConfig, SSLConfig
 from iot_northbound.basic_test import CLEAN_UP, STEPS, BasicTest, Report, Step
-from iot_northbound.config import load_profile
 from iot_northbound.emulator import Emulator
+from iot_northbound.profiles import load_profile
 from tests.clock import FakeClock
 
 FILES, ADDRESS, HANDSHAKE, SIGN_IN, RENEWAL, REGISTERING, CHANGING, DELETING = STEPS

@@ -29,12 +29,6 @@ def _method(endpoint: dict[str, Any]) -> Any:
     )
 
 
-def test_there_are_as_many_endpoints_as_documented() -> None:
-    assert len(ENDPOINTS) == 46
-    assert len(METHODS) == 45
-    assert len({endpoint["service"] for endpoint in ENDPOINTS}) == 8
-
-
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: f"{e['service']}.{e['java_method']}")
 def test_every_endpoint_has_its_method(endpoint: dict[str, Any]) -> None:
     method = _method(endpoint)

@@ -24,8 +24,8 @@ from iot_northbound import (
     TlsError,
 )
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.core.grants import MemoryTokenStore
 from iot_northbound.core.renewals import Renewal
+from iot_northbound.tokens import MemoryTokenStore
 from tests.certs import LOOPBACK_NAMES, Authority, server_context
 from tests.clock import FakeClock, eventually
 from tests.faulty_server import APP_ID, SECRET, Desk, FaultyServer, Seen, Wire

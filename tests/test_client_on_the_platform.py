@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from iot_northbound import Hooks, NorthApiClient, NotFoundError, RequestEvent, WaitTimeoutError, dto
-from iot_northbound.config import load_profile
 from iot_northbound.emulator import Emulator
-from iot_northbound.waiting import Polling
-from tests.facts import FACTS
+from iot_northbound.profiles import load_profile
+from iot_northbound.services.calls import calls
+from iot_northbound.services.waiting import Polling
 
 QUICK = Polling(start=0.02, factor=1.2, cap=0.1)
 LAMP = dto.DeviceInfoDTO(
@@ -214,10 +214,4 @@ def test_the_token_is_renewed_by_hand(client: NorthApiClient) -> None:
 
 
 def test_the_stories_leave_no_documented_call_out(client: NorthApiClient) -> None:
-    def shape(name: str) -> str:
-        method, _, path = name.partition(" ")
-        return f"{method} " + "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
-
-    documented = {shape(f"{each['http_method']} {each['path']}") for each in FACTS["endpoints"]}
-    assert len(documented) == 46
-    assert documented - {shape(name) for name in USED} == set()
+    assert {call.endpoint.name for call in calls()} - USED == set()

@@ -155,7 +155,7 @@ def test_plain_http_on_the_port(check: Check) -> None:
 def test_a_server_we_do_not_trust(check: Check) -> None:
     check.tls = attrs.evolve(check.tls, trust_ca_path=None)
     step = check.failed_at(HANDSHAKE)
-    assert step.cause.startswith("We refused the server's certificate: it does not come from a CA we trust")
+    assert step.cause.startswith("We refused the server's certificate: it does not come from a CA that we trust")
     assert "trust_ca_path" in step.remedy
 
 
@@ -175,7 +175,7 @@ def test_our_certificate_is_refused(check: Check, pki: Any, tmp_path: Path, vers
     trusted.write_bytes(ca.pem)
     with TlsServer(context) as server:
         step = check.at(server, attrs.evolve(pki.tls, trust_ca_path=trusted)).failed_at(HANDSHAKE)
-    assert step.cause.startswith("The server refused us: our client certificate comes from a CA it does not know")
+    assert step.cause.startswith("The server refused us: our client certificate comes from a CA that it does not know")
     assert "self_cert_path" in step.remedy
 
 

@@ -7,7 +7,6 @@ from tests.facts import ERROR_CODES as DOCUMENTED
 
 def test_every_documented_code_is_there_and_no_other() -> None:
     assert set(ERROR_CODES) == set(DOCUMENTED)
-    assert len(ERROR_CODES) == 91
 
 
 @pytest.mark.parametrize("code", DOCUMENTED)
@@ -81,7 +80,7 @@ def test_not_found_statuses_mean_not_found() -> None:
 def test_the_sdks_own_codes_are_explained() -> None:
     named = {value for name, value in vars(SdkCode).items() if name.isupper()}
     assert set(SDK_CODES) == named == {str(code) for code in range(1001, 1013)}
-    assert "context manager" in SDK_CODES["1009"].remedy
+    assert "with statement" in SDK_CODES["1009"].remedy
 
 
 def test_explain_looks_in_both_catalogues() -> None:

@@ -14,7 +14,11 @@ from iot_northbound.error_codes import explain
 from iot_northbound.errors import SdkCode, class_for
 from tests.facts import ERROR_CODES
 
-FAMILY = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, NorthApiException)]
+FAMILY = [
+    cls
+    for name, cls in vars(errors).items()
+    if isinstance(cls, type) and issubclass(cls, NorthApiException) and not name.startswith("_")
+]
 DETAILS = {
     "http_status_code": 404,
     "http_reason_phrase": "Not Found",

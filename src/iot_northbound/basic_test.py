@@ -14,7 +14,7 @@ import attrs
 from iot_northbound.client import NorthApiClient
 from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.core.handshake import explain_handshake
+from iot_northbound.core.handshake import closed_without_a_word
 from iot_northbound.diagnosis import diagnose
 from iot_northbound.dto.authentication import AuthRefreshInDTO
 from iot_northbound.dto.data_collection import QueryBatchDevicesInfoInDTO
@@ -224,12 +224,13 @@ class _Run:
         try:
             return client.probe()
         except ConnectionFailedError as error:
-            if "broke" not in error.error_desc:
+            if not error.request_sent:
                 raise
             # With TLS 1.3 a server judges our certificate after the handshake, and some then hang up without a word.
             shows = self._ssl_config is not None and self._ssl_config.self_cert_path is not None
-            told = explain_handshake(ConnectionResetError(), shows_certificate=shows)
-            raise TlsError(SdkCode.NO_ANSWER, f"{error.error_desc}: {told}") from error
+            why = closed_without_a_word(shows)
+            desc = f"{error.error_desc}: {why}"
+            raise TlsError(SdkCode.NO_ANSWER, desc, reason=why.reason, likely=why[1:]) from error
 
     def _refresh(self, client: NorthApiClient, refresh_token: str | None) -> str:
         if not refresh_token:

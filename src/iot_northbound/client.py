@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
-from iot_northbound.config import ClientInfo, HttpConfig, load_env, load_profile
+from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
@@ -17,10 +17,12 @@ from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.retry import Backoff, RateLimit
 from iot_northbound.core.tls import build_policy
-from iot_northbound.core.tokens import Grant, MemoryTokenStore, Tokens, TokenStatus, TokenStore
+from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import InvalidArgumentError, SdkCode, UnreadableAnswerError
+from iot_northbound.profiles import load_env, load_profile
 from iot_northbound.ssl_config import SSLConfig
+from iot_northbound.tokens import Grant, MemoryTokenStore, TokenStatus, TokenStore
 
 if TYPE_CHECKING:
     from iot_northbound.services.authentication import Authentication
@@ -97,15 +99,9 @@ class NorthApiClient:
         self.clock = clock
         http = http or HttpConfig()
         policy = build_policy(ssl_config)
-
-        def explain(error: BaseException) -> str:
-            from iot_northbound.core.handshake import explain_handshake
-
-            return explain_handshake(error, shows_certificate=policy.shows_certificate) or type(error).__name__
-
         self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
         self._pipeline = Pipeline(
-            Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy, explain=explain),
+            Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy),
             Tokens(self._login, self._refresh, token_store or MemoryTokenStore(), clock),
             clock,
             headers={
@@ -131,7 +127,7 @@ class NorthApiClient:
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
-        """Return a client configured by the variables ``IOT_NORTHBOUND_…``; see `iot_northbound.config.load_env`."""
+        """Return a client configured by the variables ``IOT_NORTHBOUND_…``; see `iot_northbound.profiles.load_env`."""
         return cls(*load_env(environ), hooks=hooks, token_store=token_store, clock=clock)
 
     @classmethod
@@ -144,7 +140,7 @@ class NorthApiClient:
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
-        """Return a client configured by a table of a TOML file; see `iot_northbound.config.load_profile`."""
+        """Return a client configured by a table of a TOML file; see `iot_northbound.profiles.load_profile`."""
         return cls(*load_profile(path, name), hooks=hooks, token_store=token_store, clock=clock)
 
     def with_options(

@@ -1,6 +1,5 @@
-"""What most likely lies behind a failed step of BasicTest, and what to do about it."""
+"""The likely cause of a failed step of BasicTest, and what to do about it."""
 
-import re
 import socket
 from typing import NamedTuple
 
@@ -11,12 +10,11 @@ from iot_northbound.errors import (
     RequestTimeoutError,
     SdkCode,
     TlsError,
+    TlsReason,
     UnreadableAnswerError,
 )
 
 _EXCERPT = 160
-_SIDES = re.compile(r"(We|The server|The TLS handshake) ")
-"""What each sentence of handshake.py begins with."""
 
 
 class Diagnosis(NamedTuple):
@@ -28,59 +26,60 @@ class Diagnosis(NamedTuple):
     remedy: str
 
 
-# Files that cannot be used, by what keystores.py and tls_context.py say of them.
-_FILES: tuple[tuple[str, str, str], ...] = (
-    (
-        "does not exist",
-        "The path is mistyped, or relative to another folder: a profile's paths are relative to the profile.",
+_FILES: dict[TlsReason, tuple[str, str]] = {
+    TlsReason.FILE_MISSING: (
+        "The path is mistyped, or it is relative to another folder: paths in a profile are relative to the profile.",
         "Correct the path.",
     ),
-    (
-        "cannot be read",
+    TlsReason.FILE_UNREADABLE: (
         "This user may not read the file.",
-        "Change the file's owner or rights, or run as a user who may read it.",
+        "Change the owner or the access rights of the file, or run as a user who may read it.",
     ),
-    (
-        "no password is given",
+    TlsReason.FILE_IS_A_FOLDER: ("The path names a folder.", "Name the file in it."),
+    TlsReason.PASSWORD_MISSING: (
         "The file is encrypted.",
         "Give its password (self_cert_pwd or trust_ca_pwd).",
     ),
-    (
-        "is wrong",
-        "The password is that of another file, or a blank was copied along.",
-        "Correct the password; `openssl pkcs12 -in FILE -noout` tries one on a PKCS#12 file.",
+    TlsReason.PASSWORD_WRONG: (
+        "The password is the one of another file, or a blank was copied with it.",
+        "Correct the password. `openssl pkcs12 -in FILE -noout` tests the password of a PKCS#12 file.",
     ),
-    ("expired", "The certificate has run out, or this machine's clock is wrong.", "Have a new certificate issued."),
-    ("is not valid before", "This machine's clock is slow, or the certificate is made for later.", "Set the clock."),
-    (
-        "does not belong",
-        "Certificate and key come from two different requests.",
+    TlsReason.CERTIFICATE_EXPIRED: (
+        "The certificate has expired, or this machine's clock is wrong.",
+        "Get a new certificate.",
+    ),
+    TlsReason.CERTIFICATE_NOT_YET_VALID: (
+        "This machine's clock is slow, or the certificate is made for later.",
+        "Set the clock.",
+    ),
+    TlsReason.KEY_MISMATCH: (
+        "The certificate and the key come from two different requests.",
         "Give the key that the certificate was requested with.",
     ),
-    (
-        "no private key",
-        "The file holds the certificate alone.",
-        "Give the key's file too (self_key_path), or a PKCS#12 file with both.",
+    TlsReason.KEY_MISSING: (
+        "The file contains only the certificate.",
+        "Give the file of the key too (self_key_path), or a PKCS#12 file with both.",
     ),
-    ("folder", "The path names a folder.", "Name the file in it."),
-)
+}
+"""Cause and remedy for files that cannot be used."""
 
 
 def diagnose(error: NorthApiException) -> Diagnosis:
-    """Return what happened, the likely cause and the remedy, all three never empty."""
-    if isinstance(error, TlsError) and error.error_code == SdkCode.TLS:
-        return _of_file(error)
+    """Return what happened, the likely cause and the remedy. They are never empty."""
     if isinstance(error, TlsError):
-        return _of_handshake(error)
+        return _of_tls(error)
     if error.error_code == SdkCode.NO_ANSWER:
         return _of_silence(error)
     cause, remedy = error.cause, error.remedy
     if isinstance(error, BadTokenError):
-        cause = "Another login of this application ended the token meanwhile, or the application may not use this API."
-        remedy = "Stop what else logs in with this application id and run again; if it stays, ask the operator."
+        cause = "Another login of this application has ended the token, or the application may not use this API."
+        remedy = (
+            "Stop everything else that logs in with this application id, and run again. If it fails again, ask the "
+            "platform's operator."
+        )
     elif not cause:
-        cause = "The platform gives a code that is not in its documentation."
-        remedy = "Ask the platform's operator about it, with the code and the time."
+        cause = "The platform sent a code that is not in its documentation."
+        remedy = "Ask the platform's operator about it. Report the code and the time."
     if error.http_message and (isinstance(error, UnreadableAnswerError) or error.error_code == SdkCode.NOT_JSON):
         cause += f" It begins: {_excerpt(error.http_message)}"
     return Diagnosis(_said(error), cause, remedy)
@@ -96,25 +95,11 @@ def _excerpt(text: str) -> str:
     return shown if len(shown) <= _EXCERPT else f"{shown[:_EXCERPT]}…"
 
 
-def _of_file(error: NorthApiException) -> Diagnosis:
-    for sign, cause, remedy in _FILES:
-        if sign in error.error_desc:
-            return Diagnosis(_said(error), cause, remedy)
-    return Diagnosis(_said(error), error.cause, error.remedy)
-
-
-def _of_handshake(error: NorthApiException) -> Diagnosis:
-    """Take apart what handshake.py says: which side refused and why, then what to do where there is a way."""
-    side = _SIDES.search(error.error_desc)
-    head, told = error.error_desc, error.error_desc
-    if side is not None:
-        head, told = head[: side.start()].rstrip(": "), head[side.start() :]
-    cause, _, remedy = told.partition(". ")
-    if not remedy and "We refused" in cause:
-        remedy = "Check the address, and ask the platform's operator about its certificate and TLS settings."
-    elif not remedy:
-        remedy = "Ask the platform's operator which client certificates it accepts; give such a one in self_cert_path."
-    return Diagnosis(f"{error.error_code}: {head}", cause.rstrip(".") + ".", remedy)
+def _of_tls(error: TlsError) -> Diagnosis:
+    cause, remedy = _FILES.get(error.reason, (error.cause, error.remedy))
+    # The description of a failed handshake ends with the cause and the remedy, which the report shows on their own.
+    detail = _said(error).removesuffix(f"{cause} {remedy}").rstrip(": ")
+    return Diagnosis(detail, cause, remedy)
 
 
 def _of_silence(error: NorthApiException) -> Diagnosis:
@@ -122,26 +107,27 @@ def _of_silence(error: NorthApiException) -> Diagnosis:
     if isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_AGAIN:
         cause, remedy = "No name server answers.", "Check this machine's network and its DNS settings."
     elif isinstance(reason, socket.gaierror | UnicodeError):
-        cause = "The name is mistyped, or known in another network only."
-        remedy = "Check platform_ip; connect to the platform's VPN where there is one; or give its IP address."
+        cause = "The name is mistyped, or it is known only in another network."
+        remedy = "Check platform_ip, connect to the platform's VPN if it has one, or give its IP address."
     elif isinstance(reason, ConnectionRefusedError):
-        cause = "Nothing listens on this port, or a firewall turns callers away."
-        remedy = "Check platform_ip and platform_port (8743 by default), and that the platform runs."
-    elif isinstance(error, RequestTimeoutError) and "connection" in error.error_desc:
+        cause = "No service listens on this port, or a firewall refuses connections."
+        remedy = "Check platform_ip and platform_port (8743 by default), and that the platform is running."
+    elif isinstance(error, RequestTimeoutError) and not error.request_sent:
         cause = "A firewall drops the packets, the address is not the platform's, or nobody answers there."
-        remedy = "Check address and port, and that this machine may call out to them (VPN, firewall, proxy)."
+        remedy = "Check the address and the port, and that this machine may connect to them (VPN, firewall, proxy)."
     elif isinstance(error, RequestTimeoutError):
-        cause = "The platform took the request and stays silent: it is overloaded, or something on the way swallows it."
+        cause = "The platform got the request and stays silent: it is overloaded, or something on the way drops it."
         remedy = (
-            "Run again with more time (--timeout); if it stays, tell the platform's operator the step and the time."
+            "Run again with more time (--timeout). If it fails again, report the step and the time to the platform's "
+            "operator."
         )
-    elif isinstance(error, ConnectionFailedError) and "no client certificate" in error.error_desc:
-        cause = "The platform requires a client certificate, and none was shown."
+    elif isinstance(error, ConnectionFailedError) and error.may_want_certificate:
+        cause = "The platform requires a client certificate, and none was sent."
         remedy = "Give the application's certificate and key (self_cert_path)."
-    elif isinstance(error, ConnectionFailedError) and "broke" in error.error_desc:
-        cause = "The platform, or a firewall or proxy before it, ended the connection without an answer."
-        remedy = "Run again; if it stays, tell the platform's operator the step and the time."
+    elif isinstance(error, ConnectionFailedError) and error.request_sent:
+        cause = "The platform, or a firewall or a proxy in front of it, ended the connection without an answer."
+        remedy = "Run again. If it fails again, report the step and the time to the platform's operator."
     else:
         cause = "This machine has no way to that address."
-        remedy = "Check the network, the VPN and the proxy, and platform_ip."
+        remedy = "Check the network, the VPN, the proxy and platform_ip."
     return Diagnosis(_said(error), cause, remedy)

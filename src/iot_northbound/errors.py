@@ -1,5 +1,6 @@
 """NorthApiException and its family: what went wrong, told so that a person can act and a program can choose."""
 
+from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from iot_northbound.error_codes import Kind, explain
@@ -157,32 +158,127 @@ class PlatformFailureError(NorthApiException):
     """The platform failed for a reason of its own."""
 
 
+class TlsReason(StrEnum):
+    """Why TLS failed, for programs. `error_desc` says it in words."""
+
+    SETTINGS = "settings"
+    """The values of an SSLConfig cannot be used together, or one of them cannot be used."""
+    FILE_MISSING = "file_missing"
+    """A file does not exist."""
+    FILE_UNREADABLE = "file_unreadable"
+    """This user may not read a file."""
+    FILE_IS_A_FOLDER = "file_is_a_folder"
+    FILE_UNUSABLE = "file_unusable"
+    """A file has another content than expected, or is damaged."""
+    PASSWORD_MISSING = "password_missing"  # noqa: S105 - no credential
+    """A file is encrypted and no password is given."""
+    PASSWORD_WRONG = "password_wrong"  # noqa: S105 - no credential
+    KEY_MISSING = "key_missing"
+    """A file has no private key."""
+    KEY_MISMATCH = "key_mismatch"
+    """The private key does not belong to the certificate."""
+    KEY_AMBIGUOUS = "key_ambiguous"
+    """A file has several private keys, or has none with the given alias."""
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    """A certificate in one of the files has expired."""
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    SERVER_UNTRUSTED = "server_untrusted"
+    """The server's certificate does not come from a CA that the client trusts."""
+    SERVER_WRONG_NAME = "server_wrong_name"
+    """The server's certificate is made out to another name, or the `hostname_verifier` refused it."""
+    SERVER_EXPIRED = "server_expired"
+    SERVER_NOT_YET_VALID = "server_not_yet_valid"
+    SERVER_CERTIFICATE_REFUSED = "server_certificate_refused"
+    """The client refused the server's certificate for another reason."""
+    CLIENT_CERTIFICATE_MISSING = "client_certificate_missing"
+    """The server requires a client certificate, or probably does, and none was sent."""
+    CLIENT_CERTIFICATE_REFUSED = "client_certificate_refused"
+    """The server did not accept the client's certificate."""
+    NO_COMMON_PROTOCOL = "no_common_protocol"
+    """Client and server have no TLS version or cipher in common."""
+    NOT_TLS = "not_tls"
+    """Plain HTTP or another service answers on this port."""
+    NO_HANDSHAKE = "no_handshake"
+    """The server accepted the connection and never answered the handshake."""
+    CLOSED = "closed"
+    """The server closed the connection and gave no reason."""
+    OTHER = "other"
+
+
 class TlsError(NorthApiException):
-    """Certificates, keys or the TLS handshake: code 1006 from files, 1003 from the wire."""
+    """Certificates, keys or the TLS handshake failed: code 1006 from files, 1003 from the connection.
+
+    Attributes:
+        reason: why, for programs.
+    """
 
     _likely = (
-        "A certificate, key, password or host name is not what it should be, on our side or on the other.",
+        "A certificate, key, password or host name is not right, on our side or on the server's.",
         "Correct the certificate or setting that the message names.",
     )
 
+    def __init__(
+        self,
+        error_code: str,
+        error_desc: str,
+        *,
+        reason: TlsReason = TlsReason.OTHER,
+        likely: tuple[str, str] = _likely,
+        **rest: Any,
+    ) -> None:
+        super().__init__(error_code, error_desc, **rest)
+        self.reason = reason
+        self._known = likely
 
-class RequestTimeoutError(NorthApiException):
-    """No answer came in time."""
+    @property
+    def _explained(self) -> tuple[str, str]:
+        return self._known
+
+
+class _NoAnswer(NorthApiException):
+    """The platform gave no answer.
+
+    Attributes:
+        request_sent: True if a part of the request had been sent when the call failed.
+    """
+
+    def __init__(self, error_code: str, error_desc: str, *, request_sent: bool = False, **rest: Any) -> None:
+        super().__init__(error_code, error_desc, **rest)
+        self.request_sent = request_sent
+
+
+class RequestTimeoutError(_NoAnswer):
+    """No answer came in time.
+
+    Attributes:
+        request_sent: True if a part of the request had been sent.
+    """
 
     _likely = (
-        "The platform is slow or does not run, or a firewall drops what is sent to it.",
-        "Check address and port where no connection came about; else try later, or allow more time "
+        "The platform is slow or is not running, or a firewall drops what is sent to it.",
+        "If no connection was made, check the address and the port. Otherwise try later, or allow more time "
         "(HttpConfig, with_options).",
     )
 
 
-class ConnectionFailedError(NorthApiException):
-    """The platform could not be reached, or the connection broke."""
+class ConnectionFailedError(_NoAnswer):
+    """The platform could not be reached, or the connection broke.
+
+    Attributes:
+        request_sent: True if a part of the request had been sent.
+        may_want_certificate: True if the server perhaps requires a client certificate: it closed a new connection on
+            which the client had not sent one.
+    """
 
     _likely = (
-        "Nothing listens there, the address cannot be reached from here, or something on the way ended the connection.",
-        "Check address, port and network, and that the platform runs.",
+        "No service listens there, the address cannot be reached from this machine, or something on the way ended the "
+        "connection.",
+        "Check the address, the port and the network, and that the platform is running.",
     )
+
+    def __init__(self, error_code: str, error_desc: str, *, may_want_certificate: bool = False, **rest: Any) -> None:
+        super().__init__(error_code, error_desc, **rest)
+        self.may_want_certificate = may_want_certificate
 
 
 class ClientClosedError(NorthApiException):

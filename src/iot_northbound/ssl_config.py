@@ -5,12 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import attrs
 
+from iot_northbound._hide import hide
 from iot_northbound.emulator_home import emulator_home
-from iot_northbound.errors import SdkCode, TlsError
+from iot_northbound.errors import SdkCode, TlsError, TlsReason
 
 
 @attrs.frozen(kw_only=True)
@@ -34,13 +34,9 @@ HostnameVerifier = Callable[[str, PeerCertificate], bool]
 """Called with the URL's host and the server's certificate; True accepts the connection."""
 
 
-def tls_error(desc: str) -> TlsError:
+def tls_error(desc: str, reason: TlsReason = TlsReason.SETTINGS) -> TlsError:
     """Return the error for a TLS setting or file that cannot be used (1006)."""
-    return TlsError(SdkCode.TLS, desc)
-
-
-def _hide(value: Any) -> str:
-    return "None" if value is None else "'***'"
+    return TlsError(SdkCode.TLS, desc, reason=reason)
 
 
 def _path(value: str | PathLike[str] | None) -> Path | None:
@@ -86,11 +82,11 @@ class SSLConfig:
     """
 
     self_cert_path: Path | None = attrs.field(default=None, converter=_path)
-    self_cert_pwd: str | None = attrs.field(default=None, repr=_hide)
+    self_cert_pwd: str | None = attrs.field(default=None, repr=hide)
     self_key_path: Path | None = attrs.field(default=None, converter=_path)
     self_cert_alias: str | None = None
     trust_ca_path: Path | None = attrs.field(default=None, converter=_path)
-    trust_ca_pwd: str | None = attrs.field(default=None, repr=_hide)
+    trust_ca_pwd: str | None = attrs.field(default=None, repr=hide)
     expected_hostname: str | None = None
     hostname_verifier: HostnameVerifier | None = None
     insecure_skip_verification: bool = False
@@ -135,19 +131,15 @@ class SSLConfig:
         Raises:
             TlsError: no platform was ever started there (1006).
         """
-        # Here, not above: config.py stands on this module.
-        from iot_northbound.config import load_profile
-
         try:
-            profile = emulator_home(folder) / "profile.toml"
+            home = emulator_home(folder)
+            password = (home / "client.p12.password").read_text("ascii").strip()
         except ValueError as error:
             raise tls_error(f"the embedded platform's folder cannot be found: {error}") from None
-        if not profile.is_file():
+        except OSError:
             raise tls_error(
-                f"the embedded platform has left no {profile}: start it once with `iot-northbound emulator`, "
-                "or name the folder it was started with"
-            )
-        config = load_profile(profile).ssl_config
-        if config is None:
-            raise tls_error(f"{profile} names no certificates: delete it and start `iot-northbound emulator` anew")
-        return config
+                f"the embedded platform has left no certificates in {home}: start it once with "
+                "`iot-northbound emulator`, or name the folder that it was started with",
+                TlsReason.FILE_MISSING,
+            ) from None
+        return cls(self_cert_path=home / "client.p12", self_cert_pwd=password, trust_ca_path=home / "ca.pem")

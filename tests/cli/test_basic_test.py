@@ -100,11 +100,11 @@ def test_no_platform_at_all(emulator: Emulator, capsys: pytest.CaptureFixture[st
     [
         (["--key", "k.pem"], "--key is given without --cert: "),
         (["--expected-hostname", " "], "--expected-hostname is empty"),
-        (["--app-id", "my app"], "--app-id holds a blank"),
+        (["--app-id", "my app"], "--app-id contains a blank"),
         (["--app-id", ""], "--app-id is missing"),
         (["--platform-ip", "https://h"], "--platform-ip = 'https://h'"),
-        (["--platform-ip", "h:8743"], "a port belongs in --platform-port"),
-        ([], "the secret (--secret-file or IOT_NORTHBOUND_SECRET) holds a blank"),
+        (["--platform-ip", "h:8743"], "give a port as --platform-port"),
+        ([], "the secret (--secret-file or IOT_NORTHBOUND_SECRET) contains a blank"),
     ],
 )
 def test_what_is_wrong_with_the_arguments_is_told_by_their_names(

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certs import Authority, Issued, TlsServer, altered, get, server_context
 
+from iot_northbound.core.causes import chain_of
 from iot_northbound.core.handshake import explain_handshake
 from iot_northbound.core.tls import TlsPolicy, build_policy
 from iot_northbound.ssl_config import SSLConfig
@@ -61,11 +62,17 @@ def policy_for(folder: Path, ca: Authority, client: Issued | None = None, **sett
     return build_policy(SSLConfig(trust_ca_path=trust, **settings), now=now)
 
 
+def explain(error: BaseException, shows_certificate: bool | None = None) -> str:
+    """Return the explanation in words; empty if there is none."""
+    found = explain_handshake(chain_of(error), shows_certificate=shows_certificate)
+    return str(found or "")
+
+
 def explained(policy: TlsPolicy, server: TlsServer) -> str:
     with pytest.raises(requests.exceptions.ConnectionError) as caught:
         get(policy, server.url)
     assert server.requests == []
-    return explain_handshake(caught.value, shows_certificate=policy.shows_certificate)
+    return explain(caught.value, policy.shows_certificate)
 
 
 class TestWeRefuse:
@@ -82,7 +89,8 @@ class TestWeRefuse:
     def test_ca_made_anew_under_its_old_name(self, tmp_path: Path, ca: Authority, without: Any) -> None:
         server_certificate = altered(Authority().issue("server", ["127.0.0.1"]), without=without)
         with TlsServer(server_context(server_certificate, None, tmp_path)) as server:
-            assert "the CA was made anew" in explained(policy_for(tmp_path, ca), server)
+            text = explained(policy_for(tmp_path, ca), server)
+            assert re.search("the CA was (probably )?made anew", text)
 
     def test_untidy_chain_under_strict_checking(self, tmp_path: Path, ca: Authority) -> None:
         untidy = altered(ca.issue("server", ["127.0.0.1"]), without=KEY_IDS)
@@ -93,7 +101,7 @@ class TestWeRefuse:
 
     def test_self_signed(self, tmp_path: Path, ca: Authority) -> None:
         with TlsServer(server_context(Authority("127.0.0.1"), None, tmp_path)) as server:
-            assert "does not come from a CA we trust" in explained(policy_for(tmp_path, ca), server)
+            assert "does not come from a CA that we trust" in explained(policy_for(tmp_path, ca), server)
 
     def test_expired(self, tmp_path: Path, ca: Authority) -> None:
         past = datetime.now(UTC) - timedelta(days=2)
@@ -127,7 +135,7 @@ class TestWeRefuse:
     def test_a_certificate_without_any_name_for_a_host_name(self, tmp_path: Path, ca: Authority) -> None:
         with TlsServer(server_context(sign(ca, "platform.example"), None, tmp_path)) as server:
             text = explained(policy_for(tmp_path, ca, expected_hostname="platform.example"), server)
-        assert "hostname_verifier where it has no subject alternative name" in text
+        assert "no subject alternative name, set a hostname_verifier" in text
 
     def test_a_clients_certificate_on_a_server(self, tmp_path: Path, ca: Authority) -> None:
         issued = ca.issue("server", ["127.0.0.1"], client=True)
@@ -152,7 +160,7 @@ class TestWeRefuse:
 
         with _after_hello(answer) as port, pytest.raises(requests.exceptions.ConnectionError) as caught:
             get(policy_for(tmp_path, ca), f"https://127.0.0.1:{port}")
-        text = explain_handshake(caught.value)
+        text = explain(caught.value)
         assert "secure renegotiation" in text
         assert "UnsafeLegacyServerConnect" in text
 
@@ -189,7 +197,7 @@ class TestServerRefuses:
         stranger = Authority("stranger").issue("client", client=True)
         with self.serve(tmp_path, ca, version) as server:
             text = explained(policy_for(tmp_path, ca, stranger), server)
-        assert text.startswith("The server refused us: our client certificate comes from a CA it does not know")
+        assert text.startswith("The server refused us: our client certificate comes from a CA that it does not know")
 
     @pytest.mark.parametrize("without", [(), KEY_IDS], ids=["with key ids", "without"])
     def test_client_ca_made_anew_under_its_old_name(
@@ -221,7 +229,7 @@ class TestNoTlsAtAll:
     def test_plain_http_on_the_port(self, tmp_path: Path, ca: Authority) -> None:
         with TlsServer(None) as server, pytest.raises(requests.exceptions.SSLError) as caught:
             get(policy_for(tmp_path, ca), f"https://127.0.0.1:{server.port}")
-        assert "does not speak TLS" in explain_handshake(caught.value)
+        assert "does not speak TLS" in explain(caught.value)
 
     def test_server_without_a_common_protocol(self, tmp_path: Path, ca: Authority) -> None:
         context = server_context(ca.issue("server", ["127.0.0.1"]), None, tmp_path)
@@ -236,7 +244,7 @@ class TestNoTlsAtAll:
         service = _after_hello(lambda connection: connection.sendall(sends))
         with service as port, pytest.raises(requests.exceptions.ConnectionError) as caught:
             get(policy_for(tmp_path, ca), f"https://127.0.0.1:{port}")
-        text = explain_handshake(caught.value, shows_certificate=True)
+        text = explain(caught.value, True)
         assert expected in text
 
     def test_silence(self, tmp_path: Path, ca: Authority) -> None:
@@ -245,7 +253,7 @@ class TestNoTlsAtAll:
             url = f"https://127.0.0.1:{listener.getsockname()[1]}"
             with pytest.raises(requests.exceptions.Timeout) as caught:
                 get(policy_for(tmp_path, ca), url, timeout=0.2)
-        assert "never answered the TLS handshake" in explain_handshake(caught.value)
+        assert "never answered the TLS handshake" in explain(caught.value)
 
     def test_reset_instead_of_a_handshake(self, tmp_path: Path, ca: Authority) -> None:
         def reset(connection: socket.socket) -> None:
@@ -253,8 +261,8 @@ class TestNoTlsAtAll:
 
         with _after_hello(reset) as port, pytest.raises(requests.exceptions.ConnectionError) as caught:
             get(policy_for(tmp_path, ca), f"https://127.0.0.1:{port}")
-        assert "closed the connection without a word" in explain_handshake(caught.value)
-        assert "self_cert_path" in explain_handshake(caught.value, shows_certificate=False)
+        assert "closed the connection without a word" in explain(caught.value)
+        assert "self_cert_path" in explain(caught.value, False)
 
 
 @contextlib.contextmanager
@@ -281,15 +289,15 @@ class TestWords:
         "error", [ValueError("x"), requests.exceptions.ReadTimeout("slow"), http.client.BadStatusLine("?")]
     )
     def test_nothing_to_say_about_other_errors(self, error: Exception) -> None:
-        assert explain_handshake(error) == ""
+        assert explain(error) == ""
 
     def test_error_that_contains_itself(self) -> None:
         error = ValueError("x")
         error.args = (error,)
-        assert explain_handshake(error) == ""
+        assert explain(error) == ""
 
     def test_tls_error_raised_by_python_code(self) -> None:
-        assert "made up" in explain_handshake(ssl.SSLError("made up"))
+        assert "made up" in explain(ssl.SSLError("made up"))
 
     @pytest.mark.parametrize(
         ("code", "told"),
@@ -310,7 +318,7 @@ class TestWords:
     def test_every_refusal_of_a_certificate_says_what_to_do(self, code: int, told: str) -> None:
         error = ssl.SSLCertVerificationError(1, "refused")
         error.verify_code, error.verify_message = code, "OpenSSL's words"
-        text = explain_handshake(error)
+        text = explain(error)
         assert told in text
         assert re.search("SSLConfig|operator|clock|newer one|another one", text)
 
@@ -329,12 +337,12 @@ class TestWords:
     def test_every_fault_of_the_protocol_says_what_to_do(self, reason: str) -> None:
         error = ssl.SSLError(1, reason)
         error.reason = reason
-        assert re.search("SSLConfig|operator|Check platform_ip", explain_handshake(error))
+        assert re.search("SSLConfig|operator|Check platform_ip", explain(error))
 
     @pytest.mark.parametrize("name", ["SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_HANDSHAKE_FAILURE"])
     def test_vague_alerts_are_read_by_what_we_showed(self, name: str) -> None:
         error = ssl.SSLError(1, name)
         error.reason = name
-        assert "we sent no client certificate" in explain_handshake(error, shows_certificate=False)
-        assert "we sent no" not in explain_handshake(error, shows_certificate=True)
-        assert explain_handshake(error).startswith("The server refused")
+        assert "we sent no client certificate" in explain(error, False)
+        assert "we sent no" not in explain(error, True)
+        assert explain(error).startswith("The server refused")

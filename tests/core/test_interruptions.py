@@ -20,13 +20,13 @@ from iot_northbound.core import framing, renewals, retry, signal_safe, sockets, 
 from iot_northbound.core import pipeline as pipeline_module
 from iot_northbound.core.answers import Answer
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.core.grants import Grant, MemoryTokenStore
 from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.renewals import Renewal
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts
+from iot_northbound.tokens import Grant, MemoryTokenStore
 
 READ: Endpoint[None] = Endpoint("GET", "/read", type(None), section="test")
 LOGIN: Endpoint[None] = Endpoint("POST", "/login", type(None), section="test", authorized=False)

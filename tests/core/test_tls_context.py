@@ -181,7 +181,7 @@ class TestSeveralKeys:
         build_policy(SSLConfig(self_cert_path=file(tmp_path, other.key_pem() + one.key_pem() + one.pem)))
         both = file(tmp_path, one.key_pem() + one.pem + other.key_pem() + other.pem, "both.pem")
         text = fault(SSLConfig(self_cert_path=both))
-        assert "several private keys, those of 'CN=one' or 'CN=other': leave only one" in text
+        assert "several private keys, for 'CN=one' or 'CN=other': leave only one" in text
 
     def test_a_key_of_a_jks_store_is_shown_with_its_chain(self) -> None:
         build_policy(SSLConfig(self_cert_path=FIXTURES / "key-only.jks", self_cert_pwd=PASSWORD))

@@ -1,21 +1,12 @@
-"""The coverage page is made from the rule modules, and they mention every documented code."""
+"""The rule modules mention every documented code."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from iot_northbound.emulator import coverage
 from iot_northbound.emulator.kernel.routing import ROUTES
 from tests.facts import ENDPOINTS
-
-PAGE = Path(__file__).parents[2] / "docs" / "emulator-coverage.md"
-
-
-def test_the_page_is_up_to_date() -> None:
-    advice = "run: python -m iot_northbound.emulator.coverage docs/emulator-coverage.md"
-    assert PAGE.read_text("utf-8") == coverage.page(), advice
 
 
 def test_every_documented_endpoint_has_a_rule_at_its_path() -> None:
@@ -26,7 +17,7 @@ def test_every_documented_endpoint_has_a_rule_at_its_path() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: str(each["rest_section"]))
-def test_every_documented_code_is_on_the_page(endpoint: dict[str, object]) -> None:
+def test_every_documented_code_is_mentioned(endpoint: dict[str, object]) -> None:
     section, errors = endpoint["rest_section"], endpoint["errors"]
     assert isinstance(errors, list)
     known = coverage.codes()
@@ -37,11 +28,3 @@ def test_a_code_that_is_not_reached_by_state_says_why() -> None:
     for (section, code), how in coverage.codes().items():
         reason = how if coverage.kind_of(how) == "state" else how.partition(":")[2]
         assert len(reason.strip()) > 10, (section, code)
-
-
-def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    target = tmp_path / "page.md"
-    assert coverage.main([str(target)]) == 0
-    assert target.read_text("utf-8") == coverage.page()
-    assert coverage.main([]) == 2
-    assert "usage" in capsys.readouterr().err

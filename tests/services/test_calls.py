@@ -3,7 +3,6 @@
 import inspect
 import re
 import typing
-from collections.abc import Iterator
 from types import UnionType
 from typing import Any
 
@@ -12,6 +11,8 @@ import pytest
 
 from iot_northbound import services
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.services.calls import calls
+from tests.endpoints import ALL
 from tests.facts import BY_SECTION, snake
 from tests.services.fake import FakeClient, minimal
 
@@ -56,11 +57,6 @@ def arguments(fact: dict[str, Any], method: Any) -> dict[str, Any]:
 @pytest.fixture(params=sorted(BY_SECTION))
 def fact(request: pytest.FixtureRequest) -> Any:
     return BY_SECTION[request.param]
-
-
-def test_the_facts_are_all_there() -> None:
-    assert len(BY_SECTION) == 46
-    assert {fact["service"] for fact in BY_SECTION.values()} == set(services.__all__)
 
 
 def test_a_call_sends_what_its_section_says(fact: dict[str, Any]) -> None:
@@ -111,7 +107,7 @@ def test_a_call_takes_its_java_arguments_in_their_order_and_the_application_and_
 
 
 def test_a_call_returns_what_its_java_twin_returns(fact: dict[str, Any]) -> None:
-    endpoint = endpoint_of(fact["rest_section"])
+    endpoint = ALL[fact["rest_section"]]
     if fact["rest_section"] == PASSWORD_MODE:
         assert endpoint.result.__name__ == "RegDeviceWithSecretOutDTO"
     elif fact["java_result"] == "void":
@@ -121,26 +117,32 @@ def test_a_call_returns_what_its_java_twin_returns(fact: dict[str, Any]) -> None
 
 
 def test_only_calls_that_may_arrive_twice_are_repeatable(fact: dict[str, Any]) -> None:
-    endpoint = endpoint_of(fact["rest_section"])
+    endpoint = ALL[fact["rest_section"]]
     assert endpoint.repeatable == (fact["http_method"] == "GET" or fact["rest_section"] in REPEATABLE)
 
 
 def test_only_login_and_refresh_go_without_a_token_and_only_login_as_a_form(fact: dict[str, Any]) -> None:
-    endpoint = endpoint_of(fact["rest_section"])
+    endpoint = ALL[fact["rest_section"]]
     assert endpoint.authorized == (fact["rest_section"] not in ("1.3.1", "1.3.2"))
     assert endpoint.form == (fact["rest_section"] == "1.3.1")
 
 
-def all_endpoints() -> Iterator[Endpoint[Any]]:
-    for name in services.__all__:
-        module = inspect.getmodule(getattr(services, name))
-        yield from (value for value in vars(module).values() if isinstance(value, Endpoint))
+def test_the_register_has_each_documented_call_with_its_method() -> None:
+    documented = {(section, f"{snake(fact['service'])}.{method_name(fact)}") for section, fact in BY_SECTION.items()}
+    assert {(call.section, call.name) for call in calls()} == documented
+    assert len(calls()) == len(documented)
 
 
-def endpoint_of(section: str) -> Endpoint[Any]:
-    (found,) = [endpoint for endpoint in all_endpoints() if endpoint.section == section]
-    return found
+def test_the_register_has_each_endpoint_of_the_services() -> None:
+    for service in services.__all__:
+        constants = vars(inspect.getmodule(getattr(services, service))).values()
+        assert {each for each in constants if isinstance(each, Endpoint)} <= set(ALL.values())
 
 
-def test_there_is_no_endpoint_beside_the_documented_ones() -> None:
-    assert sorted(endpoint.section for endpoint in all_endpoints()) == sorted(BY_SECTION)
+def test_the_register_says_what_a_method_takes_and_returns() -> None:
+    for call in calls():
+        hints = typing.get_type_hints(getattr(call.service, call.method))
+        returned = typing.get_args(hints["return"]) or (hints["return"],)
+        assert call.result in returned, call.name
+        taken = {part for hint in hints.values() for part in (typing.get_args(hint) or (hint,))}
+        assert call.request is None or call.request in taken, call.name

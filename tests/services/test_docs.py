@@ -1,4 +1,4 @@
-"""The guide from the Java SDK and the table of calls say all there is, and say it right."""
+"""The guide from the Java SDK and the pages of the API are complete and correct."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 
 import iot_northbound
 from iot_northbound import dto, services
-from tests.facts import BY_SECTION, ENDPOINTS, NOTIFICATIONS, snake
-from tests.services.test_calls import endpoint_of, java_parameters, method_name
+from tests.facts import ENDPOINTS, NOTIFICATIONS, snake
+from tests.services.test_calls import java_parameters, method_name
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "from-java.md").read_text(encoding="utf-8")
@@ -108,17 +108,6 @@ def test_the_names_of_the_jar_and_of_other_sdks_lead_to_names_that_exist() -> No
                 assert hasattr(getattr(iot_northbound, owner), attribute), name
             else:
                 assert attrs.has(getattr(dto, owner)), name
-
-
-@pytest.mark.parametrize("section", BY_SECTION)
-def test_the_table_of_calls_has_a_row_for_each_endpoint(section: str) -> None:
-    fact, endpoint = BY_SECTION[section], endpoint_of(section)
-    service = snake(fact["service"])
-    row = (
-        f"| {section} | `{endpoint.name}` | [`{service}.{method_name(fact)}`]({service.replace('_', '-')}.md) | "
-        f"{'yes' if endpoint.repeatable else 'no'} |"
-    )
-    assert row in (DOCS / "api" / "index.md").read_text(encoding="utf-8").splitlines()
 
 
 def test_each_service_and_each_dto_module_has_its_page() -> None:

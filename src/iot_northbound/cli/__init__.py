@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from iot_northbound._version import __version__
 from iot_northbound.cli.parser import Parser
 from iot_northbound.cli.wording import in_words_of
-from iot_northbound.config import PREFIX
 from iot_northbound.errors import NorthApiException
+from iot_northbound.profiles import PREFIX
 
 # Each with the extra it needs beyond the SDK itself. The modules import what an extra brings when they run, so that the
 # other commands, and every --help, do without.

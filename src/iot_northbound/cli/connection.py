@@ -9,10 +9,11 @@ from pathlib import Path
 
 from iot_northbound.cli import values
 from iot_northbound.cli.wording import OPTIONS, VARIABLES
-from iot_northbound.config import DEFAULT_PORT, PREFIX, ClientInfo, HttpConfig, Settings, load_env, load_profile
+from iot_northbound.config import DEFAULT_PORT, ClientInfo, HttpConfig, Settings
 from iot_northbound.core.textfiles import read_text
 from iot_northbound.emulator_home import EMULATOR_FOLDER, emulator_home
 from iot_northbound.errors import InvalidArgumentError, SdkCode
+from iot_northbound.profiles import PREFIX, load_env, load_profile
 from iot_northbound.ssl_config import SSLConfig
 
 SOURCES = ("platform_ip", "profile", "emulator")

@@ -28,7 +28,7 @@ from iot_northbound.cli.connection import (
     settings_from,
 )
 from iot_northbound.cli.parser import Parser
-from iot_northbound.core.near import did_you_mean
+from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import NorthApiException
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _on_one_line(text: str) -> str:
 def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Iterator[None]:
     """Have the platform push here as long as the block runs."""
     from iot_northbound.client import NorthApiClient
-    from iot_northbound.subscribing import subscribe
+    from iot_northbound.services.subscribing import subscribe
 
     with NorthApiClient(*settings) as client:
         service = client.subscription_management

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from iot_northbound.config import PREFIX
-from iot_northbound.core.near import did_you_mean
+from iot_northbound.core.suggest import did_you_mean
+from iot_northbound.profiles import PREFIX
 
 
 class Parser(argparse.ArgumentParser):

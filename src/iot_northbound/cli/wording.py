@@ -4,7 +4,7 @@ import argparse
 import re
 from collections.abc import Mapping
 
-from iot_northbound.config import PREFIX
+from iot_northbound.profiles import PREFIX
 
 OPTIONS: Mapping[str, str] = {
     "ClientInfo": "options",

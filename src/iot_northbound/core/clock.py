@@ -1,16 +1,19 @@
-"""Time, injected, so that no test waits and none depends on timing."""
+"""Time as an argument, so that no test has to wait or depends on timing."""
 
 import time
 from typing import Protocol
 
 from iot_northbound.core.signal_safe import Flag
 
+LONGEST = 2_000_000
+"""The longest time that can be waited for, in seconds: 23 days. Sockets cannot wait much longer."""
+
 
 class Clock(Protocol):
-    """What the SDK asks of time."""
+    """The time functions that the SDK uses."""
 
     def now(self) -> float:
-        """Return seconds since the epoch, for what is compared with the platform's times."""
+        """Return seconds since the epoch, to compare with the platform's times."""
         ...
 
     def monotonic(self) -> float:
@@ -18,11 +21,11 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float, wake: Flag | None = None) -> None:
-        """Return after that many seconds, or once `wake` is set."""
+        """Return after this many seconds, or as soon as `wake` is set."""
         ...
 
     def wait(self, wake: Flag, seconds: float) -> bool:
-        """Return True when `wake` was set, False when the seconds passed first."""
+        """Return True if `wake` is set in this time, False if the time is over first."""
         ...
 
 
@@ -38,7 +41,7 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float, wake: Flag | None = None) -> None:
-        """Sleep; a negative number counts as none."""
+        """Sleep this long; a negative number means not at all."""
         if seconds <= 0:
             return
         if wake is None:
@@ -47,7 +50,7 @@ class SystemClock:
             wake.wait(seconds)
 
     def wait(self, wake: Flag, seconds: float) -> bool:
-        """Wait for the event, that many seconds at most."""
+        """Wait for the flag, but no longer than this."""
         return wake.wait(max(seconds, 0.0))
 
 

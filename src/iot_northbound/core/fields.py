@@ -26,6 +26,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, dataclass_transform
 
 import attrs
 
+from iot_northbound._hide import hide
 from iot_northbound.core.received import Received
 from iot_northbound.core.times import Timestamp, is_platform_time
 from iot_northbound.errors import InvalidArgumentError
@@ -272,10 +273,6 @@ def _validator(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> 
     _check(specs(cls)[attribute.name], cls, value)
 
 
-def _hide(_: Any) -> str:
-    return "***"
-
-
 def _is_secret(attribute: "attrs.Attribute[Any]") -> bool:
     return SECRET in _strip(attribute.type)[1]
 
@@ -288,13 +285,13 @@ def _request_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attr
             # None stands for "not given", so that a forgotten field meets the validator's sentence, not a TypeError.
             changes |= {"default": None, "metadata": {"mandatory": True}}
         if _is_secret(attribute):
-            changes["repr"] = _hide
+            changes["repr"] = hide
         done.append(attribute.evolve(**changes))
     return done
 
 
 def _response_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
-    return [attribute.evolve(repr=_hide) if _is_secret(attribute) else attribute for attribute in fields]
+    return [attribute.evolve(repr=hide) if _is_secret(attribute) else attribute for attribute in fields]
 
 
 _FIELDS = "\n\nAttributes:\n"

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from iot_northbound.core.keystores import KeyEntry, Source, public_bytes
+from iot_northbound.errors import TlsReason
 
 
 def choose_pair(
@@ -31,12 +32,16 @@ def choose_pair(
         if leaf is not None:
             pairs.setdefault(leaf.fingerprint(SHA256()), (entry, leaf))
     if not pairs:
-        raise source.error("the private key does not belong to the certificate: they must be made as a pair")
+        raise source.error(
+            "the private key does not belong to the certificate: they must be made as a pair", TlsReason.KEY_MISMATCH
+        )
     if len(pairs) > 1:
         names = _or([entry.alias or leaf.subject.rfc4514_string() for entry, leaf in pairs.values()])
         if any(entry.alias for entry, _ in pairs.values()):
-            raise source.error(f"the file holds several private keys: say which one by self_cert_alias, {names}")
-        raise source.error(f"the file holds several private keys, those of {names}: leave only one in it")
+            what = f"the file contains several private keys: set self_cert_alias to {names}"
+        else:
+            what = f"the file contains several private keys, for {names}: leave only one in it"
+        raise source.error(what, TlsReason.KEY_AMBIGUOUS)
     ((entry, leaf),) = pairs.values()
     # The certificates of other keys are no part of this one's chain.
     own = {public_bytes(each) for each in leaves.values() if each is not None}
@@ -66,7 +71,7 @@ def _called(keys: Sequence[KeyEntry], alias: str, source: Source) -> list[KeyEnt
             return found
     known = [entry.alias for entry in keys if entry.alias]
     there = f"there is {_or(known)}" if known else "the file has no aliases: leave self_cert_alias out"
-    raise source.error(f"no private key has the alias {alias!r}; {there}")
+    raise source.error(f"no private key has the alias {alias!r}; {there}", TlsReason.KEY_AMBIGUOUS)
 
 
 def leaf_of(entry: KeyEntry, certificates: Sequence[x509.Certificate]) -> x509.Certificate | None:

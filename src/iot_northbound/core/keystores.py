@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from iot_northbound.core import jks
 from iot_northbound.core.pkcs12 import key_bags
 from iot_northbound.core.textfiles import decoded
+from iot_northbound.errors import TlsError, TlsReason
 from iot_northbound.ssl_config import tls_error
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -36,15 +37,16 @@ class Source:
     password: str | None = attrs.field(default=None, repr=False)
     password_setting: str = ""
 
-    def error(self, what: str) -> Exception:
-        """Return the TlsError (1006) that says what is wrong with this file."""
-        return tls_error(f"{self.setting} {str(self.path)!r}: {what}")
+    def error(self, what: str, reason: TlsReason = TlsReason.FILE_UNUSABLE) -> TlsError:
+        """Return the error (1006) that says what is wrong with this file."""
+        return tls_error(f"{self.setting} {str(self.path)!r}: {what}", reason)
 
-    def wrong_password(self) -> Exception:
+    def wrong_password(self) -> TlsError:
         """Return the error for a password that does not open the file."""
         if self.password is None:
-            return self.error(f"the file is protected and no password is given: set {self.password_setting}")
-        return self.error(f"the password in {self.password_setting} is wrong")
+            what = f"the file is protected and no password is given: set {self.password_setting}"
+            return self.error(what, TlsReason.PASSWORD_MISSING)
+        return self.error(f"the password in {self.password_setting} is wrong", TlsReason.PASSWORD_WRONG)
 
 
 @attrs.frozen
@@ -98,15 +100,16 @@ def read_store(source: Source) -> Store:
 def _read(source: Source) -> bytes:
     try:
         if source.path.is_dir():
-            raise source.error("this is a folder: give the path of a file")
+            raise source.error("this is a folder: give the path of a file", TlsReason.FILE_IS_A_FOLDER)
         size = source.path.stat().st_size
         if size > MAX_BYTES:
             raise source.error(f"the file has {size} bytes: no key store or certificate is that large")
         data = source.path.read_bytes()
     except FileNotFoundError:
-        raise source.error("the file does not exist: check the path") from None
+        raise source.error("the file does not exist: check the path", TlsReason.FILE_MISSING) from None
     except OSError as error:
-        raise source.error(f"the file cannot be read: {error.strerror or error}") from error
+        what = f"the file cannot be read: {error.strerror or error}"
+        raise source.error(what, TlsReason.FILE_UNREADABLE) from error
     except ValueError:  # a null character, half a surrogate pair
         raise source.error("no file can have such a name: check the path") from None
     if not data.strip():

@@ -1,11 +1,12 @@
-"""JSON -> attrs classes: one generated reader a class, behind cattrs' dispatch.
+"""JSON -> attrs classes: one generated reader per class, behind cattrs' dispatch.
 
-cattrs' own generated functions call a hook for each field, which is what reading a page of devices mostly costs. A
-platform's answer is nearly all text and null, so the readers here fetch all fields at once, look at the types of
-all texts at once, and set the slots directly: 0.7 x json.loads instead of 1.4 x (benchmarks/structuring.py). Setting
-slots also skips the rules a request class holds, which is right for what the platform sends.
+The functions that cattrs generates call a hook for each field. Reading a page of devices mostly costs these calls. An
+answer of a platform is nearly all text and null. So the readers here fetch all fields in a row, compare their types
+and set the slots directly: 0.7 x json.loads instead of 1.4 x (benchmarks/structuring.py). Setting the slots also
+skips the rules that a request class checks. That is right for what the platform sends.
 
-A reader takes only what fits exactly, and says no more than that something does not; `lenient` reads that then.
+A reader accepts only values that fit exactly. If a value does not fit, it raises Mismatch, and `lenient` reads the
+object instead.
 """
 
 import types
@@ -35,21 +36,17 @@ def _mismatch() -> None:
 
 
 def is_class(annotation: Any) -> bool:
-    """Tell whether a type is a DTO class."""
+    """Return whether a type is a DTO class."""
     return isinstance(annotation, type) and attrs.has(annotation)
 
 
 def is_list(annotation: Any) -> bool:
-    """Tell whether a type is a list of something."""
+    """Return whether a type is a list."""
     return typing.get_origin(annotation) is list
 
 
 TEXTS: Any = (str, datetime | str)
-"""Types that stay the text they arrived as: a time in a class that serves requests too is one."""
-
-
-_FEW = 4
-"""Up to so many texts are looked at one by one; more in one go."""
+"""Types whose values stay the text that was received. A time in a class that is also used in requests is one."""
 
 
 def _make_reader(cls: type) -> Reader:
@@ -60,50 +57,47 @@ def _make_reader(cls: type) -> Reader:
         "cls": cls,
         "new": object.__new__,
         "put": object.__setattr__,
-        "texts": frozenset({str, types.NoneType}),
         "Timestamp": Timestamp,
         "mismatch": _mismatch,
         "knows": known.issuperset,
         "with_unknown": partial(_read_with_unknown, cls, known),
     }
-    # The objects of a page have the same names in the same order, so mostly one comparison shows that all are known.
     lines = [
         "def read(value, _=None, usual=[None]):",
         "  if value.__class__ is not dict: mismatch()",
-        "  names = [*value]",
-        "  if names != usual[0] and not knows(value): return with_unknown(value, read)",
-        "  usual[0] = names",  # always: the names of one page are the same objects, which compare at once
-        "  get = value.get",
+        # An object with the right number of fields mostly has each of them: then it has no unknown ones.
+        f"  if len(value) == {len(fields)}:",
+        "    try:",
+        *(f"      {field} = value[{spec.wire!r}]" for field, spec in fields),
+        "      get = None",
+        "    except KeyError: get = value.get",
+        "  else: get = value.get",
+        "  if get is not None:",
+        # The objects of a page mostly have the same names in the same order. Then one comparison is enough.
+        "    names = [*value]",
+        "    if names != usual[0] and not knows(value): return with_unknown(value, read)",
+        "    usual[0] = names",  # always: the names of one page are the same objects, and comparing those is fast
+        *(f"    {field} = get({spec.wire!r})" for field, spec in fields),
     ]
-    texts = []
     for field, spec in fields:
-        lines.append(f"  {field} = get({spec.wire!r})")
         if spec.promised:
             lines.append(f"  if {field} is None: mismatch()")
-        if spec.type in TEXTS:
-            texts.append(field)
-        else:
-            lines += _field_lines(field, spec, names)
-    if len(texts) > _FEW:
-        kinds = ", ".join(f"{field}.__class__" for field in texts)
-        lines.append(f"  if not texts.issuperset({{{kinds}}}): mismatch()")
-    else:
-        lines += [f"  if {field}.__class__ is not str and {field} is not None: mismatch()" for field in texts]
+        lines += _field_lines(field, spec, names)
     lines.append("  made = new(cls)")
-    # Only request classes watch assignments; `put` goes past that.
+    # Only request classes check assignments; `put` bypasses that.
     watched = any("__setattr__" in vars(base) for base in cls.__mro__[:-1])
     for field, spec in fields:
         lines.append(f"  put(made, {spec.name!r}, {field})" if watched else f"  made.{spec.name} = {field}")
     lines.append("  return made")
-    exec("\n".join(lines), names)  # noqa: S102  # nothing but names of our own classes is in it
+    exec("\n".join(lines), names)  # noqa: S102  # it contains only names of our own classes
     return typing.cast(Reader, names["read"])
 
 
 def _read_with_unknown(cls: type, known: frozenset[str], value: dict[str, Any], read: Reader) -> Any:
-    """Return the instance of an object that has unknown fields, which it keeps.
+    """Return an instance that keeps the unknown fields of its object.
 
     Raises:
-        Mismatch: one of them is a second spelling of a known one.
+        Mismatch: an unknown field is another spelling of a known field.
     """
     unknown = {name: each for name, each in value.items() if name not in known}
     if any(respelled(cls, name) for name in unknown):
@@ -114,14 +108,14 @@ def _read_with_unknown(cls: type, known: frozenset[str], value: dict[str, Any], 
 
 
 def keep(made: Any, unknown: dict[str, Any]) -> None:
-    """Let a DTO hold what no attribute of it does."""
+    """Store in a DTO the fields that have no attribute."""
     if unknown and isinstance(made, Received):
         object.__setattr__(made, "_unknown", UnknownFields(unknown))
 
 
 @lru_cache(maxsize=4096)
 def respelled(cls: Any, name: str) -> str | None:
-    """Return the attribute that a field is meant for which has a second spelling, other letter case or underscores."""
+    """Return the attribute that is meant by a second spelling, or by other letter case or underscores."""
     return _plain_names(cls).get(_plain(name))
 
 
@@ -135,24 +129,21 @@ def _plain(name: str) -> str:
 
 
 def _field_lines(field: str, spec: FieldSpec, names: dict[str, Any]) -> list[str]:
-    """Return the lines that check, and where needed convert, one field that is not plain text."""
+    """Return the lines that check one field and convert it if necessary."""
     kind = spec.type
     if kind is Any:
         return []
+    if kind in TEXTS:
+        return [f"  if {field} is not None and {field}.__class__ is not str: mismatch()"]
     if kind is Timestamp:
-        return [
-            f"  if {field}.__class__ is str: {field} = Timestamp({field})",
-            f"  elif {field} is not None: mismatch()",
-        ]
+        return [f"  if {field} is not None: {field} = Timestamp({field}) if {field}.__class__ is str else mismatch()"]
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         names[f"{field}_known"], names[f"{field}_enum"] = kind._value2member_map_.get, kind
-        return [
-            f"  if {field}.__class__ is str: {field} = {field}_known({field}) or {field}_enum({field})",
-            f"  elif {field} is not None: mismatch()",
-        ]
+        member = f"{field}_known({field}) or {field}_enum({field})"
+        return [f"  if {field} is not None: {field} = {member} if {field}.__class__ is str else mismatch()"]
     if is_list(kind):
         item = typing.get_args(kind)[0]
-        # Not by cattrs' dispatch for plain items: it knows str, int … itself, and would call the type to convert.
+        # cattrs' own hooks for plain items would call the type to convert them.
         names[f"{field}_read"] = converter.get_structure_hook(item) if is_class(item) else _plain_item(item)
         return [
             f"  if {field}.__class__ is list: {field} = [{field}_read(each) for each in {field}]",
@@ -168,13 +159,13 @@ def _field_lines(field: str, spec: FieldSpec, names: dict[str, Any]) -> list[str
 
 
 def plain_kinds(kind: Any) -> frozenset[type]:
-    """Return the Python types of a JSON value that a plain field takes."""
+    """Return the Python types of the JSON values that a plain field accepts."""
     accepted: tuple[type, ...] = (float, int) if kind is float else (typing.get_origin(kind) or kind,)
     return frozenset({*accepted, types.NoneType})
 
 
 def _plain_item(annotation: Any) -> Reader:
-    """Return the reader of a list's plain items."""
+    """Return the reader for the plain items of a list."""
     kind = bare_type(annotation)
     accepted = frozenset({str, types.NoneType}) if kind in TEXTS else plain_kinds(kind)
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from types import FrameType
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.core.grants import Grant
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCode
+from iot_northbound.tokens import Grant
 
 NO_TIME = 0.05
 """Seconds before a call's deadline that are too few for a renewal."""

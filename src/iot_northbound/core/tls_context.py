@@ -9,6 +9,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from iot_northbound.core.key_pairs import choose_pair, leaf_of
 from iot_northbound.core.keystores import Source, read_store
+from iot_northbound.errors import TlsReason
 from iot_northbound.ssl_config import PeerCertificate, SSLConfig, tls_error
 
 log = logging.getLogger("iot_northbound.tls")
@@ -65,13 +67,10 @@ def _trust(context: ssl.SSLContext, source: Source, now: datetime | None) -> Non
     anchors = [each for each in store.certificates if each not in own or each.issuer not in issuers]
     if not anchors:
         raise source.error(f"no trusted certificate in this {store.kind} file: it must hold the platform's CA")
-    # A bundle may hold expired CAs beside good ones; OpenSSL passes over them. None left is our case.
-    for each in anchors:
-        fault = _validity_fault(each, now)
-        if fault is None:
-            break
-    else:
-        raise source.error(f"the CA certificate {fault}")
+    # A bundle may contain expired CAs beside good ones; OpenSSL skips them. It is an error only if all are invalid.
+    faults = [_validity_fault(each, now) for each in anchors]
+    if None not in faults and (fault := faults[-1]):
+        raise source.error(f"the CA certificate {fault.words}", fault.reason)
     try:
         context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in anchors))
     except (ssl.SSLError, ValueError) as error:
@@ -110,11 +109,11 @@ def _show(context: ssl.SSLContext, path: Path, config: SSLConfig, now: datetime 
         keys = read_store(key_source).keys
     if not keys:
         hint = "" if config.self_key_path else ": name the key's file in self_key_path, or give a PKCS#12 file"
-        raise key_source.error(f"no private key in this file{hint}")
+        raise key_source.error(f"there is no private key in this file{hint}", TlsReason.KEY_MISSING)
     key, chain = choose_pair(keys, store.certificates, config.self_cert_alias, key_source)
     fault = _validity_fault(chain[0], now)
     if fault is not None:
-        raise source.error(f"the client certificate {fault}")
+        raise source.error(f"the client certificate {fault.words}", fault.reason)
     try:
         _load_chain(context, key, chain)
     except ssl.SSLError as error:
@@ -137,13 +136,21 @@ def _load_chain(context: ssl.SSLContext, key: PrivateKeyTypes, chain: list[x509.
         Path(name).unlink(missing_ok=True)
 
 
-def _validity_fault(certificate: x509.Certificate, now: datetime | None) -> str | None:
+class _Fault(NamedTuple):
+    """Why a certificate is not valid now."""
+
+    words: str
+    reason: TlsReason
+
+
+def _validity_fault(certificate: x509.Certificate, now: datetime | None) -> _Fault | None:
     moment = now or datetime.now(UTC)
     if moment > certificate.not_valid_after_utc:
-        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: get a new one"
+        words = f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: get a new one"
+        return _Fault(words, TlsReason.CERTIFICATE_EXPIRED)
     if moment < certificate.not_valid_before_utc:
         start = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        return f"is not valid before {start}: check this machine's clock"
+        return _Fault(f"is not valid before {start}: check this machine's clock", TlsReason.CERTIFICATE_NOT_YET_VALID)
     return None
 
 

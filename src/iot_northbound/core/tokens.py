@@ -10,14 +10,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.core.grants import Grant as Grant
-from iot_northbound.core.grants import MemoryTokenStore as MemoryTokenStore
-from iot_northbound.core.grants import TokenState as TokenState
-from iot_northbound.core.grants import TokenStatus as TokenStatus
-from iot_northbound.core.grants import TokenStore as TokenStore
 from iot_northbound.core.renewals import NO_TIME, Renewal, Renewals, copy_of
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
+from iot_northbound.tokens import Grant, TokenState, TokenStatus, TokenStore
 
 T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")

@@ -6,7 +6,7 @@ is what remains. Everything that can go wrong comes out as `AttemptFailed`, with
 
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from requests import exceptions as requests_errors
 from urllib3 import exceptions as urllib3_errors
 
 from iot_northbound.core.answers import Answer
+from iot_northbound.core.causes import chain_of
 from iot_northbound.core.framing import UnclearConnection
 from iot_northbound.core.retry import AttemptFailed, Outcome
 from iot_northbound.core.sockets import CallState, DeadlineSocket, here
@@ -91,7 +92,6 @@ class Transport:
         policy: certificates and host-name rule.
         pool_size: connections kept open.
         proxy: URL of an HTTP proxy, or None.
-        explain: tells why a TLS handshake failed.
     """
 
     def __init__(
@@ -101,13 +101,11 @@ class Transport:
         *,
         pool_size: int,
         proxy: str | None = None,
-        explain: Callable[[BaseException], str] = str,
     ) -> None:
         self._base_url = base_url
         self._policy = policy
         self._pool_size = pool_size
         self._proxies = {"https": proxy, "http": proxy} if proxy else None
-        self._explain = explain
         self._opened_before = 0
         policy.context.sslsocket_class = DeadlineSocket
         self._adapter = self._new_adapter()
@@ -173,7 +171,7 @@ class Transport:
             if _is_applications(error):
                 _drop(response)
                 raise
-            chain = _chain(error, call.outer)
+            chain = chain_of(error, call.outer)
             failed = self._failed(call, error, chain) if response is None else self._broken_off(chain, response)
         except BaseException:
             _drop(response)
@@ -191,7 +189,7 @@ class Transport:
         tls = _first(chain, ssl.SSLError, ssl.CertificateError)
         hung_up = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         if (isinstance(error, requests_errors.SSLError) or tls) and not (hung_up and sent):
-            told = TlsError(SdkCode.NO_ANSWER, f"the TLS connection failed: {self._explain(error)}")
+            told = self._tls_error(error, chain)
             # With TLS 1.3 a server's refusal of our certificate comes when the request is on its way: it is not read.
             refused = not sent or (call.fresh and "ALERT" in str(getattr(tls, "reason", "")))
             return AttemptFailed(told, outcome if hung_up or not refused else Outcome.FINAL)
@@ -201,7 +199,7 @@ class Transport:
         if isinstance(error, requests_errors.Timeout) or _first(chain, TimeoutError):
             unsent = "no TLS connection to" if call.fresh else "nothing could be sent to"
             what = "no answer came in time" if sent else f"{unsent} {self._base_url} in time"
-            return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what), outcome)
+            return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what, request_sent=sent), outcome)
         alien = _first(chain, HTTPException)
         if alien and not isinstance(alien, RemoteDisconnected | IncompleteRead):
             what = "what came is no HTTP answer" if isinstance(alien, BadStatusLine) else "its head cannot be read"
@@ -211,8 +209,13 @@ class Transport:
             what = "the connection broke before an answer came" if sent else f"no connection to {self._base_url}"
             # With TLS 1.3 a server that wants our certificate may hang up only when the request is on its way.
             bare = sent and call.fresh and not self._policy.shows_certificate
-            told_connection = ConnectionFailedError(SdkCode.NO_ANSWER, f"{what}: {_root(chain)}{_BARE if bare else ''}")
-            return AttemptFailed(told_connection, outcome, reused=sent and not call.fresh)
+            broken = ConnectionFailedError(
+                SdkCode.NO_ANSWER,
+                f"{what}: {_root(chain)}{_BARE if bare else ''}",
+                request_sent=sent,
+                may_want_certificate=bare,
+            )
+            return AttemptFailed(broken, outcome, reused=sent and not call.fresh)
         if isinstance(error, ValueError) and sent:
             unreadable = f"what came cannot be read: {type(error).__name__}"
             return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, unreadable), outcome)
@@ -222,6 +225,15 @@ class Transport:
             return AttemptFailed(rejected, Outcome.FINAL)
         unexpected = NorthApiException(SdkCode.CLIENT_INTERNAL, f"sending failed unexpectedly: {type(error).__name__}")
         return AttemptFailed(unexpected, Outcome.UNKNOWN if sent else Outcome.FINAL)
+
+    def _tls_error(self, error: Exception, chain: list[BaseException]) -> TlsError:
+        from iot_northbound.core.handshake import explain_handshake  # only a failed handshake needs it
+
+        what = "the TLS connection failed"
+        found = explain_handshake(chain, shows_certificate=self._policy.shows_certificate)
+        if found is None:
+            return TlsError(SdkCode.NO_ANSWER, f"{what}: {type(error).__name__}")
+        return TlsError(SdkCode.NO_ANSWER, f"{what}: {found}", reason=found.reason, likely=found[1:])
 
     def _broken_off(self, chain: list[BaseException], response: Response) -> AttemptFailed:
         details: Mapping[str, Any] = {
@@ -304,19 +316,6 @@ def _too_early(response: Response) -> AttemptFailed:
 def _cause(chain: list[BaseException]) -> BaseException | None:
     """Return the operating system's or OpenSSL's own error, where there is one."""
     return next((each for each in chain if isinstance(each, OSError) and (each.strerror or each.errno)), None)
-
-
-def _chain(error: BaseException, outer: BaseException | None) -> list[BaseException]:
-    """Return an exception and what caused it, however the libraries wrapped it, the outermost first."""
-    found: list[BaseException] = []
-    todo: list[Any] = [error]
-    while todo:
-        each = todo.pop(0)
-        if not isinstance(each, BaseException) or each is outer or any(each is one for one in found):
-            continue
-        found.append(each)
-        todo += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
-    return found
 
 
 def _first(chain: list[BaseException], *kinds: type[BaseException]) -> BaseException | None:

@@ -1,13 +1,14 @@
 """The request, response and notification classes, named as in the Java SDK.
 
-A class is loaded with its module when it is first asked for: an application pays for the services it uses.
+A class is loaded with its module on first use, so an application loads only the services that it uses.
 """
 
 # ruff: noqa: F403
-# The star imports are for type checkers alone, which read each module's __all__; at run time `_ROOMS` leads.
+# The star imports are for type checkers only. They read each module's __all__; at run time `_ROOMS` is used.
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
     from iot_northbound.dto.authentication import *
@@ -186,20 +187,9 @@ _ROOMS = {
     "UpdateDeviceCommandOutDTO": "signal_delivery",
     "UpgradeResult": "upgrade_notifications",
 }
-"""Which module each name is in."""
+"""The module of each name."""
 
 __all__ = list(_ROOMS)
 
-if not TYPE_CHECKING:  # so that a type checker still refuses a name that is not there
-
-    def __getattr__(name: str) -> Any:
-        room = _ROOMS.get(name)
-        if room is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{room}"), name)
-        globals()[name] = value
-        return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+if not TYPE_CHECKING:  # so that a type checker still refuses an unknown name
+    __getattr__, __dir__ = lazy_names(__name__, _ROOMS)

@@ -5,6 +5,8 @@ It imports nothing of the client except the error codes, so that a mistake in th
 
 from typing import TYPE_CHECKING, Any
 
+from iot_northbound._lazy import lazy_names
+
 if TYPE_CHECKING:
     from iot_northbound.emulator.control.base import NotFound as NotFound
     from iot_northbound.emulator.control.control import Control as Control
@@ -13,24 +15,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Control", "Emulator", "InvalidArgument", "NotFound"]
 
-_HOMES = {
-    "Emulator": "iot_northbound.emulator.server",
-    "Control": "iot_northbound.emulator.control.control",
-    "InvalidArgument": "iot_northbound.emulator.control.schema",
-    "NotFound": "iot_northbound.emulator.control.base",
-}
+_load, __dir__ = lazy_names(
+    __name__,
+    {
+        "Emulator": "server",
+        "Control": "control.control",
+        "InvalidArgument": "control.schema",
+        "NotFound": "control.base",
+    },
+)
 
 _EXTRA = ("uvicorn", "httptools", "sortedcontainers")
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded at first use: the rules can be tested without a server library.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        return _load(name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -39,7 +39,3 @@ def __getattr__(name: str) -> Any:
             " 'iot-northbound[emulator]'",
             name=error.name,
         ) from error
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""What is known about one error code."""
+"""An error code and its explanation."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What an error means to the program that meets it; each kind has an exception class of its own."""
+    """What an error means to a program; each kind has its own exception class."""
 
     NOT_FOUND = "not_found"
     ALREADY_EXISTS = "already_exists"
@@ -22,17 +22,17 @@ class Kind(StrEnum):
 
 
 class ErrorCode(NamedTuple):
-    """One error code: what it says, why it comes, what to do, and under which statuses it is documented."""
+    """An error code: its meaning, its likely cause, what to do, and the HTTP statuses it is documented with."""
 
     code: str
     kind: Kind
     statuses: tuple[int, ...]
-    """The HTTP statuses the reference lists it under; empty for the SDK's own codes."""
+    """The HTTP statuses that the reference lists for it; empty for the SDK's own codes."""
     meaning: str
     cause: str
     remedy: str
 
 
 def by_code(*entries: ErrorCode) -> Mapping[str, ErrorCode]:
-    """Return the entries keyed by their codes."""
+    """Return the entries by their codes."""
     return MappingProxyType({entry.code: entry for entry in entries})

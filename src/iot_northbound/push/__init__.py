@@ -1,7 +1,8 @@
 """The receiver of what the platform pushes; each name is loaded when it is first asked for."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
     from iot_northbound.push.access import ROUTE, Access, Peer
@@ -53,18 +54,8 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{room}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
-
+if not TYPE_CHECKING:  # so that a type checker still refuses an unknown name
+    __getattr__, __dir__ = lazy_names(__name__, _ROOMS)
 
 __all__ = [
     "COMMAND_STATUS",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from iot_northbound.core.near import did_you_mean
+from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS, Event
 from iot_northbound.push.failures import log_failure, name_of

@@ -1,30 +1,20 @@
 """The eight services of the northbound API, each loaded on first use."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from iot_northbound.services.authentication import Authentication
-    from iot_northbound.services.batch_process import BatchProcess
-    from iot_northbound.services.data_collection import DataCollection
-    from iot_northbound.services.device_group_management import DeviceGroupManagement
-    from iot_northbound.services.device_management import DeviceManagement
-    from iot_northbound.services.device_upgrade import DeviceUpgrade
-    from iot_northbound.services.signal_delivery import SignalDelivery
-    from iot_northbound.services.subscription_management import SubscriptionManagement
+    from iot_northbound.services.authentication import Authentication as Authentication
+    from iot_northbound.services.batch_process import BatchProcess as BatchProcess
+    from iot_northbound.services.data_collection import DataCollection as DataCollection
+    from iot_northbound.services.device_group_management import DeviceGroupManagement as DeviceGroupManagement
+    from iot_northbound.services.device_management import DeviceManagement as DeviceManagement
+    from iot_northbound.services.device_upgrade import DeviceUpgrade as DeviceUpgrade
+    from iot_northbound.services.signal_delivery import SignalDelivery as SignalDelivery
+    from iot_northbound.services.subscription_management import SubscriptionManagement as SubscriptionManagement
 
-__all__ = [
-    "Authentication",
-    "BatchProcess",
-    "DataCollection",
-    "DeviceGroupManagement",
-    "DeviceManagement",
-    "DeviceUpgrade",
-    "SignalDelivery",
-    "SubscriptionManagement",
-]
-
-_MODULES = {
+_ROOMS = {
     "Authentication": "authentication",
     "BatchProcess": "batch_process",
     "DataCollection": "data_collection",
@@ -35,12 +25,7 @@ _MODULES = {
     "SubscriptionManagement": "subscription_management",
 }
 
+__all__ = [*_ROOMS]
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:  # so that a type checker still refuses an unknown name
+    __getattr__, __dir__ = lazy_names(__name__, _ROOMS)

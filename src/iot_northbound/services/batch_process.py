@@ -12,9 +12,9 @@ from iot_northbound.dto.batch_process import (
     QueryTaskDetailsInDTO,
     QueryTaskDetailsOutDTO,
 )
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import SLOW, Polling, has_ended, wait_until
+from iot_northbound.services.paging import Paged
+from iot_northbound.services.waiting import SLOW, Polling, has_ended, wait_until
 
 CREATE_TASK = Endpoint(
     "POST", "/iocm/app/batchtask/v1.1.0/tasks", BatchTaskCreateOutDTO, takes=BatchTaskCreateInDTO2, section="1.8.1"

@@ -16,8 +16,8 @@ from iot_northbound.dto.data_collection import (
     QuerySingleDeviceInfoOutDTO,
 )
 from iot_northbound.dto.device_capabilities import QueryDeviceCapabilitiesInDTO, QueryDeviceCapabilitiesOutDTO
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
+from iot_northbound.services.paging import Paged
 
 QUERY_DEVICE = Endpoint("GET", "/iocm/app/dm/v1.4.0/devices/{device_id}", QuerySingleDeviceInfoOutDTO, section="1.5.1")
 QUERY_DEVICES = Endpoint(
@@ -125,7 +125,7 @@ class DataCollection(Service):
         """Yield every device that fits the query, each once, page after page as they are wanted.
 
         Begins at the query's `page_no` (0) with its `page_size` (250). Devices registered meanwhile may be left
-        out; deleting the devices one is given is fine. See `iot_northbound.paging` for a changing list.
+        out; deleting the devices one is given is fine. See `iot_northbound.services.paging` for a changing list.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -146,7 +146,7 @@ class DataCollection(Service):
         A directly connected device is its own gateway. `iter_device_data_history` reads all rows.
 
         Raises:
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: the platform refuses the query (100216, 100419).
 
         Reference: section 1.5.3.

@@ -15,8 +15,8 @@ from iot_northbound.dto.device_group_management import (
     QueryDeviceGroupsOutDTO,
     QuerySingleDeviceGroupOutDTO,
 )
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
+from iot_northbound.services.paging import Paged
 
 CREATE = Endpoint(
     "POST",

@@ -18,9 +18,9 @@ from iot_northbound.dto.device_upgrade import (
     QueryUpgradeTaskOutDTO,
     SubOperationInfo,
 )
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import SLOW, Polling, has_ended, wait_until
+from iot_northbound.services.paging import Paged
+from iot_northbound.services.waiting import SLOW, Polling, has_ended, wait_until
 
 QUERY_PACKAGES = Endpoint(
     "GET",

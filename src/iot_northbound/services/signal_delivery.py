@@ -20,9 +20,9 @@ from iot_northbound.dto.signal_delivery import (
     UpdateDeviceCommandInDTO,
     UpdateDeviceCommandOutDTO,
 )
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.waiting import QUICK, Polling, has_ended, wait_until
+from iot_northbound.services.paging import Paged
+from iot_northbound.services.waiting import QUICK, Polling, has_ended, wait_until
 
 POST_COMMAND = Endpoint(
     "POST",
@@ -116,7 +116,7 @@ class SignalDelivery(Service):
             QuotaReachedError: the device's queue is full (100223).
             DeviceOfflineError: an immediate command and the device is not online (100428), or it has been silent for
                 more than seven days (100612).
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: a field breaks its rule (1007), the platform refuses it (100022), or the device has no
                 such service (100431).
 
@@ -133,7 +133,7 @@ class SignalDelivery(Service):
         span is that of the commands' creation. It takes either end alone; `end_time` must not be before `start_time`.
 
         Raises:
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: the platform refuses the page or the span (100022).
 
         The reference also lists 100428 and 100431, which are about creating a command.
@@ -214,7 +214,7 @@ class SignalDelivery(Service):
         """Revoke a command that is still PENDING (the platform takes no status but CANCELED) and return it.
 
         Raises:
-            NotFoundError: no such command (100434), or there are no data of its device (100418).
+            NotFoundError: no such command (100434), or there is no data of its device (100418).
             InvalidArgumentError: the platform refuses the status (100022).
             NorthApiException: the command is not PENDING any more (100435): it was sent, has ended or was revoked.
 
@@ -242,7 +242,7 @@ class SignalDelivery(Service):
         `wait_for_device_cmd_cancel_task` waits for its end.
 
         Raises:
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (100022).
 
         Reference: section 1.7.5.
@@ -258,7 +258,7 @@ class SignalDelivery(Service):
         all. The span is that of the tasks' creation, as in `query_device_command`.
 
         Raises:
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: the platform refuses the query (100022).
 
         Reference: section 1.7.6.
@@ -342,7 +342,7 @@ class SignalDelivery(Service):
             DeviceOfflineError: the device or its gateway is not online (100428, 100450).
             InvalidArgumentError: the device has no such service (100444), the service no such command (102203), a field
                 breaks its rule (1007), or the platform refuses it (100022).
-            NotFoundError: there are no data of this device (100418).
+            NotFoundError: there is no data of this device (100418).
             NorthApiException: the command is muted on the device (100432).
 
         Reference: section 1.7.7.

@@ -13,9 +13,9 @@ from iot_northbound.dto.subscription_management import (
     SubscriptionDTO,
 )
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.paging import Paged
 from iot_northbound.services.base import Service
-from iot_northbound.subscribing import SubscriptionChanges, ensure
+from iot_northbound.services.paging import Paged
+from iot_northbound.services.subscribing import SubscriptionChanges, ensure
 
 SUBSCRIBE = Endpoint(
     "POST",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iot_northbound.client import NorthApiClient
-from iot_northbound.config import load_profile
+from iot_northbound.profiles import load_profile
 
 if TYPE_CHECKING:
     from iot_northbound.emulator import Emulator

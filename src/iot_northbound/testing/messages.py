@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from iot_northbound.core.fields import JsonObject, specs
-from iot_northbound.core.near import did_you_mean
+from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS
 from iot_northbound.push.parse import COMMAND_STATUS

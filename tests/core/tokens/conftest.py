@@ -7,8 +7,8 @@ import pytest
 from tests.clock import FakeClock
 from tests.core.tokens.rig import Platform
 
-from iot_northbound.core.grants import MemoryTokenStore
 from iot_northbound.core.tokens import Tokens
+from iot_northbound.tokens import MemoryTokenStore
 
 
 @pytest.fixture

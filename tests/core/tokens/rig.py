@@ -7,7 +7,7 @@ from typing import Any
 from tests.clock import FakeClock
 
 from iot_northbound import NotAuthorizedError
-from iot_northbound.core.grants import Grant
+from iot_northbound.tokens import Grant
 
 Outcome = Exception | Callable[[], Any] | None
 

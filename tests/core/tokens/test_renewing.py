@@ -9,7 +9,7 @@ from tests.clock import FakeClock, eventually
 from tests.core.tokens.rig import Platform, at_once, refused
 
 from iot_northbound import NotAuthorizedError, RequestTimeoutError
-from iot_northbound.core.grants import Grant, MemoryTokenStore
+from iot_northbound.tokens import Grant, MemoryTokenStore
 
 
 def test_a_hundred_threads_that_find_an_expired_token_cause_one_login(

@@ -8,7 +8,7 @@ from tests.clock import FakeClock, eventually
 from tests.core.tokens.rig import Platform, at_once, refused, timers
 
 from iot_northbound import NorthApiException, NotAuthorizedError
-from iot_northbound.core.grants import TokenState
+from iot_northbound.tokens import TokenState
 
 
 def test_without_a_timer_there_is_no_token(make: Any, platform: Platform) -> None:

@@ -7,7 +7,7 @@ from tests.clock import FakeClock, eventually
 from tests.core.tokens.rig import Platform, at_once
 
 from iot_northbound import NorthApiException
-from iot_northbound.core.grants import Grant, MemoryTokenStore
+from iot_northbound.tokens import Grant, MemoryTokenStore
 
 
 class Failing(MemoryTokenStore):

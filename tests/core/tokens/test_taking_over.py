@@ -7,7 +7,7 @@ from tests.clock import FakeClock, eventually
 from tests.core.tokens.rig import Platform, refused
 
 from iot_northbound import NotAuthorizedError
-from iot_northbound.core.grants import Grant, TokenState
+from iot_northbound.tokens import Grant, TokenState
 
 
 def test_a_token_that_the_application_fetched_itself_is_taken_over(

@@ -7,7 +7,7 @@ import pytest
 from tests.clock import FakeClock, eventually
 from tests.core.tokens.rig import Platform, refused
 
-from iot_northbound.core.grants import TokenState
+from iot_northbound.tokens import TokenState
 
 
 def test_the_timer_logs_in_before_the_end_if_there_is_no_refresh_token(

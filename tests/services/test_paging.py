@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_northbound.errors import InvalidArgumentError, NotFoundError, UnreadableAnswerError
-from iot_northbound.paging import Paged
+from iot_northbound.services.paging import Paged
 
 
 @attrs.define

@@ -6,8 +6,7 @@ from typing import TypeVar
 
 import attrs
 
-from iot_northbound.config import LONGEST
-from iot_northbound.core.clock import Clock
+from iot_northbound.core.clock import LONGEST, Clock
 from iot_northbound.core.fields import shown
 from iot_northbound.core.open_enum import OpenEnum, word_of
 from iot_northbound.errors import (

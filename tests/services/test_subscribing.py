@@ -1,10 +1,10 @@
 import pytest
 
 from iot_northbound import AlreadyExistsError, InvalidArgumentError, NorthApiClient, SubscriptionManagement
-from iot_northbound.config import load_profile
 from iot_northbound.dto import NotifyType, SubDeviceDataInDTO
 from iot_northbound.emulator import Emulator
-from iot_northbound.subscribing import subscribe
+from iot_northbound.profiles import load_profile
+from iot_northbound.services.subscribing import subscribe
 from tests.services.fake import FakeClient
 
 HERE = "https://receiver.example:9443/v1.0.0/messageReceiver"

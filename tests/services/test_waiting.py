@@ -12,7 +12,7 @@ from iot_northbound.errors import (
     ThrottledError,
     WaitTimeoutError,
 )
-from iot_northbound.waiting import Polling, wait_until
+from iot_northbound.services.waiting import Polling, wait_until
 from tests.clock import FakeClock
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import attrs
 
+from iot_northbound._hide import hide
 from iot_northbound.errors import NorthApiException
 
 RENEW_AT = 0.8
@@ -13,16 +14,12 @@ SHORTEST = 1.0
 """Seconds a renewal in the background waits at least, however short a token's life."""
 
 
-def _hide(value: object) -> str:
-    return "None" if value is None else "'***'"
-
-
 @attrs.frozen
 class Grant:
     """A token with its age, in seconds of the epoch."""
 
-    access_token: str = attrs.field(repr=_hide)
-    refresh_token: str | None = attrs.field(repr=_hide)
+    access_token: str = attrs.field(repr=hide)
+    refresh_token: str | None = attrs.field(repr=hide)
     granted_at: float
     expires_in: float
 
