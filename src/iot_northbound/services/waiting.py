@@ -123,6 +123,7 @@ def wait_until(
     if not isinstance(polling, Polling):
         raise InvalidArgumentError.of("polling", shown(polling), "it must be a Polling")
     begun = clock.monotonic()
+    end = begun + timeout
     interval = min(polling.start, polling.cap)
     state: State | None = None
     looks = 0
@@ -142,16 +143,16 @@ def wait_until(
                     on_progress(seen)
             if seen is not None and ended(seen):
                 return seen
-        elapsed = clock.monotonic() - begun
-        if elapsed >= timeout:
+        now = clock.monotonic()
+        if now >= end:
             raise WaitTimeoutError(
                 SdkCode.NO_ANSWER,
                 f"{what} {'was not found' if state is None else 'has not ended'} within {timeout:g} s",
                 endpoint=endpoint,
                 attempts=looks,
-                elapsed=elapsed,
+                elapsed=now - begun,
                 last_state=state,
             ) from failure
         pause = failure.retry_after if failure is not None and failure.retry_after else interval
-        clock.sleep(min(pause, timeout - elapsed))
+        clock.sleep(min(pause, end - now))
         interval = polling.after(interval)
