@@ -15,9 +15,11 @@ PATIENCE = 30.0
 class ManualClock:
     def __init__(self, now: float = 1_770_000_000.0) -> None:
         self.time = now
+        self.set_by = 0.0
+        """Seconds by which somebody has set the time of day; the monotonic clock does not know."""
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.set_by
 
     def monotonic(self) -> float:
         return self.time

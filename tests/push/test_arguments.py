@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import HandlerRetry, MemoryInbox, PushMessageReceiver, SqliteInbox
+from iot_northbound.push import HandlerRetry, Inbox, MemoryInbox, PushMessageReceiver, SqliteInbox
+from iot_northbound.push.arguments import INBOX_METHODS
 from tests.push.helpers import Recorder, data_body
 
 
@@ -120,3 +121,12 @@ def test_a_path_may_be_bytes(tmp_path):
     inbox.start(lambda _id, _device: None)
     inbox.stop()
     assert (tmp_path / "inbox").exists()
+
+
+def test_an_inbox_that_lacks_a_method_is_refused_at_once():
+    class Lacking:
+        put = start = stop = get = done = bury = dead_letters = replay = discard = stats = print
+
+    with pytest.raises(InvalidArgumentError, match="one of yours with refused_another"):
+        PushMessageReceiver(Lacking())
+    assert set(INBOX_METHODS) == {name for name in vars(Inbox) if not name.startswith("_")}

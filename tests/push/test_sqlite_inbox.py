@@ -251,6 +251,6 @@ def test_an_inbox_of_an_earlier_version_is_refused_and_left_as_it_is(path):
         )
     earlier.close()
     before = path.read_bytes()
-    with pytest.raises(InboxError, match=r"another version .* says version 1, and this program reads 2"):
+    with pytest.raises(InboxError, match=r"another version .* says version 1, and this program reads 3"):
         opened(path)
     assert path.read_bytes() == before

@@ -8,6 +8,12 @@ from typing import Any
 
 from iot_northbound.errors import InvalidArgumentError
 
+INBOX_METHODS = (
+    *("start", "put", "refused_another", "get", "done", "bury"),
+    *("dead_letters", "replay", "discard", "stats", "stop"),
+)
+"""What an inbox has to have (the protocol `Inbox`)."""
+
 
 def check(name: str, value: object, *types: type, what: str = "") -> None:
     """Raise TypeError unless a value has one of some types; True and False are no numbers."""
@@ -27,9 +33,11 @@ def check_inbox(inbox: object) -> None:
     """Raise InvalidArgumentError unless a value is an inbox or None."""
     if isinstance(inbox, str | bytes | os.PathLike):
         raise InvalidArgumentError.of("inbox", repr(inbox), "it must be an inbox: give SqliteInbox(path)")
-    if inbox is not None and (isinstance(inbox, type) or not callable(getattr(inbox, "put", None))):
+    missing = [name for name in INBOX_METHODS if not callable(getattr(inbox, name, None))]
+    if inbox is not None and (isinstance(inbox, type) or missing):
         rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of yours"
-        raise InvalidArgumentError.of("inbox", repr(inbox), rule)
+        lacking = f" with {', '.join(missing)}" if missing else ""
+        raise InvalidArgumentError.of("inbox", repr(inbox), rule + lacking)
 
 
 def as_body(body: Any) -> bytes:

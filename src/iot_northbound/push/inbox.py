@@ -103,6 +103,13 @@ class Inbox(Protocol):
         """
         ...
 
+    def refused_another(self) -> None:
+        """Take note that a message came and was refused before anybody knew whose it is.
+
+        Until then a message may have counted as a repetition because nothing else of its device came between.
+        """
+        ...
+
     def get(self, message_id: int) -> Message:
         """Return a waiting message.
 

@@ -18,7 +18,7 @@ from iot_northbound.push.access import NOTHING, ROUTE, Access, Gate, Peer, Told
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
 from iot_northbound.push.events import Event
 from iot_northbound.push.handlers import Handlers
-from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxStats
+from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxFullError, InboxStats
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.metrics import Counters, Metrics
 from iot_northbound.push.parse import PROBE, NotAMessageError, parse
@@ -221,7 +221,14 @@ class PushMessageReceiver(Handlers):
     def refuse(self, refusal: Reply) -> Reply:
         """Return a refusal, counted."""
         self._counters.refused(refusal.status)
+        self.missed()
         return refusal
+
+    def missed(self) -> None:
+        """Take note that a message came, was not taken, and that nobody knows whose it was."""
+        inbox = self._running
+        if inbox is not None and not self._inherited:
+            inbox.refused_another()
 
     def _put(self, body: bytes, content_type: str) -> Reply | Future[bool]:
         """Return a refusal, or the future that is done when the message is safe."""
@@ -250,7 +257,11 @@ class PushMessageReceiver(Handlers):
     def _failed(self, error: Exception) -> Reply:
         if isinstance(error, InboxError):
             log.warning("a message was not taken: %s", error)
-            return self.refuse(reply.not_now(str(error)))
+            refusal = reply.not_now(str(error))
+            if not isinstance(error, InboxFullError):  # a full inbox knows whose message it refused
+                return self.refuse(refusal)
+            self._counters.refused(refusal.status)
+            return refusal
         if isinstance(error, TimeoutError):
             log.error("the inbox took more than %.0f s to keep a message", ANSWER_WITHIN)
             return self.refuse(reply.not_now("the inbox is too slow now"))
