@@ -260,6 +260,22 @@ def test_the_log_of_a_lost_file_is_not_thrown_away(path):
         assert log.read_bytes() == b"messages"
 
 
+@pytest.mark.parametrize("end", ["-owner", "-wal", "-shm", "-journal", "-WAL"])
+def test_a_name_that_belongs_to_another_files_companion_is_refused(path, end):
+    file = filled(path)
+    for name in (path.with_name(path.name + end), path.with_name("nothing" + end)):
+        with pytest.raises(UnfitFileError, match="choose a name that does not end in -wal, -shm"):
+            opened(name)
+        link = path.with_name("link")
+        link.symlink_to(name)
+        with pytest.raises(UnfitFileError, match="choose a name"):
+            opened(link)
+        link.unlink()
+    assert not path.with_name("nothing" + end).exists()
+    assert len(list(file.writer.execute("SELECT name FROM things"))) == 200
+    file.close()
+
+
 def a_folder(path):
     path.mkdir()
 

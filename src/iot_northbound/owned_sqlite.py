@@ -28,10 +28,14 @@ from pathlib import Path
 
 import attrs
 
+from .owned_sqlite_log import lost_in
+
 log = logging.getLogger("iot_northbound.files")
 
 _BESIDE = ("-wal", "-shm")
 """The files SQLite keeps beside one in use."""
+_TAKEN = (*_BESIDE, "-journal", "-owner")
+"""How the names of files end that belong to another one."""
 _AROUND = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -93,6 +97,11 @@ class OwnedSqlite:
         self._claim: _Claim | None = None
         try:
             self.path = path.resolve()
+            if self.path.name.lower().endswith(_TAKEN):
+                raise UnfitFileError(
+                    f"the name {self.path.name} is kept for a file that goes with another one: choose a name that does "
+                    f"not end in {', '.join(_TAKEN)}"
+                )
             self._claim = _Claim(self.path)
             self._make(schema, read)
         except BaseException as error:
@@ -109,6 +118,12 @@ class OwnedSqlite:
         return self._claim is not None and self._claim.process != os.getpid()
 
     def _make(self, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
+        if (problem := lost_in(_beside(self.path, "-wal"))) is not None:
+            raise UnfitFileError(
+                f"{self.path.name}-wal, the log of what was written last, is damaged: {problem}. Both files were left "
+                f"as they are. To go on without what is in the log, move it away; to begin anew, move it away with "
+                f"{self.path.name}"
+            )
         # Read-only first: a connection that could write would tidy up the log of a file that is not ours.
         try:
             with contextlib.closing(_connect(self.path, "ro")) as reader:
@@ -118,11 +133,15 @@ class OwnedSqlite:
                 raise
             with contextlib.closing(_connect(self.path, "rw")) as healer:  # undoes a change that a crash cut short
                 is_new = _inspect(healer, schema, read)
-        self.writer = self.connect()
-        for pragma in (*schema.pragmas, "journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
-            self.writer.execute(f"PRAGMA {pragma}")  # fullfsync: on macOS, through the drive's own cache
         if is_new:
+            _refuse_orphan(self.path)
+        self.writer = self.connect()
+        for pragma in (*schema.pragmas, "synchronous = FULL", "fullfsync = ON"):
+            self.writer.execute(f"PRAGMA {pragma}")  # fullfsync: on macOS, through the drive's own cache
+        if is_new:  # before there is a log, so that a file without tables never has one
             self.writer.executescript(f"BEGIN; {schema.tables} PRAGMA user_version = {schema.version}; COMMIT;")
+        self.writer.execute("PRAGMA journal_mode = WAL")
+        self.writer.execute("SELECT 1 FROM sqlite_master").fetchall()  # takes the lock that keeps the log from others
         for each in (self.path, *[_beside(self.path, suffix) for suffix in _BESIDE]):
             _make_private(each)
 
@@ -242,12 +261,18 @@ def _regular(path: Path) -> os.stat_result:
         found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise UnfitFileError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}: give a file")
+    if not found.st_size:
+        _refuse_orphan(path)
+    return found
+
+
+def _refuse_orphan(path: Path) -> None:
+    """Raise UnfitFileError if an empty file has a log with something in it."""
     left = _beside(path, "-wal")
-    if not found.st_size and left.exists() and left.stat().st_size:
+    if left.exists() and left.stat().st_size:
         raise UnfitFileError(
             f"{path} is empty, and {left.name} is left of an earlier one: put that one back, or move {left.name} away"
         )
-    return found
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
