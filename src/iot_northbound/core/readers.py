@@ -8,6 +8,7 @@ slots also skips the rules a request class holds, which is right for what the pl
 A reader takes only what fits exactly, and says no more than that something does not; `lenient` reads that then.
 """
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -63,6 +64,7 @@ def _make_reader(cls: type) -> Reader:
         "texts": frozenset({str, types.NoneType}),
         "Timestamp": Timestamp,
         "mismatch": _mismatch,
+        "finite": math.isfinite,
         "knows": known.issuperset,
         "with_unknown": partial(_read_with_unknown, cls, known),
     }
@@ -164,7 +166,8 @@ def _field_lines(field: str, spec: FieldSpec, names: dict[str, Any]) -> list[str
     if typing.get_origin(kind) is dict:
         return [f"  if {field}.__class__ is not dict and {field} is not None: mismatch()"]
     names[f"{field}_kinds"] = plain_kinds(kind)
-    return [f"  if {field}.__class__ not in {field}_kinds: mismatch()"]
+    lines = [f"  if {field}.__class__ not in {field}_kinds: mismatch()"]
+    return [*lines, f"  if {field}.__class__ is float and not finite({field}): mismatch()"] if kind is float else lines
 
 
 def plain_kinds(kind: Any) -> frozenset[type]:
@@ -180,6 +183,8 @@ def _plain_item(annotation: Any) -> Reader:
 
     def read(value: Any, _: Any = None) -> Any:
         if kind is not Any and value.__class__ not in accepted:
+            _mismatch()
+        if kind is float and value.__class__ is float and not math.isfinite(value):
             _mismatch()
         return value
 
