@@ -8,6 +8,7 @@ from typing import TypeVar
 import attrs
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.push import arguments
 from iot_northbound.push.parse import Message
 from iot_northbound.push.recognition import Repeats
 
@@ -28,6 +29,10 @@ class Duplicates:
 
     window: float = 3_600.0
     remembered: int = 200_000
+
+    def __attrs_post_init__(self) -> None:
+        arguments.seconds("Duplicates.window", self.window)
+        arguments.whole("Duplicates.remembered", self.remembered)
 
 
 @attrs.frozen

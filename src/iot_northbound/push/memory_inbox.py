@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.push.arguments import check
+from iot_northbound.push.arguments import check, check_clock
 from iot_northbound.push.duplicates import Duplicates, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger, MessageGoneError
 from iot_northbound.push.parse import Message
@@ -34,6 +34,7 @@ class MemoryInbox:
     ) -> None:
         check("limits", limits, InboxLimits, type(None))
         check("duplicates", duplicates, Duplicates, type(None))
+        check_clock(clock)
         self._ledger = Ledger(limits or InboxLimits(), Seen(duplicates, clock))
         self._clock = clock
         self._lock = threading.Lock()

@@ -81,12 +81,13 @@ class PushMessageReceiver(Handlers):
         body_limit: int = 1 << 20,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        arguments.at_least_one("threads", threads)
-        arguments.at_least_one("body_limit", body_limit)
+        arguments.whole("threads", threads)
+        arguments.whole("body_limit", body_limit)
         arguments.check("route", route, str)
         arguments.check("retry", retry, HandlerRetry, type(None))
         arguments.check("access", access, Access, type(None))
         arguments.check_inbox(inbox)
+        arguments.check_clock(clock)
         self._inbox: Inbox | None = inbox
         self._clock = clock
         self._threads, self._retry = threads, retry or HandlerRetry()
@@ -315,7 +316,7 @@ class PushMessageReceiver(Handlers):
             Whether everything was handled. What was not stays in a durable inbox for the next start; messages between
             two attempts are not waited for.
         """
-        arguments.check("timeout", timeout, int, float)
+        arguments.seconds("timeout", timeout)
         with self._starting:
             workers, inbox, self._stopped = self._workers, self._running, True
             if workers is None or inbox is None or self._inherited:
@@ -347,7 +348,7 @@ class PushMessageReceiver(Handlers):
             InboxError: the receiver does not run (`replay` and `discard` raise it too).
             TypeError: an argument has a wrong type (theirs too).
         """
-        arguments.check("limit", limit, int)
+        arguments.whole("limit", limit, least=0)
         return self._open_inbox().dead_letters(limit)
 
     def replay(self, ids: Iterable[int] | None = None) -> int:

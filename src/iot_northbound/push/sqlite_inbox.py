@@ -20,7 +20,7 @@ from typing import Any
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.owned_sqlite import damaged
 from iot_northbound.push import sqlite_file
-from iot_northbound.push.arguments import check
+from iot_northbound.push.arguments import check, check_clock
 from iot_northbound.push.duplicates import Duplicates, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message, parse
@@ -59,6 +59,7 @@ class SqliteInbox:
         check("path", path, str, bytes, os.PathLike, what="a path")
         check("limits", limits, InboxLimits, type(None))
         check("duplicates", duplicates, Duplicates, type(None))
+        check_clock(clock)
         self.path = Path(os.fsdecode(path))
         self._limits, self._duplicates, self._clock = limits or InboxLimits(), duplicates, clock
         self._ledger = Ledger(self._limits, Seen(duplicates, clock))
