@@ -50,6 +50,11 @@ class FakeClock:
             self._now += seconds
             self._monotonic += seconds
 
+    def set_time_of_day(self, by: float) -> None:
+        """Set the time of day forward, or back; the monotonic clock does not know."""
+        with self._lock:
+            self._now += by
+
     @property
     def waits(self) -> list[float]:
         """The seconds that threads still have to wait, the shortest first."""

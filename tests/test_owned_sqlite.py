@@ -1,18 +1,15 @@
-"""Who owns a SQLite file, how it is made, and what is refused."""
+"""How a SQLite file with one owner is made, and what is refused."""
 
 import os
 import random
 import sqlite3
 import stat
-import threading
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
-from tests.locks import locks, needs_proc_locks
+from iot_northbound.owned_sqlite import OwnedSqlite, Schema, UnfitFileError
 
 SCHEMA = Schema("a test's file", 1, "CREATE TABLE things (name TEXT NOT NULL);")
 
@@ -37,93 +34,6 @@ def filled(path, rows=200):
     with file.transaction() as db:
         db.executemany("INSERT INTO things VALUES (?)", [(f"{number} {'x' * 100}",) for number in range(rows)])
     return file
-
-
-def by_a_link(path):
-    name = path.with_name("link")
-    name.symlink_to(path)
-    return name
-
-
-def by_a_hard_link(path):
-    name = path.with_name("hard-link")
-    os.link(path, name)
-    return name
-
-
-def by_a_way_round(path):
-    return path.parent / ".." / path.parent.name / path.name
-
-
-def by_a_relative_path(path):
-    return Path(os.path.relpath(path))
-
-
-@needs_proc_locks
-@pytest.mark.parametrize(
-    "another_name", [lambda path: path, by_a_link, by_a_hard_link, by_a_way_round, by_a_relative_path]
-)
-def test_a_second_owner_in_the_process_is_refused_whatever_name_it_uses(path, another_name):
-    file = opened(path)
-    owner = path.with_name("file.sqlite3-owner")
-    before = locks(path, os.getpid()), locks(owner, os.getpid())
-    name = another_name(path)
-    for _ in range(3):
-        with pytest.raises(FileInUseError, match="this process"):
-            opened(name)
-    assert (locks(path, os.getpid()), locks(owner, os.getpid())) == before
-    assert all(before)
-    file.close()
-
-
-def test_a_closed_file_can_be_owned_again(path):
-    for _ in range(3):
-        file = opened(path)
-        file.close()
-        file.close()
-
-
-def test_a_failed_start_owns_nothing(path):
-    path.write_bytes(b"no database" * 100)
-    for _ in range(2):
-        with pytest.raises(UnfitFileError, match="damaged"):
-            opened(path)
-    path.unlink()
-    opened(path).close()
-
-
-def test_of_many_starts_at_once_one_succeeds(path):
-    files, refused, together = [], [], threading.Barrier(8)
-
-    def start():
-        together.wait()
-        try:
-            files.append(opened(path))
-        except FileInUseError as error:
-            refused.append(error)
-
-    threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (len(files), len(refused)) == (1, 7)
-    files[0].close()
-
-
-def test_a_file_with_a_second_name_is_refused_as_it_would_have_two_logs(path):
-    opened(path).close()
-    by_a_hard_link(path)
-    with pytest.raises(FileInUseError, match="2 names"):
-        opened(path)
-    path.with_name("hard-link").unlink()
-    opened(path).close()
-
-
-def test_a_lock_file_that_was_deleted_is_made_anew(path):
-    opened(path).close()
-    path.with_name("file.sqlite3-owner").unlink()
-    opened(path).close()
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o777])

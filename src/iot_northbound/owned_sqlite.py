@@ -8,9 +8,6 @@ SQLite's locks belong to a process and a file, and three things break them witho
 - A forked child has copies of the connections but none of the locks. So forks wait until no transaction is open, and
   no connection is in exclusive locking mode: closing such a copy would delete the log.
 - SQLite names the log after the file. So a file with two names (hard links) has two logs, and is refused.
-
-The owner of a file holds `flock` on a second file, ``<file>-owner``. That lock belongs to an open descriptor: whoever
-reads the second file changes nothing, and the kernel lets go of the lock when the process ends.
 """
 
 from __future__ import annotations
@@ -20,7 +17,6 @@ import logging
 import os
 import sqlite3
 import stat
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -28,10 +24,13 @@ from pathlib import Path
 
 import attrs
 
+from .owned_sqlite_claim import BESIDE, CLAIMED, CLAIMING, Claim, FileInUseError, UnfitFileError, beside, refuse_orphan
+from .owned_sqlite_log import lost_in
+
+__all__ = ["FileInUseError", "OwnedSqlite", "Schema", "UnfitFileError", "damaged"]
+
 log = logging.getLogger("iot_northbound.files")
 
-_BESIDE = ("-wal", "-shm")
-"""The files SQLite keeps beside one in use."""
 _AROUND = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -43,14 +42,6 @@ _AROUND = (
     sqlite3.SQLITE_PROTOCOL,
 )
 """Errors of the disk, the rights or another program; all others mean that the file is damaged."""
-
-
-class FileInUseError(Exception):
-    """Somebody else works on the file, in this process or another."""
-
-
-class UnfitFileError(Exception):
-    """The file cannot be used; the text says why, and what to do."""
 
 
 @attrs.frozen
@@ -90,17 +81,17 @@ class OwnedSqlite:
         self._connections: list[sqlite3.Connection] = []
         self.gate = threading.Lock()
         """Held while something is written; a fork waits for it."""
-        self._claim: _Claim | None = None
+        self._claim: Claim | None = None
         try:
             self.path = path.resolve()
-            self._claim = _Claim(self.path)
+            self._claim = Claim(self.path)
             self._make(schema, read)
         except BaseException as error:
             self.close()
             if isinstance(error, sqlite3.Error | OSError | ValueError | TypeError | RuntimeError):
                 raise UnfitFileError(_advice(path, error)) from error
             raise
-        with _CLAIMING:
+        with CLAIMING:
             _OPEN.add(self)
 
     @property
@@ -109,6 +100,12 @@ class OwnedSqlite:
         return self._claim is not None and self._claim.process != os.getpid()
 
     def _make(self, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
+        if (problem := lost_in(beside(self.path, "-wal"))) is not None:
+            raise UnfitFileError(
+                f"{self.path.name}-wal, the log of what was written last, is damaged: {problem}. Both files were left "
+                f"as they are. To go on without what is in the log, move it away; to begin anew, move it away with "
+                f"{self.path.name}"
+            )
         # Read-only first: a connection that could write would tidy up the log of a file that is not ours.
         try:
             with contextlib.closing(_connect(self.path, "ro")) as reader:
@@ -118,12 +115,16 @@ class OwnedSqlite:
                 raise
             with contextlib.closing(_connect(self.path, "rw")) as healer:  # undoes a change that a crash cut short
                 is_new = _inspect(healer, schema, read)
-        self.writer = self.connect()
-        for pragma in (*schema.pragmas, "journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
-            self.writer.execute(f"PRAGMA {pragma}")  # fullfsync: on macOS, through the drive's own cache
         if is_new:
+            refuse_orphan(self.path)
+        self.writer = self.connect()
+        for pragma in (*schema.pragmas, "synchronous = FULL", "fullfsync = ON"):
+            self.writer.execute(f"PRAGMA {pragma}")  # fullfsync: on macOS, through the drive's own cache
+        if is_new:  # before there is a log, so that a file without tables never has one
             self.writer.executescript(f"BEGIN; {schema.tables} PRAGMA user_version = {schema.version}; COMMIT;")
-        for each in (self.path, *[_beside(self.path, suffix) for suffix in _BESIDE]):
+        self.writer.execute("PRAGMA journal_mode = WAL")
+        self.writer.execute("SELECT 1 FROM sqlite_master").fetchall()  # takes the lock that keeps the log from others
+        for each in (self.path, *[beside(self.path, suffix) for suffix in BESIDE]):
             _make_private(each)
 
     def connect(self) -> sqlite3.Connection:
@@ -134,8 +135,14 @@ class OwnedSqlite:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what the block writes, or nothing of it if it raises."""
+        """Commit what the block writes, or nothing of it if it raises.
+
+        Raises:
+            FileInUseError: another process may have taken the file meanwhile; from then on nothing is written.
+        """
         with self.gate:
+            if self._claim is not None:
+                self._claim.renew()
             self.writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self.writer
@@ -154,7 +161,7 @@ class OwnedSqlite:
         if self._claim is not None:
             self._claim.release()
             self._claim = None
-        with _CLAIMING:
+        with CLAIMING:
             _OPEN.discard(self)
 
 
@@ -162,92 +169,6 @@ def damaged(error: BaseException) -> bool:
     """Tell whether an error says that a file is damaged, which no second try mends."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-class _Claim:
-    """The ownership of one file, told to this process by a table and to others by a lock."""
-
-    def __init__(self, path: Path) -> None:
-        self.process = os.getpid()
-        self._keys: tuple[object, ...] = ()
-        self._lock: int | None = None
-        with _CLAIMING:
-            if path in _CLAIMED:
-                raise FileInUseError("this process has it open")
-            # Under its owner's lock, so that no two processes make it at the same time.
-            self._lock = _lock(_beside(path, "-owner"))
-            try:
-                found = _regular(path)
-                inode = (found.st_dev, found.st_ino)
-                if inode in _CLAIMED:
-                    raise FileInUseError("this process has it open under another name")
-                if found.st_nlink > 1:
-                    raise FileInUseError(
-                        f"it has {found.st_nlink} names (hard links), and may be in use under another: SQLite keeps a "
-                        "log beside each name. Delete the other names, or make a copy"
-                    )
-            except BaseException:
-                os.close(self._lock)
-                raise
-            self._keys = (path, inode)
-            _CLAIMED.update(self._keys)
-
-    def release(self) -> None:
-        """Let go of the file, if it is this process's."""
-        if self.process == os.getpid():
-            with _CLAIMING:
-                _CLAIMED.difference_update(self._keys)
-                self.drop_lock()
-
-    def drop_lock(self) -> None:
-        """Close the descriptor of the lock; others that a fork made keep it."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-
-def _lock(path: Path) -> int:
-    while True:
-        lock = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
-                return lock
-        except BlockingIOError:
-            os.close(lock)
-            raise FileInUseError("another process has it open") from None
-        except BaseException:
-            os.close(lock)
-            raise
-        os.close(lock)  # deleted meanwhile: what is locked there is nobody's any more
-
-
-def _regular(path: Path) -> os.stat_result:
-    """Return the file's facts; make it, readable by its owner alone, if there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        new = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        try:
-            os.chmod(path, 0o600)  # whatever the umask
-        finally:
-            os.close(new)
-        found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise UnfitFileError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}: give a file")
-    left = _beside(path, "-wal")
-    if not found.st_size and left.exists() and left.stat().st_size:
-        raise UnfitFileError(
-            f"{path} is empty, and {left.name} is left of an earlier one: put that one back, or move {left.name} away"
-        )
-    return found
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -301,10 +222,6 @@ def _advice(path: Path, error: BaseException) -> str:
     return f"{error}: give the path of a file"
 
 
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
 def _make_private(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -315,16 +232,13 @@ def _make_private(path: Path) -> None:
                 log.warning("others may read %s, and that cannot be changed: %s", path, error)
 
 
-_CLAIMING = threading.Lock()
-_CLAIMED: set[object] = set()
-"""What this process owns: paths, and (device, inode)."""
 _OPEN: weakref.WeakSet[OwnedSqlite] = weakref.WeakSet()
 _HELD: list[OwnedSqlite] = []
 """What a fork under way holds still."""
 
 
 def _before_fork() -> None:
-    _CLAIMING.acquire()
+    CLAIMING.acquire()
     _HELD.extend(_OPEN)
     for each in _HELD:
         each.gate.acquire()
@@ -334,14 +248,14 @@ def _after_fork() -> None:
     for each in _HELD:
         each.gate.release()
     _HELD.clear()
-    _CLAIMING.release()
+    CLAIMING.release()
 
 
 def _after_fork_in_child() -> None:
     for each in _HELD:
         if each._claim is not None:
             each._claim.drop_lock()  # it ends with the parent, not with its last child
-    _CLAIMED.clear()
+    CLAIMED.clear()
     _OPEN.clear()
     _after_fork()
 

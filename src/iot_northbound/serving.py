@@ -41,6 +41,10 @@ __all__ = [
 log = logging.getLogger("iot_northbound.serving")
 
 
+_AT_ONCE = 100
+"""Connections taken before those that are open get their turn."""
+
+
 class BindError(OSError):
     """Raised when the server cannot listen on its address."""
 
@@ -284,9 +288,20 @@ class GuardedServer(LoopService):
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        at_once = 0
         while True:
             try:
-                peer, address = await loop.sock_accept(listener)
+                # Those who wait are taken in one go: a round of the loop is long while many requests are answered.
+                try:
+                    peer, address = listener.accept()
+                    peer.setblocking(False)
+                    at_once += 1
+                except BlockingIOError:
+                    peer, address = await loop.sock_accept(listener)
+                    at_once = 0
+                if at_once >= _AT_ONCE:
+                    at_once = 0
+                    await asyncio.sleep(0)
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
                 self._complain("cannot accept a connection", error)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -65,12 +66,30 @@ class Limits:
     """How long a stop waits for answers under way."""
 
 
+_PIPELINED = 8
+"""Requests of one connection that may wait for their answers. Then nothing more of it is read or parsed."""
+_PIECE = 1_024
+"""Bytes parsed at a time, since the parser cannot be stopped in between. A body whose length is known is one piece."""
+
+
+class _Flow(FlowControl):
+    """Reads nothing more while bytes are held that are not parsed yet, whoever asks for it."""
+
+    held = b""
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """One peer's connection.
 
     An application reaches it at `scope["extensions"][CONNECTION]` when it has to leave HTTP's good manners:
     `reset()` ends it with a TCP reset, `hijack()` hands out the transport to write raw bytes.
     """
+
+    _flow: _Flow
 
     def __init__(
         self,
@@ -98,7 +117,7 @@ class Connection(HttpToolsProtocol):
         self._write_guard: asyncio.TimerHandle | None = None
         self._refused = self._hijacked = False
         self._unanswered = 0
-        self._header_bytes = self._body_bytes = 0
+        self._header_bytes = self._body_bytes = self._length = 0
         self._extensions: dict[str, Any] = {CONNECTION: self}
 
     @property
@@ -138,6 +157,7 @@ class Connection(HttpToolsProtocol):
         return self.transport
 
     def _abandon(self) -> None:
+        self._flow.held = b""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -146,6 +166,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport)
         self.made = True
         if self._tls:
             self._extensions["tls"] = peer_facts(transport.get_extra_info("ssl_object"))
@@ -161,17 +182,45 @@ class Connection(HttpToolsProtocol):
         self._on_lost(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused or self.parser is None:
+        if self._flow.held:
+            self._flow.held += data
+        else:
+            self._parse_in_pieces(data)
+        if not self._is_over:
+            self._arm()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing that the peer sends counts any more."""
+        return self._refused or self.parser is None or self.transport.is_closing()
+
+    def _parse_in_pieces(self, data: bytes) -> None:
+        start = 0
+        while start < len(data) and not self._is_over:
+            if self._unanswered >= _PIPELINED:
+                self._flow.held = data[start:]
+                self.flow.pause_reading()
+                return
+            piece = data[start : start + max(_PIECE, self._length - self._body_bytes)]
+            start += len(piece)
+            self._parse(piece)
+
+    def _parse_held(self) -> None:
+        held, self._flow.held = self._flow.held, b""
+        self._parse_in_pieces(held)
+        if not self._is_over:
+            if not self.pipeline:  # else the next answer does it
+                self.flow.resume_reading()
+            self._arm()
+
+    def _parse(self, data: bytes) -> None:
+        if self._is_over:
             return
         if self._phase != "body":
             self._header_bytes += len(data)
         super().data_received(data)
-        if self._refused or self.parser is None:
-            return
-        if self._phase == "headers" and self._header_bytes > self.limits.header_limit:
+        if not self._is_over and self._phase == "headers" and self._header_bytes > self.limits.header_limit:
             self.refuse(431, f"headers beyond {self.limits.header_limit} bytes")
-            return
-        self._arm()
 
     def _arm(self) -> None:
         """See to it that exactly the deadline of what is still awaited runs; whole requests never start a timer."""
@@ -212,7 +261,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._phase = "headers"
-        self._body_bytes = 0
+        self._body_bytes = self._length = 0
         if self.cycle is not None:  # the first request is waited for since the connection came
             self.waits_since = time.monotonic()
         self.scope["extensions"] = self._extensions
@@ -220,9 +269,11 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._phase, self._header_bytes = "body", 0
         for name, value in self.headers:
-            if name == b"content-length" and value.isdigit() and int(value) > self.limits.body_limit:
-                self.refuse(413, f"a body beyond {self.limits.body_limit} bytes")
-                return
+            if name == b"content-length" and value.isdigit():
+                self._length = int(value)
+                if self._length > self.limits.body_limit:
+                    self.refuse(413, f"a body beyond {self.limits.body_limit} bytes")
+                    return
         if self.parser.should_upgrade() and any(_announces_body(*header) for header in self.headers):
             self.refuse(400, _UPGRADE_WITH_BODY)
             return
@@ -248,6 +299,8 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._unanswered -= 1
         self.waits_since = time.monotonic()
+        if self._flow.held and self._unanswered < _PIPELINED:
+            self.loop.call_soon(self._parse_held)
 
     def timeout_keep_alive_handler(self) -> None:
         if self._phase == "idle":

@@ -39,6 +39,7 @@ class Tree(Received):
     leaves: list[Leaf] | None = None
     texts: list[str] | None = None
     wholes: list[int] | None = None
+    numbers: list[float] | None = None
     free: JsonObject | None = None
     anything: Any = None
     total_count: Annotated[int | None, Wire("totalCount", also=("totalSize",))] = None
@@ -314,3 +315,43 @@ def test_any_object_is_read_with_the_right_types_and_nothing_is_lost(value: dict
 def test_a_shape_error_can_be_pickled() -> None:
     error = pickle.loads(pickle.dumps(ShapeError("$.a", "a number", "text")))
     assert (str(error), error.path) == ("$.a should be a number, not text", "$.a")
+
+
+BEYOND = ["1e999", "-1e999", "Infinity", "-Infinity", "NaN"]
+
+
+@pytest.mark.parametrize("number", BEYOND)
+@pytest.mark.parametrize("wire", ["text", "at", "whole", "number", "flag", "status", "psk"])
+def test_a_number_beyond_all_numbers_fits_nothing_and_stays_within_reach(wire: str, number: str) -> None:
+    made = structure(json.loads(f'{{"{wire}": {number}, "leaf": {{"text": {number}}}}}'), Tree)
+    assert getattr(made, wire) is None
+    assert repr(made.unknown_fields[wire]) == repr(json.loads(number))
+    assert made.leaf is not None
+    assert made.leaf.text is None
+    assert "text" in made.leaf.unknown_fields
+
+
+@pytest.mark.parametrize("number", BEYOND)
+@pytest.mark.parametrize(("wire", "others"), [("texts", '"a"'), ("wholes", "1"), ("numbers", "1.5")])
+def test_a_number_beyond_all_numbers_is_in_no_list(wire: str, others: str, number: str) -> None:
+    made = structure(json.loads(f'{{"{wire}": [{others}, {number}]}}'), Tree)
+    assert getattr(made, wire) == json.loads(f"[{others}]")
+    assert wire in made.unknown_fields
+
+
+@pytest.mark.parametrize("number", BEYOND)
+def test_a_number_beyond_all_numbers_is_no_id(number: str) -> None:
+    with pytest.raises(ShapeError, match=r"\$.deviceId should be text"):
+        structure(json.loads(f'{{"deviceId": {number}, "leaf": {{}}, "many": []}}'), Made)
+
+
+@pytest.mark.parametrize("number", [10**400, 1e308, 0.0])
+def test_a_large_number_is_a_number(number: float) -> None:
+    assert structure({"number": number, "numbers": [number]}, Tree).numbers == [number]
+
+
+@pytest.mark.parametrize("number", BEYOND)
+def test_what_no_rule_reads_is_kept_as_it_came(number: str) -> None:
+    made = structure(json.loads(f'{{"free": {{"a": {number}}}, "anything": {number}}}'), Tree)
+    assert made.unknown_fields == {}
+    assert repr(made.anything) == repr(json.loads(number))

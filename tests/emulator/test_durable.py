@@ -252,3 +252,21 @@ def test_the_state_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(DataDirError, match="another program"):
         Durable(tmp_path)
     assert file.read_bytes() == before
+
+
+def test_a_state_that_another_process_may_have_taken_is_written_no_more(tmp_path: Path) -> None:
+    async def work() -> None:
+        durable = Durable(tmp_path)
+        (tmp_path / "state.sqlite3-owner").unlink()
+        durable.take([("t", "a", {})])
+        await durable.settled()  # made anew
+        (tmp_path / "state.sqlite3-owner").unlink()
+        (tmp_path / "state.sqlite3-owner").touch()
+        for key in "bc":
+            durable.take([("t", key, {})])
+            with pytest.raises(DataDirError, match="another process may work on the file"):
+                await durable.settled()
+        durable.close()
+
+    asyncio.run(work())
+    assert set(rows(tmp_path)) == {("t", "a")}

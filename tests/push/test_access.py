@@ -83,7 +83,7 @@ def test_all_checks_have_to_pass():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"networks": ["192.0.2.1/24"]}, {"networks": "10.0.0.0/8"}, {"client_names": "push"}]
+    "wrong", [{"networks": ["192.0.2.1/24"]}, {"networks": ["anywhere"]}, {"path_secret": "short"}]
 )
 def test_what_cannot_be_checked_against_is_refused(wrong):
     with pytest.raises(InvalidArgumentError, match="Access"):

@@ -1,12 +1,31 @@
 """Arguments of a wrong type are refused by name."""
 
 import asyncio
+import ipaddress
+import re
+import time
 
 import pytest
 
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import HandlerRetry, MemoryInbox, PushMessageReceiver, SqliteInbox
+from iot_northbound.push import (
+    Access,
+    Duplicates,
+    HandlerRetry,
+    Inbox,
+    InboxLimits,
+    MemoryInbox,
+    Peer,
+    PushMessageReceiver,
+    SqliteInbox,
+    server_context,
+)
+from iot_northbound.push.arguments import INBOX_METHODS
 from tests.push.helpers import Recorder, data_body
+
+
+def server(**options):
+    return PushMessageReceiver(MemoryInbox()).server(**({"port": 0} | options))
 
 
 @pytest.fixture
@@ -103,11 +122,108 @@ def test_looking_after_it_takes_what_it_says(receiver, call, wrong, name):
         (lambda: SqliteInbox("i", duplicates=3_600), "duplicates"),
         (lambda: MemoryInbox(limits=5), "limits"),
         (lambda: MemoryInbox(duplicates=True), "duplicates"),
+        (lambda: MemoryInbox(clock=None), "clock"),
+        (lambda: SqliteInbox("i", clock=time), "clock"),
+        (lambda: PushMessageReceiver(clock=None), "clock"),
+        (lambda: PushMessageReceiver(clock=time.time), "clock"),
+        (lambda: HandlerRetry(longest="60"), "HandlerRetry.longest"),
+        (lambda: HandlerRetry(attempts=True), "HandlerRetry.attempts"),
+        (lambda: Duplicates(window="1h"), "Duplicates.window"),
+        (lambda: Duplicates(window=None), "Duplicates.window"),
+        (lambda: Duplicates(remembered=1.5), "Duplicates.remembered"),
+        (lambda: InboxLimits(messages="5"), "InboxLimits.messages"),
+        (lambda: InboxLimits(messages=5.0), "InboxLimits.messages"),
+        (lambda: InboxLimits(size=None), "InboxLimits.size"),
+        (lambda: InboxLimits(age="x"), "InboxLimits.age"),
+        (lambda: InboxLimits(age=True), "InboxLimits.age"),
+        (lambda: Access(client_names=5), "Access.client_names"),
+        (lambda: Access(client_names=None), "Access.client_names"),
+        (lambda: Access(client_names=[None]), "Access.client_names: each of them"),
+        (lambda: Access(client_names="push"), "Access.client_names"),
+        (lambda: Access(client_names=b"push"), "Access.client_names"),
+        (lambda: Access(networks=5), "Access.networks"),
+        (lambda: Access(networks="192.0.2.0/24"), "Access.networks"),
+        (lambda: Access(networks=[5]), "Access.networks: each of them"),
+        (lambda: Access(networks=[None]), "Access.networks: each of them"),
+        (lambda: Access(path_secret=5), "Access.path_secret"),
+        (lambda: Access(path_secret=b"0123456789abcdef"), "Access.path_secret"),
+        (lambda: Peer(5), "Peer.address"),
+        (lambda: Peer(None, "push"), "Peer.certificate_names"),
+        (lambda: Peer(None, [5]), "Peer.certificate_names: each of them"),
+        (lambda: server(host=None), "host"),
+        (lambda: server(port="x"), "port"),
+        (lambda: server(port=None), "port"),
+        (lambda: server(port=80.0), "port"),
+        (lambda: server(ssl="server.pem"), "ssl"),
+        (lambda: server(limits=5), "limits"),
+        (lambda: server(limits=InboxLimits()), "limits"),
+        (lambda: server(drain="x"), "drain"),
+        (lambda: server(drain=None), "drain"),
+        (lambda: server_context(None), "certificate"),
+        (lambda: server_context(5), "certificate"),
+        (lambda: server_context("c", key=5), "key"),
+        (lambda: server_context("c", client_ca=True), "client_ca"),
+        (lambda: server_context("c", password=5), "password"),
+        (lambda: server_context("c", require_client_certificate="no"), "require_client_certificate"),
+        (lambda: server_context("c", strict_x509=1), "strict_x509"),
     ],
 )
 def test_what_a_receiver_is_made_of_is_refused_by_name(make, name):
     with pytest.raises(TypeError, match=f"^{name} must be"):
         make()
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: Duplicates(window=NAN), "Duplicates.window"),
+        (lambda: Duplicates(window=-1), "Duplicates.window"),
+        (lambda: Duplicates(window=INFINITE), "Duplicates.window"),
+        (lambda: Duplicates(remembered=-1), "Duplicates.remembered"),
+        (lambda: Duplicates(remembered=0), "Duplicates.remembered"),
+        (lambda: InboxLimits(messages=0), "InboxLimits.messages"),
+        (lambda: InboxLimits(messages=-1), "InboxLimits.messages"),
+        (lambda: InboxLimits(size=0), "InboxLimits.size"),
+        (lambda: InboxLimits(age=NAN), "InboxLimits.age"),
+        (lambda: InboxLimits(age=-0.1), "InboxLimits.age"),
+        (lambda: HandlerRetry(attempts=0), "HandlerRetry.attempts"),
+        (lambda: HandlerRetry(first=NAN), "HandlerRetry.first"),
+        (lambda: HandlerRetry(first=-1), "HandlerRetry.first"),
+        (lambda: HandlerRetry(longest=NAN), "HandlerRetry.longest"),
+        (lambda: HandlerRetry(longest=INFINITE), "HandlerRetry.longest"),
+        (lambda: HandlerRetry(longest=1e18), "HandlerRetry.longest"),
+        (lambda: Access(path_secret="short"), "Access.path_secret"),
+        (lambda: Access(networks=["192.0.2.1/24"]), "Access.networks"),
+        (lambda: server(port=-1), "port"),
+        (lambda: server(drain=NAN), "drain"),
+        (lambda: server(drain=1e18), "drain"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_name(make, name):
+    with pytest.raises(InvalidArgumentError, match=f"{re.escape(name)} = "):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [("stop", NAN), ("stop", -1), ("stop", INFINITE), ("stop", 1e18), ("dead_letters", -1)],
+)
+def test_looking_after_it_takes_what_is_in_range_and_goes_on(receiver, call, wrong):
+    with pytest.raises(InvalidArgumentError, match="it must be"):
+        getattr(receiver, call)(wrong)
+    assert receiver.receive(data_body()).status == 200
+
+
+def test_what_is_in_range_is_taken():
+    Duplicates(window=0, remembered=1)
+    InboxLimits(messages=1, size=1, age=0)
+    HandlerRetry(attempts=1, first=0, longest=0)
+    assert Access(networks=[ipaddress.ip_network("192.0.2.0/24")]).admits(Peer("192.0.2.7"))
+    with pytest.raises(TypeError, match="bogus"):
+        server(bogus=1)
 
 
 def test_on_needs_a_class(receiver):
@@ -120,3 +236,12 @@ def test_a_path_may_be_bytes(tmp_path):
     inbox.start(lambda _id, _device: None)
     inbox.stop()
     assert (tmp_path / "inbox").exists()
+
+
+def test_an_inbox_that_lacks_a_method_is_refused_at_once():
+    class Lacking:
+        put = start = stop = get = done = bury = dead_letters = replay = discard = stats = print
+
+    with pytest.raises(InvalidArgumentError, match="one of yours with refused_another"):
+        PushMessageReceiver(Lacking())
+    assert set(INBOX_METHODS) == {name for name in vars(Inbox) if not name.startswith("_")}

@@ -46,15 +46,14 @@ def path(tmp_path):
         "UPDATE messages SET attempts = 'many'",
         "UPDATE seen SET at = 'noon'",
         "UPDATE seen SET identity = 'text'",
-        "UPDATE seen SET device = x'00'",
         "UPDATE seen SET era = 'x'",
-        "UPDATE seen SET again = 7",
+        "UPDATE seen SET certain = 7",
         "UPDATE sqlite_sequence SET seq = 'x'",
         "UPDATE sqlite_sequence SET seq = 1",
         "DELETE FROM sqlite_sequence",
         "DROP TABLE seen",
         "ALTER TABLE messages ADD COLUMN more",
-        "PRAGMA user_version = 3",
+        "PRAGMA user_version = 99",
     ],
 )
 def test_wrong_values_are_an_inbox_error_with_advice_and_the_bytes_stay(path, change):

@@ -3,12 +3,13 @@
 import tempfile
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from iot_northbound.push import Duplicates, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
+from iot_northbound.push import Duplicates, InboxError, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 from tests.clock import FakeClock
@@ -42,21 +43,28 @@ class Posted:
         return found
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite, started again"])
+@pytest.fixture(params=["memory", "sqlite"])
 def posted(request, tmp_path):
     made = Posted(
         MemoryInbox if request.param == "memory" else lambda **options: SqliteInbox(tmp_path / "i", **options)
     )
-    if request.param.endswith("again"):
-        put = made.put
+    yield made
+    made.inbox.stop()
 
-        def put_and_start_again(body):
-            new = put(body)
-            made.inbox.stop()
-            made.start()
-            return new
 
-        made.put = put_and_start_again
+@pytest.fixture
+def restarted(tmp_path):
+    """An inbox that is started again after each message."""
+    made = Posted(lambda **options: SqliteInbox(tmp_path / "i", **options))
+    put = made.put
+
+    def put_and_start_again(body):
+        new = put(body)
+        made.inbox.stop()
+        made.start()
+        return new
+
+    made.put = put_and_start_again
     yield made
     made.inbox.stop()
 
@@ -143,6 +151,61 @@ def test_threads_that_overtake_each_other_are_no_clock_that_was_set_back(posted)
     assert posted.handled(state(device="a third"), DATA) == [True, False]
 
 
+@pytest.mark.parametrize("body", [DATA, PRECISE])
+def test_what_is_certain_stays_so_across_a_restart(restarted, body):
+    assert restarted.handled(body, state(), body, apart=1) == [True, True, False]
+    restarted.clock.advance(WINDOW)
+    assert restarted.handled(body) == [True]
+
+
+@pytest.mark.parametrize("body", [ADDED, state(), ALARM, READING, push_body("commandStatusChanged")])
+def test_what_is_not_certain_is_new_after_a_restart_as_a_closed_port_refuses_unseen(restarted, body):
+    assert restarted.handled(body, body, body, apart=10) == [True] * 3
+
+
+@pytest.mark.parametrize("back", [1, 90, 1_000_000])
+def test_a_clock_that_was_set_back_is_noticed_across_a_restart(restarted, back):
+    restarted.handled(DATA, apart=30)
+    restarted.clock.advance(-(30 + back))
+    restarted.handled(state(device="another"))
+    restarted.clock.advance(back + 60)
+    assert restarted.handled(DATA, DATA, apart=5) == [True, False]
+
+
+def test_an_inbox_in_memory_that_was_stopped_meanwhile_knows_what_is_certain(posted):
+    posted.handled(DATA, ALARM, ADDED, apart=5)
+    posted.inbox.stop()
+    posted.inbox.start(lambda _id, _device: None)
+    assert posted.handled(DATA, ALARM, ADDED) == [False, True, True]
+
+
+@pytest.mark.parametrize("by", [3_000.0, 2.5, 0.3, -0.3, -90.0])
+@pytest.mark.parametrize("body", [DATA, ALARM, ADDED])
+def test_a_clock_that_somebody_sets_makes_everything_new(posted, body, by):
+    posted.handled(body, apart=0.5)
+    posted.clock.set_time_of_day(by)
+    assert posted.put(body)
+    posted.clock.advance(5)
+    assert not posted.put(body)
+
+
+def test_a_clock_that_somebody_sets_in_small_steps_makes_everything_new_too(posted):
+    posted.handled(ALARM)
+    for _ in range(9):
+        posted.clock.advance(0.1)
+        posted.clock.set_time_of_day(0.2)
+        posted.put(state())
+    assert posted.put(ALARM)  # 0.9 s later, 2.7 s by the time of day
+
+
+def test_a_clock_that_is_only_read_late_was_not_set(posted):
+    posted.handled(DATA)
+    monotonic = posted.clock.monotonic
+    posted.clock.monotonic = lambda: monotonic() + posted.clock.late.pop(0)
+    posted.clock.late = [0.0, 5.0]  # this thread was held up between the two
+    assert not posted.put(DATA)
+
+
 def test_a_clock_set_far_ahead_and_back_does_not_forget_for_ever(posted):
     posted.clock.advance(1e9)
     posted.handled(DATA)
@@ -160,6 +223,27 @@ def test_a_refused_message_between_makes_a_state_new(tmp_path, make):
     posted.inbox._ledger.limits = InboxLimits()
     assert posted.put(state())
     posted.inbox.stop()
+
+
+@pytest.mark.parametrize("make", ["memory", "sqlite"])
+def test_a_second_event_that_was_refused_is_new_when_it_comes_again(tmp_path, make):
+    options = {} if make == "memory" else {"path": tmp_path / "inbox"}
+    posted = Posted(SqliteInbox if options else MemoryInbox, limits=InboxLimits(messages=1), **options)
+    assert posted.handled(ALARM, apart=0.5) == [True]
+    with pytest.raises(InboxFullError):
+        posted.put(ALARM)
+    posted.inbox._ledger.limits = InboxLimits()
+    posted.clock.advance(30)
+    assert posted.handled(ALARM, apart=30) == [True]
+    assert posted.handled(ALARM) == [False]
+    posted.inbox.stop()
+
+
+@pytest.mark.parametrize("body", [ALARM, ADDED])
+def test_a_message_that_was_refused_unread_may_have_been_any(posted, body):
+    posted.handled(DATA, body, apart=5)
+    posted.inbox.refused_another()
+    assert posted.handled(body, DATA, body, apart=5) == [True, False, body is not ALARM]
 
 
 def test_each_device_has_its_states(posted):
@@ -192,8 +276,20 @@ BODIES = {
 ALL = [(what, body) for what, bodies in BODIES.items() for body in bodies]
 
 
+@attrs.frozen(eq=False)
+class Came:
+    moment: float
+    era: int
+    device: str | None
+    body: bytes | None
+    outcome: str
+
+    def is_refused(self, body):
+        return self.outcome == "refused" and self.body == body
+
+
 class Repetitions(RuleBasedStateMachine):
-    """Messages of two devices in any order, with pauses, restarts, and a clock that somebody sets."""
+    """Messages of two devices in any order, with pauses, refusals, restarts, and a clock that somebody sets."""
 
     make = MemoryInbox
 
@@ -203,7 +299,7 @@ class Repetitions(RuleBasedStateMachine):
         self.posted = None
         self.moment = 0.0
         self.era = 0
-        self.came = []  # moment, era, device, body, kept
+        self.came = []
 
     @initialize()
     def begin(self):
@@ -218,28 +314,53 @@ class Repetitions(RuleBasedStateMachine):
 
     @rule(back=st.integers(1, 3))
     def put_again(self, back):
-        if len(self.came) >= back:
-            body = self.came[-back][3]
-            self._put(*next(each for each in ALL if each[1] == body))
+        known = [each.body for each in self.came if each.body is not None]
+        if len(known) >= back:
+            self._put(*next(each for each in ALL if each[1] == known[-back]))
+
+    @rule(message=st.sampled_from(ALL))
+    def put_into_a_full_inbox(self, message):
+        ledger = self.posted.inbox._ledger
+        ledger.limits = InboxLimits(messages=1, size=1)
+        self._put(*message)
+        ledger.limits = InboxLimits()
+
+    @rule()
+    def refuse_unread(self):
+        self.posted.inbox.refused_another()
+        self._note("unread")
 
     def _put(self, what, body):
         device = parse(body, 0.0).device
-        kept = self.posted.put(body)
-        same = [each for each in self.came if each[3] == body and each[4] and each[1] == self.era]
-        recent = [each for each in same if self.moment - each[0] <= WINDOW]
-        if not kept:
+        try:
+            outcome = "kept" if self.posted.put(body) else "dropped"
+        except InboxFullError:
+            outcome = "refused"
+        else:
+            self._check(what, body, device, outcome)
+        self._note(outcome, device, body)
+
+    def _note(self, outcome, device=None, body=None):
+        self.came.append(Came(self.moment, self.era, device, body, outcome))
+
+    def _check(self, what, body, device, outcome):
+        kept = [each for each in self.came if each.body == body and each.outcome == "kept" and each.era == self.era]
+        recent = [each for each in kept if self.moment - each.moment <= WINDOW]
+        of_device = [each for each in self.came if each.device in (device, None)]
+        if outcome == "dropped":
             assert recent, "dropped, and nothing of the window is the same"
             assert what != "act"
             if what == "state":
-                assert [each for each in self.came if each[2] == device][-1][3] == body
+                assert of_device[-1].body == body
+                assert of_device[-1].outcome != "refused"
             if what == "second":
-                assert self.moment - recent[-1][0] >= 1.0
+                doubtful = [each for each in self.came if each.outcome == "unread" or each.is_refused(body)]
+                assert not doubtful or self.came.index(doubtful[-1]) < self.came.index(recent[-1])
+                assert self.moment - recent[-1].moment >= 1.0
         elif what in ("named", "precise"):
             assert not recent, "a repetition without any doubt was kept"
         elif what == "state":
-            before = [each for each in self.came if each[2] == device][-1:]
-            assert not (recent and before[0] in recent), "a state was kept twice in a row"
-        self.came.append((self.moment, self.era, device, body, kept))
+            assert not (recent and of_device[-1] is recent[-1]), "a state was kept twice in a row"
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 3.0, 100.0, WINDOW / 2, WINDOW]))
     def pause(self, seconds):
@@ -254,11 +375,23 @@ class Repetitions(RuleBasedStateMachine):
         self.era += 1
         self.posted.put(push_body("deviceInfoChanged", deviceId="another"))
 
-    @rule()
-    def start_again(self):
+    @rule(seconds=st.sampled_from([-50.0, -1.0, 0.5, 3.0, 5_000.0]))
+    def set_the_time_of_day(self, seconds):
+        # A clock that is set ahead shows by the message after it; while nothing runs it could not.
+        self.posted.clock.set_time_of_day(seconds)
+        self.era += 1
+        self.posted.put(push_body("deviceInfoChanged", deviceId="another"))
+
+    @rule(message=st.sampled_from(ALL))
+    def stop_refuse_and_start_again(self, message):
+        self.posted.inbox.stop()
+        with pytest.raises(InboxError):
+            self.posted.put(message[1])
+        self._note("unread")
         if self.posted.inbox.durable:
-            self.posted.inbox.stop()
             self.posted.start()
+        else:
+            self.posted.inbox.start(lambda _id, _device: None)
 
     def teardown(self):
         if self.posted is not None:

@@ -209,7 +209,7 @@ def test_answers(receiver, request_, status):
 
 
 def test_a_full_inbox_makes_the_platform_come_back():
-    receiver = Recorder(MemoryInbox(limits=InboxLimits(messages=0)))
+    receiver = Recorder(MemoryInbox(limits=InboxLimits(size=1)))
     answer = receiver.receive(data_body())
     assert (answer.status, answer.headers) == (503, (("retry-after", "30"),))
     assert "its limit" in answer.text

@@ -7,7 +7,7 @@ import pytest
 from iot_northbound.push import Duplicates, InboxError, InboxInUseError, SqliteInbox
 from iot_northbound.push.sqlite_file import InboxFile
 from tests.clock import FakeClock
-from tests.push.helpers import PATIENCE, data_message, taken
+from tests.push.helpers import PATIENCE, Recorder, data_body, data_message, taken
 
 
 def nothing(_id, _device):
@@ -252,6 +252,25 @@ def test_an_inbox_of_an_earlier_version_is_refused_and_left_as_it_is(path):
         )
     earlier.close()
     before = path.read_bytes()
-    with pytest.raises(InboxError, match=r"another version .* says version 1, and this program reads 2"):
+    with pytest.raises(InboxError, match=r"another version .* says version 1, and this program reads 3"):
         opened(path)
     assert path.read_bytes() == before
+
+
+def test_an_inbox_that_another_process_may_have_taken_takes_no_more_messages(tmp_path):
+    path = tmp_path / "inbox"
+    owner = tmp_path / "inbox-owner"
+    receiver = Recorder(SqliteInbox(path))
+    with receiver:
+        owner.unlink()
+        assert receiver.receive(data_body("d1", 1)).status == 200
+        assert owner.exists()
+        owner.unlink()
+        owner.touch()
+        for number in (2, 3):
+            answer = receiver.receive(data_body("d1", number))
+            assert answer.status == 503
+            assert "another process may work on the file" in answer.text
+    with Recorder(SqliteInbox(path)) as again:
+        assert again.receive(data_body("d1", 2)).status == 200
+        again.log.wait_for(1)

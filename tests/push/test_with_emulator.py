@@ -91,7 +91,7 @@ def test_what_the_platform_tells_of_its_devices_is_understood(emulator, serve):
 
 
 def test_what_a_full_inbox_refuses_comes_again(emulator, serve):
-    receiver = Eventful(MemoryInbox(limits=InboxLimits(messages=0)))
+    receiver = Eventful(MemoryInbox(limits=InboxLimits(size=1)))
     url = serve(receiver, "/v1.0.0/messageReceiver")
     emulator.control.freeze()
     push(emulator, url, push_message("deviceAdded"))
@@ -104,7 +104,7 @@ def test_what_a_full_inbox_refuses_comes_again(emulator, serve):
 
 
 def test_after_the_platforms_rest_everything_arrives(emulator, serve):
-    receiver = Eventful(MemoryInbox(limits=InboxLimits(messages=0)))
+    receiver = Eventful(MemoryInbox(limits=InboxLimits(size=1)))
     url = serve(receiver, "/v1.0.0/messageReceiver")
     emulator.control.freeze()
     count = notifications.FAILURES_BEFORE_REST

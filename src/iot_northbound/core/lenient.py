@@ -191,8 +191,11 @@ def _scalar(raw: Any, kind: Any) -> Any:
     Numbers and booleans become text as JSON writes them (true, not True; a float that is a whole number without point
     and power). Text becomes a number if it is one, blanks
     around it and zeros before it aside, and a boolean if it is true or false in any letter case. A number with nothing
-    behind the point becomes a whole one. Nothing else is changed: 1 is not true, and 1.5 is no whole number.
+    behind the point becomes a whole one. Nothing else is changed: 1 is not true, and 1.5 is no whole number. 1e999 is
+    no number that could be told, so it fits nothing.
     """
+    if isinstance(raw, float) and not math.isfinite(raw):
+        return None
     if kind in TEXTS or (isinstance(kind, type) and issubclass(kind, str)):
         text = raw if isinstance(raw, str) else json.dumps(_whole(raw)) if isinstance(raw, int | float) else None
         return text if text is None or kind in TEXTS else kind(text)

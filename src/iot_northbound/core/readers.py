@@ -9,6 +9,7 @@ A reader accepts only values that fit exactly. If a value does not fit, it raise
 object instead.
 """
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -59,6 +60,7 @@ def _make_reader(cls: type) -> Reader:
         "put": object.__setattr__,
         "Timestamp": Timestamp,
         "mismatch": _mismatch,
+        "finite": math.isfinite,
         "knows": known.issuperset,
         "with_unknown": partial(_read_with_unknown, cls, known),
     }
@@ -155,7 +157,8 @@ def _field_lines(field: str, spec: FieldSpec, names: dict[str, Any]) -> list[str
     if typing.get_origin(kind) is dict:
         return [f"  if {field}.__class__ is not dict and {field} is not None: mismatch()"]
     names[f"{field}_kinds"] = plain_kinds(kind)
-    return [f"  if {field}.__class__ not in {field}_kinds: mismatch()"]
+    lines = [f"  if {field}.__class__ not in {field}_kinds: mismatch()"]
+    return [*lines, f"  if {field}.__class__ is float and not finite({field}): mismatch()"] if kind is float else lines
 
 
 def plain_kinds(kind: Any) -> frozenset[type]:
@@ -171,6 +174,8 @@ def _plain_item(annotation: Any) -> Reader:
 
     def read(value: Any, _: Any = None) -> Any:
         if kind is not Any and value.__class__ not in accepted:
+            _mismatch()
+        if kind is float and value.__class__ is float and not math.isfinite(value):
             _mismatch()
         return value
 

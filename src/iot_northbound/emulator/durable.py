@@ -126,7 +126,7 @@ class Durable:
             failure: BaseException | None = None
             try:
                 self._commit(changes)
-            except (sqlite3.Error, TypeError, ValueError) as error:
+            except (sqlite3.Error, FileInUseError, OSError, TypeError, ValueError) as error:
                 failure = error
                 log.exception("the state could not be written to %s", self.path)
             with self._wake:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import reply
+from iot_northbound.push import arguments, reply
 from iot_northbound.push.reply import Reply
 from iot_northbound.push.unpacking import unpacked, unreadable
 from iot_northbound.serving_pages import page_header
@@ -39,6 +39,10 @@ class Peer:
 
     address: str | None = None
     certificate_names: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        arguments.check("Peer.address", self.address, str, type(None))
+        arguments.texts("Peer.certificate_names", self.certificate_names)
 
     @classmethod
     def of_certificate(cls, address: str | None, certificate: Mapping[str, Any] | None) -> Peer:
@@ -97,10 +101,11 @@ _ATTRIBUTE = re.compile(r"(?:^|[,+])([^=,+\\]+)=((?:\\.|[^,+\\])*)")
 
 
 def _networks(given: Iterable[str]) -> tuple[Network, ...]:
-    if isinstance(given, str):
-        raise InvalidArgumentError.of("Access.networks", repr(given), "it must be a list of networks")
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"Access.networks must be a list of networks, not {type(given).__name__}")
     found = []
     for text in given:
+        arguments.check("Access.networks: each of them", text, str, ipaddress.IPv4Network, ipaddress.IPv6Network)
         try:
             found.append(ipaddress.ip_network(text))
         except ValueError as error:
@@ -111,9 +116,7 @@ def _networks(given: Iterable[str]) -> tuple[Network, ...]:
 
 
 def _names(given: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise InvalidArgumentError.of("Access.client_names", repr(given), "it must be a list of names")
-    return tuple(name.lower() for name in given)
+    return tuple(name.lower() for name in arguments.texts("Access.client_names", given))
 
 
 @attrs.frozen
@@ -130,6 +133,7 @@ class Access:
 
     Raises:
         InvalidArgumentError: one of them cannot be checked against (1007).
+        TypeError: one of them has a wrong type; the text names it.
     """
 
     client_names: tuple[str, ...] = attrs.field(default=(), converter=_names)
@@ -137,6 +141,7 @@ class Access:
     networks: tuple[Network, ...] = attrs.field(default=(), converter=_networks)
 
     def __attrs_post_init__(self) -> None:
+        arguments.check("Access.path_secret", self.path_secret, str, type(None))
         if self.path_secret is not None and not re.fullmatch(r"[\w-]{16,}", self.path_secret, re.ASCII):
             rule = "it must be 16 or more letters, digits, - or _ (secrets.token_urlsafe(24) makes one)"
             raise InvalidArgumentError.of("Access.path_secret", "***", rule)

@@ -8,6 +8,16 @@ from typing import Any
 
 from iot_northbound.errors import InvalidArgumentError
 
+INBOX_METHODS = (
+    *("start", "put", "refused_another", "get", "done", "bury"),
+    *("dead_letters", "replay", "discard", "stats", "stop"),
+)
+"""What an inbox has to have (the protocol `Inbox`)."""
+
+_CLOCK_METHODS = ("now", "monotonic", "sleep", "wait")
+LONGEST = 1_000_000_000
+"""Seconds: 31 years. Threads cannot wait much longer."""
+
 
 def check(name: str, value: object, *types: type, what: str = "") -> None:
     """Raise TypeError unless a value has one of some types; True and False are no numbers."""
@@ -16,20 +26,60 @@ def check(name: str, value: object, *types: type, what: str = "") -> None:
         raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
 
 
-def at_least_one(name: str, value: int) -> None:
-    """Raise TypeError or InvalidArgumentError unless a value is a whole number of 1 or more."""
+def whole(name: str, value: int, least: int = 1) -> None:
+    """Raise TypeError or InvalidArgumentError unless a value is a whole number that is not too small."""
     check(name, value, int)
-    if value < 1:
-        raise InvalidArgumentError.of(name, repr(value), "it must be 1 or more")
+    if value < least:
+        raise InvalidArgumentError.of(name, repr(value), f"it must be {least} or more")
+
+
+def seconds(name: str, value: float) -> None:
+    """Raise TypeError or InvalidArgumentError unless a value is a time that one can wait for."""
+    check(name, value, int, float)
+    if not 0 <= value <= LONGEST:
+        raise InvalidArgumentError.of(name, repr(value), f"it must be from 0 to {LONGEST:,} seconds")
+
+
+def flag(name: str, value: object) -> None:
+    """Raise TypeError unless a value is True or False."""
+    check(name, value, bool)
+
+
+def path(name: str, value: object, *types: type) -> None:
+    """Raise TypeError unless a value is the path of a file, or of one of some other types."""
+    check(name, value, str, os.PathLike, *types, what="a path" + (" or None" if type(None) in types else ""))
+
+
+def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return some texts as a tuple.
+
+    Raises:
+        TypeError: they are something else; a single text is no list of texts.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list of texts, not {type(values).__name__}")
+    found = tuple(values)
+    for each in found:
+        check(f"{name}: each of them", each, str)
+    return found
+
+
+def check_clock(clock: object) -> None:
+    """Raise TypeError unless a value tells the time."""
+    missing = [name for name in _CLOCK_METHODS if not callable(getattr(clock, name, None))]
+    if missing:
+        raise TypeError(f"clock must be a Clock, not {type(clock).__name__}: it has no {', '.join(missing)}")
 
 
 def check_inbox(inbox: object) -> None:
     """Raise InvalidArgumentError unless a value is an inbox or None."""
     if isinstance(inbox, str | bytes | os.PathLike):
         raise InvalidArgumentError.of("inbox", repr(inbox), "it must be an inbox: give SqliteInbox(path)")
-    if inbox is not None and (isinstance(inbox, type) or not callable(getattr(inbox, "put", None))):
+    missing = [name for name in INBOX_METHODS if not callable(getattr(inbox, name, None))]
+    if inbox is not None and (isinstance(inbox, type) or missing):
         rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of yours"
-        raise InvalidArgumentError.of("inbox", repr(inbox), rule)
+        lacking = f" with {', '.join(missing)}" if missing else ""
+        raise InvalidArgumentError.of("inbox", repr(inbox), rule + lacking)
 
 
 def as_body(body: Any) -> bytes:

@@ -84,6 +84,7 @@ class AsgiAdapter:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
+                self._receiver.missed()
                 return None
             chunk = message.get("body", b"")
             size += len(chunk)

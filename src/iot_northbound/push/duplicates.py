@@ -7,13 +7,15 @@ from typing import TypeVar
 
 import attrs
 
+from iot_northbound.core.clock import Clock
+from iot_northbound.push import arguments
 from iot_northbound.push.parse import Message
 from iot_northbound.push.recognition import Repeats
 
 _K = TypeVar("_K")
 
 _JITTER = 0.25
-"""Seconds that a message may be older than one before it, as threads overtake each other. More is a clock set back."""
+"""Seconds by which clocks may differ as threads overtake each other. More is a clock that somebody set."""
 
 
 @attrs.frozen
@@ -28,106 +30,138 @@ class Duplicates:
     window: float = 3_600.0
     remembered: int = 200_000
 
+    def __attrs_post_init__(self) -> None:
+        arguments.seconds("Duplicates.window", self.window)
+        arguments.whole("Duplicates.remembered", self.remembered)
+
 
 @attrs.frozen
 class Trace:
     """What is remembered of a message.
 
     Attributes:
-        device: what the message keeps its order by.
         identity: stands for its body.
         at: when it came, seconds since the epoch.
-        era: how often the clock had been set back until then.
-        again: whether the same body is looked for from now on, and not just next.
+        era: how often the clock had been set until then.
+        certain: whether the same body is a repetition whatever happened meanwhile, so that a restart does not matter.
+        moment: when it came, on the monotonic clock of this process.
     """
 
-    device: str
     identity: bytes
     at: float
     era: int
-    again: bool
+    certain: bool
+    moment: float = float("-inf")
 
 
 class Seen:
     """The messages of the window; not thread-safe by itself.
 
-    A body is dropped as a repetition if the same body was kept within the window, no clock was set back since, and
+    A body is dropped as a repetition if the same body was kept within the window, no clock was set since, and
 
     - the body says when it happened, to the millisecond or beside a request's id; or
     - it says so to the second, and came later than a second event of that second would; or
     - it says what is the case now, and no other message of its device came since.
 
-    In every other case it counts as new: a message handled twice does less harm than one never handled.
+    The last two hold only as long as no message was refused that could have been of the same device, and never across
+    a restart: the platform may have been refused meanwhile, by a closed port. In every other case a body counts as
+    new: a message handled twice does less harm than one never handled.
     """
 
-    def __init__(self, rule: Duplicates | None) -> None:
-        self._rule = rule
-        self._bodies: OrderedDict[bytes, Trace] = OrderedDict()
+    def __init__(self, rule: Duplicates | None, clock: Clock) -> None:
+        self._rule, self._clock = rule, clock
+        self._certain: OrderedDict[bytes, Trace] = OrderedDict()
+        self._later: OrderedDict[bytes, Trace] = OrderedDict()
         self._last: OrderedDict[str, Trace] = OrderedDict()
         """The newest message of each device."""
         self._era, self._now = 0, float("-inf")
+        self._moment = clock.monotonic()
+        self._ahead = clock.now() - self._moment
+        """By how much the time of day was ahead of the monotonic clock when this era began."""
 
     def __len__(self) -> int:
-        return len(self._bodies) + len(self._last)
+        return len(self._certain) + len(self._later) + len(self._last)
 
     def knows(self, message: Message) -> bool:
         """Tell whether a message that came now is a repetition."""
         if self._rule is None:
             return False
         at, told = message.received_at, message.recognition
-        if at < self._now - _JITTER:
-            self._era += 1
-            self._now = at
+        self._look_at_the_clocks(at)
+        known: Trace | None = None
+        if told.repeats is Repeats.ALWAYS:
+            known = self._certain.get(told.identity)
+        elif told.repeats is Repeats.LATER:
+            known = self._later.get(told.identity)
+        elif told.repeats is Repeats.NEXT:
+            known = self._last.get(message.device)
+        if known is None or known.identity != told.identity:
+            return False
+        age = at - known.at
+        return told.after <= min(age, self._moment - known.moment) and age <= self._rule.window
+
+    def _look_at_the_clocks(self, at: float) -> None:
+        """Begin a new era if the time of day was set back or ahead."""
+        before, now, self._moment = self._clock.monotonic(), self._clock.now(), self._clock.monotonic()
+        least, most = now - self._moment - _JITTER, now - before + _JITTER
+        was_set = not least <= self._ahead <= most
+        if was_set:
+            self._ahead = now - self._moment
+        if was_set or at < self._now - _JITTER:  # the second: set while nothing ran
+            self._begin(self._era + 1, at)
         self._now = max(self._now, at)
-        if told.repeats is Repeats.NEVER:
-            return False
-        known = self._last.get(message.device) if told.repeats is Repeats.NEXT else self._bodies.get(told.identity)
-        if known is None or known.identity != told.identity or known.era != self._era:
-            return False
-        return told.after <= at - known.at <= self._rule.window
+
+    def _begin(self, era: int, at: float) -> None:
+        self._era, self._now = era, at
+        self._certain.clear()
+        self.forget_doubtful()
 
     def remember(self, message: Message, *, dropped: bool = False) -> Trace | None:
-        """Remember a message; return what to keep of that, None if recognition is off or nothing is new.
+        """Remember a message that `knows` was asked about; return what to keep of that, None if nothing is.
 
         A repetition that is dropped counts as a message of its device and nothing more.
         """
         if self._rule is None:
             return None
         told = message.recognition
-        if dropped:
-            known = self._last.get(message.device)
-            if known is not None and known.identity == told.identity:
-                return None
-        again = not dropped and told.repeats in (Repeats.LATER, Repeats.ALWAYS)
-        trace = Trace(message.device, told.identity, message.received_at, self._era, again)
-        self.recall(trace)
+        certain = not dropped and told.repeats is Repeats.ALWAYS
+        trace = Trace(told.identity, message.received_at, self._era, certain, self._moment)
+        last = self._last.get(message.device)
+        if dropped and last is not None and last.identity == told.identity:
+            return None
+        if certain:
+            self._keep(self._rule, self._certain, trace.identity, trace)
+        elif told.repeats is Repeats.LATER and not dropped:
+            self._keep(self._rule, self._later, trace.identity, trace)
+        self._keep(self._rule, self._last, message.device, trace)
         return trace
 
     def recall(self, trace: Trace) -> None:
-        """Take in what was remembered, in this process or an earlier one."""
+        """Take in what an earlier process remembered, oldest first."""
         if self._rule is None:
             return
-        if trace.era > self._era or not self:
-            self._era, self._now = trace.era, trace.at
+        if trace.era > self._era:
+            self._begin(trace.era, trace.at)
         self._now = max(self._now, trace.at)
-        if trace.again:
-            self._keep(self._rule, self._bodies, trace.identity, trace)
-        self._keep(self._rule, self._last, trace.device, trace)
+        if trace.certain:
+            self._keep(self._rule, self._certain, trace.identity, trace)
 
     def _keep(self, rule: Duplicates, traces: OrderedDict[_K, Trace], key: _K, trace: Trace) -> None:
         traces[key] = trace
         traces.move_to_end(key)
         while traces:
             first = next(iter(traces.values()))
-            if len(traces) <= rule.remembered and first.at >= trace.at - rule.window and first.era == self._era:
+            if len(traces) <= rule.remembered and first.at >= trace.at - rule.window:
                 break
             traces.popitem(last=False)
 
     def interrupt(self, message: Message) -> None:
-        """Take note that a message of a device came and was not kept: what was said before it may be said again."""
+        """Take note that a message came and was not kept, so that what comes again of its device counts as new."""
+        self._certain.pop(message.recognition.identity, None)
+        self._later.pop(message.recognition.identity, None)
         self._last.pop(message.device, None)
 
-    def forget(self, message: Message) -> None:
-        """Forget a message that could not be kept, so that its repetition counts as new."""
-        self._bodies.pop(message.recognition.identity, None)
-        self.interrupt(message)
+    def forget_doubtful(self) -> None:
+        """Take note that a message came, was not kept, and could have been any: only what is certain stays known."""
+        self._later.clear()
+        self._last.clear()

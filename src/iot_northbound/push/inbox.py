@@ -10,6 +10,7 @@ from typing import Protocol
 
 import attrs
 
+from iot_northbound.push import arguments
 from iot_northbound.push.duplicates import Seen
 from iot_northbound.push.parse import Message
 
@@ -46,6 +47,12 @@ class InboxLimits:
     messages: int = 200_000
     size: int = 1 << 30
     age: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        arguments.whole("InboxLimits.messages", self.messages)
+        arguments.whole("InboxLimits.size", self.size)
+        if self.age is not None:
+            arguments.seconds("InboxLimits.age", self.age)
 
 
 @attrs.frozen
@@ -100,6 +107,13 @@ class Inbox(Protocol):
 
         Raises:
             InboxFullError: a limit is reached; the text says which.
+        """
+        ...
+
+    def refused_another(self) -> None:
+        """Take note that a message came and was refused before anybody knew whose it is.
+
+        Until then a message may have counted as a repetition because nothing else of its device came between.
         """
         ...
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.push.arguments import check
+from iot_northbound.push.arguments import check, check_clock
 from iot_northbound.push.duplicates import Duplicates, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger, MessageGoneError
 from iot_northbound.push.parse import Message
@@ -34,7 +34,8 @@ class MemoryInbox:
     ) -> None:
         check("limits", limits, InboxLimits, type(None))
         check("duplicates", duplicates, Duplicates, type(None))
-        self._ledger = Ledger(limits or InboxLimits(), Seen(duplicates))
+        check_clock(clock)
+        self._ledger = Ledger(limits or InboxLimits(), Seen(duplicates, clock))
         self._clock = clock
         self._lock = threading.Lock()
         self._messages: dict[int, Message] = {}
@@ -45,6 +46,7 @@ class MemoryInbox:
     def start(self, deliver: Deliver) -> None:
         """Tell of what waits, then of each new message."""
         with self._lock:
+            self._ledger.seen.forget_doubtful()  # nobody knows what was refused meanwhile
             self._deliver = deliver
             for message_id in self._ledger.waiting:
                 deliver(message_id, self._messages[message_id].device)
@@ -73,6 +75,11 @@ class MemoryInbox:
         self._ledger.add(self._last_id, since, len(message.text))
         if self._deliver is not None:
             self._deliver(self._last_id, message.device)
+
+    def refused_another(self) -> None:
+        """Take note that a message came and was refused unread."""
+        with self._lock:
+            self._ledger.seen.forget_doubtful()
 
     def get(self, message_id: int) -> Message:
         """Return a waiting message.

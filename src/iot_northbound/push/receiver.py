@@ -18,7 +18,7 @@ from iot_northbound.push.access import NOTHING, ROUTE, Access, Gate, Peer, Told
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
 from iot_northbound.push.events import Event
 from iot_northbound.push.handlers import Handlers
-from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxStats
+from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxFullError, InboxStats
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.metrics import Counters, Metrics
 from iot_northbound.push.parse import PROBE, NotAMessageError, parse
@@ -81,12 +81,13 @@ class PushMessageReceiver(Handlers):
         body_limit: int = 1 << 20,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        arguments.at_least_one("threads", threads)
-        arguments.at_least_one("body_limit", body_limit)
+        arguments.whole("threads", threads)
+        arguments.whole("body_limit", body_limit)
         arguments.check("route", route, str)
         arguments.check("retry", retry, HandlerRetry, type(None))
         arguments.check("access", access, Access, type(None))
         arguments.check_inbox(inbox)
+        arguments.check_clock(clock)
         self._inbox: Inbox | None = inbox
         self._clock = clock
         self._threads, self._retry = threads, retry or HandlerRetry()
@@ -221,7 +222,14 @@ class PushMessageReceiver(Handlers):
     def refuse(self, refusal: Reply) -> Reply:
         """Return a refusal, counted."""
         self._counters.refused(refusal.status)
+        self.missed()
         return refusal
+
+    def missed(self) -> None:
+        """Take note that a message came, was not taken, and that nobody knows whose it was."""
+        inbox = self._running
+        if inbox is not None and not self._inherited:
+            inbox.refused_another()
 
     def _put(self, body: bytes, content_type: str) -> Reply | Future[bool]:
         """Return a refusal, or the future that is done when the message is safe."""
@@ -250,7 +258,11 @@ class PushMessageReceiver(Handlers):
     def _failed(self, error: Exception) -> Reply:
         if isinstance(error, InboxError):
             log.warning("a message was not taken: %s", error)
-            return self.refuse(reply.not_now(str(error)))
+            refusal = reply.not_now(str(error))
+            if not isinstance(error, InboxFullError):  # a full inbox knows whose message it refused
+                return self.refuse(refusal)
+            self._counters.refused(refusal.status)
+            return refusal
         if isinstance(error, TimeoutError):
             log.error("the inbox took more than %.0f s to keep a message", ANSWER_WITHIN)
             return self.refuse(reply.not_now("the inbox is too slow now"))
@@ -304,7 +316,7 @@ class PushMessageReceiver(Handlers):
             Whether everything was handled. What was not stays in a durable inbox for the next start; messages between
             two attempts are not waited for.
         """
-        arguments.check("timeout", timeout, int, float)
+        arguments.seconds("timeout", timeout)
         with self._starting:
             workers, inbox, self._stopped = self._workers, self._running, True
             if workers is None or inbox is None or self._inherited:
@@ -336,7 +348,7 @@ class PushMessageReceiver(Handlers):
             InboxError: the receiver does not run (`replay` and `discard` raise it too).
             TypeError: an argument has a wrong type (theirs too).
         """
-        arguments.check("limit", limit, int)
+        arguments.whole("limit", limit, least=0)
         return self._open_inbox().dead_letters(limit)
 
     def replay(self, ids: Iterable[int] | None = None) -> int:

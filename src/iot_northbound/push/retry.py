@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push.arguments import check
+from iot_northbound.push import arguments
 
 
 @attrs.frozen
@@ -23,13 +22,9 @@ class HandlerRetry:
     longest: float = 60.0
 
     def __attrs_post_init__(self) -> None:
-        check("HandlerRetry.attempts", self.attempts, int)
-        check("HandlerRetry.first", self.first, int, float)
-        check("HandlerRetry.longest", self.longest, int, float)
-        if self.attempts < 1:
-            raise InvalidArgumentError.of("HandlerRetry.attempts", repr(self.attempts), "it must be 1 or more")
-        if self.first < 0 or self.longest < 0:
-            raise InvalidArgumentError.of("HandlerRetry", f"{self.first}, {self.longest}", "pauses are not negative")
+        arguments.whole("HandlerRetry.attempts", self.attempts)
+        arguments.seconds("HandlerRetry.first", self.first)
+        arguments.seconds("HandlerRetry.longest", self.longest)
 
     def pause(self, attempt: int) -> float | None:
         """Return the seconds to wait after that attempt failed; None when it was the last."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.errors import SdkCode, TlsError
+from iot_northbound.push import arguments
 from iot_northbound.push.reply import Reply
 from iot_northbound.serving import GuardedServer, Limits, json_refusal
 from iot_northbound.serving_tls import set_checks
@@ -44,7 +45,14 @@ def server_context(
 
     Raises:
         TlsError: a file is missing, or holds something else (1006).
+        TypeError: an argument has a wrong type; the text names it.
     """
+    arguments.path("certificate", certificate)
+    arguments.path("key", key, type(None))
+    arguments.path("client_ca", client_ca, type(None))
+    arguments.check("password", password, str, type(None))
+    arguments.flag("require_client_certificate", require_client_certificate)
+    arguments.flag("strict_x509", strict_x509)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     set_checks(context, strict_x509=strict_x509)
@@ -102,6 +110,11 @@ class ReceiverServer:
         limits: Limits | None = None,
         drain: float = 30.0,
     ) -> None:
+        arguments.check("host", host, str)
+        arguments.whole("port", port, least=0)
+        arguments.check("ssl", context, ssl.SSLContext, type(None))
+        arguments.check("limits", limits, Limits, type(None))
+        arguments.seconds("drain", drain)
         self._receiver, self._drain = receiver, drain
         bounded = replace(limits or Limits(), body_limit=receiver.gate.body_limit)
         self._server = GuardedServer(

@@ -14,7 +14,7 @@ from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
 from iot_northbound.push.parse import NotAMessageError
 
-_VERSION = 2
+_VERSION = 3
 _TABLES = """
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,11 +28,10 @@ CREATE TABLE messages (
 );
 CREATE INDEX dead_letters ON messages (id) WHERE dead;
 CREATE TABLE seen (
-    device TEXT NOT NULL,
     identity BLOB NOT NULL,
     at REAL NOT NULL,
     era INTEGER NOT NULL,
-    again INTEGER NOT NULL
+    certain INTEGER NOT NULL
 );
 """
 _HIGHEST_ID = 1 << 62
@@ -63,8 +62,8 @@ class Transaction:
 
     def remember(self, traces: list[Trace]) -> None:
         """Add what repetitions are recognised by."""
-        rows = [(each.device, each.identity, each.at, each.era, each.again) for each in traces]
-        self._many("INSERT INTO seen (device, identity, at, era, again) VALUES (?, ?, ?, ?, ?)", rows)
+        rows = [(each.identity, each.at, each.era, each.certain) for each in traces]
+        self._many("INSERT INTO seen (identity, at, era, certain) VALUES (?, ?, ?, ?)", rows)
 
     def delete(self, rows: list[tuple[int]]) -> None:
         """Delete messages by id."""
@@ -125,12 +124,11 @@ class Content:
         Raises:
             ValueError: it is damaged.
         """
-        statement = "SELECT device, identity, at, era, again FROM seen ORDER BY rowid"
-        for device, identity, at, era, again in self._connection.execute(statement):
-            keys = type(device) is str and type(identity) is bytes
-            if not (keys and _is_time(at) and type(era) is int and again in (0, 1)):
+        statement = "SELECT identity, at, era, certain FROM seen ORDER BY rowid"
+        for identity, at, era, certain in self._connection.execute(statement):
+            if not (type(identity) is bytes and _is_time(at) and type(era) is int and certain in (0, 1)):
                 raise ValueError("what repetitions are recognised by has values of a wrong type")
-            yield Trace(device, identity, at, era, bool(again))
+            yield Trace(identity, at, era, bool(certain))
 
     def messages(self) -> Iterable[tuple[int, str, float, int, int]]:
         """Return id, device, received_at, size and whether dead of every message, in order of arrival.

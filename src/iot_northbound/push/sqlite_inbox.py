@@ -20,7 +20,7 @@ from typing import Any
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.owned_sqlite import damaged
 from iot_northbound.push import sqlite_file
-from iot_northbound.push.arguments import check
+from iot_northbound.push.arguments import check, check_clock
 from iot_northbound.push.duplicates import Duplicates, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message, parse
@@ -59,9 +59,10 @@ class SqliteInbox:
         check("path", path, str, bytes, os.PathLike, what="a path")
         check("limits", limits, InboxLimits, type(None))
         check("duplicates", duplicates, Duplicates, type(None))
+        check_clock(clock)
         self.path = Path(os.fsdecode(path))
         self._limits, self._duplicates, self._clock = limits or InboxLimits(), duplicates, clock
-        self._ledger = Ledger(self._limits, Seen(duplicates))
+        self._ledger = Ledger(self._limits, Seen(duplicates, clock))
         self._changed = threading.Condition()
         self._work: list[Work] = []
         self._fresh: dict[int, Message] = {}
@@ -83,7 +84,7 @@ class SqliteInbox:
             if not self._file.inherited:
                 return
             self._forget()
-        ledger = Ledger(self._limits, Seen(self._duplicates))
+        ledger = Ledger(self._limits, Seen(self._duplicates, self._clock))
         waiting: list[tuple[int, str]] = []
 
         def read(content: sqlite_file.Content) -> None:
@@ -132,6 +133,11 @@ class SqliteInbox:
                 self._work.append(Put(self._last_id, message, body, trace, future))
             self._changed.notify()
         return future
+
+    def refused_another(self) -> None:
+        """Take note that a message came and was refused unread."""
+        with self._changed:
+            self._ledger.seen.forget_doubtful()
 
     def get(self, message_id: int) -> Message:
         """Return a waiting message, from memory if it came lately.
@@ -334,7 +340,7 @@ class SqliteInbox:
                 if isinstance(work, Put):
                     lost.add(work.message.recognition.identity)
                     self._ledger.remove(work.id)
-                    self._ledger.seen.forget(work.message)
+                    self._ledger.seen.interrupt(work.message)
                     failed.append(work.future)
                 elif isinstance(work, Repetition | Revive):
                     failed.append(work.future)

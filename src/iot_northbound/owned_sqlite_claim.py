@@ -1,0 +1,168 @@
+"""Who owns a SQLite file: told to this process by a table, and to others by a lock on a second file.
+
+That lock, `flock` on ``<file>-owner``, belongs to an open descriptor: whoever reads the second file changes nothing,
+and the kernel lets go of the lock when the process ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import sys
+import threading
+from pathlib import Path
+
+log = logging.getLogger("iot_northbound.files")
+
+BESIDE = ("-wal", "-shm")
+"""The files SQLite keeps beside one in use."""
+_TAKEN = (*BESIDE, "-journal", "-owner")
+"""How the names of files end that belong to another one."""
+
+
+class FileInUseError(Exception):
+    """Somebody else works on the file, in this process or another."""
+
+
+class UnfitFileError(Exception):
+    """The file cannot be used; the text says why, and what to do."""
+
+
+class Claim:
+    """The ownership of one file, told to this process by a table and to others by a lock."""
+
+    def __init__(self, path: Path) -> None:
+        if path.name.lower().endswith(_TAKEN):
+            raise UnfitFileError(
+                f"the name {path.name} is kept for a file that goes with another one: choose a name that does "
+                f"not end in {', '.join(_TAKEN)}"
+            )
+        self.process = os.getpid()
+        self._keys: tuple[object, ...] = ()
+        self._second = beside(path, "-owner")
+        self._lock: int | None = None
+        self._lost = False
+        with CLAIMING:
+            if path in CLAIMED:
+                raise FileInUseError("this process has it open")
+            # Under its owner's lock, so that no two processes make it at the same time.
+            self._lock = _lock(self._second)
+            self._held = os.fstat(self._lock)
+            try:
+                found = _regular(path)
+                inode = (found.st_dev, found.st_ino)
+                if inode in CLAIMED:
+                    raise FileInUseError("this process has it open under another name")
+                if found.st_nlink > 1:
+                    raise FileInUseError(
+                        f"it has {found.st_nlink} names (hard links), and may be in use under another: SQLite keeps a "
+                        "log beside each name. Delete the other names, or make a copy"
+                    )
+            except BaseException:
+                os.close(self._lock)
+                raise
+            self._keys = (path, inode)
+            CLAIMED.update(self._keys)
+
+    def renew(self) -> None:
+        """Make the second file anew and lock it if somebody has deleted it; called before anything is written.
+
+        Raises:
+            FileInUseError: there is another one, so another process may have taken the file.
+        """
+        if not self._lost:
+            try:
+                if os.path.samestat(os.stat(self._second), self._held):
+                    return
+                self._lost = True
+            except FileNotFoundError:
+                self._lock_anew()
+        if self._lost:
+            raise FileInUseError(
+                f"{self._second.name} was deleted or replaced while it was in use, and another process may work on the "
+                "file now: see to it that only one does, then start this one again"
+            )
+
+    def _lock_anew(self) -> None:
+        try:
+            lock = _lock(self._second)
+        except FileInUseError:
+            self._lost = True
+            return
+        log.warning("%s was deleted while it was in use, and was made anew: leave it alone", self._second)
+        self.drop_lock()
+        self._lock, self._held = lock, os.fstat(lock)
+
+    def release(self) -> None:
+        """Let go of the file, if it is this process's."""
+        if self.process == os.getpid():
+            with CLAIMING:
+                CLAIMED.difference_update(self._keys)
+                self.drop_lock()
+
+    def drop_lock(self) -> None:
+        """Close the descriptor of the lock; others that a fork made keep it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock(path: Path) -> int:
+    while True:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        except BlockingIOError:
+            os.close(lock)
+            raise FileInUseError("another process has it open") from None
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)  # deleted meanwhile: what is locked there is nobody's any more
+
+
+def _regular(path: Path) -> os.stat_result:
+    """Return the file's facts; make it, readable by its owner alone, if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        new = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            os.chmod(path, 0o600)  # whatever the umask
+        finally:
+            os.close(new)
+        found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise UnfitFileError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}: give a file")
+    if not found.st_size:
+        refuse_orphan(path)
+    return found
+
+
+def refuse_orphan(path: Path) -> None:
+    """Raise UnfitFileError if an empty file has a log with something in it."""
+    left = beside(path, "-wal")
+    if left.exists() and left.stat().st_size:
+        raise UnfitFileError(
+            f"{path} is empty, and {left.name} is left of an earlier one: put that one back, or move {left.name} away"
+        )
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return a file whose name is another one's with something behind it."""
+    return path.with_name(path.name + suffix)
+
+
+CLAIMING = threading.Lock()
+CLAIMED: set[object] = set()
+"""What this process owns: paths, and (device, inode)."""
