@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.push import Message, PushMessageReceiver
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
@@ -22,10 +23,10 @@ class ManualClock:
     def monotonic(self) -> float:
         return self.time
 
-    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+    def sleep(self, seconds: float, wake: Flag | None = None) -> None:
         self.time += seconds
 
-    def wait(self, wake: threading.Event, seconds: float) -> bool:
+    def wait(self, wake: Flag, seconds: float) -> bool:
         self.time += seconds
         return wake.is_set()
 
