@@ -23,6 +23,8 @@ class UnclearConnection(HTTPException):
 class PlatformResponse(HTTPResponse):
     """One answer off a connection. Where the connection's state stays unknown, it is closed."""
 
+    fp: Any = None  # so that one whose making an exception interrupts can be thrown away without complaint
+
     def _read_status(self) -> tuple[str, int, str]:
         """Return the status line of the real answer. http.client calls this for a proxy's CONNECT answer too.
 
