@@ -349,6 +349,7 @@ def on_the_wire_by_signal(at: int, error: BaseException) -> Interrupter:
     [(True, on_the_wire_by_line), (False, on_the_wire_by_line), (True, on_the_wire_by_signal)],
     ids=["kept connection", "new connection", "kept connection, by signal"],
 )
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a socket nobody could close is told
 def test_after_an_interruption_on_the_wire_every_call_gets_its_own_answer(
     serve: Any, connect: Any, kept: bool, way: Way, kind: type[BaseException]
 ) -> None:

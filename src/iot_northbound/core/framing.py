@@ -25,6 +25,8 @@ class PlatformResponse(HTTPResponse):
 
     fp: Any = None  # for one that an exception interrupts before it has a stream: it is closed too
 
+    fp: Any = None  # so that one whose making an exception interrupts can be thrown away without complaint
+
     def _read_status(self) -> tuple[str, int, str]:
         """Return the status line of the real answer. http.client calls this for a proxy's CONNECT answer too.
 
