@@ -232,8 +232,12 @@ class Platform:
 
     def next_seq(self) -> int:
         """Return the next of a growing row of numbers; it orders rows that are made at the same moment."""
-        value: int = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"] + 1
+        value = self._last_seq() + 1
         self.meta.put("sequence", {"value": value})
+        return value
+
+    def _last_seq(self) -> int:
+        value: int = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"]
         return value
 
     def seed_ids(self, seed: str | None) -> None:
@@ -261,11 +265,24 @@ class Platform:
         """Go on from rows that durability kept: state, timers, clock and id counter.
 
         No rows at all are a first start: what the platform begins with then counts as changed, to be kept.
+
+        Raises:
+            ValueError: they are not what this version keeps.
         """
         kept = list(rows)
+        known = {"meta", "timers", *TABLES}
+        for name, _, _ in kept:
+            if name not in known:
+                raise ValueError(f"there is no table {name!r}")
         if kept:
-            self.store.load(kept)
-            self._resume()
+            try:
+                self.store.load(kept)
+                self._resume()
+                whole = type(self._last_seq()) is int and isinstance(self.now(), int | float)
+            except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+                raise ValueError(f"a row has another shape ({type(error).__name__}: {error})") from error
+            if not whole:
+                raise ValueError("the clock, or what numbers the rows, is no number")
 
     def dump(self) -> dict[str, dict[str, Row]]:
         """Return the whole state as JSON (a snapshot)."""
