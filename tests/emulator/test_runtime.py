@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -170,3 +172,41 @@ def test_a_chain_without_end_delays_neither_operations_nor_calls(monkeypatch: py
         assert runtime.handle(Request("GET", "/nowhere")).status == 404
 
     run(act)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE rows SET row = '{}'",
+        *[f"UPDATE rows SET row = '{{}}' WHERE tab = '{table}'" for table in ("meta", "timers", "models", "tokens")],
+        "UPDATE rows SET row = json_set(row, '$.seq', 'text') WHERE tab = 'models' AND key = (SELECT max(key) FROM rows"
+        " WHERE tab = 'models')",
+        "UPDATE rows SET row = json_remove(row, '$.seq') WHERE tab = 'models'",
+        "UPDATE rows SET tab = tab || '1'",
+        "INSERT INTO rows VALUES ('customers', 'a', '{}')",
+        """UPDATE rows SET row = '{"value": "x"}' WHERE key = 'sequence'""",
+        """INSERT OR REPLACE INTO rows VALUES ('meta', 'clock', '{"offset": "x", "frozen": null}')""",
+        """INSERT OR REPLACE INTO rows VALUES ('meta', 'clock', '{"offset": 0, "frozen": []}')""",
+        """INSERT OR REPLACE INTO rows VALUES ('meta', 'ids', '{"seed": 1}')""",
+        """INSERT OR REPLACE INTO rows VALUES ('meta', 'settings', '{"no such setting": 1}')""",
+        """INSERT OR REPLACE INTO rows VALUES ('applications', 'a', '{}')""",
+    ],
+)
+def test_rows_of_another_shape_are_refused_with_advice_and_left_as_they_are(tmp_path: Path, change: str) -> None:
+    async def begin(runtime: Runtime) -> None:
+        def fill() -> None:
+            runtime.platform.after(1_000, next(iter(routing.TIMERS)))
+            runtime.platform.table("tokens").put("t", {"seq": 1})
+
+        await runtime.execute(fill)
+
+    run(begin, tmp_path)
+    file = tmp_path / "state.sqlite3"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as database:
+        assert database.execute(change).rowcount
+    before = file.read_bytes()
+    for _ in range(2):  # the folder is let go of
+        with pytest.raises(DataDirError, match="move it away") as refused:
+            run(begin, tmp_path)
+        assert str(file) in str(refused.value)
+    assert file.read_bytes() == before

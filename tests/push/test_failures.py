@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from iot_northbound.push import HandlerRetry, MemoryInbox, SqliteInbox
-from iot_northbound.push.failures import log_failure, name_of, told
+from iot_northbound.push.failures import log, name_of, told
 from tests.clock import eventually
 from tests.push.helpers import Log, Recorder, data_body
 
@@ -160,16 +160,106 @@ def test_an_error_is_told_by_type_and_text():
     assert type(told(ReturnsATrap())) is str
 
 
-def test_a_log_that_fails_on_the_traceback_gets_one_line():
-    lines = []
+class Raising(logging.Handler):
+    """A handler, and a filter, of an application that raises on what `picky` chooses; the rest is kept."""
 
-    class Picky(logging.Handler):
-        def emit(self, record):
-            if record.exc_info:
-                raise SystemExit
-            lines.append(record.getMessage())
+    def __init__(self, error=ValueError, picky=lambda record: True):
+        super().__init__()
+        self._error, self._picky, self.lines = error, picky, []
 
-    log = logging.Logger("picky")
-    log.addHandler(Picky())
-    log_failure(log, logging.ERROR, Ends(), "%s failed", "it")
-    assert lines == ["it failed: Ends: its text cannot be had"]
+    def filter(self, record):
+        if self._picky(record):
+            raise self._error("no log today")
+        return True
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def logged():
+    """Return a function that adds a handler to the receiver's logger for this test."""
+    logger = logging.getLogger("iot_northbound.push")
+    added, level = [], logger.level
+
+    def add(handler):
+        logger.addHandler(handler)
+        logger.addFilter(handler.filter)
+        logger.setLevel(logging.INFO)
+        added.append(handler)
+        return handler
+
+    yield add
+    logger.setLevel(level)
+    for handler in added:
+        logger.removeHandler(handler)
+        logger.removeFilter(handler.filter)
+
+
+def test_a_log_that_fails_on_the_traceback_gets_one_line(logged):
+    handler = logged(Raising(picky=lambda record: record.exc_info))
+    log.failure(logging.ERROR, ValueError("a reason"), "%s failed", "it")
+    log.failure(logging.ERROR, Ends(), "%s failed", "it")
+    assert handler.lines == ["it failed: ValueError: a reason", "it failed: Ends: its text cannot be had"]
+
+
+@pytest.mark.parametrize("make", [lambda text: ValueError(text), lambda text: ExceptionGroup(text, [ValueError(text)])])
+def test_a_long_text_of_an_error_is_cut_in_the_log(logged, make):
+    handler = logged(Raising(picky=lambda record: record.exc_info))
+    log.failure(logging.WARNING, make("begins" + "x" * 3_000_000 + "ends"), "it failed")
+    (line,) = handler.lines
+    assert len(line) < 11_000
+    assert "begins" in line
+    assert "ends" in line
+    assert "characters are left out" in line
+
+
+def test_the_log_of_a_handler_that_fails_at_length_is_short(logged, caplog):
+    receiver = Recorder(MemoryInbox(), retry=HandlerRetry(attempts=1))
+
+    @receiver.on_body
+    def fail(body):
+        raise ValueError("x" * 1_000_000)
+
+    with receiver, caplog.at_level(logging.DEBUG):
+        receiver.receive(data_body())
+        eventually(lambda: receiver.metrics().dead == 1)
+    assert "left out" in caplog.text
+    assert len(caplog.text) < 20_000
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_log_that_raises_makes_no_message_come_again(tmp_path, logged, durable, error):
+    inbox = SqliteInbox(tmp_path / "inbox") if durable else MemoryInbox()
+    receiver = Recorder(inbox, threads=1, retry=HandlerRetry(attempts=2, first=0))
+    # On the receiver's own threads only: what it raises on the test's thread would be Ctrl+C.
+    logged(Raising(error, lambda record: error is ValueError or record.threadName != "MainThread"))
+    failed = Log()
+
+    @receiver.on_body
+    def fail(body):
+        if receiver.event.raw["n"] == 1:
+            failed.add(receiver.event.attempt)
+            raise ValueError("on purpose")
+
+    with receiver:
+        for body in (data_body("d1", 1), b'{"deviceId": "d1", "n": 2}', data_body("d1", 3)):
+            assert receiver.receive(body).status == 200
+        eventually(lambda: receiver.metrics().depth == 0)
+        assert failed.items == [1, 2]
+        assert receiver.metrics().dead == 1
+        assert len(receiver.log.items) == 3
+        assert receiver.receive(b"no JSON").status == 400
+        assert receiver.receive(b"push success.").status == 200
+
+
+def test_a_log_that_raises_does_not_end_the_thread_that_writes(tmp_path, logged, monkeypatch):
+    inbox = SqliteInbox(tmp_path / "inbox")
+    logged(Raising())
+    with Recorder(inbox) as receiver:
+        with monkeypatch.context() as broken:
+            broken.setattr(inbox._file, "transaction", None)
+            assert receiver.receive(data_body("d1", 1)).status == 503
+        assert receiver.receive(data_body("d1", 1)).status == 200
+        receiver.log.wait_for(1)

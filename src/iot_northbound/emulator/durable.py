@@ -77,6 +77,13 @@ class Durable:
         rows, self._rows = self._rows, []
         yield from rows
 
+    def unfit(self, error: Exception) -> DataDirError:
+        """Return the refusal of rows that the platform cannot go on from."""
+        return DataDirError(
+            f"cannot use {self.path}: another version or another program wrote what is in it ({error}). It was left as "
+            "it is: choose another folder, or move it away"
+        )
+
     def take(self, changes: list[Change], *, awaited: bool = True) -> None:
         """Take changes over for the next transaction. `settled` waits for them only if they are awaited."""
         if changes:

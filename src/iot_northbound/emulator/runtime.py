@@ -71,9 +71,13 @@ class Runtime:
         self._tasks = [self._loop.create_task(work) for work in (self._run_timers(), self.pushes.run())]
 
     def _go_on(self, durable: Durable) -> None:
-        self.platform.load(durable.rows())
-        for name, value in (self.platform.meta.get(SETTINGS) or {}).items():
-            setattr(self.platform.settings, name, value)
+        try:
+            self.platform.load(durable.rows())
+            for name, value in (self.platform.meta.get(SETTINGS) or {}).items():
+                setattr(self.platform.settings, name, value)
+        except (ValueError, TypeError, AttributeError) as error:
+            durable.close()
+            raise durable.unfit(error) from error
 
     # --- doing something ---
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -14,6 +13,7 @@ import attrs
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import arguments, reply
+from iot_northbound.push.failures import log
 from iot_northbound.push.reply import Reply
 from iot_northbound.push.unpacking import unpacked, unreadable
 from iot_northbound.serving_pages import page_header
@@ -23,7 +23,6 @@ ROUTE = "/v1.0.0/messageReceiver"
 
 _WARNED_PATHS, _SHOWN = 100, 200
 """Strangers may ask for any number of paths of any length: so many are told, so much of each."""
-log = logging.getLogger("iot_northbound.push")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -11,11 +11,9 @@ from typing import Any
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS, Event
-from iot_northbound.push.failures import log_failure, name_of
+from iot_northbound.push.failures import log, name_of
 from iot_northbound.push.handlers import Handlers, method_for
 from iot_northbound.push.workers import Delivery
-
-log = logging.getLogger("iot_northbound.push")
 
 Handler = Callable[[Any], object]
 
@@ -68,8 +66,8 @@ class Dispatcher:
         """
         try:
             event = Event.of(delivery.message, delivery.id, delivery.attempt)
-        except Exception as error:  # a message no code of ours can read must not block its device
-            log.error("message %d cannot be read", delivery.id, exc_info=error)
+        except Exception as error:  # noqa: BLE001  # a message no code of ours can read must not block its device
+            log.failure(logging.ERROR, error, "message %d cannot be read", delivery.id)
             return error
         if event.problem is not None and delivery.attempt == 1:
             log.warning("message %d goes to handle_unknown: %s", event.id, event.problem)
@@ -90,7 +88,7 @@ class Dispatcher:
                     except BaseException as error:  # noqa: BLE001  # a SystemExit in a handler must not end a worker
                         failure = error
                         values = name_of(handler), event.kind or "a message", event.id, delivery.attempt
-                        log_failure(log, logging.WARNING, error, "%s failed on %s %d, attempt %d", *values)
+                        log.failure(logging.WARNING, error, "%s failed on %s %d, attempt %d", *values)
                     else:
                         delivery.finished.add((key, position))
         finally:

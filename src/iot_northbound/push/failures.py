@@ -1,11 +1,66 @@
-"""What a failed handler says, in functions that cannot fail themselves, whatever it raised."""
+"""What failed handlers say and where that is logged, in code that cannot fail itself, whatever they raised."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import threading
+import traceback
 
 _LONGEST = 2_000
+_LONGEST_TRACE = 10_000
+"""Characters of a traceback that are logged, the error's text among them."""
+
+
+class Log:
+    """A logger that cannot fail.
+
+    What an application's logging handlers and filters raise must not stop a message on its way: it would be tried
+    again, and fail again, without end.
+    """
+
+    def __init__(self) -> None:
+        self._log = logging.getLogger("iot_northbound.push")
+
+    def info(self, text: str, *values: object) -> None:
+        """Say what is worth knowing."""
+        self._say(logging.INFO, text, *values)
+
+    def warning(self, text: str, *values: object) -> None:
+        """Say what somebody should look at."""
+        self._say(logging.WARNING, text, *values)
+
+    def error(self, text: str, *values: object) -> None:
+        """Say what went wrong."""
+        self._say(logging.ERROR, text, *values)
+
+    def failure(self, level: int, error: BaseException, text: str, *values: object) -> None:
+        """Log an error with its traceback, cut if it is long, or in one line if the traceback cannot be written."""
+        try:
+            trace = "".join(traceback.format_exception(error))
+        except BaseException:  # noqa: BLE001  # its own methods may raise anything
+            trace = ""
+        if 0 < len(trace) <= _LONGEST_TRACE and self._say(level, text, *values, error=error):
+            return
+        if len(trace) > _LONGEST_TRACE:
+            half = _LONGEST_TRACE // 2
+            cut = f"{trace[:half]}\n[{len(trace) - 2 * half} characters are left out]\n{trace[-half:]}"
+            self._say(level, f"{text}\n%s", *values, cut)
+        else:
+            self._say(level, f"{text}: %s", *values, told(error))
+
+    def _say(self, level: int, text: str, *values: object, error: BaseException | None = None) -> bool:
+        try:
+            self._log.log(level, text, *values, exc_info=error, stacklevel=3)
+        except Exception:  # noqa: BLE001  # there is no other place to say it
+            return False
+        except BaseException:
+            if threading.current_thread() is threading.main_thread():  # Ctrl+C
+                raise
+            return False
+        return True
+
+
+log = Log()
 
 
 def told(error: BaseException) -> str:
@@ -27,13 +82,4 @@ def name_of(function: object) -> str:
         found = getattr(function, "__qualname__", None)
     except BaseException:  # noqa: BLE001
         found = None
-    return found if type(found) is str else f"a {type.__dict__['__name__'].__get__(type(function))}"
-
-
-def log_failure(log: logging.Logger, level: int, error: BaseException, text: str, *values: object) -> None:
-    """Log an error with its traceback, or in one line if the traceback cannot be written."""
-    try:
-        log.log(level, text, *values, exc_info=error)
-    except BaseException:  # noqa: BLE001
-        with contextlib.suppress(BaseException):
-            log.log(level, f"{text}: %s", *values, told(error))
+    return found[:200] if type(found) is str else f"a {type.__dict__['__name__'].__get__(type(function))}"

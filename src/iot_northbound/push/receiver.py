@@ -17,6 +17,7 @@ from iot_northbound.push import arguments, reply
 from iot_northbound.push.access import NOTHING, ROUTE, Access, Gate, Peer, Told
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
 from iot_northbound.push.events import Event
+from iot_northbound.push.failures import log
 from iot_northbound.push.handlers import Handlers
 from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxFullError, InboxStats
 from iot_northbound.push.memory_inbox import MemoryInbox
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from iot_northbound.push.server import ReceiverServer
     from iot_northbound.push.wsgi import WsgiAdapter
 
-log = logging.getLogger("iot_northbound.push")
 
 D = TypeVar("D")
 E = TypeVar("E")
@@ -266,7 +266,7 @@ class PushMessageReceiver(Handlers):
         if isinstance(error, TimeoutError):
             log.error("the inbox took more than %.0f s to keep a message", ANSWER_WITHIN)
             return self.refuse(reply.not_now("the inbox is too slow now"))
-        log.error("receiving failed", exc_info=error)
+        log.failure(logging.ERROR, error, "receiving failed")
         return self.refuse(reply.not_now("receiving failed; the receiver's log says why"))
 
     # Running

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import ssl
 from collections.abc import Callable
@@ -13,14 +12,13 @@ from typing import TYPE_CHECKING, Self
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.errors import SdkCode, TlsError
 from iot_northbound.push import arguments
+from iot_northbound.push.failures import log
 from iot_northbound.push.reply import Reply
 from iot_northbound.serving import GuardedServer, Limits, json_refusal
 from iot_northbound.serving_tls import set_checks
 
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
-
-log = logging.getLogger("iot_northbound.push")
 
 
 def server_context(

@@ -7,7 +7,6 @@ the next transaction as a whole (group commit).
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import threading
@@ -22,11 +21,10 @@ from iot_northbound.owned_sqlite import damaged
 from iot_northbound.push import sqlite_file
 from iot_northbound.push.arguments import check, check_clock
 from iot_northbound.push.duplicates import Duplicates, Seen
+from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message, parse
 from iot_northbound.push.sqlite_work import Bury, Done, Put, Repetition, Revive, Work, parts_of
-
-log = logging.getLogger("iot_northbound.push")
 
 _FRESH_MESSAGES = 5_000
 _FRESH_CHARACTERS = 16 * 1024 * 1024

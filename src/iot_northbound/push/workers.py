@@ -12,13 +12,11 @@ from collections.abc import Callable
 import attrs
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.push.failures import log_failure, told
+from iot_northbound.push.failures import log, told
 from iot_northbound.push.inbox import Inbox, MessageGoneError
 from iot_northbound.push.metrics import Counters
 from iot_northbound.push.parse import Message, NotAMessageError
 from iot_northbound.push.retry import HandlerRetry
-
-log = logging.getLogger("iot_northbound.push")
 
 _PAUSE_AFTER_READ_ERROR = 1.0
 
@@ -128,7 +126,7 @@ class Workers:
             except BaseException as error:  # noqa: BLE001  # whatever it is, it must not end the thread
                 # The inbox failed, not the handler; the message is kept there.
                 text = "a message cannot be taken from the inbox or let go; trying again"
-                log_failure(log, logging.ERROR, error, text)
+                log.failure(logging.ERROR, error, text)
                 pause = _PAUSE_AFTER_READ_ERROR
             finally:
                 self._give_back(device, pause)

@@ -151,8 +151,12 @@ class Platform:
 
     def next_seq(self) -> int:
         """Return the next number of the platform's sequence. It orders rows that are made at the same moment."""
-        value: int = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"] + 1
+        value = self._last_seq() + 1
         self.meta.put("sequence", {"value": value})
+        return value
+
+    def _last_seq(self) -> int:
+        value: int = self.meta.rows.get("sequence", _NO_SEQUENCE)["value"]
         return value
 
     def seed_ids(self, seed: str | None) -> None:
@@ -180,11 +184,24 @@ class Platform:
         """Go on from rows that were stored: state, timers, clock and id counter.
 
         Without any rows this is a first start: the rows that the platform begins with then count as changed.
+
+        Raises:
+            ValueError: they are not rows of this version.
         """
         kept = list(rows)
+        known = {"meta", "timers", *TABLES}
+        for name, _, _ in kept:
+            if name not in known:
+                raise ValueError(f"there is no table {name!r}")
         if kept:
-            self.store.load(kept)
-            self._resume()
+            try:
+                self.store.load(kept)
+                self._resume()
+                whole = type(self._last_seq()) is int and isinstance(self.now(), int | float)
+            except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+                raise ValueError(f"a row has another shape ({type(error).__name__}: {error})") from error
+            if not whole:
+                raise ValueError("the clock, or what numbers the rows, is no number")
 
     def dump(self) -> dict[str, dict[str, Row]]:
         """Return the whole state as JSON (a snapshot)."""

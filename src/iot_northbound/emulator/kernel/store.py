@@ -177,6 +177,13 @@ class Table:
         self._replace(key, row)
         return row
 
+    def check(self) -> None:
+        """Raise ValueError unless every row has the order's fields, each with values of one kind."""
+        for name in self.order:
+            kinds = {type(row.get(name)) for row in self.rows.values()}
+            if not (kinds <= {int, float} or kinds <= {str}):
+                raise ValueError(f"a row of the table {self.name!r} has no {name}, or an odd one")
+
     def change(self, key: str, **fields: Any) -> Row:
         """Replace a row by itself with some fields changed, and return the new row."""
         return self.put(key, {**self.rows[key], **fields})
@@ -292,11 +299,17 @@ class Store:
         return [(name, key, self._tables[name].rows.get(key)) for name, key in dirty]
 
     def load(self, rows: Iterable[tuple[str, str, Row]]) -> None:
-        """Replace all rows by stored ones; they count as unchanged."""
+        """Replace all rows by stored ones; they count as unchanged.
+
+        Raises:
+            ValueError: a row cannot be ordered.
+        """
         for table in self._tables.values():
             table.clear()
         for name, key, row in rows:
             self.table(name).put(key, row)
+        for table in self._tables.values():
+            table.check()
         self._dirty.clear()
 
     def sizes(self) -> dict[str, int]:
