@@ -1,8 +1,8 @@
-"""What an error body says: its code and its words, in any of the shapes that platforms and gateways give them.
+"""The content of an error body: its code and its description, in any of the forms that platforms and gateways use.
 
-The platform says ``error_code`` and ``error_desc``, on HTTP 200 too; its newer edition ``error_msg``; the gateway in
-front ``resultcode`` with ``resultmsg`` or ``resultdesc``; frameworks and proxies ``message``, ``error`` and others.
-Letter case and underscores make no difference. The words may be anything but text: then they are shown as JSON.
+The platform uses ``error_code`` and ``error_desc``, also with HTTP 200, and its newer edition ``error_msg``. Gateways
+use ``resultcode`` with ``resultmsg`` or ``resultdesc``, and frameworks and proxies ``message``, ``error`` and others.
+Upper and lower case and underscores make no difference. A description that is not text is shown as JSON.
 """
 
 import json
@@ -25,14 +25,14 @@ _PLATFORM_WORDS = (
 _WORDS = (*_PLATFORM_WORDS, "message", "msg", "description", "desc", "detail", "details", "reason", "title")
 _CODES = ("errorcode", "resultcode", "errcode", "code")
 _SUSPICIOUS = frozenset({"error_code", "errorCode", "errcode", "errCode", "resultcode", "resultCode", "result_code"})
-"""What a success is looked at for; most have none of it."""
+"""The fields that make a success an error; most successes have none of them."""
 _INSIDE = ("error", "errors", "fault", "exception", "result")
-"""Where a body may keep its code and words one level below."""
+"""The fields that can contain the code and the description one level below."""
 _DEEPEST = 3
 
 
 class Complaint(NamedTuple):
-    """The code of an error body, and its words; None if it has none."""
+    """The code of an error body and its description; None if it is missing."""
 
     code: str | None
     words: str | None
@@ -42,10 +42,10 @@ _NONE = Complaint(None, None)
 
 
 def find_complaint(value: Any, *, succeeded: bool) -> Complaint:
-    """Return what a parsed body says of an error.
+    """Return the error in a parsed body.
 
-    Of a success, only what is surely an error counts: an ``error_code`` other than zero, or another of the known codes
-    with the platform's words beside it.
+    A success counts as an error only if this is certain: it has an ``error_code`` other than zero, or another known
+    code together with the platform's description.
     """
     if not succeeded:
         return _of_error(value, _DEEPEST)
@@ -55,7 +55,7 @@ def find_complaint(value: Any, *, succeeded: bool) -> Complaint:
     if code is None and any(name in fields for name in _PLATFORM_WORDS):
         code = _first(fields, _CODES, _code)
     if code is None or code.strip("0") == "":
-        return _NONE  # a zero beside data is how some deployments say success
+        return _NONE  # some deployments send a zero with the data of a success
     return Complaint(code, _first(fields, _WORDS, _words))
 
 
@@ -77,7 +77,7 @@ def _of_error(value: Any, depth: int) -> Complaint:
 
 
 def _fields(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object's fields by their names in small letters alone; the first of two that are the same then."""
+    """Return an object's fields by their names in lower case without underscores; of two equal names, the first."""
     fields: dict[str, Any] = {}
     for name, each in value.items():
         fields.setdefault(name.replace("_", "").replace("-", "").strip().lower(), each)

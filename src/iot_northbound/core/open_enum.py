@@ -1,4 +1,4 @@
-"""Enumerations that stay open: a value the reference does not know is kept, not refused."""
+"""Open enumerations: a value that the reference does not know is kept, not refused."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,13 +12,13 @@ SYNONYMS = (
     ("pending", "pendding"),
     ("waiting", "waitting"),
 )
-"""Words that platforms, and the reference's own samples, use for one another, in small letters."""
+"""Words that platforms and the reference's own samples use with the same meaning, in lower case."""
 
 
 class OpenEnum(StrEnum):
-    """A text enumeration whose unknown values survive: ``Status("NEW")`` is a member-like ``Status`` equal to "NEW".
+    """A text enumeration that keeps unknown values: ``Status("NEW")`` is a member-like ``Status`` equal to "NEW".
 
-    Letter case does not count: ``Status("online")`` is ``Status.ONLINE``.
+    Upper and lower case make no difference: ``Status("online")`` is ``Status.ONLINE``.
     """
 
     @classmethod
@@ -40,7 +40,7 @@ class OpenEnum(StrEnum):
 
     @property
     def canonical(self) -> Self:
-        """The documented value that this one stands for: ``failed`` for FAIL, for example; else this value itself."""
+        """The documented value with the same meaning, for example ``failed`` for FAIL; otherwise this value itself."""
         members = _members(type(self))
         word = _plain(self._value_)
         same = next((words for words in SYNONYMS if word in words), ())
@@ -58,5 +58,5 @@ def _plain(value: str) -> str:
 
 @cache
 def _members(cls: type[OpenEnum]) -> Mapping[str, str]:
-    """Return the values of an enumeration's members by their words in small letters."""
+    """Return the values of an enumeration's members by their words in lower case."""
     return {_plain(member.value): member.value for member in cls}

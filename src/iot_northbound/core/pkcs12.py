@@ -1,7 +1,7 @@
-"""The private keys in a PKCS#12 file, and what they are called there.
+"""The private keys in a PKCS#12 file, and their aliases.
 
-The library that opens such files gives one key, also where there are several. The keys stand outside of what is
-encrypted as a whole, each encrypted by itself, so a walk through the DER finds them.
+The library that opens such files returns only one key, even if there are several. Each key is encrypted by itself,
+outside of the part that is encrypted as a whole. So this module finds the keys in the DER data.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class _Element(NamedTuple):
 
 
 def key_bags(data: bytes) -> list[KeyBag]:
-    """Return the file's private keys; an empty list if it is not laid out as DER files are."""
+    """Return the file's private keys; an empty list if it does not have the structure of DER."""
     try:
         return list(_key_bags(data))
     except (IndexError, ValueError):
@@ -48,11 +48,11 @@ def _key_bags(data: bytes) -> Iterator[KeyBag]:
 
 
 def _elements(data: bytes) -> Iterator[_Element]:
-    """Yield the elements of DER one after the other.
+    """Yield the elements of DER data one after the other.
 
     Raises:
         IndexError: they are cut off.
-        ValueError: a length is none of DER.
+        ValueError: a length is not a valid DER length.
     """
     at = 0
     while at < len(data):
