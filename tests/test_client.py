@@ -132,7 +132,7 @@ def test_closing_ends_the_renewal_the_timer_waits_with(
     closing.start()
     closing.join(20)
     assert not closing.is_alive()
-    assert "renewing the token failed" not in caplog.text
+    assert "the renewal of the token failed" not in caplog.text
 
 
 def test_closing_while_a_call_waits_to_be_repeated_opens_nothing_anew(serve: Any, connect: Any) -> None:

@@ -115,7 +115,7 @@ def test_the_class_follows_the_code_then_the_status(code: str, status: int | Non
 def test_the_sentence_tells_what_where_how_often_and_what_to_do() -> None:
     text = str(errors.NotFoundError("100403", "The device is not there.", **DETAILS))
     assert text.startswith("100403 on GET /x/{y} (HTTP 404): The device is not there. Given up after 3 attempts in 1.5")
-    assert "may have taken effect" in text
+    assert "may have had an effect" in text
     assert ".." not in text
 
 
@@ -128,7 +128,7 @@ def test_a_wait_that_took_too_long_is_not_blamed_on_the_network() -> None:
     error = WaitTimeoutError("1003", "command c-1 has not ended within 5 s", attempts=4, elapsed=5.04)
     assert str(error) == (
         "1003: command c-1 has not ended within 5 s. Looked 4 times in 5.0 s. "
-        "Wait again, or longer; last_state tells how far it got."
+        "Wait again, or longer. last_state shows the last state."
     )
     assert "longer" in error.cause
 

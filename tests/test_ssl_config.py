@@ -44,7 +44,7 @@ def test_home_folder_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         ({"self_cert_pwd": b"x"}, "self_cert_pwd must be text"),
         ({"expected_hostname": ""}, "leave it out"),
         ({"expected_hostname": 5}, "must be text, not int"),
-        ({"self_cert_path": "~nobody-of-that-name/client.pem"}, "no path of a file"),
+        ({"self_cert_path": "~nobody-of-that-name/client.pem"}, "not the path of a file"),
         ({"expected_hostname": "x", "hostname_verifier": lambda host, certificate: True}, "both"),
         ({"hostname_verifier": "platform.example"}, "must be callable"),
         ({"insecure_skip_verification": "no"}, "True or False"),

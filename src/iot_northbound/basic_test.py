@@ -1,4 +1,4 @@
-"""BasicTest: does everything between this machine and a working registration stand, and if not, what doesn't?"""
+"""BasicTest: checks every step from this machine to a registered device, and says which one fails and why."""
 
 import contextlib
 import itertools
@@ -43,23 +43,23 @@ STEPS = (
     "delete the test device",
 )
 CLEAN_UP = "clean up"
-"""The step after these, where they may have left the test device behind."""
+"""The step after these, if they may have left the test device behind."""
 FORGOTTEN = 180
-"""Seconds after which the platform forgets a device that never connected, where the registration names no others."""
+"""Seconds after which the platform forgets a device that never connected, if the registration sets no other time."""
 PAUSES = (1.0, 2.0)
 """Seconds between the attempts to clean up."""
 LONGEST_PAUSE = 30.0
 NEWEST = 1000
-"""How many devices are looked through for one whose registration gave no answer."""
+"""How many of the newest devices are searched for one whose registration gave no answer."""
 
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """One check and how it went."""
+    """One check and its result."""
 
     name: str
     passed: bool | None
-    """None where an earlier failure left nothing to check."""
+    """None if it was not tried because an earlier step failed."""
     seconds: float
     detail: str = ""
     cause: str = ""
@@ -71,18 +71,18 @@ class Step:
         return {True: "[Y]", False: "[X]", None: "[-]"}[self.passed]
 
     def line(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text."""
         took = "" if self.passed is None else f"{self.seconds * 1000:.0f} ms"
         lines = [f"{self.mark} {self.name:24} {took:>9}  {self.detail}".rstrip()]
         if self.passed is False:
             lines += [f"      likely cause: {self.cause}", f"      what to do: {self.remedy}"]
-        # What a server said must not steer the terminal.
+        # Text from a server must not control the terminal.
         return "\n".join("".join(each if each.isprintable() else "?" for each in line) for line in lines)
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """All checks of one run, in their order."""
+    """All checks of one run, in order."""
 
     platform: str
     steps: tuple[Step, ...]
@@ -93,13 +93,13 @@ class Report:
         return all(step.passed for step in self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON-able data."""
+        """Return the report as data for JSON."""
         steps = [attrs.asdict(step) for step in self.steps]
         return {"platform": self.platform, "passed": self.passed, "steps": steps}
 
 
 class _Failed(Exception):
-    """The step's failure is noted; the run ends here."""
+    """A step has failed and is noted; the run ends here."""
 
 
 class BasicTest:
@@ -118,27 +118,27 @@ class BasicTest:
         out: TextIO | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Report:
-        """Try every step from the certificate files to deleting a device, tell each, and return the report.
+        """Try every step from the certificate files to the deletion of a device, print each, and return the report.
 
-        The test device's node id is `test123` and seven digits. It is deleted whatever happens, an interruption
-        included; where that takes more than the step itself, a last step `clean up` tells how it went. A failure is
-        told in the report and raises nothing.
+        The test device's node id is `test123` and seven digits. It is deleted in any case, also after an interruption.
+        If this takes more than the step itself, a last step `clean up` has the result. A failed step raises no
+        exception.
 
-        The login ends the token of a running program with the same application id, which then logs in anew.
+        The login ends the token of a running program with the same application id, which then logs in again.
 
         Args:
             platform_ip: the platform's host name or address.
             platform_port: its port.
             app_id: the application's id.
             secret: its secret.
-            ssl_config: certificates; without it the system's trust store counts and no certificate is shown.
-            http: timeouts and proxy; by default the client's own, with a single attempt.
-            on_step: called with each step as it ends, in place of printing.
-            out: where the lines go by default; standard output unless told otherwise.
+            ssl_config: certificates. Without it the system's trust store is used and no certificate is sent.
+            http: timeouts and proxy; by default those of the client, with a single attempt.
+            on_step: called with each step when it has ended, in place of printing.
+            out: where the lines are printed; by default the standard output.
             clock: time; for tests.
 
         Raises:
-            InvalidArgumentError: address or credentials cannot be such (1007, 1008, 1010).
+            InvalidArgumentError: the address or the credentials are not valid (1007, 1008, 1010).
         """
         info = ClientInfo(platform_ip=platform_ip, platform_port=platform_port, app_id=app_id, secret=secret)
         stream = out or sys.stdout
@@ -163,7 +163,7 @@ class _Run:
         self._steps: list[Step] = []
         self._client: NorthApiClient | None = None
         self._token = ""
-        self._node_id = f"test123{random.randrange(10**7):07d}"  # noqa: S311  # a name, no secret
+        self._node_id = f"test123{random.randrange(10**7):07d}"  # noqa: S311  # a name, not a secret
         self._device_id = ""
         self._may_exist = False
         """Whether the platform may have the test device."""
@@ -193,7 +193,7 @@ class _Run:
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[list[str]]:
-        """Time the next step of STEPS; what is put into the yielded list becomes its detail."""
+        """Time the next step of STEPS. The texts in the yielded list become its detail."""
         name, detail = STEPS[len(self._steps)], list[str]()
         started = self._clock.monotonic()
         try:
@@ -226,7 +226,7 @@ class _Run:
         except ConnectionFailedError as error:
             if not error.request_sent:
                 raise
-            # With TLS 1.3 a server judges our certificate after the handshake, and some then hang up without a word.
+            # With TLS 1.3 a server checks our certificate after the handshake, and some then hang up without a word.
             shows = self._ssl_config is not None and self._ssl_config.self_cert_path is not None
             why = closed_without_a_word(shows)
             desc = f"{error.error_desc}: {why}"
@@ -234,7 +234,7 @@ class _Run:
 
     def _refresh(self, client: NorthApiClient, refresh_token: str | None) -> str:
         if not refresh_token:
-            return "the platform gives no refresh token; clients log in anew instead"
+            return "the platform gives no refresh token; clients log in again instead"
         app_id, secret = client.credentials()
         dto = AuthRefreshInDTO(app_id=app_id, secret=secret, refresh_token=refresh_token)
         renewed = client.authentication.refresh_auth_token(dto)
@@ -264,10 +264,10 @@ class _Run:
             raise UnreadableAnswerError(SdkCode.UNREADABLE, "the registration's answer has no deviceId")
         return made.device_id
 
-    # -- whatever happens --------------------------------------------------------------------------------------------
+    # -- clean up --------------------------------------------------------------------------------------------
 
     def _clean_up(self, client: NorthApiClient) -> None:
-        """Delete the test device where a failed or interrupted step may have left it behind."""
+        """Delete the test device if a failed or interrupted step may have left it behind."""
         if not self._may_exist:
             return
         started = self._clock.monotonic()
@@ -277,7 +277,7 @@ class _Run:
             detail, cause, _ = diagnose(error)
             self._left_behind(started, detail, cause)
         except BaseException:
-            self._left_behind(started, "interrupted", "The clean-up was not let finish.")
+            self._left_behind(started, "interrupted", "The clean-up was interrupted.")
             raise
         else:
             seconds = self._clock.monotonic() - started
@@ -314,7 +314,7 @@ class _Run:
         return "the test device is deleted"
 
     def _find(self, client: NorthApiClient) -> str | None:
-        """Return the id of the device with our node id, if the platform has it: among the newest it must be."""
+        """Return the id of the device with our node id, if the platform has it. It must be one of the newest."""
         newest = QueryBatchDevicesInfoInDTO(page_size=100, sort="DESC")
         devices = client.data_collection.iter_devices(newest, access_token=self._token)
         for device in itertools.islice(devices, NEWEST):
@@ -324,7 +324,7 @@ class _Run:
 
 
 def _files(config: SSLConfig) -> Iterator[str]:
-    """Yield what the files that were read are for."""
+    """Yield the use of each file that was read."""
     yield f"certificate {config.self_cert_path.name}" if config.self_cert_path else "no client certificate"
     if config.insecure_skip_verification:
         yield "SERVER NOT VERIFIED"
@@ -333,7 +333,7 @@ def _files(config: SSLConfig) -> Iterator[str]:
 
 
 def _reach(info: ClientInfo, http: HttpConfig) -> str:
-    """Return where the platform listens, once a plain connection to it, or to the proxy before it, stood."""
+    """Make a plain connection to the platform, or to its proxy, and return its address in words."""
     host, port, which = info.platform_ip, info.platform_port, ""
     if http.proxy is not None:
         parts = urlsplit(http.proxy)
@@ -344,7 +344,7 @@ def _reach(info: ClientInfo, http: HttpConfig) -> str:
             address = connection.getpeername()[0]
             return f"{where} takes connections" + (f" at {address}" if address != host else "")
     except (socket.gaierror, UnicodeError) as error:
-        # UnicodeError: the name has a part that no DNS name can have.
+        # UnicodeError: the name has a part that is not allowed in a DNS name.
         raise ConnectionFailedError(SdkCode.NO_ANSWER, f"no address is known for the name {host!r}") from error
     except TimeoutError as error:
         told = f"no connection to {where} within {http.connect_timeout:g} s"

@@ -1,4 +1,4 @@
-"""NorthApiClient: the configuration, the connections and the token of one application; one property a service."""
+"""NorthApiClient: the configuration, the connections and the token of one application; one property per service."""
 
 import copy
 import os
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DEFAULT_LIFETIME = 3600.0
-"""Seconds a token lives where the platform does not say."""
+"""The lifetime of a token in seconds, if the platform does not say it."""
 LONGEST_LIFETIME = 366 * 86400
-"""Seconds a token is taken to live at most; timers cannot wait for just any number."""
+"""The longest lifetime of a token in seconds, because timers cannot wait for any number."""
 
 
 class Keep(Enum):
-    """Stands for what is left out, where None has a meaning of its own."""
+    """Means "not given" if None has another meaning."""
 
     AS_IT_IS = "as it is"
 
@@ -65,16 +65,16 @@ if hasattr(os, "register_at_fork"):
 class NorthApiClient:
     """A connection of one application to one platform, for any number of threads (reference 2.2.1).
 
-    In a ``with`` statement it logs in, keeps its token fresh in the background, and lets go of everything at the end.
-    Without one, call `start_timer` and `close`, or give each call a token of your own.
+    In a ``with`` statement it logs in, keeps its token fresh in the background, and closes everything at the end.
+    Without one, call `start_timer` and `close`, or give each call your own token.
 
     Args:
         client_info: the platform's address and the application's credentials.
-        ssl_config: certificates and host-name rule; without it the system's trust store counts and no client
-            certificate is shown.
+        ssl_config: certificates and host-name rule. Without it the client uses the system's trust store and sends no
+            certificate.
         http: timeouts, pool, repeats, rate limit.
-        hooks: functions told of every attempt.
-        token_store: where the token lives; in this client's memory unless told otherwise.
+        hooks: functions that are called at every attempt.
+        token_store: where the token is kept; by default in this client's memory.
         clock: time; for tests.
 
     Raises:
@@ -127,7 +127,7 @@ class NorthApiClient:
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
-        """Return a client configured by the variables ``IOT_NORTHBOUND_…``; see `iot_northbound.profiles.load_env`."""
+        """Return a client that is configured by the variables ``IOT_NORTHBOUND_…``; see `load_env`."""
         return cls(*load_env(environ), hooks=hooks, token_store=token_store, clock=clock)
 
     @classmethod
@@ -140,7 +140,7 @@ class NorthApiClient:
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
-        """Return a client configured by a table of a TOML file; see `iot_northbound.profiles.load_profile`."""
+        """Return a client that is configured by a table of a TOML file; see `load_profile`."""
         return cls(*load_profile(path, name), hooks=hooks, token_store=token_store, clock=clock)
 
     def with_options(
@@ -152,13 +152,15 @@ class NorthApiClient:
         deadline: float | Keep | None = Keep.AS_IT_IS,
         max_attempts: int | None = None,
     ) -> Self:
-        """Return the same client with other patience: same connections, same token. What is left out stays.
+        """Return the same client with other limits. It uses the same connections and the same token.
+
+        An argument that is left out changes nothing.
 
         Args:
-            timeout: short for the two that follow: one number for both, or a pair.
-            connect_timeout: seconds for the connection.
-            read_timeout: seconds for each wait of the answer.
-            deadline: seconds for a whole call; None lifts the limit.
+            timeout: a short form for the next two: one number for both, or a pair.
+            connect_timeout: seconds to wait for a connection.
+            read_timeout: seconds to wait for the next byte of an answer.
+            deadline: seconds for a whole call; None: no limit.
             max_attempts: how often a request is tried at most.
 
         Raises:
@@ -167,7 +169,7 @@ class NorthApiClient:
         now = self._options
         if timeout is not None:
             if connect_timeout is not None or read_timeout is not None:
-                rule = "connect_timeout or read_timeout is given too: one way or the other"
+                rule = "connect_timeout or read_timeout is given too: use only one of the two ways"
                 raise InvalidArgumentError.of("timeout", shown(timeout), rule)
             pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
             if len(pair) != 2:
@@ -198,28 +200,28 @@ class NorthApiClient:
 
     @property
     def authentication(self) -> "Authentication":
-        """Login, refresh, token timer."""
+        """Login, refresh and token timer."""
         from iot_northbound.services.authentication import Authentication
 
         return cast(Authentication, self._service("authentication", lambda: Authentication(self)))
 
     @property
     def device_management(self) -> "DeviceManagement":
-        """Register, change and delete devices; their shadows."""
+        """Register, change and delete devices, and use their shadows."""
         from iot_northbound.services.device_management import DeviceManagement
 
         return cast(DeviceManagement, self._service("device_management", lambda: DeviceManagement(self)))
 
     @property
     def data_collection(self) -> "DataCollection":
-        """Query devices, their data, its history, their capabilities."""
+        """Query devices, their data, its history, and their capabilities."""
         from iot_northbound.services.data_collection import DataCollection
 
         return cast(DataCollection, self._service("data_collection", lambda: DataCollection(self)))
 
     @property
     def signal_delivery(self) -> "SignalDelivery":
-        """Send commands to devices, follow and cancel them."""
+        """Send commands to devices, and follow and cancel them."""
         from iot_northbound.services.signal_delivery import SignalDelivery
 
         return cast(SignalDelivery, self._service("signal_delivery", lambda: SignalDelivery(self)))
@@ -233,7 +235,7 @@ class NorthApiClient:
 
     @property
     def subscription_management(self) -> "SubscriptionManagement":
-        """Say what the platform shall push, and where to."""
+        """Say what the platform should push, and to which URL."""
         from iot_northbound.services.subscription_management import SubscriptionManagement
 
         return cast(
@@ -256,7 +258,8 @@ class NorthApiClient:
 
         return cast(DeviceUpgrade, self._service("device_upgrade", lambda: DeviceUpgrade(self)))
 
-    # -- what services use -------------------------------------------------------------------------------------------
+    # -- used by the services
+    # -------------------------------------------------------------------------------------------
 
     def call(
         self,
@@ -267,10 +270,10 @@ class NorthApiClient:
         body: Any = None,
         access_token: str | None = None,
     ) -> T:
-        """Return an endpoint's result; the services' methods are the typed way to it.
+        """Return the result of an endpoint. The methods of the services are the typed way to do this.
 
         Raises:
-            NorthApiException: anything that kept the result away, in its subclass.
+            NorthApiException: the call failed; the subclass says how.
         """
         return self._pipeline.call(
             endpoint, ids, query=query, body=body, access_token=access_token, options=self._options
@@ -281,14 +284,14 @@ class NorthApiClient:
         return self.client_info.app_id, self.client_info.secret
 
     def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
-        """Take over a token the application fetched itself, where the timer is on."""
+        """Use a token that the application got itself, if the timer is on."""
         self._pipeline.tokens.adopt(self._grant(access_token, refresh_token, expires_in, self.clock.now()))
 
     # -- token and life ----------------------------------------------------------------------------------------------
 
     @property
     def token_status(self) -> TokenStatus:
-        """How usable the held token is, whether the timer runs, and what last went wrong with it."""
+        """The state of the token and of the timer, and the last failure."""
         return self._pipeline.tokens.status()
 
     @property
@@ -297,7 +300,7 @@ class NorthApiClient:
         return self._pipeline.transport.connections_opened
 
     def start_timer(self) -> None:
-        """Log in, and keep the token fresh in the background.
+        """Log in and keep the token fresh in the background.
 
         Raises:
             NorthApiException: the login failed.
@@ -310,15 +313,15 @@ class NorthApiClient:
         self._pipeline.tokens.stop()
 
     def probe(self) -> str:
-        """Return in words that TLS stands, after a request to the platform's root whose answer does not matter.
+        """Send a request to the platform's root, and return in words that TLS works. The answer itself does not matter.
 
         Raises:
-            NorthApiException: no answer came; `TlsError` says which side refused, and why.
+            NorthApiException: no answer came. A `TlsError` says which side refused and why.
         """
         return self._pipeline.probe(self._options)
 
     def close(self) -> None:
-        """End the background renewal, forget the token, close the connections. May be called twice."""
+        """End the background renewal, forget the token and close the connections. It can be called twice."""
         self._pipeline.close()
 
     def __enter__(self) -> Self:
@@ -355,13 +358,13 @@ class NorthApiClient:
     def _grant(self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
         if not access_token:
             raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform granted a token without saying it: accessToken is empty"
+                SdkCode.UNREADABLE, "the platform's answer contains no token: accessToken is empty"
             )
         if not (access_token.isascii() and access_token.isprintable()):
             raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform granted a token that no HTTP header can carry"
+                SdkCode.UNREADABLE, "the platform's token contains characters that HTTP headers do not allow"
             )
-        # A token that is dead on arrival makes no sense; the platform will say when it has ended.
+        # A lifetime of zero makes no sense. The platform will say when the token has ended.
         lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
         return Grant(access_token, refresh_token, started, float(lifetime))
 

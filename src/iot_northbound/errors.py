@@ -1,4 +1,4 @@
-"""NorthApiException and its family: what went wrong, told so that a person can act and a program can choose."""
+"""NorthApiException and its subclasses: what went wrong, for people and for programs."""
 
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -7,7 +7,7 @@ from iot_northbound.error_codes import Kind, explain
 
 
 class SdkCode:
-    """The SDK's own four-digit codes, with the meanings the Java SDK gave them."""
+    """The SDK's own four-digit codes, with the meanings of the Java SDK."""
 
     CLIENT_INTERNAL = "1001"
     METHOD_INVALID = "1002"
@@ -17,7 +17,7 @@ class SdkCode:
     TLS = "1006"
     INVALID_ARGUMENT = "1007"
     CLIENT_INFO = "1008"
-    NO_TOKEN = "1009"  # noqa: S105 - a code, no credential
+    NO_TOKEN = "1009"  # noqa: S105 - a code, not a credential
     BLANK_IN_CREDENTIALS = "1010"
     NOT_JSON = "1011"
     FORBIDDEN_WITHOUT_CODE = "1012"
@@ -26,24 +26,24 @@ class SdkCode:
 _SELF_EXPLANATORY = frozenset(
     {SdkCode.TLS, SdkCode.INVALID_ARGUMENT, SdkCode.CLIENT_INFO, SdkCode.BLANK_IN_CREDENTIALS}
 )
-"""Codes whose descriptions say what to do, and better than a remedy for all of them can."""
+"""Codes whose descriptions say what to do, more exactly than a general remedy."""
 
 
 class NorthApiException(Exception):
     """A call failed: on the platform, on the way to it, or before it left.
 
     Attributes:
-        error_code: the platform's code (six digits, mostly) or the SDK's own (1001 to 1012).
-        error_desc: what the platform, or the SDK, said about it.
+        error_code: the platform's code (mostly six digits) or the SDK's own (four digits).
+        error_desc: the description of the platform or of the SDK.
         http_status_code: the answer's status; None if no answer came.
-        http_reason_phrase: the phrase beside the status.
+        http_reason_phrase: the phrase after the status.
         http_message: the answer's body if it has no error code, or a code without a description; cut to 2,000
             characters.
         endpoint: the call as method and path template, never with ids.
-        attempts: how often the request was sent, or tried.
-        elapsed: seconds from the call's start to its failure, waiting included.
-        outcome_unknown: True where the request may have taken effect although the call failed.
-        retry_after: seconds the platform asked to wait, where it did.
+        attempts: how often the call was tried.
+        elapsed: seconds from the call's start to its failure, including waits.
+        outcome_unknown: True if the request may have had an effect although the call failed.
+        retry_after: how many seconds the platform asks to wait; None if it does not ask.
     """
 
     def __init__(
@@ -73,17 +73,17 @@ class NorthApiException(Exception):
         self.retry_after = retry_after
 
     _likely: ClassVar[tuple[str, str] | None] = None
-    """Cause and remedy, where the class tells more than its code, which other failures share."""
+    """Cause and remedy, if the class says more than the code, which other failures have too."""
     _spent: ClassVar[str] = "Given up after {attempts} attempts in {elapsed:.1f} s."
 
     @property
     def cause(self) -> str:
-        """The likely cause, by class or else by code; empty where the code is not a known one."""
+        """The likely cause; empty if the code is unknown."""
         return self._explained[0]
 
     @property
     def remedy(self) -> str:
-        """What to do, by class or else by code; empty where the code is not a known one."""
+        """What to do; empty if the code is unknown."""
         return self._explained[1]
 
     @property
@@ -101,7 +101,7 @@ class NorthApiException(Exception):
         if self.attempts > 1:
             parts.append(self._spent.format(attempts=self.attempts, elapsed=self.elapsed))
         if self.outcome_unknown:
-            parts.append("The request may have taken effect: look before you repeat it.")
+            parts.append("The request may have had an effect: check this before you repeat it.")
         if self.remedy and self.error_code not in _SELF_EXPLANATORY and not isinstance(self, TlsError):
             parts.append(self.remedy)
         return " ".join(parts)
@@ -118,11 +118,11 @@ def _rebuild(cls: type[NorthApiException], code: str, desc: str) -> NorthApiExce
 
 
 class NotFoundError(NorthApiException):
-    """What the call names does not exist on the platform."""
+    """Something that the call names does not exist on the platform."""
 
 
 class AlreadyExistsError(NorthApiException):
-    """What the call would create is there already."""
+    """The thing that the call would create exists already."""
 
 
 class NotAuthorizedError(NorthApiException):
@@ -130,19 +130,19 @@ class NotAuthorizedError(NorthApiException):
 
 
 class BadTokenError(NotAuthorizedError):
-    """The token is missing, wrong or expired, and renewing it did not help."""
+    """The token is missing, wrong or expired, and a renewal did not help."""
 
 
 class ThrottledError(NorthApiException):
-    """The platform allows no more calls for now."""
+    """The platform, or the client's own rate limit, allows no more calls at the moment."""
 
 
 class InvalidArgumentError(NorthApiException):
-    """A value is not acceptable, to the SDK (1007) or to the platform."""
+    """The SDK (1007) or the platform does not accept a value."""
 
     @classmethod
     def of(cls, where: str, shown: str, rule: str) -> Self:
-        """Return the SDK's own refusal (1007) of one value."""
+        """Return the SDK's own error (1007) for one value."""
         return cls(SdkCode.INVALID_ARGUMENT, f"{where} = {shown}: {rule}")
 
 
@@ -155,7 +155,7 @@ class QuotaReachedError(NorthApiException):
 
 
 class PlatformFailureError(NorthApiException):
-    """The platform failed for a reason of its own."""
+    """The platform itself has a fault."""
 
 
 class TlsReason(StrEnum):
@@ -282,27 +282,29 @@ class ConnectionFailedError(_NoAnswer):
 
 
 class ClientClosedError(NorthApiException):
-    """A call was made with a client that is closed (1001)."""
+    """The client was closed before the call or during it (1001)."""
 
     _likely = (
-        "close() was called, or the with statement that holds the client has ended.",
+        "close() was called, or the with statement of the client has ended.",
         "Make a new client, or keep this one open as long as calls are made.",
     )
 
 
 class UnreadableAnswerError(NorthApiException):
-    """An answer came that is not what the API describes."""
+    """The answer is not what the API describes."""
 
 
 class WaitTimeoutError(NorthApiException):
-    """What was waited for did not end in time; `last_state` holds the last answer seen.
+    """The end that a waiter waits for did not come in time.
 
-    `attempts` tells how often it was looked at.
+    Attributes:
+        last_state: the last answer seen; None if there was none.
+        attempts: how often the waiter looked.
     """
 
     _likely = (
-        "The device, or the platform on its behalf, takes longer than the time given.",
-        "Wait again, or longer; last_state tells how far it got.",
+        "The device, or the platform, needs more time than was given.",
+        "Wait again, or longer. last_state shows the last state.",
     )
     _spent = "Looked {attempts} times in {elapsed:.1f} s."
 
@@ -335,7 +337,7 @@ _BY_STATUS: dict[int, type[NorthApiException]] = {
 
 
 def class_for(error_code: str, http_status_code: int | None) -> type[NorthApiException]:
-    """Return the exception class of an answer: by its code where that is known, else by its status."""
+    """Return the exception class of an answer. The code decides if it is known, otherwise the status."""
     known = explain(error_code)
     if known is not None and known.kind is not Kind.OTHER:
         return BY_KIND[known.kind]

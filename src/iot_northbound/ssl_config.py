@@ -1,4 +1,4 @@
-"""SSLConfig: which certificate we show, whom we trust, and how strict we are about names."""
+"""SSLConfig: the client's certificate, the CAs to trust, and the host-name rule."""
 
 import ssl
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from iot_northbound.errors import SdkCode, TlsError, TlsReason
 
 @attrs.frozen(kw_only=True)
 class PeerCertificate:
-    """The server's certificate as a host-name verifier sees it."""
+    """The server's certificate, as a host-name verifier gets it."""
 
     common_name: str | None
-    """The subject's common name; None where it has none."""
+    """The common name of the subject; None if it has no common name."""
     dns_names: tuple[str, ...]
-    """The DNS names among the subject alternative names, as written there (`*.` included)."""
+    """The DNS names in the subject alternative names, as written there (also with `*.`)."""
     ip_addresses: tuple[str, ...]
-    """The IP addresses among the subject alternative names, in their usual text form."""
+    """The IP addresses in the subject alternative names, as text."""
     not_before: datetime
     not_after: datetime
     sha256: str
-    """SHA-256 of the whole certificate, lower-case hex without colons: its fingerprint."""
+    """The fingerprint: SHA-256 of the whole certificate, in lower-case hex without colons."""
     der: bytes = attrs.field(repr=False)
 
 
 HostnameVerifier = Callable[[str, PeerCertificate], bool]
-"""Called with the URL's host and the server's certificate; True accepts the connection."""
+"""A function that gets the URL's host and the server's certificate, and returns True to accept the connection."""
 
 
 def tls_error(desc: str, reason: TlsReason = TlsReason.SETTINGS) -> TlsError:
@@ -51,34 +51,34 @@ def _expanded(value: str | PathLike[str]) -> Path:
     try:
         return Path(value).expanduser()
     except (TypeError, RuntimeError) as error:
-        raise tls_error(f"{value!r} is no path of a file: {error}") from None
+        raise tls_error(f"{value!r} is not the path of a file: {error}") from None
 
 
 @attrs.frozen(kw_only=True)
 class SSLConfig:
-    """Certificates and host-name rule of one client; the Java SDK's class of that name (reference 2.2.4).
+    """The certificates and the host-name rule of one client, like the Java SDK's class (reference 2.2.4).
 
-    Every file may be PEM, DER, PKCS#12 or JKS: the content decides, not the name's ending. The files
-    are read when a client is made; what is wrong with them is a `TlsError` (1006) there, not at the first call.
+    Every file can be PEM, DER, PKCS#12 or JKS. The content decides, not the ending of the name. The files are read when
+    a client is made. If one cannot be used, that raises a `TlsError` (1006), not the first call.
 
     Attributes:
-        self_cert_path: the client's certificate with its key, or the certificate alone beside `self_key_path`.
-            None: the client shows no certificate.
-        self_cert_pwd: password of that PKCS#12 file or encrypted key.
-        self_key_path: the private key if it is in a file of its own.
-        self_cert_alias: which private key of the file to use, by its alias there; needed if a PKCS#12 or JKS file
-            holds several. Letter case does not count, as in Java.
+        self_cert_path: the client's certificate with its key, or only the certificate if `self_key_path` is given.
+            None: the client sends no certificate.
+        self_cert_pwd: the password of this PKCS#12 file or of the encrypted key.
+        self_key_path: the private key, if it is in a file of its own.
+        self_cert_alias: the alias of the private key to use; needed if a PKCS#12 or JKS file contains several. Upper
+            and lower case make no difference, as in Java.
         trust_ca_path: the CAs (or single certificates) to trust, and no others. None: the system's trust store. As in
             Java, the certificate of a private key in the file is trusted too.
-        trust_ca_pwd: password of that PKCS#12 or JKS file. A JKS file is read without one too, unchecked then.
-        expected_hostname: the name or IP address the server's certificate must carry in place of the URL's host;
-            also sent as the server name (SNI) where it is a name.
-        hostname_verifier: a rule of your own in place of the built-in one, for certificates without subject
-            alternative names; the chain is still checked. What it raises counts as a refusal.
-        insecure_skip_verification: accept any server certificate of anybody. Each client made so logs a warning.
-        minimum_version: the oldest protocol spoken: TLS 1.2, or 1.3.
-        strict_x509: accept a server's certificate only if it and its CAs keep every rule of RFC 5280. Off on every
-            Python version, since many platforms' own CAs do not keep them all.
+        trust_ca_pwd: the password of this PKCS#12 or JKS file. Without it, a JKS file is read but not checked.
+        expected_hostname: the name or IP address that the server's certificate must have in place of the URL's host. A
+            name is also sent as the server name (SNI).
+        hostname_verifier: your own rule in place of the built-in one, for certificates without subject alternative
+            names. The chain is still checked. An exception counts as a refusal.
+        insecure_skip_verification: accept any certificate of any server. Each such client logs a warning.
+        minimum_version: the oldest protocol to use: TLS 1.2 or 1.3.
+        strict_x509: accept a server's certificate only if it and its CAs follow every rule of RFC 5280. It is off on
+            every Python version, because the CAs of many platforms do not follow all rules.
     """
 
     self_cert_path: Path | None = attrs.field(default=None, converter=_path)
@@ -102,7 +102,7 @@ class SSLConfig:
         if not isinstance(self.self_cert_alias, str | None):
             raise tls_error(f"SSLConfig.self_cert_alias must be text, not {type(self.self_cert_alias).__name__}")
         if self.self_cert_alias is not None and not self.self_cert_alias.strip():
-            raise tls_error("SSLConfig.self_cert_alias is empty: leave it out if the file holds one private key")
+            raise tls_error("SSLConfig.self_cert_alias is empty: leave it out if the file has only one private key")
         if self.self_cert_alias is not None and not self.self_cert_path:
             raise tls_error("SSLConfig.self_cert_alias is given without self_cert_path: give the file too")
         if not isinstance(self.expected_hostname, str | None):
@@ -110,12 +110,12 @@ class SSLConfig:
         if self.expected_hostname is not None and not self.expected_hostname.strip():
             raise tls_error("SSLConfig.expected_hostname is empty: leave it out to check the URL's host")
         if self.expected_hostname is not None and self.hostname_verifier is not None:
-            raise tls_error("SSLConfig has both expected_hostname and hostname_verifier: one rule must decide")
+            raise tls_error("SSLConfig has both expected_hostname and hostname_verifier: give only one of the two")
         if self.hostname_verifier is not None and not callable(self.hostname_verifier):
             raise tls_error("SSLConfig.hostname_verifier must be callable as verifier(host, certificate) -> bool")
         for name in ("insecure_skip_verification", "strict_x509"):
             if not isinstance(getattr(self, name), bool):
-                raise tls_error(f"SSLConfig.{name} must be True or False, nothing that only looks so")
+                raise tls_error(f"SSLConfig.{name} must be True or False")
         if self.minimum_version not in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             raise tls_error(
                 "SSLConfig.minimum_version must be ssl.TLSVersion.TLSv1_2 or TLSv1_3: older ones are unsafe"
@@ -123,13 +123,14 @@ class SSLConfig:
 
     @classmethod
     def emulator(cls, folder: str | PathLike[str] | None = None) -> "SSLConfig":
-        """Return the embedded platform's own pair; the twin of the Java SDK's built-in test certificates.
+        """Return the certificates of the embedded platform, in place of the Java SDK's built-in test certificates.
 
-        `folder` is the one the platform was started with. By default it is that of `IOT_NORTHBOUND_EMULATOR_HOME`, or
-        `~/.iot-northbound/emulator`, as for the platform itself. A `~` at its beginning is the user's home.
+        `folder` is the folder that the platform was started with. By default it is that of
+        `IOT_NORTHBOUND_EMULATOR_HOME`, or `~/.iot-northbound/emulator`, as for the platform itself. A `~` at its
+        beginning means the user's home.
 
         Raises:
-            TlsError: no platform was ever started there (1006).
+            TlsError: the platform was never started there (1006).
         """
         try:
             home = emulator_home(folder)

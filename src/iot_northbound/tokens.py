@@ -1,4 +1,4 @@
-"""A token, where it lives, and what can be told of it."""
+"""A token, where it is kept, and its state."""
 
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -9,14 +9,14 @@ from iot_northbound._hide import hide
 from iot_northbound.errors import NorthApiException
 
 RENEW_AT = 0.8
-"""The part of a token's life after which it is renewed ahead of its end."""
+"""The part of a token's life after which it is renewed."""
 SHORTEST = 1.0
-"""Seconds a renewal in the background waits at least, however short a token's life."""
+"""The shortest time before a renewal in the background, in seconds, even if the token's life is very short."""
 
 
 @attrs.frozen
 class Grant:
-    """A token with its age, in seconds of the epoch."""
+    """A token with its times, in seconds since the epoch."""
 
     access_token: str = attrs.field(repr=hide)
     refresh_token: str | None = attrs.field(repr=hide)
@@ -25,7 +25,7 @@ class Grant:
 
     @property
     def expires_at(self) -> float:
-        """When the platform stops taking the token."""
+        """When the token expires."""
         return self.granted_at + self.expires_in
 
     @property
@@ -35,14 +35,14 @@ class Grant:
 
 
 class TokenStore(Protocol):
-    """Where the token lives between calls. Several threads call it at once."""
+    """Where the token is kept between calls. Several threads call it at the same time."""
 
     def load(self) -> Grant | None:
-        """Return the token held, or None."""
+        """Return the stored token, or None."""
         ...
 
     def save(self, grant: Grant) -> None:
-        """Hold this token in place of the one before."""
+        """Store this token in place of the earlier one."""
         ...
 
     def clear(self) -> None:
@@ -51,17 +51,17 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """A token store of this process alone."""
+    """A token store in the memory of this process."""
 
     def __init__(self) -> None:
         self._grant: Grant | None = None
 
     def load(self) -> Grant | None:
-        """Return the token held, or None."""
+        """Return the stored token, or None."""
         return self._grant
 
     def save(self, grant: Grant) -> None:
-        """Hold this token in place of the one before."""
+        """Store this token in place of the earlier one."""
         self._grant = grant
 
     def clear(self) -> None:
@@ -70,7 +70,7 @@ class MemoryTokenStore:
 
 
 class TokenState(StrEnum):
-    """How usable the held token is."""
+    """The state of the stored token."""
 
     NONE = "none"
     FRESH = "fresh"
@@ -79,13 +79,13 @@ class TokenState(StrEnum):
 
 
 class TokenStatus(NamedTuple):
-    """What `client.token_status` tells; no secret in it."""
+    """The value of `client.token_status`. It contains no secret."""
 
     state: TokenState
     timer_running: bool
     expires_at: float | None
     """Seconds since the epoch."""
     renewals: int
-    """Renewals that succeeded since the client was made, the first login included."""
+    """Successful renewals since the client was made, including the first login."""
     failures_in_a_row: int
     last_error: NorthApiException | None

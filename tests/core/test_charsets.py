@@ -101,7 +101,7 @@ def test_jsons_own_encodings_come_first_and_the_named_one_next(encoding: str, na
 
 
 def test_a_body_that_is_not_in_its_charset_is_refused_with_its_name() -> None:
-    with pytest.raises(NotTextError, match="nor GBK, which its header names"):
+    with pytest.raises(NotTextError, match="nor GBK, the charset of its header"):
         json_text(b'{"a":"\xff\xff"}', "application/json; charset=gbk")
 
 

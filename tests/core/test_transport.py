@@ -155,10 +155,10 @@ def test_tls_spoilt_after_the_request_leaves_a_posts_outcome_unknown(serve: Any,
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (bad_gzip, "it is not compressed the way it says"),
+        (bad_gzip, "it is not compressed as its head says"),
         (truncated, "8 bytes came"),
         (close, "the server closed it without a word"),
-        (garbage, "what came is no HTTP answer"),
+        (garbage, "the received data is not an HTTP answer"),
     ],
 )
 def test_a_failure_is_told_in_words(serve: Any, connect: Any, fault: Any, words: str) -> None:

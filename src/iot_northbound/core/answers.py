@@ -1,4 +1,4 @@
-"""An answer read: the JSON value of a success, or the right NorthApiException."""
+"""An answer as the JSON value of a success, or as the right NorthApiException."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ from iot_northbound.errors import BadTokenError, NorthApiException, SdkCode, Unr
 
 BAD_TOKEN_CODES = frozenset({"1010005", "101005"})
 _SHOWN = 2000
-"""Characters of a body that an exception holds."""
+"""How many characters of a body an exception keeps."""
 _LONGEST_SECRET = 512
 _LONGEST_PAUSE = 366 * 86400.0
 """Seconds; no system can sleep for as long as a header can say."""
 LONGEST_CODE = 64
-"""Characters of an error code; the platform's have six or seven."""
+"""The longest error code that is shown whole, in characters; the platform's have six or seven."""
 
 
 class Answer(NamedTuple):
@@ -35,11 +35,11 @@ class Answer(NamedTuple):
         return self.headers.get("Content-Type") or ""
 
     def text(self, limit: int | None = None) -> str:
-        """Return the body, or that many bytes of it, as text in its declared charset, else UTF-8; never fails."""
+        """Return the body, or its first bytes, as text in its declared charset, otherwise in UTF-8. It never fails."""
         return any_text(self.body[:limit], self.content_type)
 
     def retry_after(self, now: float) -> float | None:
-        """Return the seconds the server asks to wait, a year at most, or None."""
+        """Return how many seconds the server asks to wait, a year at most, or None."""
         value = self.headers.get("Retry-After")
         if not value:
             return None
@@ -65,13 +65,14 @@ def _parse(answer: Answer) -> Any:
 
 
 def shown(answer: Answer, secrets: tuple[str, ...], length: int = _SHOWN) -> str | None:
-    """Return the beginning of an answer's body as an exception may show it; None if it is empty."""
+    """Return the beginning of an answer's body for an exception; None if it is empty."""
     return cleared(answer.text(8 * length), secrets, length) or None
 
 
 def cleared(text: str | None, secrets: tuple[str, ...], length: int = _SHOWN) -> str:
-    """Return the beginning of what a peer said as an exception may show it: without secrets, and not too long."""
-    # Cleared before it is cut: half a secret would not be found. So what stands near the end of a cut is left out.
+    """Return the beginning of a peer's text for an exception: without secrets, and not too long."""
+    # Secrets are removed before the text is cut, because half a secret cannot be found. So the end of a cut is left
+    # out.
     text = text or ""
     clean = redact(text[: 2 * length + _LONGEST_SECRET], secrets)
     if len(text) > 2 * length + _LONGEST_SECRET:
@@ -83,12 +84,12 @@ def read_answer(answer: Answer, now: Callable[[], float], secrets: Callable[[], 
     """Return the JSON value of a successful answer; None if it has no body.
 
     Args:
-        answer: the answer, read to its end.
+        answer: the whole answer.
         now: returns seconds since the epoch, for a Retry-After that names a date.
         secrets: returns the values that no exception's text may show.
 
     Raises:
-        NorthApiException: the answer says that something is wrong, in any of its shapes.
+        NorthApiException: the answer reports an error, in any form.
         UnreadableAnswerError: a success whose body is not JSON (1004).
     """
     value = _parse(answer) if answer.body.strip() else None
@@ -134,7 +135,7 @@ def _without_code(answer: Answer, value: Any, words: str, details: dict[str, Any
 
 
 def is_bad_token(error: NorthApiException) -> bool:
-    """Tell whether the platform refused the call because of its token, unread."""
+    """Return whether the platform refused the call because of its token, without reading the request."""
     if error.error_code in BAD_TOKEN_CODES:
         return True
     return error.http_status_code == 401 and isinstance(error, BadTokenError)

@@ -1,7 +1,7 @@
-"""Bytes of a peer as text: the charsets it may name, and no others.
+"""Bytes of a peer as text, in a charset from a fixed list.
 
 A Content-Type can name any codec that Python knows, and some of those take minutes for a megabyte (punycode, idna) or
-are no text encodings at all (zip, uu). So there is a fixed list. All of it decodes in time proportional to the body.
+are not text encodings (zip, uu). So there is a fixed list. Its codecs take time in proportion to the body.
 """
 
 import json
@@ -21,12 +21,12 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "gbk": ("GBK", "GB2312", "CP936", "MS936", "windows-936", "EUC-CN", "GB_2312-80", "x-gbk"),
     "gb18030": ("GB18030", "GB18030-2000", "GB18030-2005", "GB18030-2022"),
 }
-"""Python's codec, and the names that stand for it. GB2312 is a part of GBK."""
+"""Python's codecs with the names that mean them. GB2312 is a part of GBK."""
 
 ACCEPTED = "UTF-8, UTF-16, UTF-32, ISO-8859-1, US-ASCII, GBK and GB18030"
 
 _LONGEST = 1000
-"""Characters of a Content-Type that are looked at."""
+"""How many characters of a Content-Type are read."""
 _PARAMETER = re.compile(r""";\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,]*))""")
 
 
@@ -38,13 +38,13 @@ _CODECS = {_plain(name): codec for codec, names in _NAMES.items() for name in na
 
 
 class NotTextError(ValueError):
-    """Bytes are not text in the charset they have to be in; the message says which was tried."""
+    """Bytes are not text in their charset; the message says which one was tried."""
 
 
 def named_charset(content_type: str) -> str:
-    """Return the charset that a Content-Type names, as it is written there; empty if it names none.
+    """Return the charset in a Content-Type, as it is written there; empty if there is no charset.
 
-    The parameter's name may be in either letter case, its value in quotes, and other parameters may stand before it.
+    The parameter's name can be in upper or lower case, its value in quotes, and other parameters can come before it.
     """
     for found in _PARAMETER.finditer(content_type[:_LONGEST]):
         if found[1].lower() == "charset":
@@ -53,17 +53,17 @@ def named_charset(content_type: str) -> str:
 
 
 def codec_of(content_type: str) -> str | None:
-    """Return Python's codec for the charset that a Content-Type names; None if it names none, or none of ours."""
+    """Return Python's codec for the charset in a Content-Type; None if there is no charset or an unknown one."""
     return _CODECS.get(_plain(named_charset(content_type)))
 
 
 def json_text(body: bytes, content_type: str) -> str:
-    """Return a JSON body as text: in JSON's own encodings, else in the charset that the header names.
+    """Return a JSON body as text: in one of JSON's own encodings, otherwise in the charset of the header.
 
-    JSON's encodings come first, since Java senders are known to name ISO-8859-1 above bodies that are UTF-8.
+    JSON's encodings come first, because Java senders sometimes declare ISO-8859-1 for bodies that are UTF-8.
 
     Raises:
-        NotTextError: it is neither.
+        NotTextError: the body is in none of them.
     """
     try:
         return body.decode(json.detect_encoding(body))
@@ -72,14 +72,14 @@ def json_text(body: bytes, content_type: str) -> str:
     named = named_charset(content_type)
     codec = codec_of(content_type)
     if codec is None:
-        other = f", and the charset {named[:40]!a} is not accepted (accepted are {ACCEPTED})" if named else ""
+        other = f", and the charset {named[:40]!a} is not accepted (the accepted ones are {ACCEPTED})" if named else ""
         raise NotTextError(f"the body is not UTF-8 text{other}")
     try:
         return body.decode(codec)
     except UnicodeDecodeError:
-        raise NotTextError(f"the body is neither UTF-8 text nor {codec.upper()}, which its header names") from None
+        raise NotTextError(f"the body is neither UTF-8 text nor {codec.upper()}, the charset of its header") from None
 
 
 def any_text(body: bytes, content_type: str) -> str:
-    """Return bytes as text to look at: in the charset the header names, else UTF-8; what is neither is replaced."""
+    """Return bytes as text for reading: in the charset of the header, otherwise in UTF-8; other bytes are replaced."""
     return body.decode(codec_of(content_type) or "utf-8", "replace")

@@ -1,8 +1,8 @@
-"""What an error body says: its code and its words, in any of the shapes that platforms and gateways give them.
+"""The content of an error body: its code and its description, in any of the forms that platforms and gateways use.
 
-The platform says ``error_code`` and ``error_desc``, on HTTP 200 too; its newer edition ``error_msg``; the gateway in
-front ``resultcode`` with ``resultmsg`` or ``resultdesc``; frameworks and proxies ``message``, ``error`` and others.
-Letter case and underscores make no difference. The words may be anything but text: then they are shown as JSON.
+The platform uses ``error_code`` and ``error_desc``, also with HTTP 200, and its newer edition ``error_msg``. Gateways
+use ``resultcode`` with ``resultmsg`` or ``resultdesc``, and frameworks and proxies ``message``, ``error`` and others.
+Upper and lower case and underscores make no difference. A description that is not text is shown as JSON.
 """
 
 import json
@@ -25,9 +25,9 @@ _PLATFORM_WORDS = (
 _WORDS = (*_PLATFORM_WORDS, "message", "msg", "description", "desc", "detail", "details", "reason", "title")
 _CODES = ("errorcode", "resultcode", "errcode", "code")
 _INSIDE = ("error", "errors", "fault", "exception", "result")
-"""Where a body may keep its code and words one level below."""
+"""The fields that can contain the code and the description one level below."""
 _SUSPICIOUS = frozenset(_CODES[:3] + _INSIDE)
-"""What a success is looked at for; most have none of it."""
+"""The fields that can make a success an error; most successes have none of them."""
 _DEEPEST = 3
 _harmless: set[str] = set()
 """Names seen in successes that are none of these, as they are spelled."""
@@ -35,7 +35,7 @@ _MOST_HARMLESS, _LONGEST_HARMLESS = 4096, 64
 
 
 class Complaint(NamedTuple):
-    """The code of an error body, and its words; None if it has none."""
+    """The code of an error body and its description; None if it is missing."""
 
     code: str | None
     words: str | None
@@ -45,10 +45,10 @@ _NONE = Complaint(None, None)
 
 
 def find_complaint(value: Any, *, succeeded: bool) -> Complaint:
-    """Return what a parsed body says of an error.
+    """Return the error in a parsed body.
 
-    Of a success, only what is surely an error counts: an ``error_code`` other than zero, or another of the known codes
-    with the platform's words beside it; also one level below, or as the first item of a list.
+    A success counts as an error only if this is certain: it has an ``error_code`` other than zero, or another known
+    code together with the platform's description; also one level below, or in the first item of a list.
     """
     return _of_success(value, _DEEPEST) if succeeded else _of_error(value, _DEEPEST)
 
@@ -66,7 +66,7 @@ def _of_success(value: Any, depth: int) -> Complaint:
     code = next((found for name, each in value.items() if _is_error_code(name) and (found := _code(each))), None)
     if code is None and any(name in fields for name in _PLATFORM_WORDS):
         code = _first(fields, _CODES, _code)
-    if code is not None and code.strip("0") != "":  # a zero beside data is how some deployments say success
+    if code is not None and code.strip("0") != "":  # some deployments send a zero with the data of a success
         return Complaint(code, _first(fields, _WORDS, _words))
     inner = (_of_success(fields.get(name), depth - 1) for name in _INSIDE)
     return next((each for each in inner if each.code is not None), _NONE)
@@ -94,7 +94,7 @@ def _of_error(value: Any, depth: int) -> Complaint:
 
 
 def _fields(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object's fields by their names in small letters alone; the first of two that are the same then."""
+    """Return an object's fields by their names in lower case without underscores; of two equal names, the first."""
     fields: dict[str, Any] = {}
     for name, each in value.items():
         fields.setdefault(name.replace("_", "").replace("-", "").strip().lower(), each)

@@ -1,4 +1,4 @@
-"""One deadline over a call and over what the application's own functions do inside it."""
+"""One deadline for a call and for the application's own functions inside it."""
 
 import threading
 from collections.abc import Callable
@@ -15,19 +15,19 @@ _here = _Here()
 
 
 def earlier(one: float | None, other: float | None) -> float | None:
-    """Return the earlier of two deadlines; None is none."""
+    """Return the earlier of two deadlines; None means no deadline."""
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
 
 
 def enclosing() -> float | None:
-    """Return the deadline of the call whose hook or verifier this thread is running, or None."""
+    """Return the deadline of the call whose hook or verifier runs in this thread, or None."""
     return _here.until
 
 
 def within(until: float | None, work: Callable[..., T], *args: Any) -> T:
-    """Return what a function of the application returns; calls that it makes end no later than the one it is part of.
+    """Return the result of a function of the application. Calls that it makes end no later than the outer call.
 
     The function itself cannot be stopped.
     """
@@ -38,5 +38,5 @@ def within(until: float | None, work: Callable[..., T], *args: Any) -> T:
             return work(*args)
         finally:
             _here.until = before
-    finally:  # once more: an exception from a signal may have ended the first
+    finally:  # again: an exception from a signal may have ended the first attempt
         _here.until = before

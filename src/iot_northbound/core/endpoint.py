@@ -20,23 +20,23 @@ class Endpoint(Generic[T]):
 
     method: str
     path: str
-    """Path template with snake_case places: ``/iocm/app/dm/v1.4.0/devices/{device_id}``."""
+    """Path template with places in snake_case: ``/iocm/app/dm/v1.4.0/devices/{device_id}``."""
     result: type[T]
-    """The DTO the answer becomes; ``type(None)`` for a call that returns nothing."""
+    """The DTO of the answer; ``type(None)`` for a call that returns nothing."""
     takes: type | None = attrs.field(default=None, kw_only=True)
-    """The request DTO; None where ids and single values say it all."""
+    """The request DTO; None if the call takes only ids and single values."""
     section: str = attrs.field(kw_only=True)
-    """The REST chapter's section."""
+    """The section in the REST chapter of the reference."""
     success: int = attrs.field(default=200, kw_only=True)
-    """The documented success status (any 2xx is taken)."""
+    """The documented success status (any 2xx is accepted)."""
     repeatable: bool = attrs.field(kw_only=True)
-    """Whether the call may be sent again when nobody knows if the first one arrived."""
+    """Whether the call may be sent again if it is not known whether the first one arrived."""
     authorized: bool = attrs.field(default=True, kw_only=True)
-    """Whether the call carries a token (login and refresh do not)."""
+    """Whether the call needs a token (login and refresh do not)."""
     form: bool = attrs.field(default=False, kw_only=True)
-    """Whether the body goes as a form instead of JSON (login alone)."""
+    """Whether the body is sent as a form instead of JSON (only login)."""
     may_be_empty: bool = attrs.field(default=False, kw_only=True)
-    """Whether a success without a body is known in the field; it gives a result with nothing set."""
+    """Whether some platforms send a success without a body; the result then has no values."""
 
     @repeatable.default
     def _reads_only(self) -> bool:

@@ -1,18 +1,18 @@
-"""What the reference fixes about a field, told in its annotation and held by the class itself.
+"""The rules of the reference for a field, written in its annotation and checked by the class itself.
 
-A DTO is an ordinary attrs class whose annotations carry the rules::
+A DTO is an ordinary attrs class whose annotations contain the rules::
 
     @request
     class Tag2:
         tag_name: Annotated[str, Text(1, 128)]
         tag_type: int | None = None
 
-`request` turns the rules into validators that raise `InvalidArgumentError` (code 1007) naming field, value and
-rule. `response` hides secrets and holds one rule, since what the platform sends is read leniently: a field without a
-default has to come, as the id of what was just created. A field's wire name is its
-own name in camelCase unless a `Wire` marker says otherwise. The markers are named tuples because an attrs class takes
-five times as long to make, and every program that imports the SDK would wait for it. DTO modules must not use
-``from __future__ import annotations``: the markers are read from the live annotations.
+`request` turns the rules into validators that raise `InvalidArgumentError` (code 1007) with the field, the value and
+the rule. `response` hides secrets. It has only one rule, because answers are read leniently: a field without a default
+must be there, for example the id of a new device. A field's name in JSON is its own name in camelCase, unless a `Wire`
+marker says otherwise. The markers are named tuples because it takes five times as long to make an attrs class, and
+every program that imports the SDK would wait for it. DTO modules must not use ``from __future__ import annotations``:
+the markers are read from the live annotations.
 """
 
 import functools
@@ -33,7 +33,7 @@ from iot_northbound.errors import InvalidArgumentError
 
 T = TypeVar("T")
 JsonObject = dict[str, Any]
-"""A free-form JSON object (the reference's ObjectNode); its values pass through exactly as they are."""
+"""A free-form JSON object (the reference's ObjectNode); its values are sent and returned unchanged."""
 
 
 class Text(NamedTuple):
@@ -95,14 +95,14 @@ class _Time:
 
 
 class Wire(NamedTuple):
-    """A wire name that is not the field's own name in camelCase, and further spellings read in answers."""
+    """A JSON name that is not the field's own name in camelCase, and other spellings that are read in answers."""
 
     name: str
     also: tuple[str, ...] = ()
 
 
 class _Secret:
-    """Marks a value that no repr, log or message may show."""
+    """Marks a value that must not be shown in a repr, a log or a message."""
 
     def __repr__(self) -> str:
         return "SECRET"
@@ -117,34 +117,34 @@ _RULES = (Text, Range, Items, _Time)
 
 
 class FieldSpec(NamedTuple):
-    """A field as the wire and the validators see it."""
+    """A field with its JSON name and its rules."""
 
     name: str
     wire: str
     also: tuple[str, ...]
     secret: bool
     mandatory: bool
-    """Whether a request must hold it."""
+    """Whether a request must have it."""
     promised: bool
-    """Whether an answer must hold it."""
+    """Whether an answer must have it."""
     type: Any
     """The annotation without its markers and without None."""
     rules: tuple[Any, ...]
 
 
 def camel(name: str) -> str:
-    """Return a snake_case name in the wire's camelCase."""
+    """Return a snake_case name in the camelCase of JSON."""
     head, *rest = name.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in rest)
 
 
 def snake(name: str) -> str:
-    """Return a wire name in the snake_case of our arguments."""
+    """Return a JSON name in the snake_case of our arguments."""
     return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
 def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
-    """Return an annotation's bare type, its markers and whether None is allowed."""
+    """Return the bare type of an annotation, its markers, and whether None is allowed."""
     markers: tuple[Any, ...] = ()
     optional = False
     while True:
@@ -163,7 +163,7 @@ def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
 
 
 def bare_type(annotation: Any) -> Any:
-    """Return an annotation's type without markers and None."""
+    """Return the type of an annotation without markers and None."""
     return _strip(annotation)[0]
 
 
@@ -250,16 +250,16 @@ def _shown(spec: FieldSpec, value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a refused value as an error message may show it: its repr, cut, or its type where it has none."""
+    """Return a refused value for an error message: its repr, cut, or its type if the repr fails."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  # a number of thousands of digits, a class's own mistake
+    except Exception:  # noqa: BLE001  # a number of thousands of digits, or a mistake in the class
         return f"a {type(value).__name__}"
     return text if len(text) <= 120 else f"{text[:100]}… ({len(text)} characters)"
 
 
 def recheck(dto: Any) -> None:
-    """Hold the rules once more, since a list may have changed after the DTO was made.
+    """Check the rules again, because a list may have changed after the DTO was made.
 
     Raises:
         InvalidArgumentError: a value breaks its rule (1007).
@@ -282,7 +282,7 @@ def _request_fields(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attr
     for attribute in fields:
         changes: dict[str, Any] = {"validator": _validator}
         if attribute.default is attrs.NOTHING:
-            # None stands for "not given", so that a forgotten field meets the validator's sentence, not a TypeError.
+            # None means "not given", so that a forgotten field gets the validator's message instead of a TypeError.
             changes |= {"default": None, "metadata": {"mandatory": True}}
         if _is_secret(attribute):
             changes["repr"] = hide
@@ -299,7 +299,7 @@ _FIELD = re.compile(r"^ +(\w+): (?!mandatory; )", re.MULTILINE)
 
 
 def _with_inherited_words(cls: type[T]) -> type[T]:
-    """Let a docstring tell the base class's fields too: neither `help` nor the manual would go and fetch them."""
+    """Add the fields of the base class to a docstring, because neither `help` nor the manual does it."""
     text, _, own = inspect.cleandoc(cls.__doc__ or "").partition(_FIELDS)
     inherited = inspect.cleandoc(cls.__bases__[0].__doc__ or "").partition(_FIELDS)[2]
     if text and inherited:
@@ -309,7 +309,7 @@ def _with_inherited_words(cls: type[T]) -> type[T]:
 
 @dataclass_transform(kw_only_default=True)
 def request(cls: type[T]) -> type[T]:
-    """Make an attrs class that holds the rules in its annotations, at construction and at each assignment."""
+    """Make an attrs class that checks the rules in its annotations, at construction and at each assignment."""
     made = attrs.define(
         _with_inherited_words(cls),
         slots=True,
@@ -322,7 +322,7 @@ def request(cls: type[T]) -> type[T]:
 
 
 def _tell_mandatory(cls: type[Any]) -> None:
-    """Let `help`, and what else looks at signatures, tell the mandatory fields: to attrs they have a default."""
+    """Show the mandatory fields in the signature and the docstring. For attrs they have a default."""
     mandatory = {attribute.name for attribute in attrs.fields(cls) if attribute.metadata.get("mandatory")}
     if not mandatory:
         return
@@ -340,9 +340,9 @@ def _tell_mandatory(cls: type[Any]) -> None:
 
 @dataclass_transform(kw_only_default=True)
 def response(cls: type[T]) -> type[T]:
-    """Make an attrs class for what the platform sends: without its fields that have no default it is unreadable.
+    """Make an attrs class for answers. An answer without one of the fields that have no default is unreadable.
 
-    The class should be a `Received`, so that what it does not know stays within reach.
+    The class should be a `Received`, so that it keeps unknown fields.
     """
     return attrs.define(
         _with_inherited_words(cls),
@@ -354,13 +354,13 @@ def response(cls: type[T]) -> type[T]:
 
 
 def check_id(name: str, value: Any) -> str:
-    """Return `value` when it can stand in a path; refuse ids that would address another resource."""
+    """Return `value` if it can be used in a path; refuse ids that would address another resource."""
     if not isinstance(value, str):
         raise InvalidArgumentError.of(name, shown(value), f"it must be text, not {type(value).__name__}")
     if not value.strip():
         raise InvalidArgumentError.of(name, repr(value), "an id must not be empty")
     if value in (".", ".."):
-        # Percent-encoding leaves dots alone, and what stands in between takes them for steps up the path.
+        # Percent-encoding does not change dots, and servers on the way would take them as steps up the path.
         raise InvalidArgumentError.of(name, repr(value), "an id must not be a step in a path")
     return value
 

@@ -1,7 +1,7 @@
-"""Where an answer ends: interim answers are skipped, lengths are checked, and what is left over is noticed.
+"""Where an answer ends: interim answers are skipped, lengths are checked, and leftover bytes are noticed.
 
-http.client takes any status but 100 for the answer, takes the first of two lengths, and drops bytes it has read ahead.
-Each of these leaves something on a kept connection that the next call would take for its own answer.
+http.client takes any status except 100 for the answer, uses the first of two lengths, and drops bytes that it has read
+ahead. Each of these leaves bytes on a kept connection that the next call would take for its own answer.
 """
 
 from http.client import HTTPException, HTTPResponse, parse_headers
@@ -10,25 +10,23 @@ from typing import Any
 from iot_northbound.core.sockets import here
 
 MAX_INTERIM = 100
-"""Interim answers (1xx) skipped before the real one; more end the call."""
+"""How many interim answers (1xx) are skipped before the real one; with more, the call fails."""
 
 LONGEST_LENGTH = 18
 """Digits of a body's length."""
 
 
 class UnclearConnection(HTTPException):
-    """Nobody can say what comes next on the connection. The text says why; nothing of it comes from the server."""
+    """It is not certain what comes next on the connection. The text says why; it contains nothing from the server."""
 
 
 class PlatformResponse(HTTPResponse):
-    """One answer off a connection. If the connection's state stays unknown, it is closed."""
+    """One answer from a connection. If the state of the connection stays unknown, it is closed."""
 
-    fp: Any = None  # for one that an exception interrupts before it has a stream: it is closed too
-
-    fp: Any = None  # so that one whose making an exception interrupts can be thrown away without complaint
+    fp: Any = None  # if an exception interrupts the making of an answer, it has no stream and can still be closed
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Return the status line of the real answer. http.client calls this for a proxy's CONNECT answer too.
+        """Return the status line of the real answer. http.client also calls this for a proxy's answer to CONNECT.
 
         Raises:
             UnclearConnection: an interim answer changes what comes next, or there are too many.
@@ -39,7 +37,7 @@ class PlatformResponse(HTTPResponse):
             if status >= 200:
                 return line
             if status == 101:
-                raise UnclearConnection("the server switched to another protocol (HTTP 101), which nobody asked for")
+                raise UnclearConnection("the server switched to another protocol (HTTP 101), which was not requested")
             here.call.interim = True
             headers = parse_headers(self.fp)
             if headers.get("Content-Length", "0").strip() != "0" or "Transfer-Encoding" in headers:
@@ -47,7 +45,7 @@ class PlatformResponse(HTTPResponse):
         raise UnclearConnection(f"more than {MAX_INTERIM} interim answers came and no real one")
 
     def begin(self) -> None:
-        """Read the answer's head, and close the connection after it if its end is in doubt.
+        """Read the head of the answer, and close the connection after the answer if its end is not certain.
 
         Raises:
             UnclearConnection: the head does not say where the body ends.
@@ -65,12 +63,12 @@ class PlatformResponse(HTTPResponse):
         if len(lengths) > 1:
             raise UnclearConnection("its head announces several lengths")
         if not all(each.isascii() and each.isdigit() for each in lengths):
-            raise UnclearConnection("its head announces a length that is no number")
+            raise UnclearConnection("its head announces a length that is not a number")
         if any(len(each) > LONGEST_LENGTH for each in lengths):
             raise UnclearConnection("its head announces a length that nothing can have")
-        codings.discard("identity")  # an old way to say: none
+        codings.discard("identity")  # an old way to say that there is no coding
         if codings and not self.chunked:
-            raise UnclearConnection("its head announces a transfer coding that nobody asked for")
+            raise UnclearConnection("its head announces a transfer coding that was not requested")
         bodiless = self.status in (204, 304) or self._method == "HEAD"  # type: ignore[attr-defined]  # not in the stubs
         if lengths and not codings and not bodiless:
             self.length = int(lengths.pop())

@@ -1,4 +1,4 @@
-"""Hooks for metrics and tracing: told of every attempt, with the route template as the name, never an id."""
+"""Hooks for metrics and tracing: called at every attempt, with the route template as the name, never an id."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ E = TypeVar("E")
 
 
 class RequestEvent(NamedTuple):
-    """A request is about to be sent."""
+    """A request will be sent now."""
 
     endpoint: str
     attempt: int
@@ -24,7 +24,7 @@ class ResponseEvent(NamedTuple):
     endpoint: str
     attempt: int
     status: int | None
-    """HTTP status; None where no answer came."""
+    """HTTP status; None if no answer came."""
     error_code: str | None
     elapsed: float
     """Seconds of this attempt."""
@@ -37,12 +37,12 @@ class RetryEvent(NamedTuple):
     attempt: int
     """The attempt that failed."""
     delay: float
-    """Seconds until the next."""
+    """Seconds until the next attempt."""
     reason: str
 
 
 class Hooks(NamedTuple):
-    """Functions called in the calling thread. What they raise is logged and changes nothing."""
+    """Functions that are called in the calling thread. An exception of theirs is logged and has no other effect."""
 
     before_request: Callable[[RequestEvent], None] | None = None
     after_response: Callable[[ResponseEvent], None] | None = None
@@ -50,7 +50,7 @@ class Hooks(NamedTuple):
 
 
 def tell(hook: Callable[[E], None] | None, event: E, until: float | None = None) -> None:
-    """Call one hook; its failure is its own. Calls that it makes keep the deadline `until` too."""
+    """Call one hook. Its failure has no effect on the call. Calls that it makes also keep the deadline `until`."""
     if hook is None:
         return
     try:

@@ -1,7 +1,7 @@
 """JKS, Sun's own key store format up to Java 8, as bytes: entries, checksum, and the cipher of its private keys.
 
-A store is a big-endian magic, version and count; then entries, each a tag, an alias, a time in milliseconds and its
-content; at the end a SHA-1 over the password and all of it.
+A store begins with a big-endian magic number, a version and a count. Then come the entries, each with a tag, an alias,
+a time in milliseconds and its content. At the end is a SHA-1 over the password and everything before.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ MAGIC = b"\xfe\xed\xfe\xed"
 JCEKS_MAGIC = b"\xce\xce\xce\xce"
 _KEY, _TRUSTED = 1, 2
 _DIGEST = 20
-# 1.3.6.1.4.1.42.2.17.1.1, the cipher of Sun's key protector, as it stands in the file.
+# 1.3.6.1.4.1.42.2.17.1.1, the cipher of Sun's key protector, as the file has it.
 _PROTECTOR = bytes.fromhex("060a2b060104012a02110101")
 
 
 class Damaged(Exception):
-    """The bytes are no whole JKS store, or no whole key of one."""
+    """The bytes are not a whole JKS store, or not a whole key of one."""
 
 
 class Entry(NamedTuple):
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class _Reader:
-    """Big-endian fields one after the other."""
+    """Reads big-endian fields one after the other."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -54,10 +54,10 @@ class _Reader:
 
 
 def entries_of(data: bytes) -> list[Entry]:
-    """Return the entries of a store, its checksum aside.
+    """Return the entries of a store, without testing its checksum.
 
     Raises:
-        Damaged: it does not parse.
+        Damaged: the store cannot be parsed.
     """
     reader = _Reader(data[:-_DIGEST])
     reader.take(4)
@@ -87,19 +87,19 @@ def _certificate(reader: _Reader, version: int) -> bytes:
 
 
 def opens(data: bytes, password: str) -> bool:
-    """Tell whether the checksum fits the password: both are sound then."""
+    """Return whether the checksum fits the password; then both are right."""
     mixed = _secret(password) + b"Mighty Aphrodite" + data[:-_DIGEST]
-    return hmac.compare_digest(data[-_DIGEST:], hashlib.sha1(mixed).digest())  # noqa: S324  the format's
+    return hmac.compare_digest(data[-_DIGEST:], hashlib.sha1(mixed).digest())  # noqa: S324  the format demands it
 
 
 def key_of(protected: bytes, password: str) -> bytes | None:
     """Return a private key as PKCS#8 DER; None if the password is wrong.
 
     Raises:
-        Damaged: this is no key of Sun's cipher.
+        Damaged: this is not a key with Sun's cipher.
     """
     start = protected.find(_PROTECTOR)
-    # Behind the cipher's name and its NULL: an OCTET STRING up to the end.
+    # After the cipher's name and its NULL comes an OCTET STRING up to the end.
     at = start + len(_PROTECTOR) + 2
     if start < 0 or len(protected) < at + 4 or protected[at] != 0x04:
         raise Damaged
@@ -110,10 +110,10 @@ def key_of(protected: bytes, password: str) -> bytes | None:
     salt, hidden, check = sealed[:_DIGEST], sealed[_DIGEST:-_DIGEST], sealed[-_DIGEST:]
     secret, stream, block = _secret(password), b"", salt
     while len(stream) < len(hidden):
-        block = hashlib.sha1(secret + block).digest()  # noqa: S324  the format's
+        block = hashlib.sha1(secret + block).digest()  # noqa: S324  the format demands it
         stream += block
     plain = bytes(one ^ other for one, other in zip(hidden, stream, strict=False))
-    found = hashlib.sha1(secret + plain).digest()  # noqa: S324  the format's
+    found = hashlib.sha1(secret + plain).digest()  # noqa: S324  the format demands it
     return plain if hmac.compare_digest(found, check) else None
 
 

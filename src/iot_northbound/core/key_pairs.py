@@ -1,4 +1,4 @@
-"""Which of a file's private keys the client shows, and the certificates that go with it."""
+"""Which private key of a file the client uses, and the certificates that belong to it."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,12 +13,12 @@ from iot_northbound.errors import TlsReason
 def choose_pair(
     keys: Sequence[KeyEntry], certificates: Sequence[x509.Certificate], alias: str | None, source: Source
 ) -> tuple[PrivateKeyTypes, list[x509.Certificate]]:
-    """Return a private key and its chain, its own certificate first.
+    """Return a private key and its chain, which begins with its own certificate.
 
     Args:
-        keys: those of the file, at least one.
-        certificates: those that stand beside them.
-        alias: names the key; None if there is only one that has a certificate.
+        keys: the private keys of the file, at least one.
+        certificates: the certificates of the file.
+        alias: the alias of the key; None if only one key has a certificate.
         source: the keys' file, for messages.
 
     Raises:
@@ -43,7 +43,7 @@ def choose_pair(
             what = f"the file contains several private keys, for {names}: leave only one in it"
         raise source.error(what, TlsReason.KEY_AMBIGUOUS)
     ((entry, leaf),) = pairs.values()
-    # The certificates of other keys are no part of this one's chain.
+    # The certificates of other keys do not belong to this key's chain.
     own = {public_bytes(each) for each in leaves.values() if each is not None}
     rest = entry.chain[1:] or [each for each in certificates if public_bytes(each) not in own]
     return entry.open(), [leaf, *rest]
@@ -65,7 +65,7 @@ def _is_called(entry: KeyEntry, alias: str, same: Callable[[str], str]) -> bool:
 
 
 def _called(keys: Sequence[KeyEntry], alias: str, source: Source) -> list[KeyEntry]:
-    for same in (str, str.casefold):  # Java takes no notice of letter case, OpenSSL does
+    for same in (str, str.casefold):  # Java ignores upper and lower case, OpenSSL does not
         found = [entry for entry in keys if _is_called(entry, alias, same)]
         if found:
             return found

@@ -1,4 +1,4 @@
-"""Certificates and keys out of files of any kind: PEM, DER, PKCS#12, JKS. The content tells which."""
+"""Certificates and keys from files of any kind: PEM, DER, PKCS#12, JKS. The content decides which kind it is."""
 
 import os
 import re
@@ -25,12 +25,12 @@ from iot_northbound.errors import TlsError, TlsReason
 from iot_northbound.ssl_config import tls_error
 
 MAX_BYTES = 16 * 1024 * 1024
-"""A larger file is none of ours; system bundles have some 250 KB."""
+"""The largest file that is read; the bundles of systems have about 250 KB."""
 
 
 @attrs.frozen
 class Source:
-    """A file to read and the names of the settings that brought it, for messages."""
+    """A file to read, and the names of its settings for messages."""
 
     path: Path
     setting: str
@@ -54,22 +54,22 @@ class KeyEntry:
     """A private key in a file."""
 
     alias: str
-    """What it is called there; empty if the file has no such names."""
+    """Its alias in the file; empty if the file has no aliases."""
     open: Callable[[], PrivateKeyTypes] = attrs.field(repr=False)
     """Returns the key; raises TlsError (1006) if its password is wrong."""
     chain: tuple[x509.Certificate, ...] = ()
-    """Its own certificate and those of its issuers, if the file says which they are."""
+    """Its own certificate and those of its issuers, if the file names them."""
     beside: tuple[str, ...] = ()
-    """If it may not be the only key of an encrypted part of the file: what the keys there can be called."""
+    """The names that the keys can have, if this may not be the only key in an encrypted part of the file."""
 
 
 @attrs.frozen
 class Store:
-    """What a file holds."""
+    """The content of a file."""
 
     kind: str
     certificates: tuple[x509.Certificate, ...] = ()
-    """All of them; of a JKS those that Java trusts: the trusted entries, and the own certificate of each key."""
+    """All certificates; for JKS those that Java trusts: the trusted entries, and the own certificate of each key."""
     keys: tuple[KeyEntry, ...] = ()
 
     @property
@@ -79,10 +79,10 @@ class Store:
 
 
 def read_store(source: Source) -> Store:
-    """Return the certificates and the private key a file holds, whatever its kind.
+    """Return the certificates and the private keys of a file of any kind.
 
     Raises:
-        TlsError: the file is missing, unreadable, of no known kind, damaged, or its password is wrong (1006).
+        TlsError: the file is missing, unreadable, of an unknown kind or damaged, or its password is wrong (1006).
     """
     data = _read(source)
     if data[:4] in (jks.MAGIC, jks.JCEKS_MAGIC):
@@ -111,23 +111,23 @@ def _read(source: Source) -> bytes:
         what = f"the file cannot be read: {error.strerror or error}"
         raise source.error(what, TlsReason.FILE_UNREADABLE) from error
     except ValueError:  # a null character, half a surrogate pair
-        raise source.error("no file can have such a name: check the path") from None
+        raise source.error("a file cannot have such a name: check the path") from None
     if not data.strip():
         raise source.error("the file is empty")
-    # A PEM file that an editor saved as UTF-16, which begins with a mark then.
+    # A PEM file that an editor has saved as UTF-16 begins with a byte order mark.
     return data if data[:2] not in (b"\xff\xfe", b"\xfe\xff") else decoded(data).encode()
 
 
 def _first_inside_sequence(data: bytes) -> bytes | None:
-    """Return the first bytes inside an outer DER (or BER) SEQUENCE, None where there is no such thing."""
+    """Return the first bytes inside an outer DER (or BER) SEQUENCE; None if the data is something else."""
     if len(data) < 8 or data[0] != 0x30:
         return None
-    # 0x80 alone is BER's open end, as older Java and Windows tools write it; then no length octets follow.
+    # 0x80 alone is BER's open end, which older Java and Windows tools write. Then no length octets follow.
     octets = data[1] & 0x7F if data[1] & 0x80 else 0
     return data[2 + octets : 5 + octets] if octets <= 4 else None
 
 
-# pbeWithSHAAnd128BitRC2-CBC and …40BitRC2-CBC, as they stand in the file (1.2.840.113549.1.12.1.5 and .6).
+# pbeWithSHAAnd128BitRC2-CBC and …40BitRC2-CBC, as the file has them (1.2.840.113549.1.12.1.5 and .6).
 _RC2_OIDS = (bytes.fromhex("2a864886f70d010c0105"), bytes.fromhex("2a864886f70d010c0106"))
 
 
@@ -136,7 +136,7 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
     try:
         found = pkcs12.load_pkcs12(data, password)
     except UnsupportedAlgorithm as error:
-        raise source.error(f"the PKCS#12 file uses a cipher this machine has not: {error}") from error
+        raise source.error(f"the PKCS#12 file uses a cipher that this machine does not have: {error}") from error
     except ValueError as error:
         if "password" in str(error).lower():
             if os.environ.get("CRYPTOGRAPHY_OPENSSL_NO_LEGACY") and any(oid in data for oid in _RC2_OIDS):
@@ -197,7 +197,7 @@ def _read_pem(data: bytes, source: Source) -> Store:
         elif label.endswith(b"PRIVATE KEY"):
             keys.append(_private_key(block.group(), source, pem=True))
     if not certificates and not keys:
-        raise source.error("the PEM file holds neither a certificate nor a private key, or is cut off")
+        raise source.error("the PEM file contains neither a certificate nor a private key, or it is cut off")
     return Store("PEM", tuple(certificates), tuple(KeyEntry("", partial(_same, key)) for key in keys))
 
 
@@ -220,15 +220,15 @@ def _private_key(data: bytes, source: Source, *, pem: bool) -> PrivateKeyTypes:
     load = load_pem_private_key if pem else load_der_private_key
     try:
         return load(data, None)
-    except TypeError:  # cryptography's word for: encrypted, and no password given
+    except TypeError:  # how cryptography says that the key is encrypted and no password is given
         if source.password is None:
             raise source.wrong_password() from None
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise source.error("the content is no certificate and no private key, or is damaged") from error
+        raise source.error("the content is not a certificate or a private key, or it is damaged") from error
     try:
         return load(data, source.password.encode())
     except UnsupportedAlgorithm as error:
-        raise source.error(f"the private key uses a cipher this machine has not: {error}") from error
+        raise source.error(f"the private key uses a cipher that this machine does not have: {error}") from error
     except ValueError:
         raise source.wrong_password() from None
 
@@ -236,7 +236,7 @@ def _private_key(data: bytes, source: Source, *, pem: bool) -> PrivateKeyTypes:
 def _read_jks(data: bytes, source: Source) -> Store:
     if data[:4] == jks.JCEKS_MAGIC:
         raise source.error(
-            "this is a JCEKS store, which is not read: convert it with "
+            "this is a JCEKS store, which the SDK does not read: convert it with "
             "`keytool -importkeystore -srcstoretype JCEKS -deststoretype PKCS12 …`"
         )
     try:
@@ -244,7 +244,7 @@ def _read_jks(data: bytes, source: Source) -> Store:
     except jks.Damaged:
         raise source.error("the JKS store is damaged or cut off") from None
     if source.password is not None and not jks.opens(data, source.password):
-        # One check finds both faults; that the entries parse tells them apart.
+        # The checksum finds damage and a wrong password. The entries could be parsed, so the password is wrong.
         raise source.wrong_password()
     certificates: list[x509.Certificate] = []
     keys = []
@@ -261,7 +261,7 @@ def _jks_key(protected: bytes, source: Source) -> PrivateKeyTypes:
         key = None if source.password is None else jks.key_of(protected, source.password)
     except jks.Damaged:
         raise source.error(
-            "the private key in this JKS store is damaged, or has a cipher that is not read: convert the store with "
+            "the private key in this JKS store is damaged, or has an unknown cipher: convert the store with "
             "`keytool -importkeystore -deststoretype PKCS12 …`"
         ) from None
     if key is None:
@@ -270,5 +270,5 @@ def _jks_key(protected: bytes, source: Source) -> PrivateKeyTypes:
 
 
 def public_bytes(of: x509.Certificate | PrivateKeyTypes) -> bytes:
-    """Return the public key of a certificate or private key in one comparable form."""
+    """Return the public key of a certificate or a private key in a form that can be compared."""
     return of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

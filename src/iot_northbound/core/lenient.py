@@ -1,12 +1,12 @@
-"""JSON -> attrs classes where something does not fit: as much is read as can be, and nothing else is touched.
+"""JSON -> attrs classes if something does not fit: as much as possible is read, and nothing else is changed.
 
-The readers of `readers.py` are fast because they take only what fits exactly. What they refuse comes here, and only
-that: of a page with one odd device, that device alone. Three things happen to it:
+The readers of `readers.py` are fast because they accept only what fits exactly. Only the objects that they refuse come
+here: if one device of a page is odd, only this device. Three things are done with it:
 
-- Fields that are spelled with other letter case, underscores, dashes or blanks are found.
-- Scalars become what the field wants, if nothing is lost on the way (see `_scalar`), and a single value becomes a list.
-- What still does not fit is left out: the field is None, the item is not in its list. The raw value is in
-  `unknown_fields`. Only a field that an answer has to have makes it unreadable.
+- Fields are found that are spelled with other upper or lower case, underscores, dashes or blanks.
+- Scalars are converted to the field's type, if nothing is lost (see `_scalar`), and a single value becomes a list.
+- A value that still does not fit is left out: the field is None, the item is not in its list. The raw value is in
+  `unknown_fields`. The answer is unreadable only if a field is missing that it must have.
 """
 
 import json
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class ShapeError(ValueError):
-    """A JSON value is not what the DTO expects; the text names the path in wire names."""
+    """A JSON value is not what the DTO expects; the text has the path with the names of JSON."""
 
     def __init__(self, path: str, expected: str, got: str) -> None:
         super().__init__(f"{path} should be {expected}, not {got}")
@@ -40,10 +40,10 @@ class ShapeError(ValueError):
 
 
 def read_leniently(value: Any, cls: type[T], path: str = "$") -> T:
-    """Return a parsed JSON object as an instance of `cls`, with what fits of it.
+    """Return a parsed JSON object as an instance of `cls`, with every value that fits.
 
     Raises:
-        ShapeError: it is no object, or lacks a field that the class must have.
+        ShapeError: it is not an object, or does not have a field that the class must have.
     """
     if not isinstance(value, dict):
         raise ShapeError(path, "an object", _got(value))
@@ -69,7 +69,7 @@ def read_leniently(value: Any, cls: type[T], path: str = "$") -> T:
 def _field(value: dict[str, Any], spec: FieldSpec, spellings: list[str], path: str, unknown: dict[str, Any]) -> Any:
     """Return the value of one field, from the first spelling that fits and is not empty.
 
-    What other spellings say is kept as unknown if it is something else.
+    A different value under another spelling is kept as an unknown field.
     """
     problem: ShapeError | None = None
     taken: list[Any] = []  # the raw value that is read, and what it became
@@ -103,7 +103,7 @@ _EMPTY: tuple[Any, ...] = ("", [], {})
 
 
 def _converted(raw: Any, kind: Any, path: str) -> tuple[Any, bool]:
-    """Return a value as a field of this type holds it, and whether all of it is in there.
+    """Return a value in the type of the field, and whether it is complete.
 
     Raises:
         ShapeError: it does not fit.
@@ -149,7 +149,7 @@ def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
 
 
 def lost_part(dto: Received) -> ShapeError | None:
-    """Return what is wrong with the first object or list that a DTO should hold and does not; None if all is well."""
+    """Return what is wrong with the first object or list that a DTO should have and does not; None if all is well."""
     cls: Any = type(dto)
     for name, raw in dto.unknown_fields.items():
         spec = specs(cls).get(respelled(cls, name) or "")
@@ -182,17 +182,16 @@ def sent_items(dto: Any, read: Sequence[Any] | None) -> Sequence[Any]:
 
 _NUMBER = re.compile(r"[+-]?\d+(?P<rest>\.\d+)?(?P<power>[eE][+-]?\d+)?", re.ASCII)
 _EXACT = 2**53
-"""From here on a float stands for several whole numbers."""
+"""From this number on, a float can mean several whole numbers."""
 
 
 def _scalar(raw: Any, kind: Any) -> Any:
-    """Return a JSON value as the plain type a field has; None if it cannot be that without a loss.
+    """Return a JSON value in the plain type of a field; None if this is not possible without a loss.
 
-    Numbers and booleans become text as JSON writes them (true, not True; a float that is a whole number without point
-    and power). Text becomes a number if it is one, blanks
-    around it and zeros before it aside, and a boolean if it is true or false in any letter case. A number with nothing
-    behind the point becomes a whole one. Nothing else is changed: 1 is not true, and 1.5 is no whole number. 1e999 is
-    no number that could be told, so it fits nothing.
+    Numbers and booleans become text as JSON writes them (true, not True; 1000.0 becomes 1000). Text becomes a number if
+    it is one; blanks around it and zeros at its beginning do not matter. Text becomes a boolean if it is true or false,
+    in upper or lower case. A number without decimals becomes a whole number. Nothing else is changed: 1 is not true,
+    and 1.5 is not a whole number. 1e999 is infinite, so it fits no field.
     """
     if isinstance(raw, float) and not math.isfinite(raw):
         return None

@@ -1,4 +1,4 @@
-"""Enumerations that stay open: a value the reference does not know is kept, not refused."""
+"""Open enumerations: a value that the reference does not know is kept, not refused."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,13 +16,13 @@ SYNONYMS = (
     ("pending", "pendding"),
     ("waiting", "waitting"),
 )
-"""Words that platforms, and the reference's own samples, use for one another, in small letters."""
+"""Words that platforms and the reference's own samples use with the same meaning, in lower case."""
 
 
 class OpenEnum(StrEnum):
-    """A text enumeration whose unknown values survive: ``Status("NEW")`` is a member-like ``Status`` equal to "NEW".
+    """A text enumeration that keeps unknown values: ``Status("NEW")`` is a member-like ``Status`` equal to "NEW".
 
-    Letter case does not count: ``Status("online")`` is ``Status.ONLINE``.
+    Upper and lower case make no difference: ``Status("online")`` is ``Status.ONLINE``.
     """
 
     @classmethod
@@ -44,7 +44,7 @@ class OpenEnum(StrEnum):
 
     @property
     def canonical(self) -> Self:
-        """The documented value that this one stands for: ``failed`` for FAIL, for example; else this value itself."""
+        """The documented value with the same meaning, for example ``failed`` for FAIL; otherwise this value itself."""
         members = _members_by_word(type(self))
         word = word_of(self._value_)
         same = next((words for words in _SAME if word in words), ())
@@ -61,7 +61,7 @@ def _plain(value: str) -> str:
 
 
 def word_of(value: str) -> str:
-    """Return a value in small letters, without what may part its words: TIME_OUT, Time-out and timeout are one."""
+    """Return a value in lower case, without separators: TIME_OUT, Time-out and timeout are the same."""
     return _plain(value).replace("_", "").replace("-", "").replace(" ", "")
 
 
@@ -75,5 +75,5 @@ def _members_by_word(cls: type[OpenEnum]) -> Mapping[str, str]:
 
 @cache
 def _members(cls: type[OpenEnum]) -> Mapping[str, str]:
-    """Return the values of an enumeration's members by their words in small letters."""
+    """Return the values of an enumeration's members by their words in lower case."""
     return {_plain(member.value): member.value for member in cls}

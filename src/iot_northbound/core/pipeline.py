@@ -1,4 +1,4 @@
-"""A call's way: encode, token, rate limit, attempts, answer, DTO. Every call of every service takes it."""
+"""The way of every call: encode, token, rate limit, attempts, answer, DTO."""
 
 import logging
 import threading
@@ -27,16 +27,16 @@ from iot_northbound.errors import (
 
 T = TypeVar("T")
 LONGEST_PAUSE = 300.0
-"""Seconds; a call whose repeat would have to wait longer fails at once, and tells what the platform asked for."""
+"""The longest pause before a repeat, in seconds. A call that would have to wait longer fails at once."""
 FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 60.0
 """Seconds in which an endpoint that refused a new token causes no further login; doubled each time, up to the cap."""
 JSON = "application/json; charset=UTF-8"
-"""With its charset, as the vendor's SDK says it: some gateways take Latin-1 for granted if none is named."""
+"""With the charset, as in the vendor's SDK: some gateways assume Latin-1 if there is no charset."""
 log = logging.getLogger("iot_northbound")
 
 
 class CallOptions(NamedTuple):
-    """How patient a call is; seconds."""
+    """The time limits of a call, in seconds, and its number of attempts."""
 
     timeouts: Timeouts
     deadline: float | None
@@ -44,7 +44,7 @@ class CallOptions(NamedTuple):
 
 
 class _Forbidden(NamedTuple):
-    """When an endpoint refused a new token, for how long that causes no further login, and which token it was."""
+    """When an endpoint refused a new token, how long this causes no further login, and which token it was."""
 
     at: float
     pause: float
@@ -52,7 +52,7 @@ class _Forbidden(NamedTuple):
 
 
 class _Prepared:
-    """A request ready to be sent, and what its attempts added up to."""
+    """A request that is ready to be sent, and the result of its attempts so far."""
 
     __slots__ = (
         "attempts",
@@ -85,16 +85,16 @@ class _Prepared:
 
 
 class Pipeline:
-    """Makes calls: holds the transport, the token and the limits of one client.
+    """Makes calls, with the transport, the token and the limits of one client.
 
     Args:
         transport: the connections.
-        tokens: who holds the token.
-        clock: time; its monotonic seconds must be those of the machine, which sockets know too.
-        headers: those of every request.
+        tokens: keeps and renews the token.
+        clock: time; its monotonic seconds must be those of the machine, because sockets use them too.
+        headers: the headers of every request.
         app_id: sent as app_key with authorized calls.
-        own_secrets: values no log or exception may show, beside the tokens.
-        hooks: told of each attempt.
+        own_secrets: values that, like the tokens, no log or exception may show.
+        hooks: functions that are called at each attempt.
         rate_limit: makes calls wait for their turn, or None.
         backoff: delays between attempts.
     """
@@ -127,7 +127,7 @@ class Pipeline:
         self._proven = ""
 
     def after_fork(self) -> None:
-        """Make what a forked child must not share with its parent."""
+        """Make new what a forked child must not share with its parent."""
         closing, self._closing = self._closing, Flag()
         if closing.is_set():
             self._closing.set()
@@ -138,7 +138,7 @@ class Pipeline:
             self._rate_limit.after_fork()
 
     def check_open(self) -> None:
-        """Refuse to work for a closed client.
+        """Check that the client is not closed.
 
         Raises:
             ClientClosedError: it is closed (1001).
@@ -147,9 +147,9 @@ class Pipeline:
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the client is closed")
 
     def probe(self, options: CallOptions) -> str:
-        """Return in words what the platform's root answered, once, whatever it is.
+        """Return in words what the platform's root answered to one request.
 
-        Silence, or an answer that is no HTTP, says as well that TLS stands: a server that refuses us hangs up.
+        Silence, or an answer that is not HTTP, is also a proof that TLS works: a server that refuses us hangs up.
 
         Raises:
             NorthApiException: there is no connection, or it broke.
@@ -167,7 +167,7 @@ class Pipeline:
         return f"both sides agreed; the root answered HTTP {answer.status}"
 
     def close(self) -> None:
-        """Stop the timer, forget the token, close the connections; calls that wait for their turn end at once."""
+        """Stop the timer, forget the token and close the connections. Calls that wait for their turn end at once."""
         self._closing.set()
         try:
             self.tokens.stop()
@@ -191,11 +191,11 @@ class Pipeline:
     ) -> T:
         """Return the endpoint's result for this request.
 
-        `until` is a deadline beside the options' own, in seconds of the clock's monotonic time: that of a call which
-        needs this one.
+        `until` is a second deadline, in seconds of the clock's monotonic time: that of an outer call that needs this
+        one.
 
         Raises:
-            NorthApiException: anything that kept the result away, in its subclass.
+            NorthApiException: the call failed; the subclass says how.
         """
         self.check_open()
         target = endpoint.url(ids)
@@ -208,8 +208,8 @@ class Pipeline:
             value, answer = self._authorized(prepared, access_token)
             return self._decode(prepared, endpoint, value, answer)
         except NorthApiException as error:
-            # An endpoint that is named already is the login's or refresh's: this call itself was not sent then,
-            # unless an attempt before was.
+            # If the error already has an endpoint, it is that of the login or refresh. Then this call itself was not
+            # sent, unless an earlier attempt was.
             if error.endpoint is None:
                 error.endpoint = endpoint.name
                 error.attempts = prepared.attempts
@@ -242,7 +242,7 @@ class Pipeline:
     def _note_forbidden(self, endpoint: str, token: str) -> None:
         known = self._forbidden.get(endpoint)
         if known is not None and known.token == token:
-            return  # threads that share a renewal share its failure: it counts once
+            return  # threads that share a renewal share its failure, which counts once
         pause = min(2 * known.pause, FORBIDDEN_CAP) if known is not None else FORBIDDEN_FIRST
         self._forbidden[endpoint] = _Forbidden(self._clock.monotonic(), pause, token)
 
@@ -253,10 +253,10 @@ class Pipeline:
         return result
 
     def _is_forbidden(self, endpoint: str, token: str) -> bool:
-        """Tell whether a bad token most likely means that the application may not use this API, whatever its token.
+        """Return whether a bad token probably means that the application may not use this API with any token.
 
-        So it seems where the endpoint refused a new token before. It may also be that another process logged in at
-        that moment; so a new login is tried now and then, seldom while others take the token.
+        This is probable if the endpoint refused a new token before. Or another process may have logged in at that
+        moment. So a new login is tried from time to time, and rarely if other endpoints accept the token.
         """
         known = self._forbidden.get(endpoint)
         if known is None:
@@ -366,7 +366,7 @@ class Pipeline:
         if value is None:
             if endpoint.may_be_empty:
                 return endpoint.result()
-            self._unreadable(prepared, answer, f"a success came without the {endpoint.result.__name__} it should carry")
+            self._unreadable(prepared, answer, f"a success came without its {endpoint.result.__name__}")
         try:
             return wire.structure(value, endpoint.result)
         except wire.ShapeError as error:
@@ -396,5 +396,5 @@ def _checked(access_token: str) -> str:
     if not isinstance(access_token, str) or not access_token.strip():
         raise NorthApiException(SdkCode.NO_TOKEN, "access_token is empty")
     if not access_token.isascii() or not access_token.isprintable():
-        raise InvalidArgumentError.of("access_token", "***", "it holds characters HTTP headers do not allow")
+        raise InvalidArgumentError.of("access_token", "***", "it contains characters that HTTP headers do not allow")
     return access_token

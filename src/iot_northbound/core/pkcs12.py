@@ -1,7 +1,7 @@
-"""The private keys in a PKCS#12 file, and what they are called there.
+"""The private keys in a PKCS#12 file, and their aliases.
 
-The library that opens such files gives one key, also where there are several. The keys stand outside of what is
-encrypted as a whole, each encrypted by itself, so a walk through the DER finds them.
+The library that opens such files returns only one key, even if there are several. Each key is encrypted by itself,
+outside of the part that is encrypted as a whole. So this module finds the keys in the DER data.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class _Element(NamedTuple):
 
 
 def key_bags(data: bytes) -> list[KeyBag]:
-    """Return the private keys outside of encrypted parts; an empty list if the file is laid out in another way."""
+    """Return the private keys outside of encrypted parts; an empty list if the file has another structure."""
     try:
         return list(_key_bags(data))
     except (IndexError, ValueError, RecursionError):
@@ -53,7 +53,7 @@ def _elements(data: bytes) -> Iterator[_Element]:
 
     Raises:
         IndexError: they are cut off.
-        ValueError: a length is none.
+        ValueError: a length is not valid.
     """
     at = 0
     while at < len(data):

@@ -1,4 +1,4 @@
-"""What all DTOs that the platform sends have in common: nothing that it said is lost."""
+"""The base of all DTOs that the platform sends: they keep unknown fields."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,7 +12,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnknownFields(dict[str, Any]):
-    """The fields of an answer that no attribute holds; a dict whose repr masks secrets."""
+    """The fields of an answer that have no attribute; a dict whose repr hides secrets."""
 
     __slots__ = ()
 
@@ -23,25 +23,26 @@ class UnknownFields(dict[str, Any]):
 class Received:
     """A DTO that the platform sends."""
 
-    __slots__ = ("_unknown",)  # set only if there is something to hold
+    __slots__ = ("_unknown",)  # set only if there are unknown fields
     _unknown: UnknownFields
 
     @property
     def unknown_fields(self) -> Mapping[str, Any]:
-        """What the platform said here that no attribute holds, by its names on the wire; mostly empty.
+        """What the platform sent and no attribute has, by the names in the JSON. In most cases it is empty.
 
-        That is each field that the SDK does not know, and each value that does not fit its attribute, which is None
-        then (for a list: without the items that do not fit). The values are as the platform sent them, secrets too.
+        It contains each field that the SDK does not know, and each value that does not fit its attribute, which is None
+        in this case (for a list: without the items that do not fit). The values are as the platform sent them,
+        including secrets.
 
-        Copies and pickles keep them. They do not count when DTOs are compared, and a DTO that `attrs.evolve` or the
-        application makes has none.
+        Copies and pickles keep them. They do not count when DTOs are compared. A DTO that `attrs.evolve` or the
+        application makes has no unknown fields.
         """
         try:
             return self._unknown
         except AttributeError:
             return _NOTHING
 
-    # Not what attrs would make: that leaves `_unknown` out. Nor Python's own: that would check a request's rules.
+    # attrs' own functions would leave `_unknown` out, and Python's would check a request's rules.
     def __getstate__(self) -> dict[str, Any]:
         cls: Any = type(self)
         names = [*(attribute.name for attribute in attrs.fields(cls)), "_unknown"]

@@ -1,7 +1,7 @@
-"""Secrets taken out of text before it reaches a log or an exception.
+"""Removes secrets from text before it reaches a log or an exception.
 
-Two things lead to a secret: the name before it (`"psk": …`), and its value, if it is known. Both are looked for in
-every notation that the text may have: JSON, JSON as text within JSON, forms, headers, XML, percent-encoded, HTML.
+A secret is found by the name before it (`"psk": …`), or by its value if that is known. Both are searched in every
+notation that the text may have: JSON, JSON as text within JSON, forms, headers, XML, percent-encoded, HTML.
 """
 
 import base64
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 MASK = "***"
 _SHORTEST = 4
-"""Characters; shorter values would take apart words that are no secret."""
+"""The shortest known value that is removed, in characters. Shorter ones would also remove parts of other words."""
 
 _NAMES = (
     r"tokens?|secrets?|psks?|pwds?|verif(?:y|ication)[ _-]?codes?|passw(?:or)?ds?|pass[ _-]?(?:phrases?|codes?)"
@@ -26,7 +26,7 @@ _FORMS = r"(?:[ _-]?(?:values?|data|hex|hash|pem|der|base64|b64|texts?|str(?:ing
 _NAME_END = (
     rf"(?P<quote>(?P<escapes>{_ESCAPES})(?P<mark>{_QUOTE}))?{_BLANKS}(?P<parted>=>|[:=]|%3[AD])(?P<gap>{_BLANKS})"
 )
-# The end of a name, of its quotes if it has any, what parts it from its value, and the scheme if it is a header.
+# The end of a name with its quotes, the separator before the value, and the scheme if it is a header.
 _NAMED = re.compile(
     rf"(?:{_NAMES}){_FORMS}\d*{_NAME_END}(?:(?:bearer|basic|digest|negotiate)(?:\s|%20|\+)+)?", re.IGNORECASE
 )
@@ -68,9 +68,9 @@ _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the text without the values of secret-looking names, credentials of headers and the given secrets.
+    """Return the text without the given secrets, credentials in headers, and values whose name sounds secret.
 
-    A value that is an object or a list goes as a whole, and one that is cut off goes up to the text's end.
+    An object or a list is removed as a whole. A value that is cut off is removed up to the end of the text.
     """
     text = _LETTER.sub(_letter, text)
     text = "".join(_without_elements(text))
@@ -83,7 +83,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text with line breaks and other invisible characters escaped, so that a log line stays one."""
+    """Return the text with line breaks and other invisible characters escaped, so that a log entry stays one line."""
     return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -151,7 +151,7 @@ def _without_named(text: str) -> Iterator[str]:
     done = 0
     for named in _named(text):
         if named.start() < done:
-            continue  # within a value that is masked already
+            continue  # within a value that is already masked
         start, quote = named.end(), named["quote"] or ""
         value = _QUOTED.match(text, start)
         if value is not None:
@@ -226,9 +226,10 @@ def _escapes_before(text: str, at: int, start: int) -> int:
     return count
 
 
-# How a quote with so many escapes before it is read, in a text whose own quotes have `depth` of them: whether the text
-# goes on behind it, and if not, whether this is its own end. JSON's rule comes first, then that of a repr or a log, in
-# which the escapes are doubled. What either of them takes for a part of the value is masked.
+# The meaning of a quote with a number of escapes before it, in a text whose own quotes have `depth` escapes: whether
+# the text continues after it, and if not, whether this is its own end. JSON's rule comes first, then the rule of a repr
+# or a log, in which the escapes are doubled. If one of the rules says that something is a part of the value, it is
+# masked.
 _Rule = Callable[[int, int], tuple[bool, bool]]
 _RULES: tuple[_Rule, ...] = (
     lambda escapes, depth: (escapes % (2 * depth + 2) == 2 * depth + 1, escapes % (2 * depth + 2) == depth),
@@ -237,9 +238,9 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def _end_of_text(text: str, start: int, mark: str, depth: int, rule: _Rule) -> tuple[int, bool]:
-    """Return where a text in quotes ends that begins at `start`, and whether its own quote ends it.
+    """Return where the text in quotes that begins at `start` ends, and whether its own quote ends it.
 
-    If not, it is cut off: by the quote of the text around it, or by the end.
+    If not, the quote of the text around it or the end of the text cuts it off.
     """
     for found in _MARK.finditer(text, start):
         if found[0].lower() != mark.lower():
@@ -251,7 +252,7 @@ def _end_of_text(text: str, start: int, mark: str, depth: int, rule: _Rule) -> t
 
 
 def _end_of_group(text: str, start: int, mark: str, depth: int, rule: _Rule) -> int:
-    """Return where an object or list ends that opens at `start`; what is in quotes does not count."""
+    """Return where the object or list that begins at `start` ends. Brackets in quotes do not count."""
     level = 0
     at = start
     while (part := _PART.search(text, at)) is not None:
@@ -274,7 +275,7 @@ def _end_of_group(text: str, start: int, mark: str, depth: int, rule: _Rule) -> 
 
 @lru_cache(maxsize=128)
 def _forms_of(secret: str) -> "re.Pattern[str]":
-    """Return what finds a secret as it is, percent-encoded, in JSON, in HTML, and in base64."""
+    """Return a pattern that finds a secret as it is, percent-encoded, in JSON, in HTML, and in base64."""
     raw = secret.encode("utf-8", "surrogatepass")
     coded = {each.decode().rstrip("=") for each in (base64.b64encode(raw), base64.urlsafe_b64encode(raw))}
     return re.compile("|".join(["".join(map(_forms_of_character, secret)), *map(re.escape, sorted(coded))]))

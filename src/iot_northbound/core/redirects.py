@@ -1,4 +1,4 @@
-"""A redirect in words: where to, and what to do. The SDK follows none."""
+"""A redirect in words: where it leads, and what to do. The SDK follows no redirect."""
 
 import re
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from urllib.parse import urlsplit
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
-"""What may be shown of what a server sent: a name or an address, and nothing else."""
+"""The part of a redirect that may be shown: a name or an address."""
 
 
 def explain_redirect(status: int, headers: Mapping[str, str]) -> str | None:
     """Return what a redirecting answer means; None if the answer does not redirect.
 
-    Of the target only scheme, host and port are named: the rest may hold a session or a password.
+    Only scheme, host and port of the target are shown, because the rest may contain a session or a password.
     """
     if status not in REDIRECTS:
         return None
     return (
         f"the server redirects to {_place(headers.get('Location'))}. The SDK follows no redirect: it would send the "
-        "token or the secret to an address that nobody checked. Most likely a web portal or a load balancer answers "
+        "token or the secret to an address that is not checked. Probably a web portal or a load balancer answers "
         "there. Set platform_ip and platform_port to the address of the northbound API itself (port 8743 by default)"
     )
 

@@ -1,7 +1,8 @@
-"""One renewal at a time, shared by all threads that need one, whatever interrupts the thread that leads it.
+"""One renewal at a time for all threads that need one, even if the thread that leads it is interrupted.
 
-A signal can raise an exception between any two steps. So there is no lock that it could leave held: appending to a
-list, looking at its head and removing from it are single steps, and what must be undone is undone twice over.
+A signal can raise an exception between any two steps, which could leave a lock held. So there is no lock: appending to
+a list, reading its first item and removing from it are single steps, and everything that must be undone is undone
+twice.
 """
 
 import contextlib
@@ -16,13 +17,13 @@ from iot_northbound.errors import NorthApiException, RequestTimeoutError, SdkCod
 from iot_northbound.tokens import Grant
 
 NO_TIME = 0.05
-"""Seconds before a call's deadline that are too few for a renewal."""
+"""A renewal does not begin if fewer seconds than this are left before the deadline of the call."""
 LOOK = 1.0
-"""Seconds after which a thread that waits looks whether the leading one is still at it."""
+"""Seconds after which a waiting thread checks whether the leading thread still works on the renewal."""
 
 
 class Renewal:
-    """One thread's renewal, under way or done. Neither grant nor error: it was broken off, and others may try."""
+    """The renewal of one thread, in progress or done. If it has neither a grant nor an error, it was interrupted."""
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()
@@ -33,7 +34,7 @@ class Renewal:
 
 
 class Renewals:
-    """Lets one thread renew at a time. The others wait for its outcome, and take over if it is gone."""
+    """Allows one thread at a time to renew. The others wait for its result, and take over if it is gone."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -41,12 +42,12 @@ class Renewals:
         """The first one leads."""
 
     def share(self, lead: Callable[[Renewal], Grant], until: float | None) -> Grant | None:
-        """Return what `lead` returned, here or in the thread that was first; None if that came to nothing.
+        """Return what `lead` returned, here or in the thread that was first; None if it was interrupted there.
 
         Raises:
             RequestTimeoutError: another thread's renewal did not end before the deadline `until` (1003).
-            NorthApiException: what the renewal failed with; or it is this thread's own, which a function of the
-                application interrupts with another call (1001).
+            NorthApiException: the renewal failed; or this thread is renewing already, and a function of the application
+                makes another call (1001).
         """
         mine = Renewal()
         try:
@@ -70,12 +71,12 @@ class Renewals:
         renewal.done.set()
 
     def _await(self, renewal: Renewal, until: float | None) -> None:
-        """Wait until another thread's renewal is done. One that its thread has left is ended, so that others try."""
+        """Wait until another thread's renewal is done. If its thread has left it, end it, so that others can try."""
         if renewal.thread_id == threading.get_ident():
             if _is_led(renewal):
                 raise NorthApiException(
                     SdkCode.CLIENT_INTERNAL,
-                    "a hook, host-name verifier or token store needs the token that its own call is just renewing: "
+                    "a hook, a host-name verifier or a token store needs the token that its own call is just renewing: "
                     "give the inner call an access_token",
                 )
             self._end(renewal)
@@ -93,9 +94,9 @@ class Renewals:
 
 
 def _is_led(renewal: Renewal) -> bool:
-    """Whether the thread of a renewal is still at it."""
+    """Return whether the thread of a renewal still works on it."""
     frame: FrameType | None = sys._current_frames().get(renewal.thread_id)
-    if frame is None:  # it has ended; or its threads are not the system's, as with gevent, and it may go on
+    if frame is None:  # it has ended; or, as with gevent, its threads are not the system's, and it may continue
         return renewal.thread.is_alive()
     while frame is not None:
         if frame.f_code is Renewals.share.__code__ and frame.f_locals.get("mine") is renewal:
@@ -105,7 +106,7 @@ def _is_led(renewal: Renewal) -> bool:
 
 
 def copy_of(error: NorthApiException) -> NorthApiException:
-    """Return a copy of a shared failure, so that no two threads raise one object; without its traceback."""
+    """Return a copy of a shared failure without its traceback, because two threads must not raise the same object."""
     function, arguments, state = error.__reduce__()
     copy: NorthApiException = function(*arguments)
     copy.__dict__.update(state)

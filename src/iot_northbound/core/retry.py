@@ -1,4 +1,4 @@
-"""What may be repeated, when, and how often."""
+"""Which calls may be repeated, when and how often."""
 
 import random
 from collections import deque
@@ -15,7 +15,7 @@ _THROTTLED = frozenset({"1010009", "101009"})
 
 
 class Outcome(Enum):
-    """What is known of a failed request."""
+    """What is known about a failed request."""
 
     NOT_SENT = "surely not sent"
     REFUSED_UNREAD = "refused unread"
@@ -24,18 +24,18 @@ class Outcome(Enum):
 
 
 class AttemptFailed(Exception):
-    """One attempt failed; carries the exception for the caller and what is known of the request."""
+    """One attempt failed. It has the exception for the caller and what is known about the request."""
 
     def __init__(self, error: NorthApiException, outcome: Outcome, *, reused: bool = False) -> None:
         super().__init__(error)
         self.error = error
         self.outcome = outcome
         self.reused = reused
-        """Whether a kept connection was found dead, so that a fresh one may do at once."""
+        """Whether a kept connection was found dead, so that a new one can be tried at once."""
 
 
 def outcome_of(error: NorthApiException) -> Outcome:
-    """Return what an error answer says about its request."""
+    """Return what an error answer means for its request."""
     status = error.http_status_code
     if error.error_code in _THROTTLED or status == 429:
         return Outcome.REFUSED_UNREAD
@@ -49,10 +49,10 @@ def outcome_of(error: NorthApiException) -> Outcome:
 
 
 class RetryQuota:
-    """A store of permits that failures use up and successes refill, so that retries cannot become a storm.
+    """A number of permits that limits retries, so that they cannot become a storm.
 
-    A client starts with `capacity` permits; a retry takes `cost` of them and each call that ends well gives one back.
-    When the platform is down, all threads together repeat capacity / cost times, then calls fail at once.
+    A client starts with `capacity` permits. A retry takes `cost` of them, and each successful call gives one back. If
+    the platform is down, all threads together repeat capacity / cost times. After that, calls fail at once.
     """
 
     def __init__(self, capacity: int = 500, cost: int = 5) -> None:
@@ -62,7 +62,7 @@ class RetryQuota:
         self._lock = BriefLock()
 
     def take(self) -> bool:
-        """Return whether a retry is allowed, and pay for it."""
+        """Return whether a retry is allowed, and take its permits."""
         with self._lock:
             if self._left < self._cost:
                 return False
@@ -70,21 +70,21 @@ class RetryQuota:
             return True
 
     def give_back(self) -> None:
-        """Note a call that ended well."""
+        """Give one permit back after a successful call."""
         if self._left < self._capacity:
             with self._lock:
                 self._left = min(self._left + 1, self._capacity)
 
 
 class Backoff(NamedTuple):
-    """Full-jitter exponential delays: anywhere between nothing and `base` x 2^n seconds, `cap` at most."""
+    """Random exponential delays: between 0 and `base` x 2^n seconds, but at most `cap`."""
 
     base: float
     cap: float
     chance: Callable[[], float] = random.random
 
     def delay(self, failures: int, retry_after: float | None) -> float:
-        """Return the seconds to wait after that many failures; the server's own wish counts as the least."""
+        """Return the seconds to wait after this number of failures, and at least as long as the server asks for."""
         jitter = self.chance() * min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
         return max(jitter, retry_after or 0.0)
 
@@ -92,7 +92,7 @@ class Backoff(NamedTuple):
 class RateLimit:
     """Makes callers wait so that at most `calls` start in any sliding minute.
 
-    The slots are given out in order of arrival, and a caller knows its waiting time when it takes one.
+    The turns are given out in the order of arrival. A caller knows its waiting time when it gets its turn.
     """
 
     def __init__(self, calls: int, clock: Clock, window: float = 60.0) -> None:
@@ -120,7 +120,7 @@ class RateLimit:
             if until is not None and start > until:
                 raise ThrottledError(
                     "1010009",
-                    f"the client's own limit of {self._calls} calls a minute leaves no room before the deadline",
+                    f"the client's own limit, {self._calls} calls per minute, allows this call only after its deadline",
                 )
             self._starts.append(start)
             while len(self._starts) > self._calls:

@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Flag:
-    """What `threading.Event` is, without a lock that all its users share: each thread that waits has its own."""
+    """A `threading.Event` without a lock that all its users share: each thread that waits has its own."""
 
     def __init__(self) -> None:
         self._is_set = False
@@ -24,14 +24,14 @@ class Flag:
         return self._is_set
 
     def set(self) -> None:
-        """Set the flag and wake whoever waits. Interrupted, it can be called again."""
+        """Set the flag and wake the threads that wait. If it is interrupted, it can be called again."""
         self._is_set = True
         for each in self._waiting.copy():
             with contextlib.suppress(RuntimeError):  # it is awake already
                 each.release()
 
     def clear(self) -> None:
-        """Take the flag back."""
+        """Clear the flag."""
         self._is_set = False
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -40,7 +40,7 @@ class Flag:
         mine.acquire()
         try:
             self._waiting.append(mine)
-            # Looked at only now: whoever sets the flag from here on knows of this thread.
+            # Only now: from here on, a thread that sets the flag knows of this one.
             return self._is_set or mine.acquire(timeout=-1 if timeout is None else _possible(timeout))
         finally:
             with contextlib.suppress(ValueError):
@@ -52,10 +52,10 @@ def _possible(timeout: float) -> float:
 
 
 class BriefLock:
-    """A lock for a few steps without any waiting.
+    """A lock for a few steps that never wait.
 
-    If it is held for a second, the thread that took it was interrupted by an exception just where it was giving it
-    back. Then the next one goes on without it, and frees it for all.
+    If it is held for a second, an exception has interrupted its thread while the thread released it. Then the next
+    thread continues without the lock and releases it for all.
     """
 
     PATIENCE = 1.0
@@ -85,7 +85,7 @@ class Counter:
 
 
 class Stack:
-    """What urllib3 keeps idle connections in: a `queue.LifoQueue` of which nobody waits for an item."""
+    """The stack in which urllib3 keeps idle connections: a `queue.LifoQueue` in which no thread waits for an item."""
 
     def __init__(self, maxsize: int = 0) -> None:
         self._maxsize = maxsize

@@ -1,4 +1,4 @@
-"""The sockets under a call: they keep its deadline, and notice when the other side speaks out of turn."""
+"""The sockets of a call: they keep its deadline, and notice when the other side sends at the wrong time."""
 
 import errno
 import io
@@ -13,11 +13,11 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_read
 
 _PIECE = 65536
-"""Bytes sent at once; between two pieces the socket looks whether the server speaks already."""
+"""How many bytes are sent at once. Between two pieces the socket checks whether the server sends already."""
 
 
 class CallState:
-    """What a socket has to know, and tells, of the call its thread is making."""
+    """What a socket needs to know and reports about the call of its thread."""
 
     __slots__ = ("cut", "early", "fresh", "interim", "outer", "patience", "sent", "until")
 
@@ -27,17 +27,17 @@ class CallState:
         self.until = until
         self.patience = patience
         self.sent = False
-        """Whether the platform may have some of the request."""
+        """Whether the platform may have received a part of the request."""
         self.cut = False
-        """Whether sending ended before the whole request had gone."""
+        """Whether sending ended before the whole request was sent."""
         self.fresh = False
         """Whether the call opened its connection itself."""
         self.early = False
-        """Whether the server spoke before it had the whole request."""
+        """Whether the server sent something before it had the whole request."""
         self.interim = False
         """Whether an interim answer came."""
         self.outer = outer
-        """What the application was handling when it made the call. Python chains it to our errors; it is not one."""
+        """The exception that the application was handling when it made the call. Python chains it to our errors."""
 
     def check(self) -> None:
         """Raise TimeoutError if the deadline has passed."""
@@ -45,10 +45,10 @@ class CallState:
             raise TimeoutError("the call's deadline has passed")
 
     def hurry(self, sock: socket.socket) -> None:
-        """Let the socket wait no longer than the deadline allows.
+        """Limit the socket's waiting time to the deadline.
 
         Raises:
-            TimeoutError: it has passed.
+            TimeoutError: the deadline has passed.
         """
         if self.until is not None:
             left = self.until - time.monotonic()
@@ -65,11 +65,11 @@ class _Here(threading.local):
 
 
 here = _Here()
-"""`here.call` is the call that this thread is making."""
+"""`here.call` is the present call of this thread."""
 
 
 class _Stream(io.BufferedReader):
-    """What an answer is read from. Bytes left over when it closes mean that the connection is spoilt."""
+    """The stream of an answer. If bytes are left when it closes, the connection cannot be used again."""
 
     source: "DeadlineSocket"
 
@@ -82,7 +82,7 @@ class _Stream(io.BufferedReader):
 
 
 class PlainSocket(socket.socket):
-    """A socket before TLS, on the way to a proxy: it keeps the call's deadline as well."""
+    """A socket before TLS, or to a proxy. It keeps the call's deadline too."""
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send, no longer than the call's deadline allows."""
@@ -98,12 +98,12 @@ class PlainSocket(socket.socket):
 def connect(host: str, port: int, options: Iterable[tuple[int, int, int | bytes]] | None) -> PlainSocket:
     """Return a socket connected to one of the host's addresses, tried in order.
 
-    Each address gets an equal share of the time left, so that silent ones leave some for those after them. Asking for
-    the addresses takes as long as the system's resolver takes: it knows no deadline.
+    Each address gets an equal share of the time that is left, so that silent addresses leave time for the others. The
+    system's resolver can take longer, because it has no deadline.
 
     Raises:
         socket.gaierror: the name has no address.
-        OSError: no address took the connection.
+        OSError: no address accepted the connection.
     """
     call = here.call
     addresses = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
@@ -129,26 +129,26 @@ def connect(host: str, port: int, options: Iterable[tuple[int, int, int | bytes]
 
 
 class DeadlineSocket(ssl.SSLSocket):
-    """A TLS socket that keeps the call's deadline over all its reads, so that a slow drip cannot outlast it."""
+    """A TLS socket that keeps the call's deadline over all reads, even if the answer arrives byte by byte."""
 
     resting = False
-    """Whether no answer is awaited; then nothing is read."""
+    """Whether no answer is expected; then nothing is read."""
     spoilt = False
-    """Whether more came than was asked for, or less was sent than was announced: no other call may use it."""
+    """Whether too much was received or too little was sent, so that no other call may use the connection."""
     _early = b""
 
     def do_handshake(self, block: bool = False) -> None:
-        """Shake hands, and note that this call opened its connection itself."""
+        """Do the handshake, and note that this call opened its connection itself."""
         call = here.call
         call.fresh = True
         call.hurry(self)
         super().do_handshake(block)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send, and note that from here on the platform may have the request."""
+        """Send, and note that the platform may have the request from now on."""
         call = here.call
         self.resting = False
-        # What the call before left of its own deadline is none of this one's.
+        # The timeout may still be the one of the call before.
         self.settimeout(call.patience)
         try:
             super().sendall(data, flags)
@@ -161,7 +161,7 @@ class DeadlineSocket(ssl.SSLSocket):
         call = here.call
         call.hurry(self)
         if call.sent and not call.early and self._is_spoken_to():
-            # An interim answer to this request, its real answer, or the late answer to another call.
+            # It is an interim answer to this request, its real answer, or the late answer to another call.
             call.early = self.spoilt = True
         call.sent = True
         return super().send(data[:_PIECE], flags)
@@ -169,7 +169,7 @@ class DeadlineSocket(ssl.SSLSocket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Receive, no longer than the call's deadline allows."""
         if self.resting:
-            raise BlockingIOError(errno.EAGAIN, "no answer is awaited")
+            raise BlockingIOError(errno.EAGAIN, "no answer is expected")
         if self._early:
             buffer[:1], self._early = self._early, b""
             return 1
@@ -177,7 +177,7 @@ class DeadlineSocket(ssl.SSLSocket):
         return super().recv_into(buffer, nbytes, flags)
 
     def makefile(self, mode: Any = "r", buffering: int | None = None, **rest: Any) -> Any:
-        """Return a stream; one to read bytes from looks for leftovers when it closes."""
+        """Return a stream. If it reads bytes, it checks for leftover bytes when it closes."""
         if mode != "rb" or buffering is not None:
             return super().makefile(mode, buffering, **rest)
         stream = _Stream(super().makefile("rb", 0))
@@ -185,7 +185,7 @@ class DeadlineSocket(ssl.SSLSocket):
         return stream
 
     def _is_spoken_to(self) -> bool:
-        """Whether bytes for us are there already. TLS's own messages do not count.
+        """Return whether bytes for us have already arrived. TLS's own messages do not count.
 
         Raises:
             BrokenPipeError: the server has closed the connection.

@@ -1,4 +1,4 @@
-"""Text files that people write by hand, with editors that put a byte order mark in front."""
+"""Text files that people write with editors, which may begin with a byte order mark."""
 
 import codecs
 from pathlib import Path
@@ -13,19 +13,19 @@ _MARKS = (
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text: UTF-8, or what its byte order mark says; the mark itself is no part of it.
+    """Return a file's text: in UTF-8, or as its byte order mark says. The mark itself is not part of the text.
 
     Raises:
         OSError: the file cannot be read.
-        UnicodeDecodeError: it is not such text.
+        UnicodeDecodeError: it is not text in this encoding.
     """
     return decoded(path.read_bytes()).replace("\r\n", "\n")
 
 
 def decoded(data: bytes) -> str:
-    """Return bytes as text: UTF-8, or what their byte order mark says.
+    """Return bytes as text: in UTF-8, or as their byte order mark says.
 
     Raises:
-        UnicodeDecodeError: they are not.
+        UnicodeDecodeError: they are not text in this encoding.
     """
     return data.decode(next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8"))

@@ -7,13 +7,13 @@ _FORM = re.compile(r"(\d{8}T\d{6})(\d{3})?Z", re.ASCII)
 
 
 class Timestamp(str):
-    """A time as the platform wrote it, which also knows its moment."""
+    """A time as the platform wrote it; `datetime` is the same time as a datetime."""
 
     __slots__ = ()
 
     @property
     def datetime(self) -> datetime:
-        """The moment as an aware datetime in UTC.
+        """The time as an aware datetime in UTC.
 
         Raises:
             ValueError: the text is not a time in the platform's form.
@@ -22,12 +22,12 @@ class Timestamp(str):
 
 
 def parse_time(text: str) -> datetime:
-    """Return the moment a platform time names, as an aware datetime in UTC.
+    """Return a platform time as an aware datetime in UTC.
 
     Accepts ``yyyyMMddTHHmmssZ`` and ``yyyyMMddTHHmmssSSSZ``.
 
     Raises:
-        ValueError: the text has another form, or names no moment.
+        ValueError: the text has another form, or there is no such time.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -37,7 +37,7 @@ def parse_time(text: str) -> datetime:
 
 
 def is_platform_time(text: str) -> bool:
-    """Tell whether `parse_time` reads the text."""
+    """Return whether `parse_time` can read the text."""
     try:
         parse_time(text)
     except ValueError:
@@ -46,7 +46,7 @@ def is_platform_time(text: str) -> bool:
 
 
 def format_time(moment: datetime) -> str:
-    """Return an aware datetime as platform text; milliseconds only where it has some.
+    """Return an aware datetime as the platform's text, with milliseconds only if they are not zero.
 
     Raises:
         ValueError: the datetime has no time zone.

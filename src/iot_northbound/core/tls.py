@@ -1,4 +1,4 @@
-"""What a client's connections hold to: certificates, host names, and nothing from the environment."""
+"""Connections that follow the client's certificates and host names, and nothing from the environment."""
 
 import socket
 import ssl
@@ -24,9 +24,9 @@ class HostNameRefused(ssl.SSLError):
 
 
 class PlatformConnection(HTTPSConnection):
-    """An HTTPS connection that asks a host-name verifier, where there is one, before anything is sent.
+    """An HTTPS connection that asks the host-name verifier, if there is one, before anything is sent.
 
-    Kept, it is used again only where nothing of the answer before is left in it.
+    It is used again only if no bytes of an earlier answer are left in it.
     """
 
     verifier: HostnameVerifier | None = None
@@ -36,20 +36,21 @@ class PlatformConnection(HTTPSConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection can carry another call: open, unspoilt, silent on both sides of the decryption."""
+        """Whether the connection can be used for another call: it is open, and no bytes wait in it."""
         tls: Any = self.sock
         if getattr(tls, "spoilt", False) or not super().is_connected:
             return False
         return not (hasattr(tls, "pending") and tls.pending())
 
     def connect(self) -> None:
-        """Connect within the connect timeout: addresses, a proxy's answer and the handshake all together.
+        """Connect within the connect timeout, which covers all addresses, a proxy's answer and the handshake.
 
-        Close again what the verifier refuses. Its time counts for the call's deadline only.
+        If the verifier refuses the certificate, the connection is closed. The verifier's time counts only for the
+        call's deadline.
 
         Raises:
-            HostNameRefused: it answered anything but True, or failed.
-            TimeoutError: the verifier came back after the call's deadline.
+            HostNameRefused: the verifier did not return True, or failed.
+            TimeoutError: the verifier returned after the call's deadline.
         """
         call = here.call
         whole = call.until
@@ -72,7 +73,7 @@ class PlatformConnection(HTTPSConnection):
         return time.monotonic() + self.timeout if isinstance(self.timeout, int | float) else None
 
     def _new_conn(self) -> PlainSocket:
-        """Return a socket to the platform or the proxy; urllib3's own gives each address the whole timeout anew."""
+        """Return a socket to the platform or the proxy. urllib3's own function gives each address the whole timeout."""
         try:
             return connect(self._dns_host, self.port, self.socket_options)
         except socket.gaierror as error:
@@ -87,9 +88,9 @@ class PlatformConnection(HTTPSConnection):
     def _verify(self, verifier: HostnameVerifier) -> None:
         from iot_northbound.core.tls_context import peer_certificate
 
-        # With a proxy, `host` is the proxy's and the tunnel's end is the platform.
+        # With a proxy, `host` is the proxy, and the end of the tunnel is the platform.
         host = (getattr(self, "_tunnel_host", None) or self.host).strip("[]")
-        tls: Any = self.sock  # TLS by now
+        tls: Any = self.sock  # it is a TLS socket now
         try:
             accepted = verifier(host, peer_certificate(tls.getpeercert(binary_form=True))) is True
         except Exception as error:
@@ -128,15 +129,15 @@ class TlsPolicy(NamedTuple):
 
     context: ssl.SSLContext
     server_hostname: str | None = None
-    """The name checked and sent in place of the URL's host; None: the URL's host."""
+    """The name that is checked and sent in place of the URL's host; None: the URL's host."""
     verifier: HostnameVerifier | None = None
-    """The caller's own rule; with it, the built-in one is off."""
+    """The application's own rule, which replaces the built-in one."""
     shows_certificate: bool = False
-    """Whether the client has a certificate to show."""
+    """Whether the client sends a certificate."""
 
     @property
     def assert_hostname(self) -> Literal[False] | None:
-        """urllib3's setting: False switches its check off, None leaves it to OpenSSL."""
+        """The setting of urllib3: False switches its check off, None leaves it to OpenSSL."""
         return False if self.verifier or not self.context.check_hostname else None
 
     def pool_settings(self) -> dict[str, Any]:
@@ -156,8 +157,8 @@ class TlsPolicy(NamedTuple):
 class PinnedAdapter(HTTPAdapter):
     """A requests adapter whose connections follow a TlsPolicy and nothing else.
 
-    requests on its own loads certifi's CAs into a shared context at each new connection, which would widen what a
-    client trusts from its own CA to the public ones. Here `verify`, `cert` and the environment have no say.
+    requests loads certifi's CAs into a shared context at each new connection. A client that trusts only its own CA
+    would then also trust the public ones. Here `verify`, `cert` and the environment are ignored.
     """
 
     def __init__(self, policy: TlsPolicy, **rest: Any) -> None:
@@ -177,26 +178,26 @@ class PinnedAdapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the connection as the policy made it."""
+        """Do not change what the policy has set."""
 
     def build_connection_pool_key_attributes(  # type: ignore[override]  # the stubs' TypedDicts are private
         self, request: Any, verify: Any, cert: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the host's part of the key; the TLS part is the manager's own, the same for every call."""
+        """Return the host's part of the key. The TLS part is the same for every call."""
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return dict(host), {}
 
 
 def build_policy(config: SSLConfig | None, *, now: datetime | None = None) -> TlsPolicy:
-    """Return how a client with this SSLConfig speaks TLS; everything its files can be wrong in is found here.
+    """Return the TLS policy of a client with this SSLConfig. All faults of its files are found here.
 
-    Without an SSLConfig: the system's trust store, strict host names, no client certificate. `now` replaces the
-    machine's clock in the check of the certificates' validity.
+    Without an SSLConfig the client uses the system's trust store, checks host names and sends no certificate. `now`
+    replaces the machine's clock when the validity of the certificates is checked.
 
     Raises:
         TlsError: a file, password, certificate or key cannot be used (1006).
     """
-    # Imported late: reading certificates takes a library that importing the SDK need not wait for.
+    # Imported here, because a program that imports the SDK should not have to wait for this library.
     from iot_northbound.core.tls_context import make_context
 
     config = config or SSLConfig()
@@ -209,5 +210,5 @@ def build_policy(config: SSLConfig | None, *, now: datetime | None = None) -> Tl
 
 
 def build_context(config: SSLConfig | None) -> ssl.SSLContext:
-    """Return the SSLContext alone of `build_policy`."""
+    """Return only the SSLContext of `build_policy`."""
     return build_policy(config).context

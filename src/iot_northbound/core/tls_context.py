@@ -1,4 +1,4 @@
-"""SSLConfig -> one SSLContext: the files read, checked and loaded. Imported when the first client is made."""
+"""SSLConfig -> one SSLContext: reads, checks and loads the files. It is imported when the first client is made."""
 
 import contextlib
 import logging
@@ -25,9 +25,9 @@ log = logging.getLogger("iot_northbound.tls")
 
 
 def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLContext:
-    """Return the context of one client; everything its files can be wrong in is found here.
+    """Return the context of one client. All faults of its files are found here.
 
-    `now` replaces the machine's clock in the check of the certificates' validity.
+    `now` replaces the machine's clock when the validity of the certificates is checked.
 
     Raises:
         TlsError: a file, password, certificate or key cannot be used (1006).
@@ -36,20 +36,20 @@ def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLConte
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = config.minimum_version
     context.hostname_checks_common_name = False
-    # As in Java, whatever stands in the trust store is trusted for itself: an intermediate CA, a single certificate.
+    # As in Java, each certificate in the trust store is trusted by itself, also an intermediate CA or a server's.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if config.strict_x509:
         context.verify_flags |= ssl.VERIFY_X509_STRICT
     if config.insecure_skip_verification:
         log.warning(
             "TLS VERIFICATION IS OFF for this client (insecure_skip_verification=True): "
-            "anybody on the way can read and change what it sends, the app secret included"
+            "anybody on the way can read and change what it sends, including the app secret"
         )
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif config.hostname_verifier is not None:
         context.check_hostname = False
-    # Trust is loaded even if verification is off, so that a broken file is told all the same.
+    # The trusted CAs are loaded even if verification is off, so that a broken file is reported in any case.
     if config.trust_ca_path is not None:
         _trust(context, Source(config.trust_ca_path, "trust_ca_path", config.trust_ca_pwd, "trust_ca_pwd"), now)
     elif not config.insecure_skip_verification:
@@ -61,12 +61,13 @@ def make_context(config: SSLConfig, now: datetime | None = None) -> ssl.SSLConte
 
 def _trust(context: ssl.SSLContext, source: Source, now: datetime | None) -> None:
     store = read_store(source)
-    # As in Java, the certificate of a private key is trusted too; if its issuer is there, that vouches for it already.
+    # As in Java, the certificate of a private key is trusted too, unless its issuer is also there.
     own = [leaf_of(each, store.certificates) for each in store.keys]
     issuers = {each.subject for each in store.certificates if each not in own}
     anchors = [each for each in store.certificates if each not in own or each.issuer not in issuers]
     if not anchors:
-        raise source.error(f"no trusted certificate in this {store.kind} file: it must hold the platform's CA")
+        what = f"there is no trusted certificate in this {store.kind} file: it must contain the platform's CA"
+        raise source.error(what)
     # A bundle may contain expired CAs beside good ones; OpenSSL skips them. It is an error only if all are invalid.
     faults = [_validity_fault(each, now) for each in anchors]
     if None not in faults and (fault := faults[-1]):
@@ -74,11 +75,11 @@ def _trust(context: ssl.SSLContext, source: Source, now: datetime | None) -> Non
     try:
         context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in anchors))
     except (ssl.SSLError, ValueError) as error:
-        raise source.error(f"OpenSSL does not take a certificate of the file: {error}") from error
+        raise source.error(f"OpenSSL does not accept a certificate of the file: {error}") from error
 
 
 def _trust_system(context: ssl.SSLContext) -> None:
-    """Load the system's trust store; the paths compiled in, since OpenSSL's defaults follow the environment."""
+    """Load the system's trust store from the compiled-in paths, because OpenSSL's defaults follow the environment."""
     if sys.platform == "win32":
         for store in ("ROOT", "CA"):
             for data, form, purposes in ssl.enum_certificates(store):
@@ -98,11 +99,11 @@ def _trust_system(context: ssl.SSLContext) -> None:
 
 
 def _show(context: ssl.SSLContext, path: Path, config: SSLConfig, now: datetime | None) -> None:
-    """Give the context the client's certificate, which stands at `path`, its chain and its key."""
+    """Load the client's certificate at `path`, its chain and its key into the context."""
     source = Source(path, "self_cert_path", config.self_cert_pwd, "self_cert_pwd")
     store = read_store(source)
     if not store.certificates:
-        raise source.error(f"no certificate in this {store.kind} file")
+        raise source.error(f"there is no certificate in this {store.kind} file")
     keys, key_source = store.keys, source
     if config.self_key_path is not None:
         key_source = Source(config.self_key_path, "self_key_path", config.self_cert_pwd, "self_cert_pwd")
@@ -117,11 +118,11 @@ def _show(context: ssl.SSLContext, path: Path, config: SSLConfig, now: datetime 
     try:
         _load_chain(context, key, chain)
     except ssl.SSLError as error:
-        raise source.error(f"OpenSSL does not take the certificate: {_words(error)}") from error
+        raise source.error(f"OpenSSL does not accept the certificate: {_words(error)}") from error
 
 
 def _load_chain(context: ssl.SSLContext, key: PrivateKeyTypes, chain: list[x509.Certificate]) -> None:
-    """Load a key pair; CPython takes it from a file only, so a file it is: encrypted, 0600, and gone at once."""
+    """Load a key pair. CPython needs a file for this, so one is written: encrypted, 0600, and deleted at once."""
     password = secrets.token_hex(32)
     encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode()))
     try:
@@ -155,22 +156,22 @@ def _validity_fault(certificate: x509.Certificate, now: datetime | None) -> _Fau
 
 
 def _words(error: ssl.SSLError) -> str:
-    reason = getattr(error, "reason", None) or ""  # unset where Python code raised it
+    reason = getattr(error, "reason", None) or ""  # missing if Python code raised the error
     if "KEY_TOO_SMALL" in reason:
-        return "its key is too short for today's rules; have a new one made with RSA 2048 or P-256"
+        return "its key is too short for today's rules; get a new one with RSA 2048 or P-256"
     if "MD_TOO_WEAK" in reason:
-        return "it is signed with MD5 or SHA-1; have a new one made with SHA-256"
+        return "it is signed with MD5 or SHA-1; get a new one with SHA-256"
     return str(error)
 
 
 def peer_certificate(der: bytes | None) -> PeerCertificate:
-    """Return a server's certificate as verifiers see it.
+    """Return a server's certificate for host-name verifiers.
 
     Raises:
-        ValueError: there is none, or it is damaged.
+        ValueError: there is no certificate, or it is damaged.
     """
     if not der:
-        raise ValueError("the server showed no certificate")
+        raise ValueError("the server sent no certificate")
     certificate = x509.load_der_x509_certificate(der)
     names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     try:

@@ -1,7 +1,7 @@
-"""Who holds the token and who renews it.
+"""Keeps the token and renews it.
 
-The platform's newest login ends the token before it, for the whole application. So one renewal runs at a time, and
-whoever meets a used-up token meanwhile waits for that one and shares its outcome, failure included.
+The newest login ends the earlier token of the whole application. So only one renewal runs at a time. A thread that
+finds an expired token in the meantime waits for this renewal and shares its result, also if it is a failure.
 """
 
 import logging
@@ -19,15 +19,15 @@ T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")
 
 RETRY_FIRST, RETRY_CAP = 1.0, 60.0
-"""Seconds before the first repeat of a failed renewal in the background, and between later ones at most."""
+"""Seconds before a failed renewal in the background is first repeated, and the longest pause between later repeats."""
 COOL_DOWN = 1.0
-"""Seconds for which callers share a failed renewal instead of trying one each."""
+"""Seconds for which calls share a failed renewal and do not try again."""
 STOP_PATIENCE = 5.0
-"""Seconds that `stop` waits for a renewal in the background; after that the thread ends by itself."""
+"""Seconds that `stop` waits for a renewal in the background. After that the thread ends by itself."""
 
 
 class _Timer(threading.Thread):
-    """The background thread, and what wakes it."""
+    """The background thread, and the event that wakes it."""
 
     def __init__(self, run: Callable[["_Timer"], None]) -> None:
         super().__init__(target=run, args=(self,), name="iot-northbound-token-timer", daemon=True)
@@ -35,12 +35,12 @@ class _Timer(threading.Thread):
 
 
 class Tokens:
-    """Holds the token while the timer is on, and renews it: ahead of time in the background, at once when refused.
+    """Keeps the token while the timer is on. It renews the token early in the background, and at once if it is refused.
 
     Args:
-        login: returns a new token by app id and secret, until the monotonic second given, if one is.
-        refresh: returns a new token for a refresh token, likewise.
-        store: where the token lives.
+        login: returns a new token for app id and secret. Its argument is a deadline in monotonic seconds, or None.
+        refresh: returns a new token for a refresh token, with a deadline too.
+        store: where the token is kept.
         clock: time.
     """
 
@@ -64,7 +64,7 @@ class Tokens:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Begin without a thread or a renewal: at the start, and in a forked child, where its parent's are not."""
+        """Start without a thread or a renewal, also in a forked child, which does not have those of its parent."""
         self._shared = Renewals(self._clock)
         self._failed: tuple[float, NorthApiException] | None = None
         self._timer: _Timer | None = None
@@ -72,10 +72,10 @@ class Tokens:
     # -- for callers -------------------------------------------------------------------------------------------------
 
     def current(self, until: float | None = None) -> str:
-        """Return a usable token, renewing an expired one first; `until` is the caller's deadline.
+        """Return a valid token. If it has expired, it is renewed first. `until` is the caller's deadline.
 
         Raises:
-            NorthApiException: no timer runs (1009), the renewal failed, or the store did (1001).
+            NorthApiException: the timer is off (1009), the renewal failed, or the store failed (1001).
             RequestTimeoutError: the renewal did not end before the deadline (1003).
         """
         if not self._running:
@@ -85,10 +85,10 @@ class Tokens:
         return self._usable(until).access_token
 
     def replace(self, refused: str, until: float | None = None) -> str:
-        """Return a token that is not the refused one: the one somebody else got meanwhile, or a new one.
+        """Return another token than the refused one: one that another thread got in the meantime, or a new one.
 
         Raises:
-            NorthApiException: as `current` does.
+            NorthApiException: as for `current`.
         """
         if not self._running:
             raise _no_token()
@@ -98,7 +98,7 @@ class Tokens:
         return self._renew(grant, until, by_login=True).access_token
 
     def adopt(self, grant: Grant) -> None:
-        """Hold a token the application fetched itself, since its login ended the one held before."""
+        """Use a token that the application got itself, because its login has ended the earlier one."""
         if self._running:
             self._keep(grant)
             self._wake_timer()
@@ -106,10 +106,10 @@ class Tokens:
     # -- the timer ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Fetch a token and keep it fresh in the background; nothing happens when that runs already.
+        """Get a token and keep it fresh in the background. If this runs already, do nothing.
 
         Raises:
-            NorthApiException: the first login failed; the timer is off then.
+            NorthApiException: the first login failed, and the timer is off.
         """
         if self._running:
             return
@@ -122,7 +122,7 @@ class Tokens:
         self._start_timer()
 
     def stop(self) -> None:
-        """End the background thread and forget the token. A renewal under way in the thread gets a few seconds."""
+        """End the background thread and forget the token. A renewal in progress gets a few seconds."""
         self._running = False
         self._failed = None
         try:
@@ -136,7 +136,7 @@ class Tokens:
             self._ask("clear", self._store.clear)
 
     def status(self) -> TokenStatus:
-        """Return what can be said of the token without showing it."""
+        """Return the state of the token without the token itself."""
         grant = self._load()
         now = self._clock.now()
         if grant is None:
@@ -156,11 +156,11 @@ class Tokens:
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The values no log may show."""
+        """The values that no log may show."""
         try:
             grant = self._load()
         except Exception:
-            log.exception("the token store failed while a text was cleared of secrets")
+            log.exception("the token store failed while secrets were removed from a text")
             return ()
         if grant is None:
             return ()
@@ -170,12 +170,12 @@ class Tokens:
         grant = self._ask("load", self._store.load)
         if grant is not None and not isinstance(grant, Grant):
             raise NorthApiException(
-                SdkCode.CLIENT_INTERNAL, f"the token store holds a {type(grant).__name__}, not a Grant or None"
+                SdkCode.CLIENT_INTERNAL, f"the token store returned a {type(grant).__name__}, not a Grant or None"
             )
         return grant
 
     def _ask(self, what: str, do: Callable[..., T], *args: Grant) -> T:
-        """Return what the store does; a failure that is no exception of the SDK's becomes one."""
+        """Return the result of the store. Another exception than the SDK's own becomes a NorthApiException."""
         try:
             return do(*args)
         except NorthApiException:
@@ -186,7 +186,7 @@ class Tokens:
             ) from error
 
     def _start_timer(self) -> None:
-        """Start the background thread. If two are started at once, the one named last goes on."""
+        """Start the background thread. If two are started at the same time, the later one continues."""
         timer = _Timer(self._run)
         before = self._timer
         try:
@@ -209,7 +209,7 @@ class Tokens:
             self._go_on(mine)
         finally:
             if self._timer is mine:
-                self._timer = None  # whatever ended it; the next call starts another
+                self._timer = None  # for any reason; the next call starts another thread
 
     def _go_on(self, mine: _Timer) -> None:
         while self._running and mine is self._timer:
@@ -224,18 +224,18 @@ class Tokens:
             except ClientClosedError:
                 return
             except Exception as error:
-                # Beside refusals: a store of the application's own. The timer outlives it all the same.
+                # The platform's refusals and failures of the application's own store. The timer continues in any case.
                 if self._failures == failures:
                     self._note_failure(error)
                 log.warning(
-                    "renewing the token failed (%d in a row), will go on trying: %s",
+                    "the renewal of the token failed (%d in a row) and will be tried again: %s",
                     self._failures,
                     error,
                     exc_info=None if isinstance(error, NorthApiException) else error,
                 )
 
     def _until_next(self) -> float:
-        """Return the seconds until a renewal in the background is due."""
+        """Return the seconds until the next renewal in the background."""
         now = self._clock.now()
         if self._failures:
             pause = min(RETRY_CAP, RETRY_FIRST * 2.0 ** min(self._failures - 1, 16))
@@ -243,7 +243,7 @@ class Tokens:
         grant = self._load()
         due = grant.renew_at - now if grant is not None else 0.0
         if self._renewed_at is not None:
-            # A store that forgets, or a clock that jumps, must not make a storm of logins.
+            # A store that loses the token, or a clock that jumps, must not cause a storm of logins.
             due = max(due, self._renewed_at + RETRY_FIRST - self._clock.monotonic())
         return due
 
@@ -256,7 +256,7 @@ class Tokens:
         return self._renew(grant, until)
 
     def _renew(self, seen: Grant | None, until: float | None = None, *, by_login: bool = False) -> Grant:
-        """Return a newer token than the one seen; one thread fetches it, the others wait for that outcome."""
+        """Return a newer token than the one seen. One thread gets it, and the others wait for the result."""
         while True:
             grant = self._shared.share(lambda renewal: self._lead(renewal, seen, until, by_login), until)
             if grant is not None:
@@ -276,20 +276,20 @@ class Tokens:
             self._renewed_at = self._clock.monotonic()
             renewal.grant = fetched
         except NorthApiException as error:
-            # Whoever has less time than the others, or is interrupted by an exception of the application's own, ends
-            # its renewal without an outcome: the others try again.
+            # A thread with less time than the others, or one that an exception of the application interrupts, ends its
+            # renewal without a result, and the others try again.
             if until is None or self._clock.monotonic() < until - NO_TIME:
                 renewal.error = self._note_failure(error)
                 self._failed = (self._clock.monotonic(), renewal.error)
             raise
         finally:
-            self._wake_timer()  # it has a new token to watch, or a failure to make good
+            self._wake_timer()  # there is a new token to watch, or a failure to repeat
         return fetched
 
     def _keep(self, grant: Grant) -> None:
         if self._running:
             self._ask("save", self._store.save, grant)
-            if not self._running:  # it was stopped meanwhile, and has cleared the store already
+            if not self._running:  # it was stopped in the meantime, and the store is already cleared
                 self._ask("clear", self._store.clear)
         self._note_success()
 
@@ -299,11 +299,11 @@ class Tokens:
         self._last_error = None
 
     def _note_failure(self, error: BaseException) -> NorthApiException:
-        """Count a failure and return it as an exception to share: a copy, which holds no frames with secrets."""
+        """Count a failure and return a copy that threads can share. It has no frames, which could contain secrets."""
         if isinstance(error, NorthApiException):
             shared = copy_of(error)
         else:
-            told = f"renewing the token was broken off by {type(error).__name__}"
+            told = f"the renewal of the token was interrupted by {type(error).__name__}"
             shared = NorthApiException(SdkCode.CLIENT_INTERNAL, told)
         self._failures += 1
         self._failed_at = self._clock.monotonic()
@@ -322,4 +322,4 @@ class Tokens:
 
 
 def _no_token() -> NorthApiException:
-    return NorthApiException(SdkCode.NO_TOKEN, "the call carries no access token and the token timer is not running")
+    return NorthApiException(SdkCode.NO_TOKEN, "the call has no access token, and the token timer is not running")

@@ -1,7 +1,7 @@
 """One request over the pool: prepared by hand, sent by requests' adapter, read to its end within a deadline.
 
-`Session.request` spends two thirds of a kept-alive call on merging settings this SDK never changes; the adapter below
-is what remains. Everything that can go wrong comes out as `AttemptFailed`, with what is known of the request.
+`Session.request` spends two thirds of a kept-alive call on merging settings that this SDK never changes. So only
+requests' adapter is used. Every failure becomes an `AttemptFailed`, with what is known about the request.
 """
 
 import ssl
@@ -31,12 +31,12 @@ from iot_northbound.errors import (
 )
 
 MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer's body, decompressed; more is refused."""
+"""The largest body of an answer, decompressed, in bytes."""
 _CHUNK = 262144
 
 
 class _Request(PreparedRequest):
-    """A prepared request that knows its path already."""
+    """A prepared request that already knows its path."""
 
     target: str
 
@@ -46,19 +46,19 @@ class _Request(PreparedRequest):
 
 
 class _Response(Response):
-    """A response without the cookie jar nobody asks for."""
+    """A response without a cookie jar, which is not used."""
 
     def __init__(self) -> None:
         self._content_consumed = False
 
 
 class _Adapter(PinnedAdapter):
-    """The pinned adapter with one platform: its pool is looked up once, and answers carry no cookies."""
+    """The pinned adapter for one platform: its pool is looked up once, and answers have no cookies."""
 
     pool: Any = None
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
-        pool = self.pool  # read once: another thread's close() may take it away meanwhile
+        pool = self.pool  # read only once: another thread's close() may remove it in the meantime
         if pool is None:
             pool = self.pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         return pool
@@ -128,7 +128,7 @@ class Transport:
         pool, self._adapter.pool = self._adapter.pool, None
         self._adapter.close()
         if pool is not None:
-            pool.close()  # the adapter leaves that to the garbage collection, which an exception's frames can put off
+            pool.close()  # the adapter leaves this to the garbage collection, which can take long
 
     def send(
         self,
@@ -139,18 +139,18 @@ class Transport:
         timeouts: Timeouts,
         until: float | None,
     ) -> Answer:
-        """Send once and return the whole answer, of any status.
+        """Send once and return the whole answer, with any status.
 
         `until` is the deadline in seconds of the machine's monotonic clock.
 
         Raises:
-            AttemptFailed: no answer, or half of one.
+            AttemptFailed: no answer came, or only a part of one.
         """
         request = _Request()
         request.method = method
         request.url = self._base_url + target
         request.target = target
-        request.headers = headers  # type: ignore[assignment]  # a dict serves; the copy would be made per call
+        request.headers = headers  # type: ignore[assignment]  # a dict is enough; a copy would be made for each call
         request.body = body
         before, call = here.call, CallState(until, timeouts.read, sys.exc_info()[1])
         response: Response | None = None
@@ -178,7 +178,8 @@ class Transport:
             raise
         finally:
             here.call = before
-        # Out of the libraries' own chain of exceptions, which holds the request's headers and what the server sent.
+        # Not with the libraries' own chain of exceptions, which contains the request's headers and what the server
+        # sent.
         raise failed from _cause(chain)
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ class Transport:
         hung_up = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         if (isinstance(error, requests_errors.SSLError) or tls) and not (hung_up and sent):
             told = self._tls_error(error, chain)
-            # With TLS 1.3 a server's refusal of our certificate comes when the request is on its way: it is not read.
+            # With TLS 1.3 a server refuses our certificate only when the request is on its way, and does not read it.
             refused = not sent or (call.fresh and "ALERT" in str(getattr(tls, "reason", "")))
             return AttemptFailed(told, outcome if hung_up or not refused else Outcome.FINAL)
         if isinstance(error, requests_errors.ConnectTimeout):
@@ -202,12 +203,14 @@ class Transport:
             return AttemptFailed(RequestTimeoutError(SdkCode.NO_ANSWER, what, request_sent=sent), outcome)
         alien = _first(chain, HTTPException)
         if alien and not isinstance(alien, RemoteDisconnected | IncompleteRead):
-            what = "what came is no HTTP answer" if isinstance(alien, BadStatusLine) else "its head cannot be read"
+            what = "its head cannot be read"
+            if isinstance(alien, BadStatusLine):
+                what = "the received data is not an HTTP answer"
             why = alien if isinstance(alien, UnclearConnection) else f"{what}: {type(alien).__name__}"
             return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, str(why)), outcome)
         if isinstance(error, OSError | urllib3_errors.HTTPError):  # requests' exceptions are OSErrors
             what = "the connection broke before an answer came" if sent else f"no connection to {self._base_url}"
-            # With TLS 1.3 a server that wants our certificate may hang up only when the request is on its way.
+            # With TLS 1.3 a server that requires a certificate may hang up only when the request is on its way.
             bare = sent and call.fresh and not self._policy.shows_certificate
             broken = ConnectionFailedError(
                 SdkCode.NO_ANSWER,
@@ -220,8 +223,9 @@ class Transport:
             unreadable = f"what came cannot be read: {type(error).__name__}"
             return AttemptFailed(UnreadableAnswerError(SdkCode.UNREADABLE, unreadable), outcome)
         if isinstance(error, ValueError):
-            # http.client's check of header values; the value itself may be a secret.
-            rejected = InvalidArgumentError.of("the request", "a header", "it holds characters HTTP does not allow")
+            # http.client has checked the header values. The value itself may be a secret.
+            rule = "it contains characters that HTTP does not allow"
+            rejected = InvalidArgumentError.of("the request", "a header", rule)
             return AttemptFailed(rejected, Outcome.FINAL)
         unexpected = NorthApiException(SdkCode.CLIENT_INTERNAL, f"sending failed unexpectedly: {type(error).__name__}")
         return AttemptFailed(unexpected, Outcome.UNKNOWN if sent else Outcome.FINAL)
@@ -243,10 +247,10 @@ class Transport:
         _drop(response)
         told: NorthApiException
         if _first(chain, TimeoutError, urllib3_errors.ReadTimeoutError):
-            told = RequestTimeoutError(SdkCode.UNREADABLE, "the answer's body did not come in time", **details)
+            told = RequestTimeoutError(SdkCode.UNREADABLE, "the body of the answer did not come in time", **details)
         else:
             told = UnreadableAnswerError(
-                SdkCode.UNREADABLE, f"the answer's body broke off or cannot be decoded: {_root(chain)}", **details
+                SdkCode.UNREADABLE, f"the body of the answer broke off or cannot be decoded: {_root(chain)}", **details
             )
         return AttemptFailed(told, Outcome.UNKNOWN)
 
@@ -256,7 +260,7 @@ _BARE = (
     "Set SSLConfig.self_cert_path"
 )
 _NO_TUNNEL = "Tunnel connection failed: "
-"""How http.client's error begins when a proxy refuses; the status follows."""
+"""The beginning of http.client's error when a proxy refuses; the status follows."""
 
 
 _NOT_THE_APPLICATIONS = frozenset({"requests", "urllib3", "iot_northbound"}) | sys.stdlib_module_names
@@ -267,13 +271,13 @@ class _TooLarge(Exception):
 
 
 def _read(raw: Any, call: CallState) -> bytes:
-    """Return the whole body, decompressed. `read1` looks at the deadline between the pieces a slow server sends."""
+    """Return the whole body, decompressed. `read1` checks the deadline between the pieces of a slow server."""
     first: bytes = raw.read1(_CHUNK, decode_content=True)
     if not first or (raw.length_remaining == 0 and "content-encoding" not in raw.headers):
         return first
     pieces, size = [first], len(first)
     while piece := raw.read1(_CHUNK, decode_content=True):
-        call.check()  # unpacking takes time without a byte from the socket
+        call.check()  # decompression takes time without reading from the socket
         pieces.append(piece)
         size += len(piece)
         if size > MAX_ANSWER:
@@ -282,27 +286,28 @@ def _read(raw: Any, call: CallState) -> bytes:
 
 
 def _is_applications(error: Exception) -> bool:
-    """Whether an exception is of the application's own kind: its signal handler interrupts the call with it."""
+    """Return whether an exception is one of the application's own, which a signal handler raises."""
     return type(error).__module__.partition(".")[0] not in _NOT_THE_APPLICATIONS
 
 
 def _drop(response: Response | None) -> None:
-    """Close an answer that nobody will read on, with its connection."""
+    """Close an answer that will not be read, with its connection."""
     if response is not None:
         response.raw.close()
 
 
 def _fits(call: CallState, status: int) -> bool:
-    """Whether an answer is certainly the one to this call.
+    """Return whether an answer certainly belongs to this call.
 
-    It is if it came after the whole request. An earlier refusal is too, on a connection that no other call has used.
+    It does if it came after the whole request. An earlier refusal does too, on a connection that no other call has
+    used.
     """
     whole = not call.cut and (not call.early or call.interim)
     return whole or (call.fresh and status >= 400)
 
 
 def _too_early(response: Response) -> AttemptFailed:
-    """Return the failure of a request that was answered before the whole of it had gone."""
+    """Return the failure of a request that was answered before it was completely sent."""
     return AttemptFailed(
         UnreadableAnswerError(
             SdkCode.UNREADABLE,
@@ -314,7 +319,7 @@ def _too_early(response: Response) -> AttemptFailed:
 
 
 def _cause(chain: list[BaseException]) -> BaseException | None:
-    """Return the operating system's or OpenSSL's own error, where there is one."""
+    """Return the error of the operating system or of OpenSSL, if there is one."""
     return next((each for each in chain if isinstance(each, OSError) and (each.strerror or each.errno)), None)
 
 
@@ -323,14 +328,14 @@ def _first(chain: list[BaseException], *kinds: type[BaseException]) -> BaseExcep
 
 
 def _root(chain: list[BaseException]) -> str:
-    """Return the operating system's word for it, where there is one; never what a server sent."""
+    """Return the operating system's description, if there is one, and never what a server sent."""
     for each in chain:
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
         if isinstance(each, RemoteDisconnected):
             return "the server closed it without a word"
         if isinstance(each, urllib3_errors.DecodeError):
-            return "it is not compressed the way it says"
+            return "it is not compressed as its head says"
         if type(each) is OSError and str(each).startswith(_NO_TUNNEL):
             return f"the proxy refused with HTTP {str(each)[len(_NO_TUNNEL) :][:3]}"
         if isinstance(each, IncompleteRead | urllib3_errors.IncompleteRead):

@@ -1,8 +1,8 @@
-"""attrs classes <-> JSON: the only room, with `readers` and `lenient`, that works with wire names.
+"""attrs classes <-> JSON: only this module, `readers` and `lenient` work with the names of JSON.
 
-Reading is lenient: what fits is read fast (`readers`), what does not is read as far as it can be (`lenient`). Writing
-checks the request's rules once more, since lists can change after a DTO was made, and leaves out nulls and empty
-optional lists.
+Reading is lenient: values that fit are read fast (`readers`), others are read as far as possible (`lenient`). Writing
+checks the request's rules again, because lists can change after a DTO was made. It leaves out nulls and empty optional
+lists.
 """
 
 import json
@@ -30,7 +30,7 @@ def structure(value: Any, cls: type[T]) -> T:
     """Return a parsed JSON value as an instance of `cls`.
 
     Raises:
-        ShapeError: it is no object, or lacks a field that the class must have.
+        ShapeError: it is not an object, or does not have a field that the class must have.
     """
     try:
         return converter.structure(value, cls)
@@ -40,9 +40,9 @@ def structure(value: Any, cls: type[T]) -> T:
 
 
 def to_json(dto: Any) -> Any:
-    """Return a request DTO as JSON-able data: wire names, no nulls, no empty optional lists.
+    """Return a request DTO as data for JSON: with the names of JSON, and without nulls and empty optional lists.
 
-    Free-form JSON (the reference's ObjectNode) passes exactly as it is, nulls included.
+    Free-form JSON (the reference's ObjectNode) is not changed, and keeps its nulls.
 
     Raises:
         InvalidArgumentError: a value broke its rule after the DTO was made (1007).
@@ -62,7 +62,7 @@ def to_json(dto: Any) -> Any:
 
 
 def secrets_in(dto: Any) -> tuple[str, ...]:
-    """Return the values of a request DTO's secret fields, those of nested DTOs too."""
+    """Return the values of the secret fields of a request DTO and its nested DTOs."""
     if isinstance(dto, list | tuple):
         return tuple(secret for each in dto for secret in secrets_in(each))
     if not attrs.has(type(dto)):
@@ -92,22 +92,22 @@ def _dump(value: Any) -> Any:
 
 
 def encode_body(dto: Any) -> bytes:
-    """Return a request DTO, or a mapping with wire names, as UTF-8 JSON.
+    """Return a request DTO, or a mapping with the names of JSON, as UTF-8 JSON.
 
     Raises:
-        InvalidArgumentError: it holds something JSON cannot say (1007).
+        InvalidArgumentError: it contains something that JSON does not allow (1007).
     """
     try:
         text = json.dumps(to_json(dto), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgumentError.of(
-            type(dto).__name__, "the request body", f"JSON cannot hold it ({error})"
+            type(dto).__name__, "the request body", f"JSON does not allow it ({error})"
         ) from None
 
 
 def encode_pairs(dto: Any) -> str:
-    """Return a query or form: percent-encoded pairs without nulls; empty where there is nothing to say."""
+    """Return a query or a form as percent-encoded pairs without nulls; empty if there are no values."""
     pairs = []
     for name, value in to_json(dto).items():
         if isinstance(value, bool):

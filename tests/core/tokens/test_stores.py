@@ -69,7 +69,7 @@ def test_if_the_store_cannot_load_callers_get_an_error_and_the_timer_goes_on(
     assert caught.value.error_code == "1001"
     assert tokens.held == ()
     clock.advance(801)
-    eventually(lambda: "will go on trying" in caplog.text)
+    eventually(lambda: "will be tried again" in caplog.text)
     store.load_fails = False
     clock.advance(2)
     eventually(lambda: tokens.current() == "token-2")
@@ -81,6 +81,6 @@ def test_a_store_with_something_else_than_a_grant_is_reported(make: Any) -> None
     tokens.start()
     store.load = lambda: "token-1"
     for use in (tokens.current, tokens.status):
-        with pytest.raises(NorthApiException, match="1001: the token store holds a str, not a Grant or None"):
+        with pytest.raises(NorthApiException, match="1001: the token store returned a str, not a Grant or None"):
             use()
     assert tokens.held == ()

@@ -62,7 +62,7 @@ def test_after_failures_the_timer_goes_on_with_growing_pauses_and_logs_that(
             clock.advance(pause + 0.1)
     eventually(lambda: tokens.current() != "token-1")
     assert (tokens.status().failures_in_a_row, tokens.status().last_error) == (0, None)
-    assert len([r for r in caplog.records if "will go on trying" in r.message]) == 4
+    assert len([r for r in caplog.records if "will be tried again" in r.message]) == 4
     assert "100208" in caplog.text
 
 
