@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.x509 import BasicConstraints, KeyUsage
 
 from iot_northbound.errors import TlsError
 from iot_northbound.push import Access, InboxInUseError, MemoryInbox, PushMessageReceiver, SqliteInbox, server_context
@@ -120,6 +121,21 @@ def test_strict_checking_refuses_untidy_platform_certificates(tls, tmp_path, cas
         pytest.raises((ssl.SSLError, ConnectionError)),
     ):
         post(server, data_body(), client)
+
+
+def test_a_ca_that_does_not_say_it_is_one_is_refused_and_the_clients_own_certificate_is_taken(tls, tmp_path):
+    ca, _ = altered(tls.theirs, without=[BasicConstraints, KeyUsage]).write(tmp_path, "ca")
+    own, key = tls.theirs.issue("push", client=True).write(tmp_path, "client")
+    client = tls()
+    client.load_cert_chain(own, key)
+    with Recorder(MemoryInbox()) as receiver:
+        with (
+            receiver.server(port=0, ssl=server_context(tls.certificate, tls.key, client_ca=ca)) as server,
+            pytest.raises((ssl.SSLError, ConnectionError)),
+        ):
+            post(server, data_body(), client)
+        with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key, client_ca=own)) as server:
+            assert post(server, data_body(), client)[0] == 200
 
 
 def test_strict_checking_takes_tidy_platform_certificates(tls):
