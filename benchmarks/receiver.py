@@ -73,7 +73,7 @@ def _serve_flask(context: ssl.SSLContext, folder: Path, *, stores: bool) -> None
 
     from iot_northbound.core.wire import structure
     from iot_northbound.dto import NotifyDeviceDataChangedDTO
-    from iot_northbound.serving import GuardedServer
+    from iot_northbound.serving.http import GuardedServer
 
     warnings.simplefilter("ignore", DeprecationWarning)
     from uvicorn.middleware.wsgi import WSGIMiddleware

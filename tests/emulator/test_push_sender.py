@@ -12,7 +12,8 @@ from typing import Any
 
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.emulator.state import notifications
-from iot_northbound.serving import GuardedServer, Limits
+from iot_northbound.serving import Limits
+from iot_northbound.serving.http import GuardedServer
 
 from .conftest import Wire
 

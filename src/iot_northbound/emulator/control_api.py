@@ -17,7 +17,7 @@ from iot_northbound.emulator.control_operations import OPERATIONS, Operation
 from iot_northbound.emulator.control_schema import Invalid, check
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state.kernel import MALFORMED, Refusal
-from iot_northbound.serving_pages import page_header
+from iot_northbound.serving.pages import page_header
 
 log = logging.getLogger("iot_northbound.emulator")
 

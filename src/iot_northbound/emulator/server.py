@@ -21,8 +21,9 @@ from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator.state import auth
 from iot_northbound.emulator.state.settings import Settings, SomeSettings
 from iot_northbound.emulator_home import expanded
-from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
-from iot_northbound.serving_tls import set_checks
+from iot_northbound.serving import BindError, Limits, LoopService
+from iot_northbound.serving.http import GuardedServer
+from iot_northbound.serving.tls import set_checks
 
 
 class Emulator(LoopService):

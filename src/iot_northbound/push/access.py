@@ -16,7 +16,7 @@ from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import reply
 from iot_northbound.push.reply import Reply
 from iot_northbound.push.unpacking import unpacked, unreadable
-from iot_northbound.serving_pages import page_header
+from iot_northbound.serving.pages import page_header
 
 ROUTE = "/v1.0.0/messageReceiver"
 """Where the vendor's SDKs are posted to; command status changes go to ``/cmd`` below it."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Self
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.errors import SdkCode, TlsError
 from iot_northbound.push.reply import Reply
-from iot_northbound.serving import GuardedServer, Limits, json_refusal
-from iot_northbound.serving_tls import set_checks
+from iot_northbound.serving import Limits
+from iot_northbound.serving.http import GuardedServer, json_refusal
+from iot_northbound.serving.tls import set_checks
 
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from iot_northbound.emulator import certificates
-from iot_northbound.serving import GuardedServer
+from iot_northbound.serving.http import GuardedServer
 
-from .test_serving import QUICK, Probe, connect, read_all, read_answer, request
+from .probe import QUICK, Probe, connect, read_all, read_answer, request
 
 
 @pytest.fixture
