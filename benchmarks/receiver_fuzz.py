@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 
-from iot_northbound.push import Duplicates, MemoryInbox, PushMessageReceiver
+from iot_northbound.push import DuplicateWindow, MemoryInbox, PushMessageReceiver
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
 
 _SEEDS = [push_body(kind) for kind in PUSH_KINDS]
@@ -92,7 +92,7 @@ def main(count: int, seed: int) -> None:
     statuses: Counter[int] = Counter()
     slowest, grown_from = 0.0, 0
     started = time.monotonic()
-    with PushMessageReceiver(MemoryInbox(duplicates=Duplicates(remembered=1_000)), threads=1) as receiver:
+    with PushMessageReceiver(MemoryInbox(duplicates=DuplicateWindow(messages=1_000)), threads=1) as receiver:
         for number in range(count):
             if number == count // 10:
                 grown_from = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -33,8 +33,7 @@ from iot_northbound.dto import (
     QueryUpgradeTaskOutDTO,
 )
 from iot_northbound.emulator import Emulator
-from iot_northbound.push.memory_inbox import MemoryInbox
-from iot_northbound.push.server import server_context
+from iot_northbound.push import MemoryInbox, server_context
 from iot_northbound.waiting import Polling
 
 sys.path.insert(0, str(Path(__file__).parent))

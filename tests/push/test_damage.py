@@ -14,11 +14,11 @@ BIG = "x" * 20_000
 
 
 def filled(path, count=6, extra=BIG):
-    inbox, told = SqliteInbox(path, clock=ManualClock()), []
-    inbox.start(lambda message_id, _: told.append(message_id))
+    inbox, delivered = SqliteInbox(path, clock=ManualClock()), []
+    inbox.start(lambda message_id, _: delivered.append(message_id))
     for number in range(count):
         taken(inbox.put(data_message(f"d{number}", number, extra=extra)))
-    inbox.bury(told[0], 1, "failed")
+    inbox.bury(delivered[0], 1, "failed")
     inbox.stop()
 
 
@@ -153,10 +153,10 @@ def test_damage_that_shows_later_stays_with_its_own_message(lettered):
 
 
 def test_letting_go_of_a_damaged_message_holds_up_no_other(lettered):
-    told = []
+    delivered = []
     inbox = DamagedLater(lettered)
-    inbox.start(lambda message_id, device: told.append((message_id, device)))
-    damaged = next(message_id for message_id, device in told if device == "d1")
+    inbox.start(lambda message_id, device: delivered.append((message_id, device)))
+    damaged = next(message_id for message_id, device in delivered if device == "d1")
     with inbox._changed:  # all in one transaction
         inbox._work.clear()
         inbox._changed.release()
@@ -164,7 +164,7 @@ def test_letting_go_of_a_damaged_message_holds_up_no_other(lettered):
         waiting = [inbox.put(data_message(f"new{number}", number)) for number in range(5)]
         inbox._changed.acquire()
     assert all(taken(each) for each in waiting)
-    inbox.done(told[0][0])
+    inbox.done(delivered[0][0])
     assert taken(inbox.put(data_message("new", 99)))
     inbox.stop()
 

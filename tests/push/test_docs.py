@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from iot_northbound.push import Access, Duplicates, HandlerRetry, InboxLimits, MemoryInbox, PushMessageReceiver
+from iot_northbound.push import Access, DuplicateWindow, HandlerRetry, InboxLimits, MemoryInbox, PushMessageReceiver
 from iot_northbound.push.handlers import METHODS
 from iot_northbound.push.receiver import ANSWER_WITHIN
 
@@ -24,7 +24,7 @@ def test_every_handler_is_in_the_table():
 def test_the_defaults_told_are_the_defaults():
     assert InboxLimits() == InboxLimits(messages=200_000, size=1 << 30, age=None)
     assert "200,000 messages, 1 GiB of bodies" in text("guarantees.md")
-    assert Duplicates().window == 3_600
+    assert DuplicateWindow().seconds == 3_600
     assert "Within an hour" in text("guarantees.md")
     assert (HandlerRetry().attempts, HandlerRetry().first, HandlerRetry().longest) == (6, 1.0, 60.0)
     assert "six calls in all" in text("guarantees.md")

@@ -8,13 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from iot_northbound.push import Duplicates, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
+from iot_northbound.push import DuplicateWindow, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 from tests.push.helpers import ManualClock, taken
 
 WINDOW = 600.0
-RULE = Duplicates(window=WINDOW)
+RULE = DuplicateWindow(seconds=WINDOW)
 
 
 class Posted:

@@ -133,10 +133,10 @@ def test_starlette(example, tmp_path):
 
 def is_let_go(path):
     """Open the inbox as its next owner, which succeeds once the last one has stopped; nothing waits in it."""
-    inbox, told = SqliteInbox(path), []
-    inbox.start(lambda message_id, device: told.append(message_id))
+    inbox, delivered = SqliteInbox(path), []
+    inbox.start(lambda message_id, device: delivered.append(message_id))
     inbox.stop()
-    assert told == []
+    assert delivered == []
 
 
 def test_standalone(tmp_path):

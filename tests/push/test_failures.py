@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from iot_northbound.push import HandlerRetry, MemoryInbox, SqliteInbox
-from iot_northbound.push.failures import log_failure, name_of, told
+from iot_northbound.push.failures import described, log_failure, name_of
 from tests.push.helpers import Log, Recorder, data_body, until
 
 
@@ -130,7 +130,7 @@ def test_an_inbox_that_raises_anything_ends_no_worker():
         receiver.receive(data_body("d2", 2))
         receiver.receive(data_body("d3", 3))
         receiver.log.wait_for(1)
-        assert receiver._workers._threads[0].is_alive()
+        assert receiver._running.workers._threads[0].is_alive()
 
 
 class Unnameable:
@@ -154,9 +154,9 @@ def test_a_function_without_a_name_can_fail_too(caplog):
 
 
 def test_an_error_is_told_by_type_and_text():
-    assert told(ValueError("a reason")) == "ValueError: a reason"
-    assert told(Ends()) == "Ends: its text cannot be had"
-    assert type(told(ReturnsATrap())) is str
+    assert described(ValueError("a reason")) == "ValueError: a reason"
+    assert described(Ends()) == "Ends: its text is not available"
+    assert type(described(ReturnsATrap())) is str
 
 
 def test_a_log_that_fails_on_the_traceback_gets_one_line():
@@ -171,4 +171,4 @@ def test_a_log_that_fails_on_the_traceback_gets_one_line():
     log = logging.Logger("picky")
     log.addHandler(Picky())
     log_failure(log, logging.ERROR, Ends(), "%s failed", "it")
-    assert lines == ["it failed: Ends: its text cannot be had"]
+    assert lines == ["it failed: Ends: its text is not available"]

@@ -6,7 +6,7 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iot_northbound.push import Duplicates, MemoryInbox, Reply
+from iot_northbound.push import DuplicateWindow, MemoryInbox, Reply
 from iot_northbound.push.events import Event
 from iot_northbound.push.parse import NotAMessageError, parse
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
@@ -80,7 +80,7 @@ def test_each_object_becomes_a_dto_or_has_a_problem(message):
 
 
 def test_memory_stays_flat():
-    with Recorder(MemoryInbox(duplicates=Duplicates(remembered=100))) as receiver:
+    with Recorder(MemoryInbox(duplicates=DuplicateWindow(messages=100))) as receiver:
         receiver.log.add = lambda item: None
 
         def send(numbers):

@@ -63,10 +63,10 @@ def run(path):
 
 
 def kept(path):
-    told = []
+    delivered = []
     inbox = SqliteInbox(path)
-    inbox.start(lambda message_id, _: told.append(message_id))
-    numbers = [inbox.get(each).raw["n"] for each in told]
+    inbox.start(lambda message_id, _: delivered.append(message_id))
+    numbers = [inbox.get(each).raw["n"] for each in delivered]
     inbox.stop()
     return numbers
 
@@ -120,6 +120,9 @@ import os, sys
 from iot_northbound.push import InboxError, SqliteInbox
 from iot_northbound.push.parse import parse
 
+def say(text):
+    os.write(1, f"{text}\\n".encode())  # whole lines: the parent and the child write to one pipe
+
 def put(number):
     body = b'{"notifyType":"deviceDataChanged","deviceId":"d","requestId":"%d","n":%d}' % (number, number)
     return inbox.put(parse(body, 1e9)).result(20)
@@ -132,15 +135,15 @@ if not child:
     try:
         put(99)
     except InboxError as error:
-        print(error, flush=True)
+        say(error)
     try:
         SqliteInbox(sys.argv[1]).start(lambda message_id, device: None)
     except InboxError as error:
-        print(error, flush=True)
+        say(error)
     exec(sys.argv[2])
 os.waitpid(child, 0)
 put(1)
-print("ready", flush=True)
+say("ready")
 sys.stdin.read()
 """
 ENDS = {
@@ -157,10 +160,10 @@ ENDS = {
 def test_a_forked_child_leaves_the_inbox_to_its_parent(path, end):
     command = [sys.executable, "-c", FORKS, str(path), ENDS[end]]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    told = [process.stdout.readline() for _ in range(3)]
-    assert "before this process was forked" in told[0]
-    assert "in use by another receiver" in told[1]
-    assert told[2] == "ready\n"
+    lines = [process.stdout.readline() for _ in range(3)]
+    assert "before this process was forked" in lines[0]
+    assert "in use by another receiver" in lines[1]
+    assert lines[2] == "ready\n"
     assert "POSIX READ" in locks(path, process.pid)
     with pytest.raises(InboxError, match="in use"):
         SqliteInbox(path).start(lambda _id, _device: None)

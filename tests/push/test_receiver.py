@@ -113,7 +113,7 @@ def test_the_event_is_there_within_a_handler_only(receiver):
     receiver.receive(push_body("commandStatusChanged", {"extra": 1}))
     (event,) = seen.wait_for(1)
     assert (event.kind, event.raw["extra"], event.attempt) == ("commandStatusChanged", 1, 1)
-    with pytest.raises(RuntimeError, match="within a handler only"):
+    with pytest.raises(RuntimeError, match="only in a handler"):
         _ = receiver.event
 
 
@@ -147,18 +147,18 @@ def test_functions_that_can_be_called_with_a_message_are_taken(receiver, handler
 
 
 @pytest.mark.parametrize(
-    ("name", "method", "told"),
+    ("name", "method", "text"),
     [
         ("handle_device_data_change", lambda self, body: None, "did you mean handle_device_data"),
         ("handle_nothing_like_it", staticmethod(print), "no message goes to a method of this name"),
-        ("handle_device_added", lambda self: None, "the message as its one argument"),
-        ("handle_device_added", lambda self, body, event: None, "the message as its one argument"),
-        ("handle_body", lambda self: None, "the message as its one argument"),
+        ("handle_device_added", lambda self: None, "the message as its only argument"),
+        ("handle_device_added", lambda self, body, event: None, "the message as its only argument"),
+        ("handle_body", lambda self: None, "the message as its only argument"),
     ],
 )
-def test_a_method_that_would_never_get_its_message_is_refused(name, method, told):
+def test_a_method_that_would_never_get_its_message_is_refused(name, method, text):
     application = type("Application", (PushMessageReceiver,), {name: method})
-    with pytest.raises(InvalidArgumentError, match=told) as caught:
+    with pytest.raises(InvalidArgumentError, match=text) as caught:
         application(MemoryInbox())
     assert caught.value.error_code == "1007"
 

@@ -7,7 +7,7 @@ from iot_northbound.push.recognition import Repeats
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
 
 
-def told(body, content_type=""):
+def recognition_of(body, content_type=""):
     return parse(body, 1.0, content_type).recognition
 
 
@@ -32,13 +32,13 @@ def timed(time, request_id=None):
     ],
 )
 def test_bodies_that_differ_in_a_byte_are_different_messages(one, other):
-    assert told(one).identity != told(other).identity
+    assert recognition_of(one).identity != recognition_of(other).identity
 
 
 def test_the_same_bytes_under_another_charset_are_another_message():
     body = '{"a":"Zähler"}'.encode("latin-1")
-    assert told(body, "text/plain; charset=latin-1") == told(body, "text/plain; charset=latin-1")
-    assert told(body, "text/plain; charset=latin-1") != told(body, "text/plain; charset=gbk")
+    assert recognition_of(body, "text/plain; charset=latin-1") == recognition_of(body, "text/plain; charset=latin-1")
+    assert recognition_of(body, "text/plain; charset=latin-1") != recognition_of(body, "text/plain; charset=gbk")
 
 
 @pytest.mark.parametrize(
@@ -53,26 +53,26 @@ def test_the_same_bytes_under_another_charset_are_another_message():
     ],
 )
 def test_the_more_precise_its_time_the_sooner_the_same_body_is_a_repetition(time, after):
-    assert told(timed(time)).after == after
-    assert told(timed(time)).repeats is (Repeats.LATER if after else Repeats.ALWAYS)
+    assert recognition_of(timed(time)).after == after
+    assert recognition_of(timed(time)).repeats is (Repeats.LATER if after else Repeats.ALWAYS)
 
 
 def test_a_requests_id_beside_a_time_leaves_no_doubt():
-    assert told(timed("20260301T101500Z", "r")).repeats is Repeats.ALWAYS
-    assert told(push_body("messageConfirm")).repeats is Repeats.ALWAYS
+    assert recognition_of(timed("20260301T101500Z", "r")).repeats is Repeats.ALWAYS
+    assert recognition_of(push_body("messageConfirm")).repeats is Repeats.ALWAYS
 
 
 @pytest.mark.parametrize(
     "time", [None, "", "yesterday", "20260301", "20260301T1015Z", 1772360100, ["20260301T101500Z"]]
 )
 def test_what_names_no_second_is_no_time(time):
-    assert told(timed(time)).repeats is Repeats.NEVER
-    assert told(timed(time, "r")).repeats is Repeats.NEXT
+    assert recognition_of(timed(time)).repeats is Repeats.NEVER
+    assert recognition_of(timed(time, "r")).repeats is Repeats.NEXT
 
 
 def test_one_precise_time_among_several_is_enough():
     services = [{"eventTime": time} for time in (None, "20260301T101500Z", "20260301T101500123Z")]
-    assert told(push_body("deviceDatasChanged", requestId=None, services=services)).repeats is Repeats.ALWAYS
+    assert recognition_of(push_body("deviceDatasChanged", requestId=None, services=services)).repeats is Repeats.ALWAYS
 
 
 EXPECTED = {
@@ -85,14 +85,14 @@ EXPECTED = {
 @pytest.mark.parametrize("kind", PUSH_KINDS)
 def test_each_kind_has_its_rule(kind):
     expected = next((rule for rule, kinds in EXPECTED.items() if kind in kinds), Repeats.NEXT)
-    assert told(push_body(kind)).repeats is expected
+    assert recognition_of(push_body(kind)).repeats is expected
 
 
 def test_a_kind_the_reference_does_not_know_is_never_a_repetition():
-    assert told(b'{"notifyType":"somethingNew","deviceId":"d"}').repeats is Repeats.NEVER
-    assert told(b"{}").repeats is Repeats.NEVER
+    assert recognition_of(b'{"notifyType":"somethingNew","deviceId":"d"}').repeats is Repeats.NEVER
+    assert recognition_of(b"{}").repeats is Repeats.NEVER
 
 
 def test_a_state_of_nobody_is_never_a_repetition():
-    assert told(push_body("deviceAdded", deviceId=None)).repeats is Repeats.NEVER
-    assert told(push_body(COMMAND_STATUS, deviceId=None)).repeats is Repeats.NEVER
+    assert recognition_of(push_body("deviceAdded", deviceId=None)).repeats is Repeats.NEVER
+    assert recognition_of(push_body(COMMAND_STATUS, deviceId=None)).repeats is Repeats.NEVER

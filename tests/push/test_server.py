@@ -155,8 +155,8 @@ def test_a_post_to_a_wrong_path_is_told_with_the_right_one(tls, caplog):
         assert server.url.endswith(ROUTE)
         for _ in range(2):
             assert post(server, data_body(), tls(), path="/messageReceiver")[0] == 404
-    told = [message for message in caplog.messages if "404" in message]
-    assert told == [f"POST to '/messageReceiver' answered 404: this receiver serves {ROUTE}"]
+    lines = [message for message in caplog.messages if "404" in message]
+    assert lines == [f"POST to '/messageReceiver' answered 404: this receiver serves {ROUTE}"]
 
 
 def test_tls_files_that_cannot_be_used_are_named_with_the_reason(tls, tmp_path):
@@ -167,8 +167,8 @@ def test_tls_files_that_cannot_be_used_are_named_with_the_reason(tls, tmp_path):
     for arguments, why in (
         ((missing,), "missing.pem cannot be used for the server's TLS: No such file"),
         ((tls.folder, tls.key), "Is a directory"),
-        ((junk,), "junk.pem cannot be used for the server's TLS: there is no PEM certificate"),
-        ((tls.certificate,), "there is no PEM private key"),
+        ((junk,), "junk.pem cannot be used for the server's TLS: it has no PEM certificate"),
+        ((tls.certificate,), "it has no PEM private key"),
         ((tls.certificate, tls.folder / "other.key"), "server.pem with .*other.key .*does not belong"),
         ((tls.certificate, locked), "password is missing or wrong"),
     ):
@@ -176,7 +176,7 @@ def test_tls_files_that_cannot_be_used_are_named_with_the_reason(tls, tmp_path):
             server_context(*arguments)
         assert caught.value.error_code == "1006"
         assert "PEM lib" not in str(caught.value)
-    for wrong, why in ((missing, "No such file"), (junk, "holds no PEM certificate")):
+    for wrong, why in ((missing, "No such file"), (junk, "has no PEM certificate")):
         with pytest.raises(TlsError, match=f"{wrong.name} .*{why}"):
             server_context(tls.certificate, tls.key, client_ca=wrong)
     server_context(tls.certificate, locked, password="not-a-real-one")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from iot_northbound.push import Duplicates, InboxError, InboxInUseError, SqliteInbox
+from iot_northbound.push import DuplicateWindow, InboxError, InboxInUseError, SqliteInbox
 from iot_northbound.push.sqlite_file import InboxFile
 from tests.push.helpers import PATIENCE, ManualClock, data_message, taken
 
@@ -89,7 +89,7 @@ def test_repetitions_are_recognised_across_a_restart(path):
 
 def test_what_is_remembered_does_not_grow_without_end(path):
     clock = ManualClock(1_000.0)
-    inbox = opened(path, clock=clock, duplicates=Duplicates(window=60, remembered=5))
+    inbox = opened(path, clock=clock, duplicates=DuplicateWindow(seconds=60, messages=5))
     for number in range(20):
         taken(inbox.put(data_message("d1", number, at=clock.time)))
     count = "SELECT count(*) FROM seen"
@@ -104,20 +104,20 @@ def test_what_is_remembered_does_not_grow_without_end(path):
 
 
 def test_ids_are_not_given_twice(path):
-    told = []
+    delivered = []
     for _ in range(2):
-        inbox = opened(path, lambda message_id, _device: told.append(message_id), duplicates=None)
+        inbox = opened(path, lambda message_id, _device: delivered.append(message_id), duplicates=None)
         taken(inbox.put(data_message("d1", 1)))
-        inbox.done(told[-1])
+        inbox.done(delivered[-1])
         inbox.stop()
-    assert told[1] > told[0]
+    assert delivered[1] > delivered[0]
 
 
 def test_a_replayed_letters_id_is_not_given_again_either(path):
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id), duplicates=None)
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id), duplicates=None)
     taken(inbox.put(data_message("d1", 1)))
-    inbox.bury(told[-1], 1, "")
+    inbox.bury(delivered[-1], 1, "")
     assert inbox.replay() == 1
     inbox.stop()
     again = opened(path, duplicates=None)
@@ -137,11 +137,11 @@ def test_a_link_to_the_file_has_the_same_owner(path):
 def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path, monkeypatch):
     monkeypatch.setattr("iot_northbound.push.sqlite_file._SPARE_PAGES", 16)
     monkeypatch.setattr("iot_northbound.push.sqlite_file._SHRINK_PAGES", 64)
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     for each in [inbox.put(data_message("d1", number, extra="x" * 40_000)) for number in range(50)]:
         taken(each)
-    for message_id in told:
+    for message_id in delivered:
         inbox.done(message_id)
     pages = sqlite3.connect(path)
     for number in range(50, 75):  # with each of these it gives back a part
@@ -153,11 +153,11 @@ def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path, monkeypat
 
 def test_messages_beyond_the_cache_are_read_from_the_file(path, monkeypatch):
     monkeypatch.setattr("iot_northbound.push.sqlite_inbox._FRESH_MESSAGES", 1)
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     for number in range(3):
         taken(inbox.put(data_message("d1", number)))
-    assert [inbox.get(message_id).raw["n"] for message_id in told] == [0, 1, 2]
+    assert [inbox.get(message_id).raw["n"] for message_id in delivered] == [0, 1, 2]
     inbox.stop()
 
 
@@ -199,20 +199,20 @@ class Broken:
 
 
 def test_a_full_disk_refuses_and_loses_nothing(path):
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     taken(inbox.put(data_message("d1", 1)))
     inbox._file = disk = Broken(inbox._file)
     with pytest.raises(InboxError, match="disk is full"):
         taken(inbox.put(data_message("d1", 2)))
-    inbox.done(told[0])
+    inbox.done(delivered[0])
     disk.broken = False
     assert taken(inbox.put(data_message("d1", 2)))  # refused is not remembered as seen
     assert inbox.stats().waiting == 1
     inbox.stop()
     again = []
     inbox = opened(path, lambda message_id, _device: again.append(message_id))
-    assert again == told[1:]
+    assert again == delivered[1:]
     inbox.stop()
 
 

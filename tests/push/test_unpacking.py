@@ -31,8 +31,8 @@ def by_receive(receiver, body, headers):
 
 
 def by_wsgi(receiver, body, headers):
-    told = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
-    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": ROUTE, "CONTENT_LENGTH": str(len(body)), **told}
+    given = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": ROUTE, "CONTENT_LENGTH": str(len(body)), **given}
     answers = []
     text = b"".join(receiver.wsgi({**environ, "wsgi.input": io.BytesIO(body)}, lambda *answer: answers.append(answer)))
     return int(answers[0][0][:3]), text.decode(), dict(answers[0][1])
@@ -47,8 +47,8 @@ def by_asgi(receiver, body, headers):
     async def send(message):
         sent.append(message)
 
-    told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    asyncio.run(receiver.asgi({"type": "http", "method": "POST", "path": ROUTE, "headers": told}, receive, send))
+    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    asyncio.run(receiver.asgi({"type": "http", "method": "POST", "path": ROUTE, "headers": given}, receive, send))
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], sent[1]["body"].decode(), answered
 
@@ -203,5 +203,5 @@ def test_what_a_person_types_into_a_browser_is_told_what_to_do():
         connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
         connection.request("GET", ROUTE, headers={"Sec-Fetch-Site": "none"})
         answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (405, b"messages are posted")
+        assert (answer.status, answer.read()) == (405, b"messages must be sent with POST")
         connection.close()

@@ -96,7 +96,7 @@ def test_what_a_full_inbox_refuses_comes_again(emulator, serve):
     push(emulator, url, push_message("deviceAdded"))
     until(lambda: len(emulator.control.journal(kind="push")) == 1)
     assert emulator.control.journal(kind="push")[0]["status"] == 503
-    receiver._inbox._ledger.limits = InboxLimits()
+    receiver._running.inbox._ledger.limits = InboxLimits()
     emulator.control.advance(notifications.RETRY_SECONDS[0])
     receiver.log.wait_for(1)
     assert receiver.metrics().refused == {503: 1}
@@ -109,7 +109,7 @@ def test_after_the_platforms_rest_everything_arrives(emulator, serve):
     count = notifications.FAILURES_BEFORE_REST
     push(emulator, url, *[push_message("deviceAdded", deviceId=f"d{number}") for number in range(count)])
     until(lambda: len(emulator.control.journal(kind="push")) == count)
-    receiver._inbox._ledger.limits = InboxLimits()
+    receiver._running.inbox._ledger.limits = InboxLimits()
     emulator.control.advance(notifications.REST_SECONDS)
     receiver.log.wait_for(count)
     assert {event.device for event in receiver.events} == {f"d{number}" for number in range(count)}

@@ -102,12 +102,12 @@ def test_pauses_grow_and_are_waited_for(run):
     post(receiver, "d", 0)
     for attempt, pause in enumerate((2.0, 4.0, 5.0), start=1):
         receiver.tried.wait_for(attempt)
-        until(lambda: bool(receiver._workers._parked))
+        until(lambda: bool(receiver._running.workers._parked))
         clock.time += pause - 0.01
-        receiver._workers.wake()
+        receiver._running.workers.wake()
         assert len(receiver.tried.items) == attempt
         clock.time += 0.02
-        receiver._workers.wake()
+        receiver._running.workers.wake()
     receiver.tried.wait_for(4)
     until(lambda: receiver.metrics().dead == 1)
 
@@ -239,7 +239,7 @@ def test_a_stop_leaves_what_is_between_two_attempts_in_the_inbox(run, tmp_path):
     receiver.act = act
     post(receiver, "d", 0)
     post(receiver, "d", 1)
-    until(lambda: bool(receiver._workers._parked))
+    until(lambda: bool(receiver._running.workers._parked))
     assert receiver.stop(PATIENCE) is False
     receiver.act = lambda _device, _number: None
     receiver.start()

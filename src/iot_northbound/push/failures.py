@@ -1,4 +1,4 @@
-"""What a failed handler says, in functions that cannot fail themselves, whatever it raised."""
+"""Descriptions of failed handlers. These functions never fail themselves, whatever the handler raised."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import logging
 _LONGEST = 2_000
 
 
-def told(error: BaseException) -> str:
-    """Return type and text of an error, cut to what a dead letter keeps.
+def described(error: BaseException) -> str:
+    """Return the type and text of an error, shortened to what a dead letter keeps.
 
-    An error's own methods may fail, end the thread, or return something else than text.
+    The error's own methods may fail, end the thread, or return something that is not text.
     """
     name = type.__dict__["__name__"].__get__(type(error))
     try:
         text = str.__getitem__(str(error), slice(0, _LONGEST))
     except BaseException:  # noqa: BLE001  # a SystemExit in __str__ is one more failed __str__
-        text = "its text cannot be had"
+        text = "its text is not available"
     return f"{name}: {text}"[:_LONGEST]
 
 
 def name_of(function: object) -> str:
-    """Return what to call a function in a log."""
+    """Return the name of a function for the log."""
     try:
         found = getattr(function, "__qualname__", None)
     except BaseException:  # noqa: BLE001
@@ -31,9 +31,9 @@ def name_of(function: object) -> str:
 
 
 def log_failure(log: logging.Logger, level: int, error: BaseException, text: str, *values: object) -> None:
-    """Log an error with its traceback, or in one line if the traceback cannot be written."""
+    """Log an error with its traceback; on one line if the traceback cannot be written."""
     try:
         log.log(level, text, *values, exc_info=error)
     except BaseException:  # noqa: BLE001
         with contextlib.suppress(BaseException):
-            log.log(level, f"{text}: %s", *values, told(error))
+            log.log(level, f"{text}: %s", *values, described(error))
