@@ -81,7 +81,7 @@ def test_the_emulator_by_its_variable(
     assert main(["basic-test", "--emulator"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["basic-test"]) == 0
-    assert "taking the embedded one" in capsys.readouterr().err
+    assert "so the embedded one is used" in capsys.readouterr().err
 
 
 def test_no_platform_at_all(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

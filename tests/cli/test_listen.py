@@ -153,7 +153,7 @@ def test_what_led_elsewhere_leads_there_again_at_the_end(tmp_path):
                 process,
                 _,
             ):
-                assert "deviceAdded leads to other.example:9443 again at the end\n" in process.told
+                assert "deviceAdded went to other.example:9443, and will go there again at the end\n" in process.told
                 end(process)
                 assert "a-secret-segment" not in "".join(process.told) + process.stderr.read()
             client.authentication.get_auth_token()

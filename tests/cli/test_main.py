@@ -94,7 +94,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["basic-test", "stray"], "unexpected argument: 'stray'"),
         (["basic-test", "--timeout", "0"], "--timeout"),
         (["basic-test", "--timeout", "nan"], "--timeout"),
-        (["basic-test", "--timeout", "1e300"], "--timeout: '1e300' is no number of seconds above 0, up to 86400"),
+        (["basic-test", "--timeout", "1e300"], "--timeout: '1e300' is not a number of seconds above 0 and up to 86400"),
         (["basic-test", "--platform-ip", "h", "--platform-port", "0"], "--platform-port"),
         (["basic-test", "--platform-ip", "h", "--platform-port", "x"], "--platform-port"),
         (["basic-test", "--platform-ip", "h", "--profile", "p"], "--profile"),

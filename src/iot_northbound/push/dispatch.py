@@ -42,9 +42,7 @@ class Dispatcher:
         known = sorted(name for name in vars(Handlers) if name.startswith(_PREFIX))
         for name in dir(type(owner)):
             if name.startswith(_PREFIX) and name not in known and callable(getattr(type(owner), name)):
-                rule = (
-                    f"no message goes to a method of this name, and {_PREFIX} is reserved for handlers"
-                )
+                rule = f"no message goes to a method of this name, and {_PREFIX} is reserved for handlers"
                 where = f"{type(owner).__qualname__}.{name}"
                 raise InvalidArgumentError.of("handler", where, f"{rule}{did_you_mean(name, known)}")
 
