@@ -110,15 +110,13 @@ def page_costs(few: Platform, many: Platform, devices: int) -> None:
         spans: tuple[list[float], list[float]] = ([], [])
         cpu: tuple[list[float], list[float]] = ([], [])
         for platform, queries in sides:
-            platform.call(
-                "GET", f"{DEVICES}?{queries[name]}"
-            )  # builds the index, if it is the first to need it
+            platform.call("GET", f"{DEVICES}?{queries[name]}")  # builds the index, if it is the first to need it
         for _ in range(5):
             for side, (platform, queries) in enumerate(sides):
                 used = platform.cpu()
-                told = platform.load([platform.message("GET", f"{DEVICES}?{queries[name]}")], seconds=1)
-                spans[side].append(told.p50)
-                cpu[side].append((platform.cpu() - used) / told.calls * 1e6)
+                spans_of = platform.load([platform.message("GET", f"{DEVICES}?{queries[name]}")], seconds=1)
+                spans[side].append(spans_of.p50)
+                cpu[side].append((platform.cpu() - used) / spans_of.calls * 1e6)
         times, used_ = [statistics.median(each) for each in spans], [statistics.median(each) for each in cpu]
         print(
             f"  {name:30} {times[0]:6.2f} {times[1]:6.2f} x{times[1] / times[0]:.2f}"

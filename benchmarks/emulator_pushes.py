@@ -39,8 +39,8 @@ class _Listener(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            told = _LENGTH.search(self.buffer, 0, end)
-            size = end + 4 + (int(told[1]) if told else 0)
+            announced = _LENGTH.search(self.buffer, 0, end)
+            size = end + 4 + (int(announced[1]) if announced else 0)
             if len(self.buffer) < size:
                 return
             body, self.buffer = self.buffer[end + 4 : size], self.buffer[size:]

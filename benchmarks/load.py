@@ -107,8 +107,8 @@ class _Connection(asyncio.Protocol):
                 self.done.set_exception(RuntimeError(self.head[:400].decode("latin-1")))
                 self.transport.abort()
                 return
-            told = _LENGTH.search(self.head, 0, end)
-            self.missing = (int(told[1]) if told else 0) - (len(self.head) - end - 4)
+            announced = _LENGTH.search(self.head, 0, end)
+            self.missing = (int(announced[1]) if announced else 0) - (len(self.head) - end - 4)
         else:
             self.missing -= len(data)
         if self.missing == 0:

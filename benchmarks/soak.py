@@ -89,13 +89,13 @@ def _work(client: NorthApiClient, desk: Desk, ledger: _Ledger, until: float) -> 
         started = time.monotonic()
         try:
             client.call(WRITE, {}, body={"number": number})
-            told = "done"
+            outcome = "done"
         except BadTokenError:
-            told = "refused"
+            outcome = "refused"
         except NorthApiException as error:
-            told = "unknown" if error.outcome_unknown else f"not sent: {type(error).__name__} {error.error_code}"
+            outcome = "unknown" if error.outcome_unknown else f"not sent: {type(error).__name__} {error.error_code}"
         ledger.slowest = max(ledger.slowest, time.monotonic() - started)
-        ledger.outcomes[number] = told
+        ledger.outcomes[number] = outcome
         if number % 500 == 0:
             desk.revoke()
         if number % 3 == 0:
@@ -128,18 +128,20 @@ def main(seconds: float = 60, threads: int = 32) -> None:
                 thread.join(seconds + 30)
             hung = sum(thread.is_alive() for thread in working)
             opened = client.connections_opened
-    told = Counter(ledger.outcomes.values())
+    totals = Counter(ledger.outcomes.values())
     doubled = [number for number, times in ledger.arrived.items() if times > 1]
     lost = [number for number, what in ledger.outcomes.items() if what == "done" and number not in ledger.arrived]
     wrong = [
-        number for number, what in ledger.outcomes.items() if what not in ("done", "unknown") and number in ledger.arrived
+        number
+        for number, what in ledger.outcomes.items()
+        if what not in ("done", "unknown") and number in ledger.arrived
     ]
     print(f"{threads} threads, {seconds:.0f} s: {ledger.next} writes, {opened} connections, {desk.logins} logins")
-    for what, count in told.most_common():
+    for what, count in totals.most_common():
         print(f"  {what:40} {count}")
     print(f"  slowest call {ledger.slowest:.2f} s (deadline {DEADLINE:.0f} s); hanging threads: {hung}")
     print(
-        f"  done but not arrived: {len(lost)}; arrived twice: {len(doubled)}; arrived but told 'not sent': {len(wrong)}"
+        f"  done but not arrived: {len(lost)}; arrived twice: {len(doubled)}; arrived, but 'not sent': {len(wrong)}"
     )
     if lost or doubled or wrong or hung or ledger.slowest > DEADLINE + 1:
         sys.exit(1)

@@ -3,8 +3,8 @@
     python examples/demo.py
 
 It starts a platform with its own certificates in a temporary folder, and runs BasicTest and the quickstart. Then it
-plays an evening in a small town: a receiver listens over HTTPS, street lamps join a group, one batch command dims all of
-them, one upgrade gives them new firmware, and the platform pushes every step. Nothing is left behind.
+plays an evening in a small town: a receiver listens over HTTPS, street lamps join a group, one batch command dims
+all of them, one upgrade gives them new firmware, and the platform pushes every step. Nothing is left behind.
 """
 
 import subprocess
