@@ -170,8 +170,13 @@ def test_a_terminal_is_asked_for_the_secret(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return emulator.secret
+
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or emulator.secret)
+    monkeypatch.setattr("getpass.getpass", answer)
     assert main(["basic-test", *by_address(emulator, tmp_path)]) == 0
     assert asked == [f"secret of {emulator.app_id}: "]
 

@@ -59,10 +59,13 @@ class Run:
     def start(self) -> None:
         command = [sys.executable, "-c", RECEIVER, str(self.folder / "inbox"), str(self.folder / "handled")]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
         self.up.set()
 
     def end(self, number: int) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
         self.up.clear()
         os.kill(self.process.pid, number)
         self.process.wait(120)
@@ -112,7 +115,8 @@ def crash(folder: Path, messages: int, every: int, senders: int = 8) -> Outcome:
     run.end(signal.SIGTERM)
     numbers = [int(line) for line in handled.read_text().split()]
     times = Counter(numbers)
-    late, latest = 0, {}
+    late = 0
+    latest: dict[int, int] = {}
     for number in dict.fromkeys(numbers):
         late += number < latest.get(number % senders, -1)
         latest[number % senders] = max(number, latest.get(number % senders, -1))

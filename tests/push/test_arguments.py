@@ -1,6 +1,11 @@
 """Arguments of a wrong type are refused by name."""
 
+from __future__ import annotations
+
 import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,26 +15,26 @@ from tests.push.helpers import Recorder, data_body
 
 
 @pytest.fixture
-def receiver():
+def receiver() -> Iterator[Recorder]:
     with Recorder(MemoryInbox()) as running:
         yield running
 
 
 @pytest.mark.parametrize("body", [None, 5, True, ["{}"], {"a": 1}, object()])
-def test_a_body_that_is_none_is_refused_by_name(receiver, body):
+def test_a_body_that_is_none_is_refused_by_name(receiver: Recorder, body: Any) -> None:
     for call in (receiver.receive, receiver.accept, lambda wrong: asyncio.run(receiver.accept_async(wrong))):
         with pytest.raises(TypeError, match="body must be bytes or str, not"):
             call(body)
 
 
 @pytest.mark.parametrize("as_type", [bytes, bytearray, memoryview, bytes.decode])
-def test_a_body_may_be_bytes_of_any_kind_or_text(receiver, as_type):
+def test_a_body_may_be_bytes_of_any_kind_or_text(receiver: Recorder, as_type: Callable[[bytes], Any]) -> None:
     text = data_body("Zähler", 1).decode()
     assert receiver.receive(as_type(text.encode()), {"Content-Type": "application/json; charset=latin-1"}).status == 200
     assert receiver.log.wait_for(1) == [text]
 
 
-def test_a_text_that_is_no_utf_8_is_answered_and_raises_nothing(receiver):
+def test_a_text_that_is_no_utf_8_is_answered_and_raises_nothing(receiver: Recorder) -> None:
     assert receiver.receive('{"a":"\ud800"}').status == 400
 
 
@@ -47,14 +52,16 @@ def test_a_text_that_is_no_utf_8_is_answered_and_raises_nothing(receiver):
         ({"peer": "192.0.2.1"}, "peer"),
     ],
 )
-def test_every_other_argument_of_receive_is_refused_by_name(receiver, arguments, name):
+def test_every_other_argument_of_receive_is_refused_by_name(
+    receiver: Recorder, arguments: dict[str, Any], name: str
+) -> None:
     with pytest.raises(TypeError, match=f"^{name}.* must be"):
         receiver.receive(b"{}", **arguments)
 
 
 @pytest.mark.parametrize("call", ["accept", "accept_async"])
-def test_a_content_type_is_text(receiver, call):
-    async def ask():
+def test_a_content_type_is_text(receiver: Recorder, call: str) -> None:
+    async def ask() -> None:
         answer = getattr(receiver, call)(b"{}", None)
         await answer
 
@@ -79,7 +86,7 @@ def test_a_content_type_is_text(receiver, call):
         ("stop", None, "timeout"),
     ],
 )
-def test_looking_after_it_takes_what_it_says(receiver, call, wrong, name):
+def test_looking_after_it_takes_what_it_says(receiver: Recorder, call: str, wrong: Any, name: str) -> None:
     with pytest.raises(TypeError, match=f"^{name}.* must be"):
         getattr(receiver, call)(wrong)
     assert receiver.receive(data_body()).status == 200
@@ -88,34 +95,34 @@ def test_looking_after_it_takes_what_it_says(receiver, call, wrong, name):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: PushMessageReceiver(threads="8"), "threads"),
-        (lambda: PushMessageReceiver(threads=2.5), "threads"),
+        (lambda: PushMessageReceiver(threads="8"), "threads"),  # type: ignore[arg-type]
+        (lambda: PushMessageReceiver(threads=2.5), "threads"),  # type: ignore[arg-type]
         (lambda: PushMessageReceiver(threads=True), "threads"),
-        (lambda: PushMessageReceiver(body_limit=None), "body_limit"),
-        (lambda: PushMessageReceiver(route=5), "route"),
-        (lambda: PushMessageReceiver(retry=5), "retry"),
-        (lambda: PushMessageReceiver(access="192.0.2.0/24"), "access"),
-        (lambda: HandlerRetry(attempts="3"), "HandlerRetry.attempts"),
-        (lambda: HandlerRetry(first=None), "HandlerRetry.first"),
-        (lambda: SqliteInbox(None), "path"),
-        (lambda: SqliteInbox(5), "path"),
-        (lambda: SqliteInbox("i", limits=5), "limits"),
-        (lambda: SqliteInbox("i", duplicates=3_600), "duplicates"),
-        (lambda: MemoryInbox(limits=5), "limits"),
-        (lambda: MemoryInbox(duplicates=True), "duplicates"),
+        (lambda: PushMessageReceiver(body_limit=None), "body_limit"),  # type: ignore[arg-type]
+        (lambda: PushMessageReceiver(route=5), "route"),  # type: ignore[arg-type]
+        (lambda: PushMessageReceiver(retry=5), "retry"),  # type: ignore[arg-type]
+        (lambda: PushMessageReceiver(access="192.0.2.0/24"), "access"),  # type: ignore[arg-type]
+        (lambda: HandlerRetry(attempts="3"), "HandlerRetry.attempts"),  # type: ignore[arg-type]
+        (lambda: HandlerRetry(first=None), "HandlerRetry.first"),  # type: ignore[arg-type]
+        (lambda: SqliteInbox(None), "path"),  # type: ignore[arg-type]
+        (lambda: SqliteInbox(5), "path"),  # type: ignore[arg-type]
+        (lambda: SqliteInbox("i", limits=5), "limits"),  # type: ignore[arg-type]
+        (lambda: SqliteInbox("i", duplicates=3_600), "duplicates"),  # type: ignore[arg-type]
+        (lambda: MemoryInbox(limits=5), "limits"),  # type: ignore[arg-type]
+        (lambda: MemoryInbox(duplicates=True), "duplicates"),  # type: ignore[arg-type]
     ],
 )
-def test_what_a_receiver_is_made_of_is_refused_by_name(make, name):
+def test_what_a_receiver_is_made_of_is_refused_by_name(make: Callable[[], object], name: str) -> None:
     with pytest.raises(TypeError, match=f"^{name} must be"):
         make()
 
 
-def test_on_needs_a_class(receiver):
+def test_on_needs_a_class(receiver: Recorder) -> None:
     with pytest.raises(InvalidArgumentError, match="at least one"):
-        receiver.on()(print)
+        receiver.on()(print)  # type: ignore[call-overload]
 
 
-def test_a_path_may_be_bytes(tmp_path):
+def test_a_path_may_be_bytes(tmp_path: Path) -> None:
     inbox = SqliteInbox(str(tmp_path / "inbox").encode())
     inbox.start(lambda _id, _device: None)
     inbox.stop()

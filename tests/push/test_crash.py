@@ -1,7 +1,11 @@
+from __future__ import annotations
+
+from pathlib import Path
+
 from tests.push.crash import crash
 
 
-def test_what_was_answered_is_handled_however_often_the_receiver_is_killed(tmp_path):
+def test_what_was_answered_is_handled_however_often_the_receiver_is_killed(tmp_path: Path) -> None:
     outcome = crash(tmp_path, messages=4_000, every=700)
     assert outcome.kills >= 3
     assert outcome.lost == 0

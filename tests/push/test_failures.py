@@ -1,61 +1,66 @@
 """A handler may raise anything; its device goes on, and so do all others."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from iot_northbound.push import HandlerRetry, MemoryInbox, SqliteInbox
+from iot_northbound.push import HandlerRetry, MemoryInbox, Message, SqliteInbox
 from iot_northbound.push.failures import described, log_failure, name_of
 from tests.push.helpers import Log, Recorder, data_body, until
 
 
 class Fails(Exception):
-    def __str__(self):
+    def __str__(self) -> str:
         raise ValueError("no text either")
 
 
 class Ends(Exception):
-    def __str__(self):
+    def __str__(self) -> str:
         raise SystemExit(3)
 
     __repr__ = __str__
 
 
 class ReturnsANumber(Exception):
-    def __str__(self):
-        return 5
+    def __str__(self) -> str:
+        return 5  # type: ignore[return-value]
 
 
 class ReturnsATrap(Exception):
-    def __str__(self):
+    def __str__(self) -> str:
         class Trap(str):
-            def __format__(self, _):
+            def __format__(self, _: str) -> str:
                 raise SystemExit
 
-            def __getitem__(self, _):
+            def __getitem__(self, _: Any) -> str:
                 raise SystemExit
 
         return Trap("trap")
 
 
 class Lies(Exception):
-    @property
-    def __class__(self):
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         raise SystemExit
 
     @property
-    def __traceback__(self):
+    def __traceback__(self) -> None:  # type: ignore[override]
         raise KeyboardInterrupt
 
     @property
-    def __cause__(self):
+    def __cause__(self) -> None:  # type: ignore[override]
         raise GeneratorExit
 
 
 class NamesItself(type):
     @property
-    def __name__(cls):
+    def __name__(cls) -> str:  # type: ignore[override]
         raise SystemExit
 
 
@@ -64,11 +69,11 @@ class Nameless(Exception, metaclass=NamesItself):
 
 
 class Deep(Exception):
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self)
 
 
-ERRORS = {
+ERRORS: dict[str, Callable[[], BaseException]] = {
     "Fails": Fails,
     "Ends": Ends,
     "ReturnsANumber": ReturnsANumber,
@@ -92,12 +97,14 @@ ERRORS = {
 
 @pytest.mark.parametrize("says", ERRORS)
 @pytest.mark.parametrize("durable", [False, True])
-def test_whatever_a_handler_raises_its_message_is_set_aside_and_its_device_goes_on(tmp_path, durable, says):
+def test_whatever_a_handler_raises_its_message_is_set_aside_and_its_device_goes_on(
+    tmp_path: Path, durable: bool, says: str
+) -> None:
     inbox = SqliteInbox(tmp_path / "inbox") if durable else MemoryInbox()
     receiver, handled = Recorder(inbox, threads=1, retry=HandlerRetry(attempts=2, first=0)), Log()
 
     @receiver.on_body
-    def fail(body):
+    def fail(body: str) -> None:
         if receiver.event.raw["n"] == 1:
             raise ERRORS[says]()
         handled.add((receiver.event.device, receiver.event.raw["n"]))
@@ -114,11 +121,11 @@ def test_whatever_a_handler_raises_its_message_is_set_aside_and_its_device_goes_
         until(lambda: receiver.metrics().dead == 1)
 
 
-def test_an_inbox_that_raises_anything_ends_no_worker():
+def test_an_inbox_that_raises_anything_ends_no_worker() -> None:
     class Broken(MemoryInbox):
         broken = 2
 
-        def get(self, message_id):
+        def get(self, message_id: int) -> Message:
             if self.broken:
                 self.broken -= 1
                 raise SystemExit
@@ -130,21 +137,22 @@ def test_an_inbox_that_raises_anything_ends_no_worker():
         receiver.receive(data_body("d2", 2))
         receiver.receive(data_body("d3", 3))
         receiver.log.wait_for(1)
+        assert receiver._running.workers is not None
         assert receiver._running.workers._threads[0].is_alive()
 
 
 class Unnameable:
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> None:
         raise SystemExit
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         raise SystemExit
 
-    def __call__(self, body):
+    def __call__(self, body: Any) -> None:
         raise ValueError("no name")
 
 
-def test_a_function_without_a_name_can_fail_too(caplog):
+def test_a_function_without_a_name_can_fail_too(caplog: pytest.LogCaptureFixture) -> None:
     receiver = Recorder(MemoryInbox(), retry=HandlerRetry(attempts=1))
     assert name_of(Unnameable()) == "a Unnameable"
     with receiver:
@@ -153,17 +161,17 @@ def test_a_function_without_a_name_can_fail_too(caplog):
         until(lambda: receiver.metrics().dead == 1)
 
 
-def test_an_error_is_told_by_type_and_text():
+def test_an_error_is_told_by_type_and_text() -> None:
     assert described(ValueError("a reason")) == "ValueError: a reason"
     assert described(Ends()) == "Ends: its text is not available"
     assert type(described(ReturnsATrap())) is str
 
 
-def test_a_log_that_fails_on_the_traceback_gets_one_line():
+def test_a_log_that_fails_on_the_traceback_gets_one_line() -> None:
     lines = []
 
     class Picky(logging.Handler):
-        def emit(self, record):
+        def emit(self, record: logging.LogRecord) -> None:
             if record.exc_info:
                 raise SystemExit
             lines.append(record.getMessage())

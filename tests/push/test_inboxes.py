@@ -1,17 +1,26 @@
 """What every inbox does; both are held to it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from iot_northbound.push import DuplicateWindow, InboxError, InboxFullError, InboxLimits, MemoryInbox, SqliteInbox
 from tests.push.helpers import ManualClock, data_message, taken, until
 
+AnyInbox = MemoryInbox | SqliteInbox
+Make = Callable[..., AnyInbox]
+
 
 @pytest.fixture(params=["memory", "sqlite"])
-def make(request, tmp_path):
-    opened = []
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    opened: list[AnyInbox] = []
 
-    def build(**options):
-        inbox = (
+    def build(**options: Any) -> AnyInbox:
+        inbox: AnyInbox = (
             MemoryInbox(**options)
             if request.param == "memory"
             else SqliteInbox(tmp_path / f"{len(opened)}.sqlite3", **options)
@@ -25,13 +34,13 @@ def make(request, tmp_path):
 
 
 @pytest.fixture
-def delivered():
+def delivered() -> list[tuple[int, str]]:
     return []
 
 
 @pytest.fixture
-def start(make, delivered):
-    def build(**options):
+def start(make: Make, delivered: list[tuple[int, str]]) -> Make:
+    def build(**options: Any) -> AnyInbox:
         inbox = make(**options)
         inbox.start(lambda message_id, device: delivered.append((message_id, device)))
         return inbox
@@ -39,7 +48,7 @@ def start(make, delivered):
     return build
 
 
-def test_messages_are_told_of_in_order_of_arrival(start, delivered):
+def test_messages_are_told_of_in_order_of_arrival(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     answers = [inbox.put(data_message(f"d{number % 3}", number)) for number in range(50)]
     assert all(taken(answer) for answer in answers)
@@ -47,7 +56,7 @@ def test_messages_are_told_of_in_order_of_arrival(start, delivered):
     assert [message_id for message_id, _ in delivered] == sorted({message_id for message_id, _ in delivered})
 
 
-def test_a_message_comes_back_as_it_was(start, delivered):
+def test_a_message_comes_back_as_it_was(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     message = data_message("d1", 1, extra="ü\x00")
     taken(inbox.put(message))
@@ -55,35 +64,35 @@ def test_a_message_comes_back_as_it_was(start, delivered):
     assert (found.text, found.raw, found.received_at) == (message.text, message.raw, message.received_at)
 
 
-def test_a_repetition_is_taken_and_dropped(start, delivered):
+def test_a_repetition_is_taken_and_dropped(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     assert taken(inbox.put(data_message("d1", 1)))
     assert not taken(inbox.put(data_message("d1", 1)))
     assert len(delivered) == 1
 
 
-def test_a_repetition_is_recognised_after_the_first_was_handled(start, delivered):
+def test_a_repetition_is_recognised_after_the_first_was_handled(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     taken(inbox.put(data_message("d1", 1)))
     inbox.done(delivered[0][0])
     assert not taken(inbox.put(data_message("d1", 1)))
 
 
-def test_a_repetition_after_the_window_is_new(start):
+def test_a_repetition_after_the_window_is_new(start: Make) -> None:
     inbox = start(duplicates=DuplicateWindow(seconds=60))
     assert taken(inbox.put(data_message("d1", 1, at=1_000.0)))
     assert not taken(inbox.put(data_message("d1", 1, at=1_060.0)))
     assert taken(inbox.put(data_message("d1", 1, at=1_060.5)))
 
 
-def test_recognition_can_be_switched_off(start, delivered):
+def test_recognition_can_be_switched_off(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(duplicates=None)
     assert taken(inbox.put(data_message("d1", 1)))
     assert taken(inbox.put(data_message("d1", 1)))
     assert len(delivered) == 2
 
 
-def test_only_so_many_are_remembered(start):
+def test_only_so_many_are_remembered(start: Make) -> None:
     inbox = start(duplicates=DuplicateWindow(messages=3))
     for number in range(4):
         taken(inbox.put(data_message("d1", number)))
@@ -91,7 +100,9 @@ def test_only_so_many_are_remembered(start):
     assert not taken(inbox.put(data_message("d1", 3)))
 
 
-def test_it_is_full_at_its_number_and_takes_again_when_there_is_room(start, delivered):
+def test_it_is_full_at_its_number_and_takes_again_when_there_is_room(
+    start: Make, delivered: list[tuple[int, str]]
+) -> None:
     inbox = start(limits=InboxLimits(messages=2))
     for number in range(2):
         taken(inbox.put(data_message("d1", number)))
@@ -101,7 +112,7 @@ def test_it_is_full_at_its_number_and_takes_again_when_there_is_room(start, deli
     assert taken(inbox.put(data_message("d1", 2)))
 
 
-def test_a_refused_message_is_not_taken_for_a_repetition_later(start, delivered):
+def test_a_refused_message_is_not_taken_for_a_repetition_later(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(limits=InboxLimits(messages=1))
     taken(inbox.put(data_message("d1", 1)))
     with pytest.raises(InboxFullError):
@@ -110,13 +121,13 @@ def test_a_refused_message_is_not_taken_for_a_repetition_later(start, delivered)
     assert taken(inbox.put(data_message("d1", 2)))
 
 
-def test_a_repetition_is_answered_even_when_it_is_full(start):
+def test_a_repetition_is_answered_even_when_it_is_full(start: Make) -> None:
     inbox = start(limits=InboxLimits(messages=1))
     taken(inbox.put(data_message("d1", 1)))
     assert not taken(inbox.put(data_message("d1", 1)))
 
 
-def test_it_is_full_at_its_size(start):
+def test_it_is_full_at_its_size(start: Make) -> None:
     size = len(data_message("d1", 1).text)
     inbox = start(limits=InboxLimits(size=2 * size + 1))
     for number in range(2):
@@ -125,7 +136,7 @@ def test_it_is_full_at_its_size(start):
         inbox.put(data_message("d1", 2))
 
 
-def test_it_is_full_when_the_oldest_has_waited_too_long(start, delivered):
+def test_it_is_full_when_the_oldest_has_waited_too_long(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(limits=InboxLimits(age=60))
     taken(inbox.put(data_message("d1", 1, at=1_000.0)))
     taken(inbox.put(data_message("d2", 2, at=1_060.0)))
@@ -135,7 +146,7 @@ def test_it_is_full_when_the_oldest_has_waited_too_long(start, delivered):
     assert taken(inbox.put(data_message("d2", 3, at=1_061.0)))
 
 
-def test_figures_follow_what_happens(start, delivered):
+def test_figures_follow_what_happens(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     size = len(data_message("d1", 1).text)
     for number in range(3):
@@ -146,7 +157,7 @@ def test_figures_follow_what_happens(start, delivered):
     assert (stats.waiting, stats.dead, stats.size, stats.oldest) == (1, 1, 2 * size, 102.0)
 
 
-def test_dead_letters_tell_what_and_why(start, delivered):
+def test_dead_letters_tell_what_and_why(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     message = data_message("d1", 1)
     taken(inbox.put(message))
@@ -158,7 +169,7 @@ def test_dead_letters_tell_what_and_why(start, delivered):
     assert message.text not in repr(letter)
 
 
-def test_dead_letters_wait_again_behind_the_others(start, delivered):
+def test_dead_letters_wait_again_behind_the_others(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(clock=ManualClock())
     for number in range(3):
         taken(inbox.put(data_message("d1", number)))
@@ -172,7 +183,7 @@ def test_dead_letters_wait_again_behind_the_others(start, delivered):
     assert inbox.stats().waiting == 3
 
 
-def test_dead_letters_can_be_thrown_away(start, delivered):
+def test_dead_letters_can_be_thrown_away(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     for number in range(2):
         taken(inbox.put(data_message("d1", number)))
@@ -182,7 +193,7 @@ def test_dead_letters_can_be_thrown_away(start, delivered):
     assert inbox.stats().size == len(data_message("d1", 1).text)
 
 
-def test_a_stopped_inbox_takes_nothing(start):
+def test_a_stopped_inbox_takes_nothing(start: Make) -> None:
     inbox = start()
     inbox.stop()
     with pytest.raises(InboxError, match="closed"):
@@ -190,7 +201,7 @@ def test_a_stopped_inbox_takes_nothing(start):
     inbox.stop()
 
 
-def test_what_waits_is_told_of_again_at_the_next_start(start, delivered):
+def test_what_waits_is_told_of_again_at_the_next_start(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     for number in range(3):
         taken(inbox.put(data_message(f"d{number}", number)))

@@ -1,10 +1,14 @@
 """A receiver in use, while other programs look at its files: what was answered 200 outlives a kill."""
 
+from __future__ import annotations
+
 import http.client
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,34 +30,38 @@ server.serve_forever(lambda: print(server.address[1], flush=True))
 class Process:
     """A receiver whose handler never returns, so that all it was sent stays in the inbox."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", RECEIVER, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        assert self._process.stdout is not None
         self.pid = self._process.pid
         self.port = self._process.stdout.readline()
 
-    def post(self, number):
+    def post(self, number: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", int(self.port), timeout=20)
         connection.request("POST", "/v1.0.0/messageReceiver", data_body("d1", number))
         assert connection.getresponse().status == 200
         connection.close()
 
-    def kill(self):
+    def kill(self) -> str:
         self._process.send_signal(signal.SIGKILL)
         return self._process.communicate(timeout=30)[1]
 
 
+Run = Callable[[], Process]
+
+
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "inbox.sqlite3"
 
 
 @pytest.fixture
-def run(path):
-    running = []
+def run(path: Path) -> Iterator[Run]:
+    running: list[Process] = []
 
-    def build():
+    def build() -> Process:
         running.append(Process(path))
         return running[-1]
 
@@ -62,8 +70,8 @@ def run(path):
         each.kill()
 
 
-def kept(path):
-    delivered = []
+def kept(path: Path) -> list[int]:
+    delivered: list[int] = []
     inbox = SqliteInbox(path)
     inbox.start(lambda message_id, _: delivered.append(message_id))
     numbers = [inbox.get(each).raw["n"] for each in delivered]
@@ -73,7 +81,7 @@ def kept(path):
 
 @needs_proc_locks
 @pytest.mark.parametrize("how", LOOKS)
-def test_a_look_at_the_inbox_costs_no_message(path, run, how):
+def test_a_look_at_the_inbox_costs_no_message(path: Path, run: Run, how: str) -> None:
     process = run()
     process.post(0)
     look(path, how)
@@ -85,7 +93,7 @@ def test_a_look_at_the_inbox_costs_no_message(path, run, how):
 
 
 @needs_proc_locks
-def test_a_reader_that_stays_costs_no_message(path, run):
+def test_a_reader_that_stays_costs_no_message(path: Path, run: Run) -> None:
     process = run()
     process.post(0)
     reader = sqlite3.connect(path, isolation_level=None)
@@ -102,7 +110,7 @@ def test_a_reader_that_stays_costs_no_message(path, run):
 
 
 @needs_proc_locks
-def test_a_refused_second_receiver_leaves_the_first_its_locks(path, run):
+def test_a_refused_second_receiver_leaves_the_first_its_locks(path: Path, run: Run) -> None:
     process = run()
     process.post(0)
     before = locks(path, process.pid), locks(path.with_name("inbox.sqlite3-owner"), process.pid)
@@ -157,9 +165,11 @@ ENDS = {
 
 @needs_proc_locks
 @pytest.mark.parametrize("end", ENDS)
-def test_a_forked_child_leaves_the_inbox_to_its_parent(path, end):
+def test_a_forked_child_leaves_the_inbox_to_its_parent(path: Path, end: str) -> None:
     command = [sys.executable, "-c", FORKS, str(path), ENDS[end]]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
     assert "before this process was forked" in lines[0]
     assert "in use by another receiver" in lines[1]
@@ -173,11 +183,13 @@ def test_a_forked_child_leaves_the_inbox_to_its_parent(path, end):
     assert kept(path) == [0, 1]
 
 
-def test_the_lock_ends_with_the_parent_not_with_its_last_child(path):
+def test_the_lock_ends_with_the_parent_not_with_its_last_child(path: Path) -> None:
     orphan = "sys.stdin.read(); os._exit(0)"
     code = FORKS.replace("os.waitpid(child, 0)\n", "")
     command = [sys.executable, "-c", code, str(path), orphan]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
     assert "ready\n" in [process.stdout.readline() for _ in range(3)]
     process.kill()
     process.wait(30)
