@@ -140,9 +140,7 @@ def main(seconds: float = 60, threads: int = 32) -> None:
     for what, count in totals.most_common():
         print(f"  {what:40} {count}")
     print(f"  slowest call {ledger.slowest:.2f} s (deadline {DEADLINE:.0f} s); hanging threads: {hung}")
-    print(
-        f"  done but not arrived: {len(lost)}; arrived twice: {len(doubled)}; arrived, but 'not sent': {len(wrong)}"
-    )
+    print(f"  done but not arrived: {len(lost)}; arrived twice: {len(doubled)}; arrived, but 'not sent': {len(wrong)}")
     if lost or doubled or wrong or hung or ledger.slowest > DEADLINE + 1:
         sys.exit(1)
 

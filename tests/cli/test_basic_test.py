@@ -107,7 +107,7 @@ def test_no_platform_at_all(emulator: Emulator, capsys: pytest.CaptureFixture[st
         ([], "the secret (--secret-file or IOT_NORTHBOUND_SECRET) holds a blank"),
     ],
 )
-def test_what_is_wrong_with_the_arguments_is_told_by_their_names(
+def test_wrong_arguments_are_named_in_the_error(
     emulator: Emulator,
     arguments: list[str],
     told: str,
@@ -182,7 +182,7 @@ def test_a_terminal_is_asked_for_the_secret(
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
-def test_a_secret_file_that_holds_none(
+def test_an_empty_secret_file(
     emulator: Emulator, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "secret").write_bytes(content)
@@ -206,7 +206,7 @@ def test_the_variables(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> N
     assert main(["basic-test"]) == 0
 
 
-def test_half_of_the_variables_are_not_taken_for_none(
+def test_half_of_the_variables_do_not_count_as_none(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(emulator.home.folder))

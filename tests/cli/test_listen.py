@@ -149,7 +149,7 @@ def test_it_subscribes_and_unsubscribes(tmp_path: Path) -> None:
             assert list(client.subscription_management.iter_subscriptions()) == []
 
 
-def test_what_led_elsewhere_leads_there_again_at_the_end(tmp_path: Path) -> None:
+def test_former_subscriptions_are_restored_at_the_end(tmp_path: Path) -> None:
     other = "https://other.example:9443/a-secret-segment/v1.0.0/messageReceiver"
     with Emulator(folder=tmp_path / "home") as emulator:
         profile = str(emulator.profile_path)
@@ -175,7 +175,7 @@ def test_subscribing_needs_an_address_that_can_be_posted_to(capsys: pytest.Captu
     assert "--callback-url" in capsys.readouterr().err
 
 
-def test_what_keeps_it_from_starting_is_told(
+def test_a_failed_start_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -231,7 +231,7 @@ def test_the_help_lists_the_kinds(capsys: pytest.CaptureFixture[str], monkeypatc
     assert f"Kinds: {', '.join(KINDS)}." in capsys.readouterr().out
 
 
-def test_a_bad_callback_url_is_told_by_the_option(
+def test_a_bad_callback_url_is_reported_by_the_option(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -267,7 +267,7 @@ def test_filters(kinds: list[str] | None, devices: list[str] | None, fits: bool)
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "[1e400, 5]", '{"a": {"b": -2E+500}}', "9" * 400 + ".0"])
-def test_a_number_beyond_a_float_stays_as_it_came_and_never_becomes_infinity(number: str) -> None:
+def test_a_number_too_large_for_a_float_stays_as_it_came(number: str) -> None:
     shown = event(b'{"notifyType":"new","deviceId":"d","level":' + number.encode() + b"}")
     for text in (line(shown), line_as_json(shown)):
         assert "Infinity" not in text
@@ -294,7 +294,7 @@ def test_a_probe_is_shown(tmp_path: Path) -> None:
             end(process)
 
 
-def test_a_damaged_inbox_is_told_without_a_traceback(tmp_path: Path) -> None:
+def test_a_damaged_inbox_is_reported_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "iot-northbound-inbox.sqlite3").write_bytes(b"no database" * 1_000)
     command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What the receiver's tests share: a clock that is moved by hand, waiting without sleeping, a recording receiver."""
+"""Shared by the receiver's tests: a clock that is moved by hand, waiting, a recording receiver."""
 
 import threading
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Log:
 
 
 class Recorder(PushMessageReceiver):
-    """Records every message's text, as the handlers get it."""
+    """Records the text of every message, as the handlers get it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -61,13 +61,13 @@ class Recorder(PushMessageReceiver):
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread brings about."""
+    """Wait until another thread has made a condition true."""
     pause = threading.Event()
     for _ in range(int(PATIENCE / 0.005)):
         if condition():
             return
         pause.wait(0.005)
-    raise AssertionError("it did not come about in time")
+    raise AssertionError("it did not become true in time")
 
 
 def data_body(device: str = "d1", number: int = 0, *, extra: Any = None, **changes: Any) -> bytes:

@@ -27,15 +27,15 @@ def status(
     return 200 if refusal is None else refusal.status
 
 
-def test_everybody_may_post_unless_told_otherwise() -> None:
+def test_everybody_may_post_by_default() -> None:
     assert status(gate()) == 200
 
 
 @pytest.mark.parametrize("path", [ROUTE, f"{ROUTE}/", f"{ROUTE}/cmd"])
 @pytest.mark.parametrize("mounted_at", ["", "/iot", "/a/b"])
 def test_the_routes_are_found_below_where_it_is_mounted(path: str, mounted_at: str) -> None:
-    assert status(gate(), path, mounted_at=mounted_at) == 200  # WSGI: the path is what is below
-    assert status(gate(), mounted_at + path, mounted_at=mounted_at) == 200  # ASGI: the path is whole
+    assert status(gate(), path, mounted_at=mounted_at) == 200  # WSGI: only the path below
+    assert status(gate(), mounted_at + path, mounted_at=mounted_at) == 200  # ASGI: the whole path
 
 
 def test_it_may_be_mounted_at_the_route_itself() -> None:
@@ -132,13 +132,13 @@ def test_too_large_is_refused_by_its_length_alone() -> None:
     assert status(gate(), length=None) == 200
 
 
-def test_receive_holds_to_it() -> None:
+def test_receive_applies_it() -> None:
     with PushMessageReceiver(MemoryInbox(), access=Access(networks=["192.0.2.0/24"])) as receiver:
         assert receiver.receive(b"{}").status == 403
         assert receiver.receive(b"{}", peer=Peer("192.0.2.1")).status == 200
 
 
-def test_a_wrong_path_is_told_once_with_the_right_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_path_is_logged_once_with_the_right_one(caplog: pytest.LogCaptureFixture) -> None:
     checker = gate()
     for _ in range(3):
         assert status(checker, "/v1.0.0/messagereceiver\n", mounted_at="/iot") == 404
@@ -150,7 +150,7 @@ def test_a_wrong_path_is_told_once_with_the_right_one(caplog: pytest.LogCaptureF
     ]
 
 
-def test_whoever_tries_paths_fills_neither_log_nor_memory(caplog: pytest.LogCaptureFixture) -> None:
+def test_many_wrong_paths_fill_neither_log_nor_memory(caplog: pytest.LogCaptureFixture) -> None:
     checker = gate()
     for number in range(1000):
         assert status(checker, f"/{number}/" + "x" * 10_000) == 404
@@ -158,7 +158,7 @@ def test_whoever_tries_paths_fills_neither_log_nor_memory(caplog: pytest.LogCapt
     assert max(map(len, caplog.messages)) < 400
 
 
-def test_a_nearly_right_path_secret_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_almost_right_path_secret_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     checker = gate(path_secret=SECRET)
     for path in (f"/{SECRET[:-1]}{ROUTE}", f"/{SECRET}x{ROUTE}", f"/{SECRET}/v1.0.0/wrong", ROUTE, None):
         assert status(checker, path) == 404

@@ -21,7 +21,7 @@ def receiver() -> Iterator[Recorder]:
 
 
 @pytest.mark.parametrize("body", [None, 5, True, ["{}"], {"a": 1}, object()])
-def test_a_body_that_is_none_is_refused_by_name(receiver: Recorder, body: Any) -> None:
+def test_a_body_of_a_wrong_type_is_refused_by_name(receiver: Recorder, body: Any) -> None:
     for call in (receiver.receive, receiver.accept, lambda wrong: asyncio.run(receiver.accept_async(wrong))):
         with pytest.raises(TypeError, match="body must be bytes or str, not"):
             call(body)
@@ -34,7 +34,7 @@ def test_a_body_may_be_bytes_of_any_kind_or_text(receiver: Recorder, as_type: Ca
     assert receiver.log.wait_for(1) == [text]
 
 
-def test_a_text_that_is_no_utf_8_is_answered_and_raises_nothing(receiver: Recorder) -> None:
+def test_a_text_that_is_not_utf_8_is_answered_and_does_not_raise(receiver: Recorder) -> None:
     assert receiver.receive('{"a":"\ud800"}').status == 400
 
 
@@ -86,7 +86,9 @@ def test_a_content_type_is_text(receiver: Recorder, call: str) -> None:
         ("stop", None, "timeout"),
     ],
 )
-def test_looking_after_it_takes_what_it_says(receiver: Recorder, call: str, wrong: Any, name: str) -> None:
+def test_wrong_arguments_of_the_other_methods_are_refused_by_name(
+    receiver: Recorder, call: str, wrong: Any, name: str
+) -> None:
     with pytest.raises(TypeError, match=f"^{name}.* must be"):
         getattr(receiver, call)(wrong)
     assert receiver.receive(data_body()).status == 200

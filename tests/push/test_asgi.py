@@ -43,13 +43,13 @@ def call(
     return int(start["status"])
 
 
-def test_a_message_is_taken_in_as_many_pieces_as_it_comes(receiver: Recorder) -> None:
+def test_a_message_may_come_in_several_pieces(receiver: Recorder) -> None:
     body = data_body()
     assert call(receiver.asgi, body[:10], b"", body[10:]) == 200
     assert receiver.log.wait_for(1) == [body.decode()]
 
 
-def test_the_content_type_is_heeded(receiver: Recorder) -> None:
+def test_the_charset_of_the_content_type_is_used(receiver: Recorder) -> None:
     body = '{"notifyType":"deviceDeleted","deviceId":"Zähler"}'
     header = (b"content-type", b"application/json;charset=latin-1")
     assert call(receiver.asgi, body.encode("latin-1"), headers=[header]) == 200
@@ -71,11 +71,11 @@ def test_what_is_refused(receiver: Recorder, scope: dict[str, Any], status: int)
     assert receiver.metrics().refused == {status: 1}
 
 
-def test_too_large_is_noticed_without_a_length(receiver: Recorder) -> None:
+def test_a_too_large_body_is_noticed_without_a_length(receiver: Recorder) -> None:
     assert call(receiver.asgi, *[b" " * (1 << 19)] * 3) == 413
 
 
-def test_a_sender_who_leaves_gets_no_answer_and_leaves_nothing(receiver: Recorder) -> None:
+def test_a_sender_that_disconnects_gets_no_answer_and_nothing_is_kept(receiver: Recorder) -> None:
     assert call(receiver.asgi, data_body()[:10], gone=True) is None
     assert receiver.metrics().accepted == 0
 
@@ -91,7 +91,7 @@ def test_a_sender_who_leaves_gets_no_answer_and_leaves_nothing(receiver: Recorde
         ({}, 403),
     ],
 )
-def test_the_sender_is_judged_by_his_certificate(scope: dict[str, Any], status: int) -> None:
+def test_the_sender_is_checked_by_its_certificate(scope: dict[str, Any], status: int) -> None:
     with Recorder(MemoryInbox(), access=Access(client_names=["push"])) as receiver:
         assert call(receiver.asgi, data_body(), client=("192.0.2.1", 1), **scope) == status
 
@@ -116,7 +116,7 @@ def test_it_starts_and_stops_with_the_server() -> None:
     assert receiver.receive(data_body()).status == 503  # stopped
 
 
-def test_a_start_that_fails_is_told_to_the_server() -> None:
+def test_a_failed_start_is_reported_to_the_server() -> None:
     class Broken(MemoryInbox):
         def start(self, deliver: Deliver) -> None:
             raise InboxError("in use")

@@ -89,7 +89,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     kind=st.sampled_from(["random", "zero", "ones", "cut"]),
     seed=st.integers(0, 1 << 32),
 )
-def test_any_damage_is_refused_or_its_messages_are_told_of_and_can_be_let_go(
+def test_any_damage_is_refused_or_its_messages_are_delivered_and_can_be_deleted(
     healthy: bytes, tmp_path_factory: pytest.TempPathFactory, offset: int, size: int, kind: str, seed: int
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "inbox"
@@ -157,7 +157,7 @@ def test_damage_that_shows_later_stays_with_its_own_message(lettered: Path) -> N
         receiver.start()
 
 
-def test_letting_go_of_a_damaged_message_holds_up_no_other(lettered: Path) -> None:
+def test_the_deletion_of_a_damaged_message_blocks_no_other(lettered: Path) -> None:
     delivered = []
     inbox = DamagedLater(lettered)
     inbox.start(lambda message_id, device: delivered.append((message_id, device)))
@@ -174,7 +174,7 @@ def test_letting_go_of_a_damaged_message_holds_up_no_other(lettered: Path) -> No
     inbox.stop()
 
 
-def test_dead_letters_are_told_whatever_is_in_them(path: Path) -> None:
+def test_dead_letters_are_listed_whatever_is_in_them(path: Path) -> None:
     filled(path, extra="")
     with sqlite3.connect(path, isolation_level=None) as db:
         db.execute("UPDATE messages SET body = x'ff00' WHERE dead")

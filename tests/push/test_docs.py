@@ -24,7 +24,7 @@ def test_every_handler_is_in_the_table() -> None:
     assert sorted(line.split("`")[1] for line in table) == sorted(METHODS.values())
 
 
-def test_the_defaults_told_are_the_defaults() -> None:
+def test_the_defaults_in_the_pages_are_the_defaults() -> None:
     assert InboxLimits() == InboxLimits(messages=200_000, size=1 << 30, age=None)
     assert "200,000 messages, 1 GiB of bodies" in text("guarantees.md")
     assert DuplicateWindow().seconds == 3_600
@@ -52,9 +52,7 @@ def for_another_address() -> PushMessageReceiver:
 
 
 @pytest.mark.parametrize(("proxy_headers", "status"), [(True, 200), (False, 403)])
-def test_uvicorn_believes_a_forwarded_address_from_this_machine_unless_it_is_told_not_to(
-    proxy_headers: bool, status: int
-) -> None:
+def test_uvicorn_uses_a_forwarded_address_from_this_machine_by_default(proxy_headers: bool, status: int) -> None:
     assert "--no-proxy-headers" in text("security.md")
     config = uvicorn.Config(for_another_address().asgi, proxy_headers=proxy_headers, lifespan="off")
     config.load()
@@ -77,7 +75,7 @@ def test_uvicorn_believes_a_forwarded_address_from_this_machine_unless_it_is_tol
     assert statuses[0] == status
 
 
-def test_its_own_server_believes_no_forwarded_address() -> None:
+def test_its_own_server_ignores_forwarded_addresses() -> None:
     with for_another_address().server(port=0) as server:
         connection = http.client.HTTPConnection(*server.address, timeout=20)
         connection.request("POST", "/v1.0.0/messageReceiver", b"{}", {"X-Forwarded-For": "192.0.2.1"})

@@ -1,4 +1,4 @@
-"""Repetitions, against both inboxes: what is dropped, and above all what is not."""
+"""Repetitions, with both inboxes: what is dropped, and what is not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RULE = DuplicateWindow(seconds=WINDOW)
 
 
 class Posted:
-    """An inbox that messages are put into, and that can be started again."""
+    """An inbox that can be started again."""
 
     inbox: MemoryInbox | SqliteInbox
 
@@ -93,7 +93,7 @@ def test_what_can_happen_again_in_the_same_way_is_never_dropped(posted: Posted, 
     assert posted.handled(body, body, body, apart=5) == [True] * 3
 
 
-def test_a_state_said_again_is_dropped_as_long_as_its_device_says_nothing_else(posted: Posted) -> None:
+def test_a_repeated_state_is_dropped_if_its_device_sent_nothing_else(posted: Posted) -> None:
     assert posted.handled(state(), state(), state(), apart=30) == [True, False, False]
     assert posted.handled(state(device="d2"), state(), DATA, state(), apart=30) == [True, False, True, False]
 
@@ -108,7 +108,7 @@ def test_a_repetition_between_makes_a_state_new_too(posted: Posted) -> None:
     assert posted.handled(data, state(), data, state(), state(), apart=5) == [True, True, False, True, False]
 
 
-def test_a_command_that_comes_to_the_same_state_again_is_not_dropped(posted: Posted) -> None:
+def test_a_command_that_reaches_the_same_state_again_is_not_dropped(posted: Posted) -> None:
     sent, pending = (push_body("commandStatusChanged", result={"resultCode": code}) for code in ("SENT", "PENDING"))
     assert posted.handled(sent, sent, pending, sent, apart=1) == [True, False, True, True]
 
@@ -120,7 +120,7 @@ def test_equal_events_of_one_second_are_two(posted: Posted) -> None:
 
 
 @pytest.mark.parametrize("body", [DATA, PRECISE, push_body("messageConfirm")])
-def test_a_body_that_leaves_no_doubt_is_dropped_at_once_and_whatever_came_between(posted: Posted, body: bytes) -> None:
+def test_a_certain_repetition_is_dropped_at_once_and_whatever_came_between(posted: Posted, body: bytes) -> None:
     assert posted.handled(body, body, state(), state("OFFLINE"), body, apart=1) == [True, False, True, True, False]
 
 
@@ -141,7 +141,7 @@ def test_nothing_is_recognised_across_a_clock_that_was_set_back(posted: Posted, 
     assert posted.handled(body, body, apart=5) == [True, False]
 
 
-def test_threads_that_overtake_each_other_are_no_clock_that_was_set_back(posted: Posted) -> None:
+def test_threads_that_overtake_each_other_do_not_count_as_a_clock_set_back(posted: Posted) -> None:
     posted.handled(DATA, apart=1)
     posted.handled(state(device="another"), apart=-0.1)
     assert posted.handled(state(device="a third"), DATA) == [True, False]
@@ -175,7 +175,7 @@ def test_each_device_has_its_states(posted: Posted) -> None:
     ]
 
 
-# The rule as a property. What is said of each body is written down here once more, by hand.
+# The rule as a property. What each body says is written down here a second time, by hand.
 
 BODIES = {
     "named": [push_body("deviceDataChanged", deviceId=d, requestId=r) for d in ("d1", "d2") for r in ("r1", "r2")],
@@ -197,7 +197,7 @@ ALL = [(what, body) for what, bodies in BODIES.items() for body in bodies]
 
 
 class Repetitions(RuleBasedStateMachine):
-    """Messages of two devices in any order, with pauses, restarts, and a clock that somebody sets."""
+    """Messages of two devices in any order, with pauses, restarts, and a clock that is set back."""
 
     make: type[MemoryInbox | SqliteInbox] = MemoryInbox
     posted: Posted
@@ -252,7 +252,7 @@ class Repetitions(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 100.0, 5_000.0]))
     def set_the_clock_back(self, seconds: float) -> None:
-        # A clock that is set back shows by the messages before and after.
+        # The messages before and after show that the clock was set back.
         self.posted.put(push_body("deviceInfoChanged", deviceId="another"))
         self.posted.clock.time -= seconds
         self.era += 1

@@ -29,7 +29,7 @@ def test_there_are_22_kinds() -> None:
     assert len(PUSH_KINDS) == 22
 
 
-def test_the_event_tells_where_and_when() -> None:
+def test_the_event_has_device_and_time() -> None:
     found = event(push_body("deviceAdded"))
     assert (found.id, found.attempt, found.kind, found.device) == (7, 2, "deviceAdded", "device-1")
     assert found.received_at == datetime.fromtimestamp(1_770_000_000, UTC)
@@ -41,7 +41,7 @@ def test_unknown_fields_stay_reachable() -> None:
 
 
 @pytest.mark.parametrize("time", ["20260301T101500Z", "20260301T101500250Z"])
-def test_times_come_as_text_and_as_moment(time: str) -> None:
+def test_times_are_text_with_a_datetime(time: str) -> None:
     service = push_message("deviceDataChanged")["service"] | {"eventTime": time}
     found = event(push_body("deviceDataChanged", service=service)).body.service.event_time
     assert found == time
@@ -57,7 +57,7 @@ def test_a_list_under_service_is_read_as_services() -> None:
 
 
 @pytest.mark.parametrize("key", ["service", "services"])
-def test_several_services_sent_as_the_data_of_one_reach_the_handler_of_several(key: str) -> None:
+def test_several_services_under_the_kind_of_one_reach_the_handler_of_several(key: str) -> None:
     message = {**push_message("deviceDatasChanged"), "notifyType": "deviceDataChanged"}
     message[key] = message.pop("services")
     found = event(message).body
@@ -80,7 +80,7 @@ def test_a_command_result_without_detail_or_result_is_read() -> None:
     assert event(push_body(COMMAND_STATUS, result=None)).body.command_id == "command-1"
 
 
-def test_the_slips_of_the_documented_samples_are_mended() -> None:
+def test_the_mistakes_of_the_documented_samples_are_accepted() -> None:
     info = {"name": "s", "deviceType": 90, "mute": True, " model ": "m"}
     assert event(push_body("bindDevice", deviceInfo=info)).body.device_info.device_type == "90"
     assert event(push_body("bindDevice", deviceInfo=info)).body.device_info.model == "m"
@@ -96,7 +96,7 @@ def test_nulls_everywhere_are_read(kind: str) -> None:
     assert event(nulls).problem is None
 
 
-def test_what_fits_no_kind_says_why() -> None:
+def test_a_message_that_fits_no_kind_says_why() -> None:
     assert "neither" in str(event({"a": 1}).problem)
     assert "'brandNew'" in str(event({"notifyType": "brandNew"}).problem)
     wrong = event(push_body("deviceDataChanged", service="text"))
@@ -121,7 +121,7 @@ def test_a_message_without_the_part_it_is_about_fits_no_kind(kind: str, part: st
     assert f"$.{part} should be" in str(wrong.problem)
 
 
-def test_a_field_that_does_not_fit_costs_no_other_one() -> None:
+def test_a_field_that_does_not_fit_does_not_affect_others() -> None:
     info = {"name": "s", "signalStrength": {"dBm": -87}, "isHD": True}
     found = event(push_body("deviceInfoChanged", deviceInfo=info, deviceId=["odd"]))
     assert found.problem is None

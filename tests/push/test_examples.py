@@ -78,12 +78,12 @@ def comes_to_show(address: tuple[str, int], path: str, text: bytes) -> None:
 
 
 LATE = {"serviceId": "Meter", "eventTime": "20260301T101459999Z", "data": {"reading": 1}}
-"""A report from before the one of `push_body`, as a push tried again brings it."""
+"""A report that is older than the one of `push_body`, as a repeated push brings it."""
 BATTERY = {"serviceId": "Battery", "eventTime": "20260301T101501Z", "data": {"level": 2}}
 
 
 def push_out_of_order(address: tuple[str, int], route: str, device: str) -> None:
-    """Push a report, an older one, and one that says when both are handled, since a device's messages keep order."""
+    """Push a report, an older one, and a third one: when it is handled, the others are handled too."""
     for number, changes in enumerate(({}, {"service": LATE}, {"service": BATTERY})):
         body = push_body("deviceDataChanged", deviceId=device, requestId=f"r{number}", **changes)
         assert ask(address, "POST", route, body) == (200, b"ok")
@@ -119,7 +119,7 @@ def test_fastapi(example: Callable[[str], Any], tmp_path: Path) -> None:
         shown = json.loads(ask(address, "GET", "/readings")[1])
         assert shown == {"m7": {"Meter": {"reading": 1234.5, "unit": "l"}, "Battery": {"level": 2}}}
         assert ask(address, "POST", f"/iot{ROUTE}", b"[]")[0] == 400
-    is_let_go(tmp_path / "inbox")
+    is_released(tmp_path / "inbox")
 
 
 def test_starlette(example: Callable[[str], Any], tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_starlette(example: Callable[[str], Any], tmp_path: Path) -> None:
         comes_to_show(address, "/commands", b'{"command-1":"SUCCESSFUL","command-2":"SENT"}')
         status, figures = ask(address, "GET", "/health")
         assert (status, b'"accepted":4' in figures) == (200, True)
-    is_let_go(tmp_path / "inbox")
+    is_released(tmp_path / "inbox")
 
 
-def is_let_go(path: Path) -> None:
-    """Open the inbox as its next owner, which succeeds once the last one has stopped; nothing waits in it."""
+def is_released(path: Path) -> None:
+    """Open the inbox as its next owner, which works once the last one has stopped. Nothing waits in it."""
     inbox = SqliteInbox(path)
     delivered: list[int] = []
     inbox.start(lambda message_id, device: delivered.append(message_id))

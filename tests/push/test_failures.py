@@ -121,7 +121,7 @@ def test_whatever_a_handler_raises_its_message_is_set_aside_and_its_device_goes_
         until(lambda: receiver.metrics().dead == 1)
 
 
-def test_an_inbox_that_raises_anything_ends_no_worker() -> None:
+def test_no_error_of_an_inbox_ends_a_worker() -> None:
     class Broken(MemoryInbox):
         broken = 2
 
@@ -161,7 +161,7 @@ def test_a_function_without_a_name_can_fail_too(caplog: pytest.LogCaptureFixture
         until(lambda: receiver.metrics().dead == 1)
 
 
-def test_an_error_is_told_by_type_and_text() -> None:
+def test_an_error_is_described_by_type_and_text() -> None:
     assert described(ValueError("a reason")) == "ValueError: a reason"
     assert described(Ends()) == "Ends: its text is not available"
     assert type(described(ReturnsATrap())) is str

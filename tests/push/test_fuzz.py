@@ -51,7 +51,7 @@ headers = st.none() | st.dictionaries(
 )
 
 
-def test_no_body_makes_receive_raise_and_what_is_taken_is_handled() -> None:
+def test_no_body_makes_receive_raise_and_accepted_messages_are_handled() -> None:
     with Recorder(MemoryInbox(duplicates=None)) as receiver:
 
         @settings(max_examples=1_500, deadline=None)

@@ -48,7 +48,7 @@ def start(make: Make, delivered: list[tuple[int, str]]) -> Make:
     return build
 
 
-def test_messages_are_told_of_in_order_of_arrival(start: Make, delivered: list[tuple[int, str]]) -> None:
+def test_messages_are_delivered_in_order_of_arrival(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     answers = [inbox.put(data_message(f"d{number % 3}", number)) for number in range(50)]
     assert all(taken(answer) for answer in answers)
@@ -56,7 +56,7 @@ def test_messages_are_told_of_in_order_of_arrival(start: Make, delivered: list[t
     assert [message_id for message_id, _ in delivered] == sorted({message_id for message_id, _ in delivered})
 
 
-def test_a_message_comes_back_as_it_was(start: Make, delivered: list[tuple[int, str]]) -> None:
+def test_a_message_is_returned_as_it_came(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     message = data_message("d1", 1, extra="ü\x00")
     taken(inbox.put(message))
@@ -64,7 +64,7 @@ def test_a_message_comes_back_as_it_was(start: Make, delivered: list[tuple[int, 
     assert (found.text, found.raw, found.received_at) == (message.text, message.raw, message.received_at)
 
 
-def test_a_repetition_is_taken_and_dropped(start: Make, delivered: list[tuple[int, str]]) -> None:
+def test_a_repetition_is_accepted_and_dropped(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     assert taken(inbox.put(data_message("d1", 1)))
     assert not taken(inbox.put(data_message("d1", 1)))
@@ -100,7 +100,7 @@ def test_only_so_many_are_remembered(start: Make) -> None:
     assert not taken(inbox.put(data_message("d1", 3)))
 
 
-def test_it_is_full_at_its_number_and_takes_again_when_there_is_room(
+def test_it_is_full_at_its_limit_and_accepts_again_when_there_is_room(
     start: Make, delivered: list[tuple[int, str]]
 ) -> None:
     inbox = start(limits=InboxLimits(messages=2))
@@ -112,7 +112,7 @@ def test_it_is_full_at_its_number_and_takes_again_when_there_is_room(
     assert taken(inbox.put(data_message("d1", 2)))
 
 
-def test_a_refused_message_is_not_taken_for_a_repetition_later(start: Make, delivered: list[tuple[int, str]]) -> None:
+def test_a_refused_message_does_not_count_as_a_repetition_later(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(limits=InboxLimits(messages=1))
     taken(inbox.put(data_message("d1", 1)))
     with pytest.raises(InboxFullError):
@@ -193,7 +193,7 @@ def test_dead_letters_can_be_thrown_away(start: Make, delivered: list[tuple[int,
     assert inbox.stats().size == len(data_message("d1", 1).text)
 
 
-def test_a_stopped_inbox_takes_nothing(start: Make) -> None:
+def test_a_stopped_inbox_accepts_nothing(start: Make) -> None:
     inbox = start()
     inbox.stop()
     with pytest.raises(InboxError, match="closed"):
@@ -201,7 +201,7 @@ def test_a_stopped_inbox_takes_nothing(start: Make) -> None:
     inbox.stop()
 
 
-def test_what_waits_is_told_of_again_at_the_next_start(start: Make, delivered: list[tuple[int, str]]) -> None:
+def test_waiting_messages_are_delivered_again_at_the_next_start(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     for number in range(3):
         taken(inbox.put(data_message(f"d{number}", number)))

@@ -1,4 +1,4 @@
-"""A receiver in use, while other programs look at its files: what was answered 200 outlives a kill."""
+"""Other programs look at the files of a running receiver: answered messages survive a kill."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ server.serve_forever(lambda: print(server.address[1], flush=True))
 
 
 class Process:
-    """A receiver whose handler never returns, so that all it was sent stays in the inbox."""
+    """A receiver whose handler never returns, so that all messages stay in the inbox."""
 
     def __init__(self, path: Path) -> None:
         self._process = subprocess.Popen(
@@ -81,7 +81,7 @@ def kept(path: Path) -> list[int]:
 
 @needs_proc_locks
 @pytest.mark.parametrize("how", LOOKS)
-def test_a_look_at_the_inbox_costs_no_message(path: Path, run: Run, how: str) -> None:
+def test_no_message_is_lost_by_a_look_at_the_inbox(path: Path, run: Run, how: str) -> None:
     process = run()
     process.post(0)
     look(path, how)
@@ -93,7 +93,7 @@ def test_a_look_at_the_inbox_costs_no_message(path: Path, run: Run, how: str) ->
 
 
 @needs_proc_locks
-def test_a_reader_that_stays_costs_no_message(path: Path, run: Run) -> None:
+def test_no_message_is_lost_by_a_reader_that_stays_open(path: Path, run: Run) -> None:
     process = run()
     process.post(0)
     reader = sqlite3.connect(path, isolation_level=None)

@@ -15,7 +15,7 @@ def read(**fields: Any) -> Message:
 
 
 @pytest.mark.parametrize("kind", PUSH_KINDS)
-def test_each_kind_is_told_from_its_json(kind: str) -> None:
+def test_each_kind_is_recognised_by_its_json(kind: str) -> None:
     assert parse(push_body(kind), 1.0).kind == kind
 
 
@@ -44,7 +44,7 @@ def test_a_command_status_change_is_known_without_a_type() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"notifyType": 7}, {"notifyType": None}, {"notifyType": ""}, {"deviceId": "d"}])
-def test_what_names_no_kind_is_unknown(fields: Any) -> None:
+def test_a_message_without_a_kind_is_unknown(fields: Any) -> None:
     assert read(**fields).kind == UNKNOWN
 
 
@@ -68,7 +68,7 @@ def test_what_names_no_kind_is_unknown(fields: Any) -> None:
         (b"[" * 500_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_object_is_refused_with_the_reason(body: bytes, reason: str) -> None:
+def test_a_body_that_is_not_an_object_is_refused_with_the_reason(body: bytes, reason: str) -> None:
     with pytest.raises(NotAMessageError, match=reason):
         parse(body, 1.0)
 

@@ -56,6 +56,6 @@ def test_a_message_of_that_name_is_a_message(kind: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"push", b"push success. now", b"pushsuccess.", b"success.", b'{"push success."}', b"."]
 )
-def test_other_text_is_no_probe(body: bytes) -> None:
+def test_other_text_is_not_a_probe(body: bytes) -> None:
     with pytest.raises(NotAMessageError):
         parse(body, 1.0)

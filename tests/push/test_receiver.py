@@ -51,7 +51,7 @@ def test_an_overridden_method_gets_the_dto_of_its_kind(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", PUSH_KINDS)
 @pytest.mark.parametrize("path", ["/v1.0.0/messageReceiver", "/v1.0.0/messageReceiver/cmd"])
-def test_each_kind_is_taken_on_either_route(receiver: Recorder, kind: str, path: Any) -> None:
+def test_each_kind_is_accepted_on_both_routes(receiver: Recorder, kind: str, path: Any) -> None:
     assert receiver.receive(push_body(kind), path=path).status == 200
     until(lambda: receiver.metrics().handled == 1)
 
@@ -92,7 +92,7 @@ def test_the_whole_body_is_seen_first() -> None:
 @pytest.mark.parametrize(
     "raw", [{"notifyType": "brandNew", "x": [1.0, None]}, {"x": 1}, push_message("deviceAdded", deviceInfo="text")]
 )
-def test_what_fits_no_kind_goes_whole_to_handle_unknown(raw: dict[str, Any]) -> None:
+def test_a_message_that_fits_no_kind_goes_to_handle_unknown(raw: dict[str, Any]) -> None:
     import json
 
     seen = Log()
@@ -147,7 +147,7 @@ def test_functions_that_cannot_be_called_with_a_message_are_refused(receiver: Re
 
 
 @pytest.mark.parametrize("handler", [print, lambda body, also=1: None, lambda *all_of_it: None, Log().add])
-def test_functions_that_can_be_called_with_a_message_are_taken(receiver: Recorder, handler: Any) -> None:
+def test_functions_that_can_be_called_with_a_message_are_accepted(receiver: Recorder, handler: Any) -> None:
     assert receiver.on(NotifyDeviceAddedDTO)(handler) is handler
 
 
@@ -168,12 +168,12 @@ def test_a_method_that_would_never_get_its_message_is_refused(name: str, method:
     assert caught.value.error_code == "1007"
 
 
-def test_what_is_no_handler_by_its_name_is_left_alone() -> None:
+def test_a_method_with_another_name_is_not_checked() -> None:
     type("Application", (PushMessageReceiver,), {"_handle_it": print, "handle_count": 3, "handled": print})()
 
 
 @pytest.mark.parametrize("inbox", ["pushes.sqlite3", Path("pushes.sqlite3"), MemoryInbox, 7])
-def test_what_is_no_inbox_is_refused(inbox: Any) -> None:
+def test_a_value_that_is_not_an_inbox_is_refused(inbox: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"inbox = .*SqliteInbox\(path\)") as caught:
         PushMessageReceiver(inbox)
     assert caught.value.error_code == "1007"
@@ -185,7 +185,7 @@ def test_a_receiver_that_could_handle_nothing_is_refused(wrong: Any) -> None:
         PushMessageReceiver(**wrong)
 
 
-def test_what_no_kind_fits_is_told_in_the_log(receiver: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_that_fits_no_kind_is_logged(receiver: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     receiver.receive(push_body("deviceDataChanged", deviceId="meter-7", service="a reading"))
     until(lambda: receiver.metrics().handled == 1)
     (record,) = caplog.records
@@ -229,7 +229,7 @@ def test_a_failing_inbox_makes_the_platform_come_back(receiver: Recorder, caplog
         assert broken.receive(data_body()).status == 503
 
 
-def test_an_inbox_that_does_not_answer_in_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inbox_that_is_too_slow_is_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stuck(MemoryInbox):
         def put(self, message: Message) -> Future[bool]:
             return Future()

@@ -61,7 +61,7 @@ def test_the_more_precise_its_time_the_sooner_the_same_body_is_a_repetition(time
     assert recognition_of(timed(time)).repeats is (Repeats.LATER if after else Repeats.ALWAYS)
 
 
-def test_a_requests_id_beside_a_time_leaves_no_doubt() -> None:
+def test_a_time_and_a_requests_id_leave_no_doubt() -> None:
     assert recognition_of(timed("20260301T101500Z", "r")).repeats is Repeats.ALWAYS
     assert recognition_of(push_body("messageConfirm")).repeats is Repeats.ALWAYS
 
@@ -69,7 +69,7 @@ def test_a_requests_id_beside_a_time_leaves_no_doubt() -> None:
 @pytest.mark.parametrize(
     "time", [None, "", "yesterday", "20260301", "20260301T1015Z", 1772360100, ["20260301T101500Z"]]
 )
-def test_what_names_no_second_is_no_time(time: str) -> None:
+def test_a_text_without_seconds_is_not_a_time(time: str) -> None:
     assert recognition_of(timed(time)).repeats is Repeats.NEVER
     assert recognition_of(timed(time, "r")).repeats is Repeats.NEXT
 
@@ -97,6 +97,6 @@ def test_a_kind_the_reference_does_not_know_is_never_a_repetition() -> None:
     assert recognition_of(b"{}").repeats is Repeats.NEVER
 
 
-def test_a_state_of_nobody_is_never_a_repetition() -> None:
+def test_a_state_without_a_device_is_never_a_repetition() -> None:
     assert recognition_of(push_body("deviceAdded", deviceId=None)).repeats is Repeats.NEVER
     assert recognition_of(push_body(COMMAND_STATUS, deviceId=None)).repeats is Repeats.NEVER

@@ -125,7 +125,7 @@ def untidy(tls: Tls, case: str, tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 @pytest.mark.parametrize("case", [*UNTIDY, *ODD])
-def test_untidy_platform_certificates_are_taken_on_every_python(tls: Tls, tmp_path: Path, case: str) -> None:
+def test_untidy_platform_certificates_are_accepted_on_every_python(tls: Tls, tmp_path: Path, case: str) -> None:
     ca, client = untidy(tls, case, tmp_path)
     with Recorder(MemoryInbox()).server(port=0, ssl=server_context(tls.certificate, tls.key, client_ca=ca)) as server:
         assert post(server, data_body(), client)[0] == 200
@@ -142,7 +142,7 @@ def test_strict_checking_refuses_untidy_platform_certificates(tls: Tls, tmp_path
         post(server, data_body(), client)
 
 
-def test_strict_checking_takes_tidy_platform_certificates(tls: Tls) -> None:
+def test_strict_checking_accepts_tidy_platform_certificates(tls: Tls) -> None:
     context = server_context(tls.certificate, tls.key, client_ca=tls.ca, strict_x509=True)
     with Recorder(MemoryInbox()).server(port=0, ssl=context) as server:
         assert post(server, data_body(), tls.client("platform"))[0] == 200
@@ -170,7 +170,7 @@ def test_client_certificates_may_be_left_to_the_name_check(tls: Tls) -> None:
         assert post(server, data_body(), tls.client())[0] == 403
 
 
-def test_a_post_to_a_wrong_path_is_told_with_the_right_one(tls: Tls, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_post_to_a_wrong_path_is_logged_with_the_right_one(tls: Tls, caplog: pytest.LogCaptureFixture) -> None:
     receiver = Recorder(MemoryInbox())
     with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key)) as server:
         assert server.url.endswith(ROUTE)
@@ -203,7 +203,7 @@ def test_tls_files_that_cannot_be_used_are_named_with_the_reason(tls: Tls, tmp_p
     server_context(tls.certificate, locked, password="not-a-real-one")
 
 
-def test_a_peer_that_says_nothing_harms_nobody(tls: Tls) -> None:
+def test_a_silent_peer_does_not_disturb_others(tls: Tls) -> None:
     receiver = Recorder(MemoryInbox())
     limits = Limits(header_deadline=0.3)
     with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key), limits=limits) as server:
@@ -248,7 +248,7 @@ def test_a_server_whose_inbox_is_in_use_lets_go_of_its_port(tmp_path: Path) -> N
                 pass
 
 
-def test_a_taken_port_is_told() -> None:
+def test_a_taken_port_is_reported() -> None:
     with Recorder(MemoryInbox()).server(port=0) as server, pytest.raises(BindError, match="listen"):
         Recorder(MemoryInbox()).server(port=server.address[1]).start()
 
@@ -260,7 +260,7 @@ def test_without_an_inbox_it_serves_from_a_durable_one(tmp_path: Path, monkeypat
     assert (tmp_path / "iot-northbound-inbox.sqlite3").exists()
 
 
-def test_a_stop_finishes_what_was_taken() -> None:
+def test_a_stop_finishes_what_was_accepted() -> None:
     receiver = Recorder(MemoryInbox(), threads=1)
     entered, release = threading.Event(), threading.Event()
 

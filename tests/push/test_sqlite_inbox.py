@@ -76,7 +76,7 @@ def test_something_else_than_an_inbox_is_left_alone(path: Path) -> None:
         opened(path)
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InboxError, match="cannot be opened"):
         opened(tmp_path / "nowhere" / "inbox.sqlite3")
 
@@ -107,7 +107,7 @@ def test_what_is_remembered_does_not_grow_without_end(path: Path) -> None:
     inbox.stop()
 
 
-def test_ids_are_not_given_twice(path: Path) -> None:
+def test_ids_are_not_used_twice(path: Path) -> None:
     delivered = []
     for _ in range(2):
         inbox = opened(path, lambda message_id, _device: delivered.append(message_id), duplicates=None)
@@ -117,7 +117,7 @@ def test_ids_are_not_given_twice(path: Path) -> None:
     assert delivered[1] > delivered[0]
 
 
-def test_a_replayed_letters_id_is_not_given_again_either(path: Path) -> None:
+def test_the_id_of_a_replayed_letter_is_not_used_again(path: Path) -> None:
     delivered = []
     inbox = opened(path, lambda message_id, _device: delivered.append(message_id), duplicates=None)
     taken(inbox.put(data_message("d1", 1)))
@@ -148,7 +148,7 @@ def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path: Path, mon
     for message_id in delivered:
         inbox.done(message_id)
     pages = sqlite3.connect(path)
-    for number in range(50, 75):  # with each of these it gives back a part
+    for number in range(50, 75):  # with each of these it returns some space
         taken(inbox.put(data_message("d1", number)))
     assert pages.execute("PRAGMA page_count").fetchone()[0] < 60
     pages.close()
@@ -212,7 +212,7 @@ def test_a_full_disk_refuses_and_loses_nothing(path: Path) -> None:
         taken(inbox.put(data_message("d1", 2)))
     inbox.done(delivered[0])
     disk.broken = False
-    assert taken(inbox.put(data_message("d1", 2)))  # refused is not remembered as seen
+    assert taken(inbox.put(data_message("d1", 2)))  # a refused message is not remembered
     assert inbox.stats().waiting == 1
     inbox.stop()
     again = []
@@ -221,7 +221,7 @@ def test_a_full_disk_refuses_and_loses_nothing(path: Path) -> None:
     inbox.stop()
 
 
-def test_a_repetition_of_what_could_not_be_kept_is_not_answered_either(
+def test_a_repetition_of_a_message_that_could_not_be_stored_is_refused_too(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox = opened(path)
@@ -248,7 +248,7 @@ def test_a_repetition_of_what_could_not_be_kept_is_not_answered_either(
     inbox.stop()
 
 
-def test_an_inbox_of_an_earlier_version_is_refused_and_left_as_it_is(path: Path) -> None:
+def test_an_inbox_of_an_earlier_version_is_refused_and_not_changed(path: Path) -> None:
     with sqlite3.connect(path) as earlier:
         earlier.executescript(
             "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, device TEXT NOT NULL,"

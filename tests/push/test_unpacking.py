@@ -103,14 +103,14 @@ BODY = data_body()
         (" , identity", BODY),
     ],
 )
-def test_a_packed_message_is_taken(post: Post, encoding: str, packed: bytes) -> None:
+def test_a_compressed_message_is_accepted(post: Post, encoding: str, packed: bytes) -> None:
     status, text, _, receiver = post(packed, Content_Encoding=encoding)
     assert (status, text) == (200, "ok")
     assert receiver.log.wait_for(1) == [BODY.decode()]
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "aes128gcm", "gzip, br", "gzip," * 4, "x\u00e9 y"])
-def test_an_encoding_that_is_not_read_is_named_with_those_that_are(post: Post, encoding: str) -> None:
+def test_an_unsupported_encoding_is_named_with_the_supported_ones(post: Post, encoding: str) -> None:
     status, text, headers, receiver = post(BODY, Content_Encoding=encoding)
     assert status == 415
     assert "send the body as gzip or deflate, or not encoded" in text
@@ -135,7 +135,7 @@ def test_an_encoding_that_is_not_read_is_named_with_those_that_are(post: Post, e
         ("gzip", gzip.compress(b"") * 101, "the body is not gzip"),
     ],
 )
-def test_a_body_that_is_not_what_its_encoding_says_is_answered_400(
+def test_a_body_in_another_encoding_than_its_header_says_is_answered_400(
     post: Post, encoding: str, body: bytes, why: str
 ) -> None:
     status, text, _, receiver = post(body, Content_Encoding=encoding)
@@ -180,7 +180,7 @@ def test_a_message_of_exactly_the_limit_is_unpacked() -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "gzip, deflate", "x-gzip,identity"]))
-def test_no_bytes_raise_anything(body: bytes, encoding: str) -> None:
+def test_no_bytes_make_it_raise(body: bytes, encoding: str) -> None:
     assert isinstance(unpacked(body, encoding, 100), bytes | Reply)
 
 
@@ -210,7 +210,7 @@ def test_a_web_page_may_not_post(post: Post, headers: dict[str, str]) -> None:
     assert receiver.metrics().accepted == 0
 
 
-def test_what_a_person_types_into_a_browser_is_told_what_to_do() -> None:
+def test_a_request_from_the_address_bar_gets_a_hint() -> None:
     with Recorder(MemoryInbox()).server(port=0) as server:
         connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
         connection.request("GET", ROUTE, headers={"Sec-Fetch-Site": "none"})

@@ -34,7 +34,7 @@ def emulator(home: Path) -> Iterator[Emulator]:
 
 @pytest.fixture
 def serve(emulator: Emulator, tmp_path: Path) -> Iterator[Serve]:
-    """Serve a receiver with the emulator's certificates, the platform's demanded; return the URL to push to."""
+    """Serve a receiver with the emulator's certificates; the platform must show its own. Return the URL to push to."""
     servers: list[ReceiverServer] = []
 
     def start(receiver: Recorder, path: str = "") -> str:
@@ -48,7 +48,7 @@ def serve(emulator: Emulator, tmp_path: Path) -> Iterator[Serve]:
 
 
 def push(emulator: Emulator, url: str, *bodies: dict[str, Any]) -> None:
-    """Have the platform push, as its rules do."""
+    """Let the platform push, as its rules do."""
     runtime = emulator._runtime
     assert runtime is not None
     platform = runtime.platform
@@ -81,7 +81,7 @@ def test_every_kind_arrives_over_tls_on_both_sides(emulator: Emulator, serve: Se
     until(lambda: emulator.control.pushes()["delivered"] == len(PUSH_KINDS))
 
 
-def test_what_the_platform_tells_of_its_devices_is_understood(emulator: Emulator, serve: Serve) -> None:
+def test_the_platforms_messages_about_its_devices_are_understood(emulator: Emulator, serve: Serve) -> None:
     receiver = Eventful(MemoryInbox())
     url = serve(receiver, "/v1.0.0/messageReceiver")
     subscribed = ["deviceAdded", "deviceDataChanged", "deviceInfoChanged", "deviceDeleted"]

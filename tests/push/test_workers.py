@@ -78,7 +78,7 @@ def test_each_devices_messages_are_handled_in_order(run: Run, tmp_path: Path, du
     assert by_device == {f"d{each}": list(range(100)) for each in range(6)}
 
 
-def test_a_slow_handler_holds_up_its_own_device_only(run: Run) -> None:
+def test_a_slow_handler_delays_only_its_own_device(run: Run) -> None:
     receiver = run(threads=2)
     release = threading.Event()
     receiver.act = lambda device, _: device == "slow" and release.wait(PATIENCE)

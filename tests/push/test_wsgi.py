@@ -35,7 +35,7 @@ def call(app: Any, body: bytes = b"", **environ: Any) -> Any:
     return int(status[:3]), text.decode(), headers
 
 
-def test_a_message_is_taken(receiver: Recorder) -> None:
+def test_a_message_is_accepted(receiver: Recorder) -> None:
     assert call(receiver.wsgi, data_body())[:2] == (200, "ok")
     assert receiver.log.wait_for(1) == [data_body().decode()]
 
@@ -58,7 +58,7 @@ def test_what_is_refused(receiver: Recorder, environ: dict[str, Any], status: in
     assert receiver.metrics().refused == {status: 1}
 
 
-def test_405_tells_what_is_allowed(receiver: Recorder) -> None:
+def test_405_says_what_is_allowed(receiver: Recorder) -> None:
     assert call(receiver.wsgi, REQUEST_METHOD="PUT")[2]["allow"] == "POST"
 
 
@@ -109,6 +109,6 @@ def test_other_paths_go_to_the_application_behind(receiver: Recorder) -> None:
         ({}, 403),
     ],
 )
-def test_the_sender_is_judged_by_what_the_server_says_of_him(environ: dict[str, Any], status: int) -> None:
+def test_the_sender_is_checked_by_what_the_server_says(environ: dict[str, Any], status: int) -> None:
     with Recorder(MemoryInbox(), access=Access(client_names=["push"], networks=["192.0.2.0/24"])) as receiver:
         assert call(receiver.wsgi, data_body(), **environ)[0] == status

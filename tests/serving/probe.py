@@ -17,7 +17,7 @@ QUICK = Limits(
 
 
 class Probe:
-    """An application that echoes what it got, or does what its path says."""
+    """An application that returns the size of the body, or does what the path says."""
 
     def __init__(self) -> None:
         self.entered = threading.Event()

@@ -50,17 +50,17 @@ def test_it_can_be_started_again_on_the_same_port(probe: Probe) -> None:
         assert works(server)
 
 
-def test_a_taken_port_is_told_at_once(server: GuardedServer, probe: Probe) -> None:
+def test_a_taken_port_is_reported_at_once(server: GuardedServer, probe: Probe) -> None:
     with pytest.raises(BindError, match=f"{server.port}.*another program listens"):
         GuardedServer(probe, port=server.port).start()
 
 
-def test_a_foreign_address_is_told_at_once(probe: Probe) -> None:
+def test_a_foreign_address_is_reported_at_once(probe: Probe) -> None:
     with pytest.raises(BindError, match="no such address"):
         GuardedServer(probe, host="192.0.2.1").start()
 
 
-def test_an_impossible_port_is_told_at_once(probe: Probe) -> None:
+def test_an_impossible_port_is_reported_at_once(probe: Probe) -> None:
     with pytest.raises(BindError, match="check host and port"):
         GuardedServer(probe, port=70_000).start()
 
@@ -85,7 +85,7 @@ def test_blank_lines_do_not_keep_a_connection_open(server: GuardedServer) -> Non
         assert b" 408 " in read_all(slow)
 
 
-def test_the_header_deadline_holds_for_later_requests_too(server: GuardedServer) -> None:
+def test_the_header_deadline_applies_to_later_requests_too(server: GuardedServer) -> None:
     with connect(server) as slow:
         slow.sendall(request())
         assert read_answer(slow)[0] == 200
@@ -134,7 +134,7 @@ def test_headers_without_end_are_refused(server: GuardedServer) -> None:
         assert read_answer(peer)[0] == 431
 
 
-def test_bytes_that_are_no_http_are_answered_400(server: GuardedServer) -> None:
+def test_bytes_that_are_not_http_are_answered_400(server: GuardedServer) -> None:
     with connect(server) as peer:
         peer.sendall(b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
         assert read_answer(peer)[0] == 400

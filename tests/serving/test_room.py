@@ -1,4 +1,4 @@
-"""Who loses a connection when there is no room for another: real sockets from several addresses of this machine."""
+"""Which connection is closed when there is no room for another: real sockets from several addresses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Connect = Callable[..., socket.socket]
 
 
 def room(**caps: int) -> Limits:
-    """Return the default limits with other caps; a stop does not wait for requests that never end."""
+    """Return the default limits with other caps. A stop does not wait for requests that never end."""
     return Limits(stop_grace=0.1, **caps)
 
 
@@ -83,7 +83,7 @@ def answered(peer: socket.socket) -> bool:
 @pytest.mark.parametrize(
     "first", [HALF_A_BODY, HALF_THE_HEADERS, b"", b"\r\n"], ids=["half a body", "half the headers", "nothing", "a line"]
 )
-def test_1100_unfinished_requests_of_one_address_hold_nobody_up(probe: Probe, connect: Connect, first: bytes) -> None:
+def test_1100_unfinished_requests_of_one_address_block_nobody(probe: Probe, connect: Connect, first: bytes) -> None:
     with GuardedServer(probe, limits=room()) as server:
         for _ in range(1_100):
             connect(server, GREEDY, first)
@@ -91,7 +91,7 @@ def test_1100_unfinished_requests_of_one_address_hold_nobody_up(probe: Probe, co
         assert answered(connect(server, GREEDY))
 
 
-def test_resting_connections_of_one_address_hold_nobody_up(probe: Probe, connect: Connect) -> None:
+def test_idle_connections_of_one_address_block_nobody(probe: Probe, connect: Connect) -> None:
     with GuardedServer(probe, limits=room(connections=50)) as server:
         for _ in range(60):
             assert answered(connect(server, GREEDY))
@@ -100,7 +100,7 @@ def test_resting_connections_of_one_address_hold_nobody_up(probe: Probe, connect
 
 
 @pytest.mark.parametrize("kind", ["uvloop", "asyncio"])
-def test_handshakes_that_are_never_finished_hold_nobody_up(
+def test_handshakes_that_are_never_finished_block_nobody(
     probe: Probe, connect: Connect, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "asyncio":
@@ -265,7 +265,7 @@ def test_a_process_without_file_descriptors_left_makes_room_too(connect: Connect
         process.terminate()
 
 
-def test_a_closed_connection_is_counted_no_more(probe: Probe, connect: Connect) -> None:
+def test_a_closed_connection_is_no_longer_counted(probe: Probe, connect: Connect) -> None:
     with GuardedServer(probe, limits=room(connections=3)) as server:
         for _ in range(10):
             with connect(server, GREEDY) as peer:
