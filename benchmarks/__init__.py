@@ -1,1 +1,1 @@
-"""What docs/performance.md quotes: ratios against a named peer, measured in the same run. ``make bench`` runs all."""
+"""The figures in docs/performance.md: ratios to a named peer, measured in the same run. ``make bench`` runs all."""

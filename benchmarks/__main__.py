@@ -1,7 +1,7 @@
 """``make bench``: the figures of docs/performance.md, one benchmark after the other.
 
-``python -m benchmarks calls threads`` runs the named ones alone. The long ones (soak, receiver_fuzz, receiver's crash
-run) are started by themselves: ``python -m benchmarks.soak``.
+``python -m benchmarks calls threads`` runs only these two. Start the long ones (soak, receiver_fuzz, the crash run of
+receiver) separately: ``python -m benchmarks.soak``.
 """
 
 import importlib
@@ -11,7 +11,7 @@ ALL = ("calls", "structuring", "importing", "threads", "emulator", "emulator_pus
 
 
 def main(names: list[str]) -> None:
-    """Run the named benchmarks, all of them where none is named."""
+    """Run the benchmarks with these names; without names, run all."""
     unknown = sorted(set(names) - set(ALL))
     if unknown:
         sys.exit(f"no such benchmark: {unknown[0]}; there are {', '.join(ALL)}")

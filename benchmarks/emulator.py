@@ -1,6 +1,6 @@
-"""The emulator: its start beside moto's, calls a second with 100,000 devices, a page's cost, memory, durability.
+"""The emulator: its start compared with moto, calls per second with 100,000 devices, a page's cost, memory, durability.
 
-`python -m benchmarks.emulator [DEVICES]`. Emulator and load run as processes of their own, on 127.0.0.1.
+`python -m benchmarks.emulator [DEVICES]`. Emulator and load run in separate processes, on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ with Emulator(folder=sys.argv[1]) as platform:
 
 
 def in_process(home: Path, *importing: str) -> float:
-    """Seconds from making an Emulator, or from importing it, to the answer of the first login."""
+    """Return the seconds from creating an Emulator, or from importing it, to the answer to the first login."""
     command = [sys.executable, "-c", IN_PROCESS, str(home), *importing]
     return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
 def as_command(home: Path) -> float:
-    """Seconds from starting the command to the answer of the first login."""
+    """Return the seconds from starting the command to the answer to the first login."""
     started = time.perf_counter()
     with Platform(home):
         return time.perf_counter() - started
 
 
 def moto(_: Path) -> float:
-    """Seconds from starting moto's server to its first answer: a list of no buckets."""
+    """Return the seconds from starting moto's server to its first answer: an empty list of buckets."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -74,7 +74,7 @@ def moto(_: Path) -> float:
 
 
 def starting(home: Path) -> None:
-    """Print medians of rounds that take turns."""
+    """Print medians of alternating rounds."""
     sides: dict[str, Callable[[Path], float]] = {
         "in process, imported before": in_process,
         "in process, imports included": lambda home: in_process(home, "importing"),
@@ -91,7 +91,7 @@ def starting(home: Path) -> None:
 
 
 def pages(total: int) -> dict[str, str]:
-    """Queries of a page of ten: the first, one in the middle, the last, and filtered ones."""
+    """Return queries for a page of ten: the first, one in the middle, the last, and filtered ones."""
     middle, last = total // 20, total // 10 - 1
     return {
         "first page": "pageNo=0&pageSize=10",
@@ -103,20 +103,20 @@ def pages(total: int) -> dict[str, str]:
 
 
 def page_costs(few: Platform, many: Platform, devices: int) -> None:
-    """Print what a page costs one connection, the two platforms taking turns."""
+    """Print what a page costs on one connection, alternating between the two platforms."""
     print(f"a page of ten, p50 in ms and CPU of the emulator in us: among {FEW:,} devices, among {devices:,}")
     sides = ((few, pages(FEW)), (many, pages(devices)))
     for name in pages(FEW):
         spans: tuple[list[float], list[float]] = ([], [])
         cpu: tuple[list[float], list[float]] = ([], [])
         for platform, queries in sides:
-            platform.call("GET", f"{DEVICES}?{queries[name]}")  # builds the index, where it is the first to need it
+            platform.call("GET", f"{DEVICES}?{queries[name]}")  # builds the index, if it is the first to need it
         for _ in range(5):
             for side, (platform, queries) in enumerate(sides):
                 used = platform.cpu()
-                told = platform.load([platform.message("GET", f"{DEVICES}?{queries[name]}")], seconds=1)
-                spans[side].append(told.p50)
-                cpu[side].append((platform.cpu() - used) / told.calls * 1e6)
+                spans_of = platform.load([platform.message("GET", f"{DEVICES}?{queries[name]}")], seconds=1)
+                spans[side].append(spans_of.p50)
+                cpu[side].append((platform.cpu() - used) / spans_of.calls * 1e6)
         times, used_ = [statistics.median(each) for each in spans], [statistics.median(each) for each in cpu]
         print(
             f"  {name:30} {times[0]:6.2f} {times[1]:6.2f} x{times[1] / times[0]:.2f}"
@@ -125,7 +125,7 @@ def page_costs(few: Platform, many: Platform, devices: int) -> None:
 
 
 def throughput(home: Path, devices: int) -> None:
-    """Print memory, pages among few and many devices, and calls a second among many."""
+    """Print memory, pages among few and many devices, and calls per second among many."""
     with Platform(home) as platform:
         platform.control("POST", "/devices", {"count": FEW, "prefix": "first"})
         platform.call("GET", f"{DEVICES}?pageNo=0")
@@ -143,7 +143,7 @@ def throughput(home: Path, devices: int) -> None:
         for number in range(50):  # every connection asks for other devices
             page = platform.call("GET", f"{DEVICES}?pageNo={number * (devices // 50 // 10)}&pageSize=10")
             sample += [device["deviceId"] for device in page["devices"]]
-        print(f"calls a second over mutual TLS, kept alive, {CONNECTIONS} connections, {devices:,} devices")
+        print(f"calls per second over mutual TLS, kept alive, {CONNECTIONS} connections, {devices:,} devices")
         mixes = {
             "one device": [platform.message("GET", f"{DEVICES}/{each}") for each in sample],
             "activation status": [platform.message("GET", f"{STATUS}/{each}") for each in sample],
@@ -158,7 +158,7 @@ def throughput(home: Path, devices: int) -> None:
 
 
 def writing(home: Path) -> None:
-    """Print changes a second in memory, and with each on disk before its answer."""
+    """Print changes per second in memory, and with each change on disk before its answer."""
     print("changing a device")
     for name, options in (("in memory", ()), ("durable", ("--data-dir", str(home / "data")))):
         with Platform(home, *options) as platform:

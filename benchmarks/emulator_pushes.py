@@ -1,7 +1,7 @@
-"""The emulator's pushes: 10,000 reports to one receiver, none lost, and what API calls cost meanwhile.
+"""The emulator's pushes: 10,000 reports to one receiver, how many are lost, and what API calls cost meanwhile.
 
-`python -m benchmarks.emulator_pushes [REPORTS]`. The receiver is a bare asyncio HTTPS listener that checks nothing but
-each report's number; receiver, emulator and load are processes of their own, on 127.0.0.1.
+`python -m benchmarks.emulator_pushes [REPORTS]`. The receiver is a bare asyncio HTTPS listener that checks only the
+number of each report. Receiver, emulator and load run in separate processes, on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MEASURED_EVERY = 0.005
 class _Listener(asyncio.Protocol):
     """Answers each POST with 200 and notes the number in it."""
 
-    numbers: dict[int, int] = {}  # noqa: RUF012 - one for all connections: the listener is alone in its process
+    numbers: dict[int, int] = {}  # noqa: RUF012 - shared by all connections of this process
 
     def connection_made(self, transport: Any) -> None:
         self.transport, self.buffer = transport, b""
@@ -39,8 +39,8 @@ class _Listener(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            told = _LENGTH.search(self.buffer, 0, end)
-            size = end + 4 + (int(told[1]) if told else 0)
+            announced = _LENGTH.search(self.buffer, 0, end)
+            size = end + 4 + (int(announced[1]) if announced else 0)
             if len(self.buffer) < size:
                 return
             body, self.buffer = self.buffer[end + 4 : size], self.buffer[size:]
@@ -74,7 +74,7 @@ def _reports(platform: Platform, devices: list[str], count: int) -> float:
 
 
 def measure(platform: Platform, home: Path, count: int, *, watched: bool = True) -> None:
-    """Print how many arrived, and an API call's latency idle and meanwhile."""
+    """Print how many arrived, and the latency of an API call when idle and meanwhile."""
     ours, its = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_listen, args=(home, its), daemon=True)
     process.start()

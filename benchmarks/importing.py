@@ -1,7 +1,7 @@
-"""What importing costs above requests, attrs and cattrs: fresh interpreters taking turns, wall-clock medians.
+"""What the import costs in addition to requests, attrs and cattrs: fresh interpreters, wall-clock medians.
 
-The package is compiled first, as installing a wheel does: an editable checkout under PYTHONDONTWRITEBYTECODE would
-compile itself at every start.
+The package is compiled first, as the installation of a wheel does. Otherwise an editable checkout with
+PYTHONDONTWRITEBYTECODE would be compiled at every start.
 """
 
 import compileall

@@ -1,7 +1,7 @@
-"""A light load generator in a process of its own: kept-alive connections over mutual TLS, raw bytes, uvloop.
+"""A light load generator in a separate process: kept-alive connections over mutual TLS, raw bytes, uvloop.
 
-Each connection sends its next request as soon as the answer is whole, or after a pause, for a fixed time. It reads no
-more of an answer than its status and its length, so that what is measured is the server.
+Each connection sends its next request once the answer is complete, or after a pause, for a fixed time. It reads only
+the status and the length of an answer, so that the server is measured and not the generator.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Spans:
-    """What a load measured; times in milliseconds."""
+    """The result of a load; times in milliseconds."""
 
     calls: int
     seconds: float
@@ -32,11 +32,11 @@ class Spans:
     p99: float
     worst: float
     own_cpu: float
-    """CPU seconds the generator itself took, of `seconds`."""
+    """CPU seconds that the generator itself needed, of `seconds`."""
 
     @property
     def rate(self) -> float:
-        """Calls a second."""
+        """Calls per second."""
         return self.calls / self.seconds
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ def generate(
     seconds: float = 3.0,
     pause: float = 0.0,
 ) -> Spans:
-    """Put a load on a server and return what it measured. Any answer but a 2xx ends it.
+    """Put a load on a server and return the result. It ends at the first answer that is not 2xx.
 
     Args:
         home: Folder with ca.pem, client.pem and client.key.
@@ -107,8 +107,8 @@ class _Connection(asyncio.Protocol):
                 self.done.set_exception(RuntimeError(self.head[:400].decode("latin-1")))
                 self.transport.abort()
                 return
-            told = _LENGTH.search(self.head, 0, end)
-            self.missing = (int(told[1]) if told else 0) - (len(self.head) - end - 4)
+            announced = _LENGTH.search(self.head, 0, end)
+            self.missing = (int(announced[1]) if announced else 0) - (len(self.head) - end - 4)
         else:
             self.missing -= len(data)
         if self.missing == 0:

@@ -1,4 +1,4 @@
-"""Medians over rounds that take turns, so that a busy machine slows both sides alike."""
+"""Medians of alternating rounds, so that a busy machine slows both sides equally."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ from typing import Any
 def alternate(
     sides: dict[str, Callable[[], Any]], rounds: int, timer: Callable[[], float] = time.process_time
 ) -> dict[str, float]:
-    """Return each side's median seconds a round."""
+    """Return the median seconds per round of each side."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for work in sides.values():
         work()
@@ -25,7 +25,7 @@ def alternate(
 
 
 def device(number: int) -> dict[str, Any]:
-    """Return a device as the platform sends it: most optional fields null."""
+    """Return a device as the platform sends it: most optional fields are null."""
     info = dict.fromkeys(
         ("description", "mac", "hwVersion", "bridgeId", "mute", "supportedSecurity", "isSecurity", "sigVersion")
     )
@@ -72,6 +72,6 @@ def device(number: int) -> dict[str, Any]:
 
 
 def devices_page(count: int) -> bytes:
-    """Return a page of devices as the platform answers it."""
+    """Return a page of devices as the platform sends it."""
     page = {"totalCount": count, "pageNo": 0, "pageSize": count, "devices": [device(n) for n in range(count)]}
     return json.dumps(page).encode()

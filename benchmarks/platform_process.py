@@ -1,4 +1,4 @@
-"""An emulator in a process of its own, started as a user starts it, and plain ways to talk to it."""
+"""An emulator in a separate process, started as a user starts it, and simple ways to call it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEVICES = "/iocm/app/dm/v1.4.0/devices"
 
 
 class Platform:
-    """A running emulator with an application that is logged in."""
+    """A running emulator, and an application that is logged in."""
 
     def __init__(self, home: Path, *options: str) -> None:
         self.home = home
@@ -56,7 +56,7 @@ class Platform:
         self.process.wait()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the northbound side."""
+        """Call the northbound API."""
         return _exchange(self._northbound, method, path, body, self.headers)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
@@ -64,7 +64,7 @@ class Platform:
         return _exchange(self._control, method, path, body, {})
 
     def memory(self) -> int:
-        """Return its resident bytes."""
+        """Return its resident memory in bytes."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def cpu(self) -> float:
@@ -80,7 +80,7 @@ class Platform:
         return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode() + content
 
     def load(self, messages: list[bytes], **how: Any) -> load.Spans:
-        """Put a load on the northbound side; see `load.generate`."""
+        """Put a load on the northbound API; see `load.generate`."""
         return load.generate(self.home, self.port, messages, **how)
 
 

@@ -1,8 +1,8 @@
-"""Receiving over TLS kept alive: ours against a plain Flask view that stores, and against the vendor's way.
+"""Receiving over kept-alive TLS: our receiver, a plain Flask view that stores messages, and the vendor's way.
 
-Each server is a process of its own on loopback, the load another one. Two figures a server: messages a second as fast
-as the connections go (closed loop), and the answers' latency at a fixed rate, counted from when a message was due
-(open loop), so that a server that falls behind shows it.
+Each server runs in a separate process on loopback, and so does the load. There are two figures per server: messages per
+second as fast as the connections can send (closed loop), and the latency of answers at a fixed rate, counted from the
+time when a message was due (open loop), so that the figure shows if a server falls behind.
 
     python -m benchmarks.receiver            # the comparison
     python -m benchmarks.receiver crash      # 100,000 messages, the receiver killed every few seconds
@@ -46,7 +46,7 @@ def serve(side: str, home: Path, folder: Path) -> None:
 
 
 def _handle(body: Any) -> None:
-    """Stands for an application's handler: it looks at what came, and does no I/O."""
+    """A substitute for an application's handler: it looks at the message, and does no I/O."""
     if body.device_id is None or body.service.data is None:
         raise ValueError("incomplete")
 
@@ -73,7 +73,7 @@ def _serve_flask(context: ssl.SSLContext, folder: Path, *, stores: bool) -> None
 
     from iot_northbound.core.wire import structure
     from iot_northbound.dto import NotifyDeviceDataChangedDTO
-    from iot_northbound.serving import GuardedServer
+    from iot_northbound.serving.http import GuardedServer
 
     warnings.simplefilter("ignore", DeprecationWarning)
     from uvicorn.middleware.wsgi import WSGIMiddleware
@@ -101,7 +101,7 @@ def _serve_flask(context: ssl.SSLContext, folder: Path, *, stores: bool) -> None
             _handle(structure(raw, NotifyDeviceDataChangedDTO))
         return "ok"
 
-    # Under the same server as ours, with a pool of threads: Flask's own closes each connection after its answer.
+    # On the same server as our receiver, with a pool of threads: Flask's own closes each connection after its answer.
     server = GuardedServer(WSGIMiddleware(app, workers=8), "127.0.0.1", 0, ssl_context=context)
     server.serve_forever(lambda: print(server.address[1], flush=True))
 
@@ -110,7 +110,7 @@ def _serve_flask(context: ssl.SSLContext, folder: Path, *, stores: bool) -> None
 
 
 class Sender(asyncio.Protocol):
-    """One kept-alive connection: posts a message, waits for the whole answer."""
+    """One kept-alive connection: it posts a message and waits for the complete answer."""
 
     def __init__(self) -> None:
         self.transport: Any = None
@@ -230,7 +230,7 @@ def main(fast: int = 20_000, paced: int = 20_000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         prepare(home)
-        print(f"receiving over TLS, {CONNECTIONS} connections kept alive; latency at {RATE:,} messages a second")
+        print(f"receiving over TLS, {CONNECTIONS} connections kept alive; latency at {RATE:,} messages per second")
         for side, name in SIDES.items():
             each = measure(side, home, fast if side == "ours" else fast // 2, paced if side == "ours" else paced // 2)
             print(
@@ -240,12 +240,12 @@ def main(fast: int = 20_000, paced: int = 20_000) -> None:
 
 
 def crash() -> None:
-    """Print what became of 100,000 messages."""
+    """Print the outcome of 100,000 messages."""
     from tests.push.crash import crash as run
 
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(Path(folder), messages=100_000, every=8_000, senders=16)
-    print("100,000 messages, the receiver killed with SIGKILL every 8,000 handled ones")
+    print("100,000 messages; the receiver is killed with SIGKILL after every 8,000 handled messages")
     for field in attrs.fields(type(outcome)):
         print(f"  {field.name:14} {getattr(outcome, field.name):10,.6g}")
 

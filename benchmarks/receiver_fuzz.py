@@ -1,9 +1,9 @@
-"""Bodies by the million at `receive`: valid ones cut, doubled, with bytes, digits and structure changed.
+"""Millions of bodies for `receive`: valid ones that are cut or doubled, with changed bytes, digits and structure.
 
     python -m benchmarks.receiver_fuzz [COUNT] [SEED]
 
-Ends on the first exception, or on an answer that is neither 200 nor 400; prints counts, the slowest call, and how much
-memory the process grew after the first tenth.
+It ends at the first exception, or at an answer that is neither 200 nor 400. It prints counts, the slowest call, and how
+much the memory of the process grew after the first tenth.
 """
 
 import copy
@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 
-from iot_northbound.push import Duplicates, MemoryInbox, PushMessageReceiver
+from iot_northbound.push import DuplicateWindow, MemoryInbox, PushMessageReceiver
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
 
 _SEEDS = [push_body(kind) for kind in PUSH_KINDS]
@@ -44,7 +44,7 @@ _VALUES = [
 
 
 def reshaped(chance: random.Random) -> bytes:
-    """Return a message that is JSON still, with one to four values or keys changed at any depth."""
+    """Return a message that is still JSON, with one to four changed values or keys at any depth."""
     message = push_message(chance.choice(PUSH_KINDS))
     for _ in range(chance.randint(1, 4)):
         place = message
@@ -64,7 +64,7 @@ def reshaped(chance: random.Random) -> bytes:
 
 
 def mutated(chance: random.Random) -> bytes:
-    """Return a valid body with one to five things changed."""
+    """Return a valid body with one to five changes."""
     body = bytearray(chance.choice(_SEEDS))
     for _ in range(chance.randint(1, 5)):
         at = chance.randrange(len(body) + 1)
@@ -86,13 +86,13 @@ def mutated(chance: random.Random) -> bytes:
 
 
 def main(count: int, seed: int) -> None:
-    """Post `count` bodies and print what became of them."""
+    """Post `count` bodies and print the outcome."""
     logging.disable(logging.CRITICAL)
     chance = random.Random(seed)
     statuses: Counter[int] = Counter()
     slowest, grown_from = 0.0, 0
     started = time.monotonic()
-    with PushMessageReceiver(MemoryInbox(duplicates=Duplicates(remembered=1_000)), threads=1) as receiver:
+    with PushMessageReceiver(MemoryInbox(duplicates=DuplicateWindow(messages=1_000)), threads=1) as receiver:
         for number in range(count):
             if number == count // 10:
                 grown_from = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -100,7 +100,7 @@ def main(count: int, seed: int) -> None:
             begin = time.perf_counter()
             answer = receiver.receive(body, {"content-type": "application/json"})
             slowest = max(slowest, time.perf_counter() - begin)
-            if answer.status == 503:  # the one handler thread is behind; it cannot be for long
+            if answer.status == 503:  # the only handler thread is behind, but not for long
                 time.sleep(0.05)
             elif answer.status not in (200, 400):
                 raise AssertionError((answer, body))

@@ -1,4 +1,4 @@
-"""A bare server in a process of its own: mutual TLS, kept alive, one canned answer. As fast as asyncio goes."""
+"""A bare server in a separate process: mutual TLS, kept alive, one fixed answer. As fast as asyncio can be."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ from iot_northbound.emulator.home import Home, prepare
 
 TOKEN = {"accessToken": "a" * 32, "refreshToken": None, "tokenType": "bearer", "expiresIn": 3600, "scope": "default"}
 CALL = "/iocm/app/dm/v1.4.0/devices/d-1"
-"""The path of the canned device."""
+"""The path of the fixed device."""
 
 
 @attrs.frozen
 class Bench:
-    """A running server and what a client needs for it."""
+    """A running server, and what a client needs to call it."""
 
     home: Home
     port: int
@@ -35,7 +35,7 @@ class Bench:
 
     @property
     def cert(self) -> tuple[str, str]:
-        """Certificate and key, as requests takes them."""
+        """Certificate and key, in the form that requests expects."""
         return str(self.home.folder / "client.pem"), str(self.home.folder / "client.key")
 
 
@@ -82,7 +82,7 @@ def _run(folder: Path, ready: Connection) -> None:
 
 @contextlib.contextmanager
 def serve() -> Iterator[Bench]:
-    """Run the server for the duration."""
+    """Run the server while the block runs."""
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         home = prepare(folder)

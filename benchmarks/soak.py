@@ -1,6 +1,7 @@
-"""Threads against a server that fails in every way, for a minute: nothing hangs, nothing lost, no POST twice.
+"""Threads call a server that fails in every way, for a minute: nothing hangs, nothing is lost, no POST comes twice.
 
-``python -m benchmarks.soak [seconds] [threads]``. The same server and rules as tests/test_token_renewal.py, longer.
+``python -m benchmarks.soak [seconds] [threads]``. It has the same server and rules as
+tests/test_token_renewal.py, but runs longer.
 """
 
 import random
@@ -47,18 +48,18 @@ def _throttle(wire: Wire) -> None:
 
 
 BEFORE: list[Callable[[Wire], None]] = [Wire.reset, Wire.close, _throttle]
-"""Faults of a request the server did not act on."""
+"""Faults of a request that the server did not execute."""
 AFTER: list[Callable[[Wire], None]] = [Wire.reset, Wire.close, _truncate, _overlong, _garbage, _stall]
-"""Faults of the answer to one it did act on."""
+"""Faults of the answer to a request that the server executed."""
 
 
 class _Ledger:
-    """What arrived, and what callers were told."""
+    """What arrived, and what the callers got."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.arrived: Counter[int] = Counter()
-        self.told: dict[int, str] = {}
+        self.outcomes: dict[int, str] = {}
         self.slowest = 0.0
         self.next = 0
 
@@ -76,7 +77,7 @@ class _Ledger:
             with self.lock:
                 self.arrived[int(seen.body[len(b'{"number":') : -1])] += 1
         if chance < 0.08:
-            # A stall costs its thread seconds; it comes seldom.
+            # A stall costs its thread seconds, so it is rare.
             random.choices(AFTER, [4, 4, 4, 4, 4, 1])[0](wire)
             return None
         return 200, {}
@@ -88,13 +89,13 @@ def _work(client: NorthApiClient, desk: Desk, ledger: _Ledger, until: float) -> 
         started = time.monotonic()
         try:
             client.call(WRITE, {}, body={"number": number})
-            told = "done"
+            outcome = "done"
         except BadTokenError:
-            told = "refused"
+            outcome = "refused"
         except NorthApiException as error:
-            told = "unknown" if error.outcome_unknown else f"not sent: {type(error).__name__} {error.error_code}"
+            outcome = "unknown" if error.outcome_unknown else f"not sent: {type(error).__name__} {error.error_code}"
         ledger.slowest = max(ledger.slowest, time.monotonic() - started)
-        ledger.told[number] = told
+        ledger.outcomes[number] = outcome
         if number % 500 == 0:
             desk.revoke()
         if number % 3 == 0:
@@ -105,7 +106,7 @@ def _work(client: NorthApiClient, desk: Desk, ledger: _Ledger, until: float) -> 
 
 
 def main(seconds: float = 60, threads: int = 32) -> None:
-    """Run it and print what happened; exit status 1 where something was lost, doubled or hung."""
+    """Run it and print the outcome; the exit status is 1 if something was lost, came twice or hung."""
     ledger = _Ledger()
     desk = Desk(ledger.handler)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,19 +128,19 @@ def main(seconds: float = 60, threads: int = 32) -> None:
                 thread.join(seconds + 30)
             hung = sum(thread.is_alive() for thread in working)
             opened = client.connections_opened
-    told = Counter(ledger.told.values())
+    totals = Counter(ledger.outcomes.values())
     doubled = [number for number, times in ledger.arrived.items() if times > 1]
-    lost = [number for number, what in ledger.told.items() if what == "done" and number not in ledger.arrived]
+    lost = [number for number, what in ledger.outcomes.items() if what == "done" and number not in ledger.arrived]
     wrong = [
-        number for number, what in ledger.told.items() if what not in ("done", "unknown") and number in ledger.arrived
+        number
+        for number, what in ledger.outcomes.items()
+        if what not in ("done", "unknown") and number in ledger.arrived
     ]
     print(f"{threads} threads, {seconds:.0f} s: {ledger.next} writes, {opened} connections, {desk.logins} logins")
-    for what, count in told.most_common():
+    for what, count in totals.most_common():
         print(f"  {what:40} {count}")
-    print(f"  slowest call {ledger.slowest:.2f} s (deadline {DEADLINE:.0f} s); threads that hung: {hung}")
-    print(
-        f"  done but not arrived: {len(lost)}; arrived twice: {len(doubled)}; arrived but told 'not sent': {len(wrong)}"
-    )
+    print(f"  slowest call {ledger.slowest:.2f} s (deadline {DEADLINE:.0f} s); hanging threads: {hung}")
+    print(f"  done but not arrived: {len(lost)}; arrived twice: {len(doubled)}; arrived, but 'not sent': {len(wrong)}")
     if lost or doubled or wrong or hung or ledger.slowest > DEADLINE + 1:
         sys.exit(1)
 

@@ -15,7 +15,7 @@ THREADS, CALLS, ROUNDS = 32, 60, 7
 
 
 def main() -> None:
-    """Print calls a second, the ratio, and the connections opened."""
+    """Print calls per second, the ratio, and the number of opened connections."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         os.environ.pop(name, None)
     with serve() as bench:
@@ -47,7 +47,7 @@ def main() -> None:
                 time.perf_counter,
             )
             base = medians["requests, a session a thread"]
-            print(f"{THREADS} threads, calls a second (medians)")
+            print(f"{THREADS} threads, calls per second (medians)")
             for name, seconds in medians.items():
                 print(f"  {name:30} {THREADS * CALLS / seconds:7.0f} /s   x{base / seconds:.2f}")
             print(f"  connections opened by the client: {client.connections_opened}")

@@ -1,10 +1,10 @@
-"""The whole story on the embedded platform: checks, devices, groups, a batch command, an upgrade, pushes received.
+"""A tour on the embedded platform: checks, devices, groups, a batch command, an upgrade, pushes.
 
     python examples/demo.py
 
-Starts a platform with certificates of its own in a temporary folder, runs BasicTest and the quickstart against it, then
-plays an evening in a small town: a receiver listens over HTTPS, street lamps join a group, one batch command dims them
-all, one upgrade brings them new firmware, and every step is pushed back. Nothing is left behind.
+It starts a platform with its own certificates in a temporary folder, and runs BasicTest and the quickstart. Then it
+plays an evening in a small town: a receiver listens over HTTPS, street lamps join a group, one batch command dims
+all of them, one upgrade gives them new firmware, and the platform pushes every step. Nothing is left behind.
 """
 
 import subprocess
@@ -32,8 +32,7 @@ from iot_northbound.dto import (
     QueryUpgradeTaskOutDTO,
 )
 from iot_northbound.emulator import Emulator
-from iot_northbound.push.memory_inbox import MemoryInbox
-from iot_northbound.push.server import server_context
+from iot_northbound.push import MemoryInbox, server_context
 
 sys.path.insert(0, str(Path(__file__).parent))
 from quickstart import delete, register
@@ -51,7 +50,7 @@ console = Console()
 
 
 class Listener(PushMessageReceiver):
-    """Counts what arrives, by kind."""
+    """Counts the messages per kind."""
 
     def __init__(self) -> None:
         super().__init__(MemoryInbox())
@@ -175,7 +174,7 @@ def main() -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="iot-northbound-demo-") as folder, Emulator(folder=folder) as platform:
         console.rule("the embedded platform")
-        console.print(f"{platform.base_url}, control plane {platform.control_url}, certificates of its own")
+        console.print(f"{platform.base_url}, control plane {platform.control_url}, own certificates")
         console.rule("BasicTest")
         info, tls, _ = load_profile(platform.profile_path)
         report = BasicTest.begin_basic_test(info.platform_ip, info.platform_port, info.app_id, info.secret, tls)

@@ -1,8 +1,8 @@
-"""A small application: 200 street lamps registered, listed, dimmed through their shadow, and deleted again.
+"""A small application: it registers 200 street lamps, lists them, dims them through their shadow, and deletes them.
 
     python examples/quickstart.py [PROFILE] [--devices N]
 
-PROFILE is a TOML profile; by default the embedded platform's own (start it with ``iot-northbound emulator``).
+PROFILE is a TOML profile. The default is the one of the embedded platform (start it with ``iot-northbound emulator``).
 """
 
 import argparse
@@ -63,7 +63,7 @@ def dim(client: NorthApiClient, device_id: str) -> None:
     wish = ServiceDesiredDTO(service_id="Lamp", desired={"brightness": 40})
     client.device_management.modify_device_shadow(ModifyDeviceShadowInDTO(service_desireds=[wish]), device_id)
     shadow = client.device_management.query_device_shadow(device_id)
-    for service in shadow.services or []:  # one for each service of the product model
+    for service in shadow.services or []:  # one per service of the product model
         wanted, has = service.desired_props, service.reported_props
         if wanted or has:
             console.print(

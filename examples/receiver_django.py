@@ -1,6 +1,6 @@
-"""A Django application that takes the platform's pushes beside its own pages, in one file.
+"""A Django application that receives the platform's pushes and has its own pages, in one file.
 
-In a project of yours: `receiver` and its handlers in a module of their own, and the last lines in ``wsgi.py``.
+In your project, put `receiver` and its handlers into a separate module, and the last lines into ``wsgi.py``.
 Serve ``examples.receiver_django:application`` with any WSGI server: one process, several threads.
 """
 
@@ -26,25 +26,25 @@ receiver = PushMessageReceiver(SqliteInbox(os.environ.get("PUSH_INBOX", "pushes.
 
 @receiver.on(NotifyDeviceAddedDTO)
 def remember(body: NotifyDeviceAddedDTO) -> None:
-    """Note a new device, unless it is known to be deleted: ids do not come back, but pushes may come late."""
+    """Note a new device, unless it was deleted: ids are not used twice, but pushes may come late."""
     if body.device_id is not None and body.device_id not in gone:
         devices.add(body.device_id)
 
 
 @receiver.on(NotifyDeviceDeletedDTO)
 def forget(body: NotifyDeviceDeletedDTO) -> None:
-    """Forget a deleted device, for good: these messages tell no time that could be compared."""
+    """Forget a deleted device forever: these messages have no time that could be compared."""
     if body.device_id is not None:
         gone.add(body.device_id)
         devices.discard(body.device_id)
 
 
 def show(request: HttpRequest) -> JsonResponse:
-    """Answer Django's own page."""
+    """Return Django's own page."""
     return JsonResponse({"devices": sorted(devices)})
 
 
 urlpatterns = [path("devices", show)]
 
-# In front of Django: no CSRF check and no session stand in the platform's way.
+# In front of Django, so that no CSRF check and no session is in the way of the platform.
 application = receiver.wsgi.in_front_of(get_wsgi_application())

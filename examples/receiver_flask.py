@@ -1,8 +1,8 @@
-"""A Flask application that takes the platform's pushes beside its own pages.
+"""A Flask application that receives the platform's pushes and has its own pages.
 
     flask --app "examples.receiver_flask:create_app('pushes.sqlite3')" run --port 8686
 
-In production: one process with threads (``gunicorn --workers 1 --threads 16``), since an inbox has one owner.
+In production: one process with threads (``gunicorn --workers 1 --threads 16``), because an inbox has one owner.
 """
 
 import os
@@ -16,7 +16,7 @@ from iot_northbound.push import PushMessageReceiver, SqliteInbox
 
 
 def create_app(inbox: str | os.PathLike[str]) -> Flask:
-    """Return the application; its receiver is at ``app.extensions["pushes"]``."""
+    """Return the application; its receiver is ``app.extensions["pushes"]``."""
     app = Flask(__name__)
     readings: dict[str, dict[str, Any]] = {}  # device -> service -> data
     newest: dict[tuple[str, str], datetime] = {}
@@ -27,7 +27,7 @@ def create_app(inbox: str | os.PathLike[str]) -> Flask:
         service = body.service
         if body.device_id is None or service is None or service.service_id is None:
             return
-        # The order of arrival is not that of the events: a push the platform tried again comes behind newer ones.
+        # The order of arrival is not the order of the events: a repeated push comes after newer ones.
         made = service.event_time.datetime if service.event_time else receiver.event.received_at
         key = body.device_id, service.service_id
         if key not in newest or made >= newest[key]:
@@ -38,7 +38,7 @@ def create_app(inbox: str | os.PathLike[str]) -> Flask:
     def show() -> dict[str, Any]:
         return readings
 
-    # The receiver takes /v1.0.0/messageReceiver and /v1.0.0/messageReceiver/cmd, Flask all else.
+    # The receiver answers /v1.0.0/messageReceiver and /v1.0.0/messageReceiver/cmd, Flask all other paths.
     app.wsgi_app = receiver.wsgi.in_front_of(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    app.extensions["pushes"] = receiver.start()  # what waits from last time is handled at once
+    app.extensions["pushes"] = receiver.start()  # messages from last time are handled at once
     return app

@@ -2,7 +2,7 @@
 
     python examples/receiver_standalone.py server.pem server.key --client-ca platform-ca.pem --port 8686
 
-Without certificate it speaks plain HTTP, for a proxy in front that ends TLS.
+Without a certificate it speaks plain HTTP, for a proxy in front that ends TLS.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from iot_northbound.push import HandlerRetry, PushMessageReceiver, SqliteInbox, 
 
 
 class Application(PushMessageReceiver):
-    """Prints what comes."""
+    """Prints the messages."""
 
     def __init__(self, inbox: SqliteInbox, retry: HandlerRetry) -> None:
         super().__init__(inbox, retry=retry)
@@ -25,11 +25,11 @@ class Application(PushMessageReceiver):
         print(f"new device {body.device_id}", flush=True)
 
     def handle_device_data_changed(self, body: NotifyDeviceDataChangedDTO) -> None:
-        """Print a report with the moment it was made, and whether a newer one of its service came before."""
+        """Print a report with its time, and whether a newer report of its service came before."""
         service = body.service
         if service is None:
             return
-        # The order of arrival is not that of the events: a push the platform tried again comes behind newer ones.
+        # The order of arrival is not the order of the events: a repeated push comes after newer ones.
         made = service.event_time.datetime if service.event_time else self.event.received_at
         key = body.device_id, service.service_id
         late = key in self.newest and made < self.newest[key]

@@ -1,4 +1,4 @@
-"""A Starlette application that takes the platform's pushes, and shows how its receiver is doing.
+"""A Starlette application that receives the platform's pushes and has a health page for its receiver.
 
 uvicorn --factory examples.receiver_starlette:create_app --port 8686
 """
@@ -18,7 +18,7 @@ from iot_northbound.dto import NotifyNBCCommandStatusChangedDTO
 from iot_northbound.push import PushMessageReceiver, SqliteInbox
 
 STEPS = ("PENDING", "SENT", "DELIVERED")
-"""What a command's status is before its end, in order."""
+"""The statuses of a command before its end, in order."""
 
 
 class Commands(PushMessageReceiver):
@@ -29,17 +29,17 @@ class Commands(PushMessageReceiver):
         self.last: dict[str, str] = {}
 
     def handle_nbc_command_state_changed(self, body: NotifyNBCCommandStatusChangedDTO) -> None:
-        """Note a status; called again with the same message, it notes the same."""
+        """Note a status. A second call with the same message changes nothing."""
         if body.command_id is None or body.result is None or body.result.result_code is None:
             return
-        # The order of arrival is not that of the steps, and no time is told: an earlier step replaces no later one.
+        # The order of arrival is not the order of the steps, and there is no time: do not replace a later step.
         code, known = body.result.result_code, self.last.get(body.command_id)
         if known is None or step(code) >= step(known):
             self.last[body.command_id] = code
 
 
 def step(code: str) -> int:
-    """Return how far a status is; every end is as far."""
+    """Return the position of a status; every final status has the same."""
     return STEPS.index(code) if code in STEPS else len(STEPS)
 
 

@@ -51,10 +51,10 @@ class Issued:
         return self.certificate.public_bytes(Encoding.DER)
 
     def key_pem(self, password: str | None = None, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
-        return self.key.private_bytes(Encoding.PEM, form, _encryption(password))
+        return bytes(self.key.private_bytes(Encoding.PEM, form, _encryption(password)))
 
     def key_der(self, password: str | None = None) -> bytes:
-        return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, _encryption(password))
+        return bytes(self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, _encryption(password)))
 
     def p12(self, password: str | None, encryption: Any = None, cas: Sequence[x509.Certificate] | None = None) -> bytes:
         return pkcs12.serialize_key_and_certificates(
@@ -78,7 +78,7 @@ class Authority(Issued):
     """A CA; `issue` makes certificates, `intermediate` a CA below it."""
 
     def __init__(self, name: str = "test ca", *, issuer: "Authority | None" = None, **validity: Any) -> None:
-        certificate, key = issuing.issue(name, issuer and issuer.pair, is_ca=True, **validity)
+        certificate, key = issuing.issue(name, issuer.pair if issuer else None, is_ca=True, **validity)
         super().__init__(key, certificate, issuer)
 
     def intermediate(self, name: str = "test intermediate ca") -> "Authority":
@@ -293,7 +293,7 @@ def get(policy: TlsPolicy, url: str, timeout: float = 10) -> requests.Response:
 
 
 def _head(stream: Any) -> bytes:
-    lines = b""
+    lines: bytes = b""
     while line := stream.readline():
         lines += line
         if line == b"\r\n":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iot_northbound.core.hooks import ResponseEvent as ResponseEvent
     from iot_northbound.core.hooks import RetryEvent as RetryEvent
     from iot_northbound.core.pipeline import CallOptions as CallOptions
+    from iot_northbound.core.signal_safe import Flag as Flag
     from iot_northbound.core.times import Timestamp as Timestamp
     from iot_northbound.core.times import format_time as format_time
     from iot_northbound.core.times import parse_time as parse_time
@@ -102,6 +103,7 @@ _ROOMS = {
     "ResponseEvent": "core.hooks",
     "RetryEvent": "core.hooks",
     "CallOptions": "core.pipeline",
+    "Flag": "core.signal_safe",
     "Timestamp": "core.times",
     "format_time": "core.times",
     "parse_time": "core.times",

@@ -81,7 +81,7 @@ def test_the_emulator_by_its_variable(
     assert main(["basic-test", "--emulator"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["basic-test"]) == 0
-    assert "taking the embedded one" in capsys.readouterr().err
+    assert "so the embedded one is used" in capsys.readouterr().err
 
 
 def test_no_platform_at_all(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +107,7 @@ def test_no_platform_at_all(emulator: Emulator, capsys: pytest.CaptureFixture[st
         ([], "the secret (--secret-file or IOT_NORTHBOUND_SECRET) contains a blank"),
     ],
 )
-def test_what_is_wrong_with_the_arguments_is_told_by_their_names(
+def test_wrong_arguments_are_named_in_the_error(
     emulator: Emulator,
     arguments: list[str],
     told: str,
@@ -170,14 +170,19 @@ def test_a_terminal_is_asked_for_the_secret(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return emulator.secret
+
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or emulator.secret)
+    monkeypatch.setattr("getpass.getpass", answer)
     assert main(["basic-test", *by_address(emulator, tmp_path)]) == 0
     assert asked == [f"secret of {emulator.app_id}: "]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
-def test_a_secret_file_that_holds_none(
+def test_an_empty_secret_file(
     emulator: Emulator, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "secret").write_bytes(content)
@@ -201,7 +206,7 @@ def test_the_variables(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> N
     assert main(["basic-test"]) == 0
 
 
-def test_half_of_the_variables_are_not_taken_for_none(
+def test_half_of_the_variables_do_not_count_as_none(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IOT_NORTHBOUND_EMULATOR_HOME", str(emulator.home.folder))

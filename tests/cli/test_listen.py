@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import http.client
 import json
 import os
@@ -5,8 +7,11 @@ import signal
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -27,25 +32,26 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
 
 @contextmanager
-def listening(*arguments, cwd, stdout=subprocess.PIPE):
-    """Run the command until its first message can come; yield process and address."""
+def listening(*arguments: str, cwd: Path, stdout: Any = subprocess.PIPE) -> Iterator[tuple[Any, str]]:
+    """Run the command until its first message can come; yield the process and its address."""
     command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0", *arguments]
     with subprocess.Popen(
         command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "TZ": "UTC"}
     ) as process:
         try:
-            told = []
-            while not (told and "listening on" in told[-1]):
-                told.append(process.stderr.readline())
-                assert told[-1], told
-            process.told = told
-            url = told[-1].split()[-1]
+            lines: list[str] = []
+            assert process.stderr is not None
+            while not (lines and "listening on" in lines[-1]):
+                lines.append(process.stderr.readline())
+                assert lines[-1], lines
+            process.lines = lines  # type: ignore[attr-defined]
+            url = lines[-1].split()[-1]
             yield process, url.split("/")[2]
         finally:
             process.kill()
 
 
-def post(address, body, path=ROUTE):
+def post(address: str, body: bytes, path: str = ROUTE) -> int:
     connection = http.client.HTTPConnection(address, timeout=10)
     connection.request("POST", path, body)
     status = connection.getresponse().status
@@ -53,17 +59,17 @@ def post(address, body, path=ROUTE):
     return status
 
 
-def end(process):
+def end(process: Any) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
 
-def event(body):
+def event(body: bytes) -> Event:
     return Event.of(parse(body, NOON), 1, 1)
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_strict_checking_of_the_platforms_certificate_is_an_option(tmp_path, strict):
+def test_strict_checking_of_the_platforms_certificate_is_an_option(tmp_path: Path, strict: bool) -> None:
     ca = Authority()
     untidy = altered(ca.issue("push", client=True), without=[x509.AuthorityKeyIdentifier])
     server, key = ca.issue("receiver", ["127.0.0.1"]).write(tmp_path, "server")
@@ -79,7 +85,7 @@ def test_strict_checking_of_the_platforms_certificate_is_an_option(tmp_path, str
         connection.close()
 
 
-def test_each_message_is_a_line_and_the_inbox_a_file(tmp_path):
+def test_each_message_is_a_line_and_the_inbox_a_file(tmp_path: Path) -> None:
     with listening(cwd=tmp_path) as (process, address):
         assert post(address, push_body("deviceDeleted", deviceId="meter-7")) == 200
         assert process.stdout.readline().split()[1:3] == ["deviceDeleted", "meter-7"]
@@ -87,7 +93,7 @@ def test_each_message_is_a_line_and_the_inbox_a_file(tmp_path):
     assert (tmp_path / "iot-northbound-inbox.sqlite3").exists()
 
 
-def test_json_lines_are_whole_and_filtered(tmp_path):
+def test_json_lines_are_whole_and_filtered(tmp_path: Path) -> None:
     filters = ("--json", "--memory", "--kind", "device*", "--device", "meter-*", "--device", "lamp")
     with listening(*filters, cwd=tmp_path) as (process, address):
         for kind, device in (("deviceDeleted", "x"), ("commandStatusChanged", "lamp"), ("deviceAdded", "meter-1")):
@@ -99,7 +105,7 @@ def test_json_lines_are_whole_and_filtered(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_path_secret_guards_it_and_is_not_printed(tmp_path):
+def test_a_path_secret_guards_it_and_is_not_printed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("a-segment-nobody-guesses\n")
     with listening("--memory", "--path-secret-file", "secret", cwd=tmp_path) as (process, address):
         assert post(address, push_body("deviceAdded")) == 404
@@ -108,7 +114,7 @@ def test_a_path_secret_guards_it_and_is_not_printed(tmp_path):
         assert "nobody" not in process.stderr.read()
 
 
-def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path):
+def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path: Path) -> None:
     with listening(cwd=tmp_path) as (process, address):
         process.stdout.close()
         assert post(address, push_body("deviceAdded", deviceId="d1")) == 200
@@ -119,7 +125,7 @@ def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path):
         end(process)
 
 
-def test_it_subscribes_and_unsubscribes(tmp_path):
+def test_it_subscribes_and_unsubscribes(tmp_path: Path) -> None:
     with Emulator(folder=tmp_path / "home") as emulator:
         home = emulator.home.folder
         tls = ("--tls-cert", str(home / "server.pem"), "--tls-key", str(home / "server.key"))
@@ -143,7 +149,7 @@ def test_it_subscribes_and_unsubscribes(tmp_path):
             assert list(client.subscription_management.iter_subscriptions()) == []
 
 
-def test_what_led_elsewhere_leads_there_again_at_the_end(tmp_path):
+def test_former_subscriptions_are_restored_at_the_end(tmp_path: Path) -> None:
     other = "https://other.example:9443/a-secret-segment/v1.0.0/messageReceiver"
     with Emulator(folder=tmp_path / "home") as emulator:
         profile = str(emulator.profile_path)
@@ -153,9 +159,9 @@ def test_what_led_elsewhere_leads_there_again_at_the_end(tmp_path):
                 process,
                 _,
             ):
-                assert "deviceAdded leads to other.example:9443 again at the end\n" in process.told
+                assert "deviceAdded went to other.example:9443, and will go there again at the end\n" in process.lines
                 end(process)
-                assert "a-secret-segment" not in "".join(process.told) + process.stderr.read()
+                assert "a-secret-segment" not in "".join(process.lines) + process.stderr.read()
             client.authentication.get_auth_token()
             held = {
                 (each.notify_type, each.callback_url) for each in client.subscription_management.iter_subscriptions()
@@ -163,13 +169,15 @@ def test_what_led_elsewhere_leads_there_again_at_the_end(tmp_path):
     assert held == {("deviceAdded", other), ("deviceDeleted", other)}
 
 
-def test_subscribing_needs_an_address_that_can_be_posted_to(capsys):
+def test_subscribing_needs_an_address_that_can_be_posted_to(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["listen", "--memory", "--subscribe", "--host", "0.0.0.0"])
     assert "--callback-url" in capsys.readouterr().err
 
 
-def test_what_keeps_it_from_starting_is_told(tmp_path, capsys, monkeypatch):
+def test_a_failed_start_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert main(["listen", "--memory", "--port", "0", "--network", "here"]) == 1
@@ -182,27 +190,27 @@ def test_what_keeps_it_from_starting_is_told(tmp_path, capsys, monkeypatch):
     assert "nothing cannot be read" in capsys.readouterr().err
 
 
-def test_it_says_where_messages_wait(tmp_path):
+def test_it_says_where_messages_wait(tmp_path: Path) -> None:
     for arguments, inbox in (
         (("--memory",), "inbox in memory\n"),
         ((), f"inbox {tmp_path / 'iot-northbound-inbox.sqlite3'}\n"),
         (("--inbox", "mine"), f"inbox {tmp_path / 'mine'}\n"),
     ):
         with listening(*arguments, cwd=tmp_path) as (process, _):
-            assert inbox in process.told
+            assert inbox in process.lines
             process.send_signal(signal.SIGINT)
             assert process.stderr.read() == "stopped\n"
             assert process.wait(20) == 0
 
 
-def test_lines_in_a_file_are_whole(tmp_path):
+def test_lines_in_a_file_are_whole(tmp_path: Path) -> None:
     with listening("--memory", cwd=tmp_path) as (process, address):
         assert post(address, push_body("deviceAdded", {"extra": "x" * 5000}, deviceId="d1")) == 200
         assert "x" * 5000 in process.stdout.readline()
         end(process)
 
 
-def test_lines_on_a_terminal_are_cut(tmp_path):
+def test_lines_on_a_terminal_are_cut(tmp_path: Path) -> None:
     master, terminal = os.openpty()
     with (
         os.fdopen(master) as screen,
@@ -216,14 +224,16 @@ def test_lines_on_a_terminal_are_cut(tmp_path):
     assert len(shown) < 160
 
 
-def test_the_help_lists_the_kinds(capsys, monkeypatch):
+def test_the_help_lists_the_kinds(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit):
         main(["listen", "--help"])
     assert f"Kinds: {', '.join(KINDS)}." in capsys.readouterr().out
 
 
-def test_a_bad_callback_url_is_told_by_the_option(tmp_path, capsys, monkeypatch):
+def test_a_bad_callback_url_is_reported_by_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with Emulator(folder=tmp_path) as emulator:
         platform = ("--subscribe", "--profile", str(emulator.profile_path))
@@ -231,7 +241,7 @@ def test_a_bad_callback_url_is_told_by_the_option(tmp_path, capsys, monkeypatch)
     assert "--callback-url = 'here': " in capsys.readouterr().err
 
 
-def test_the_data_comes_first():
+def test_the_data_comes_first() -> None:
     service = {"serviceId": "Battery", "serviceType": "Battery", "data": {"level": 81}, "eventTime": "20260301T120000Z"}
     text = line(event(push_body("deviceDataChanged", deviceId="d", requestId=None, gatewayId="g", service=service)))
     assert text.split(" ", 3)[3].startswith('{"service":{"data":{"level":81},"serviceId":"Battery"')
@@ -239,7 +249,7 @@ def test_the_data_comes_first():
     assert text.split(" ", 3)[3].startswith('{"services":[{"data":{"level":81},')
 
 
-def test_lines_are_short_and_cannot_steer_the_terminal():
+def test_lines_are_short_and_cannot_steer_the_terminal() -> None:
     text = line(event(push_body("deviceAdded", {"extra": "x" * 1000}, deviceId="d\x1b[2J\n")), widest=100)
     assert text.isprintable()
     assert len(text) < 220
@@ -252,12 +262,12 @@ def test_lines_are_short_and_cannot_steer_the_terminal():
     ("kinds", "devices", "fits"),
     [(None, None, True), (["deviceA*"], None, True), (["rule*"], None, False), (None, ["x", "device-1"], True)],
 )
-def test_filters(kinds, devices, fits):
+def test_filters(kinds: list[str] | None, devices: list[str] | None, fits: bool) -> None:
     assert wanted(kinds, devices)(event(push_body("deviceAdded"))) is fits
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "[1e400, 5]", '{"a": {"b": -2E+500}}', "9" * 400 + ".0"])
-def test_a_number_beyond_a_float_stays_as_it_came_and_never_becomes_infinity(number):
+def test_a_number_too_large_for_a_float_stays_as_it_came(number: str) -> None:
     shown = event(b'{"notifyType":"new","deviceId":"d","level":' + number.encode() + b"}")
     for text in (line(shown), line_as_json(shown)):
         assert "Infinity" not in text
@@ -267,7 +277,7 @@ def test_a_number_beyond_a_float_stays_as_it_came_and_never_becomes_infinity(num
     json.loads(whole, parse_constant=pytest.fail)
 
 
-def test_a_json_line_has_the_message_as_it_came():
+def test_a_json_line_has_the_message_as_it_came() -> None:
     body = '{"a":\r\n 1.0,\t"ü":"\\ud800 𝄞\u2028","n":12345678901234567890,\n"b":[ ]}'
     text = line_as_json(event(body.encode()))
     assert text.isascii()
@@ -276,7 +286,7 @@ def test_a_json_line_has_the_message_as_it_came():
     assert json.loads(text)["message"] == json.loads(body)
 
 
-def test_a_probe_is_shown(tmp_path):
+def test_a_probe_is_shown(tmp_path: Path) -> None:
     for options, shown in ((["--json"], '"message": "push success."'), ([], "probe - push success.")):
         with listening("--memory", *options, cwd=tmp_path) as (process, address):
             assert post(address, b"push success.\n") == 200
@@ -284,7 +294,7 @@ def test_a_probe_is_shown(tmp_path):
             end(process)
 
 
-def test_a_damaged_inbox_is_told_without_a_traceback(tmp_path):
+def test_a_damaged_inbox_is_reported_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "iot-northbound-inbox.sqlite3").write_bytes(b"no database" * 1_000)
     command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -94,7 +94,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["basic-test", "stray"], "unexpected argument: 'stray'"),
         (["basic-test", "--timeout", "0"], "--timeout"),
         (["basic-test", "--timeout", "nan"], "--timeout"),
-        (["basic-test", "--timeout", "1e300"], "--timeout: '1e300' is no number of seconds above 0, up to 86400"),
+        (["basic-test", "--timeout", "1e300"], "--timeout: '1e300' is not a number of seconds above 0 and up to 86400"),
         (["basic-test", "--platform-ip", "h", "--platform-port", "0"], "--platform-port"),
         (["basic-test", "--platform-ip", "h", "--platform-port", "x"], "--platform-port"),
         (["basic-test", "--platform-ip", "h", "--profile", "p"], "--profile"),
@@ -131,7 +131,7 @@ def test_a_wrong_call_is_named_with_status_2(
     assert named in told.splitlines()[-1]
 
 
-def test_a_value_nobody_asked_for_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_value_of_an_unknown_option_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--secret", "sesame"], ["--secret=sesame"], ["-Ssesame"]):
         with pytest.raises(SystemExit):
             main(["basic-test", *arguments])
@@ -208,7 +208,7 @@ def test_the_debug_variable_shows_the_traceback(monkeypatch: pytest.MonkeyPatch,
         main(["basic-test"])
 
 
-def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
+def test_a_reader_that_goes_away_is_not_a_failure() -> None:
     command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--help"]
     read, write = os.pipe()
     os.close(read)
@@ -219,7 +219,7 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
     assert process.returncode in (0, 141)  # argparse swallows some of it
 
 
-def test_characters_the_terminal_has_not_are_written_otherwise(tmp_path: Path) -> None:
+def test_characters_that_the_terminal_does_not_have_are_escaped(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     told = run("basic-test", "--profile", "zähler.toml", env=environment, cwd=tmp_path)
     assert told.returncode == 1

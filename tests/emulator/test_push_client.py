@@ -11,7 +11,7 @@ import pytest
 
 from iot_northbound.emulator.home import Home, prepare
 from iot_northbound.emulator.push_client import PushClient, PushFailure
-from iot_northbound.serving import GuardedServer
+from iot_northbound.serving.http import GuardedServer
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

@@ -14,7 +14,8 @@ import pytest
 
 from iot_northbound.emulator.rules import notifications
 from iot_northbound.emulator.server import Emulator
-from iot_northbound.serving import GuardedServer, Limits
+from iot_northbound.serving import Limits
+from iot_northbound.serving.http import GuardedServer
 from tests.clock import eventually
 
 from .conftest import Wire

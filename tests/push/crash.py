@@ -1,7 +1,7 @@
-"""Post messages to a receiver that is killed again and again, and count what became of them.
+"""Post messages to a receiver that is killed again and again, and count the outcomes.
 
-The receiver runs as a process of its own over a durable inbox, and its handler appends each number to a file. The
-sender does as the platform does: what is not answered 200 is posted again, to the receiver that came up meanwhile.
+The receiver runs in a separate process with a durable inbox, and its handler appends each number to a file. The sender
+behaves as the platform does: a message without an answer of 200 is posted again, to the next receiver.
 """
 
 import http.client
@@ -38,9 +38,9 @@ server.serve_forever(lambda: print(server.address[1], flush=True))
 class Outcome:
     answered: int
     lost: int
-    """Answered, never handled."""
+    """Answered, but never handled."""
     out_of_order: int
-    """First handled after a later one of the same device that was answered later."""
+    """Handled after a message of the same device that was answered later."""
     handled_twice: int
     kills: int
     posted_again: int
@@ -59,10 +59,13 @@ class Run:
     def start(self) -> None:
         command = [sys.executable, "-c", RECEIVER, str(self.folder / "inbox"), str(self.folder / "handled")]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
         self.up.set()
 
     def end(self, number: int) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
         self.up.clear()
         os.kill(self.process.pid, number)
         self.process.wait(120)
@@ -92,7 +95,7 @@ class Run:
 
 
 def crash(folder: Path, messages: int, every: int, senders: int = 8) -> Outcome:
-    """Post `messages`, kill the receiver after each `every` that were handled, and return what became of them."""
+    """Post `messages`, kill the receiver after every `every` handled ones, and return the outcome."""
     run = Run(folder, messages, senders)
     handled = folder / "handled"
     started = time.monotonic()
@@ -103,7 +106,7 @@ def crash(folder: Path, messages: int, every: int, senders: int = 8) -> Outcome:
     kills, mark = 0, every
     while any(thread.is_alive() for thread in threads):
         threads[0].join(0.01)
-        # Four characters a number at least: near enough to tell when to kill next, and cheap to look at.
+        # At least four characters per number: exact enough to decide when to kill next, and cheap.
         if handled.exists() and handled.stat().st_size // 5 >= mark:
             run.end(signal.SIGKILL)
             kills += 1
@@ -112,7 +115,8 @@ def crash(folder: Path, messages: int, every: int, senders: int = 8) -> Outcome:
     run.end(signal.SIGTERM)
     numbers = [int(line) for line in handled.read_text().split()]
     times = Counter(numbers)
-    late, latest = 0, {}
+    late = 0
+    latest: dict[int, int] = {}
     for number in dict.fromkeys(numbers):
         late += number < latest.get(number % senders, -1)
         latest[number % senders] = max(number, latest.get(number % senders, -1))

@@ -1,4 +1,4 @@
-"""What the receiver's tests share: a list that threads fill, a recording receiver, and messages."""
+"""Shared by the receiver's tests: a list that threads fill, a recording receiver, and messages."""
 
 import threading
 from concurrent.futures import Future
@@ -31,7 +31,7 @@ class Log:
 
 
 class Recorder(PushMessageReceiver):
-    """Records every message's text, as the handlers get it."""
+    """Records the text of every message, as the handlers get it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,30 +1,35 @@
 """Damaged inbox files: refused at the start with advice, and while running the damage stays with its own message."""
 
+from __future__ import annotations
+
 import random
 import sqlite3
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iot_northbound.push import HandlerRetry, InboxError, SqliteInbox
+from iot_northbound.push.inbox import Deliver
 from tests.clock import FakeClock, eventually
 from tests.push.helpers import Recorder, data_body, data_message, taken
 
 BIG = "x" * 20_000
 
 
-def filled(path, count=6, extra=BIG):
-    inbox, told = SqliteInbox(path, clock=FakeClock()), []
-    inbox.start(lambda message_id, _: told.append(message_id))
+def filled(path: Path, count: int = 6, extra: Any = BIG) -> None:
+    inbox, delivered = SqliteInbox(path, clock=FakeClock()), []
+    inbox.start(lambda message_id, _: delivered.append(message_id))
     for number in range(count):
         taken(inbox.put(data_message(f"d{number}", number, extra=extra)))
-    inbox.bury(told[0], 1, "failed")
+    inbox.bury(delivered[0], 1, "failed")
     inbox.stop()
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "inbox.sqlite3"
 
 
@@ -56,7 +61,7 @@ def path(tmp_path):
         "PRAGMA user_version = 99",
     ],
 )
-def test_wrong_values_are_an_inbox_error_with_advice_and_the_bytes_stay(path, change):
+def test_wrong_values_are_an_inbox_error_with_advice_and_the_bytes_stay(path: Path, change: str) -> None:
     filled(path)
     with sqlite3.connect(path, isolation_level=None) as db:
         db.execute(change)
@@ -71,7 +76,7 @@ def test_wrong_values_are_an_inbox_error_with_advice_and_the_bytes_stay(path, ch
 
 
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory):
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("healthy") / "inbox"
     filled(path, count=3, extra=BIG[:6_000])
     return path.read_bytes()
@@ -84,9 +89,9 @@ def healthy(tmp_path_factory):
     kind=st.sampled_from(["random", "zero", "ones", "cut"]),
     seed=st.integers(0, 1 << 32),
 )
-def test_any_damage_is_refused_or_its_messages_are_told_of_and_can_be_let_go(
-    healthy, tmp_path_factory, offset, size, kind, seed
-):
+def test_any_damage_is_refused_or_its_messages_are_delivered_and_can_be_deleted(
+    healthy: bytes, tmp_path_factory: pytest.TempPathFactory, offset: int, size: int, kind: str, seed: int
+) -> None:
     path = tmp_path_factory.mktemp("damaged") / "inbox"
     data = bytearray(healthy)
     offset %= len(data)
@@ -117,7 +122,7 @@ class DamagedLater(SqliteInbox):
 
     letter = b"b"
 
-    def start(self, deliver):
+    def start(self, deliver: Deliver) -> None:
         super().start(deliver)
         data, size, damaged = self.path.read_bytes(), 4_096, 0
         with self.path.open("r+b") as file:
@@ -130,7 +135,7 @@ class DamagedLater(SqliteInbox):
 
 
 @pytest.fixture
-def lettered(path):
+def lettered(path: Path) -> Path:
     inbox = SqliteInbox(path)
     inbox.start(lambda _id, _device: None)
     for number, letter in enumerate("abcd"):
@@ -139,7 +144,7 @@ def lettered(path):
     return path
 
 
-def test_damage_that_shows_later_stays_with_its_own_message(lettered):
+def test_damage_that_shows_later_stays_with_its_own_message(lettered: Path) -> None:
     receiver = Recorder(DamagedLater(lettered), retry=HandlerRetry(attempts=1))
     with receiver:
         handled = receiver.log.wait_for(3)
@@ -152,11 +157,11 @@ def test_damage_that_shows_later_stays_with_its_own_message(lettered):
         receiver.start()
 
 
-def test_letting_go_of_a_damaged_message_holds_up_no_other(lettered):
-    told = []
+def test_the_deletion_of_a_damaged_message_blocks_no_other(lettered: Path) -> None:
+    delivered = []
     inbox = DamagedLater(lettered)
-    inbox.start(lambda message_id, device: told.append((message_id, device)))
-    damaged = next(message_id for message_id, device in told if device == "d1")
+    inbox.start(lambda message_id, device: delivered.append((message_id, device)))
+    damaged = next(message_id for message_id, device in delivered if device == "d1")
     with inbox._changed:  # all in one transaction
         inbox._work.clear()
         inbox._changed.release()
@@ -164,12 +169,12 @@ def test_letting_go_of_a_damaged_message_holds_up_no_other(lettered):
         waiting = [inbox.put(data_message(f"new{number}", number)) for number in range(5)]
         inbox._changed.acquire()
     assert all(taken(each) for each in waiting)
-    inbox.done(told[0][0])
+    inbox.done(delivered[0][0])
     assert taken(inbox.put(data_message("new", 99)))
     inbox.stop()
 
 
-def test_dead_letters_are_told_whatever_is_in_them(path):
+def test_dead_letters_are_listed_whatever_is_in_them(path: Path) -> None:
     filled(path, extra="")
     with sqlite3.connect(path, isolation_level=None) as db:
         db.execute("UPDATE messages SET body = x'ff00' WHERE dead")
@@ -183,11 +188,11 @@ def test_dead_letters_are_told_whatever_is_in_them(path):
         assert receiver.discard([letter.id for letter in receiver.dead_letters()]) == 2
 
 
-def test_a_value_that_another_program_spoils_meanwhile_stays_with_its_own_message(path):
+def test_a_value_that_another_program_spoils_meanwhile_stays_with_its_own_message(path: Path) -> None:
     filled(path, extra="")
 
     class Spoilt(SqliteInbox):
-        def start(self, deliver):
+        def start(self, deliver: Deliver) -> None:
             super().start(deliver)
             with sqlite3.connect(self.path, isolation_level=None) as db:
                 db.execute("UPDATE messages SET body = 'text' WHERE id = 2")

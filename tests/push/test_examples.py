@@ -1,5 +1,7 @@
 """The examples, each taking real requests in the framework it is for."""
 
+from __future__ import annotations
+
 import http.client
 import importlib
 import json
@@ -9,8 +11,10 @@ import subprocess
 import sys
 import threading
 import wsgiref.simple_server
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -25,7 +29,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
-def example(monkeypatch, tmp_path):
+def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], Any]]:
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setenv("PUSH_INBOX", str(tmp_path / "pushes.sqlite3"))
     yield importlib.import_module
@@ -33,7 +37,7 @@ def example(monkeypatch, tmp_path):
         del sys.modules[name]
 
 
-def ask(address, method, path, body=None):
+def ask(address: tuple[str, int], method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
     connection.request(method, path, body)
     answer = connection.getresponse()
@@ -43,22 +47,22 @@ def ask(address, method, path, body=None):
 
 
 class Quiet(wsgiref.simple_server.WSGIRequestHandler):
-    def log_message(self, *_):
+    def log_message(self, *_: Any) -> None:
         pass
 
 
 @contextmanager
-def wsgi(application):
+def wsgi(application: Any) -> Iterator[tuple[str, int]]:
     with wsgiref.simple_server.make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield server.server_address
+        yield "127.0.0.1", server.server_port
         server.shutdown()
         thread.join()
 
 
 @contextmanager
-def asgi(application):
+def asgi(application: Any) -> Iterator[tuple[str, int]]:
     server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -70,23 +74,23 @@ def asgi(application):
         thread.join(PATIENCE)
 
 
-def comes_to_show(address, path, text):
+def comes_to_show(address: tuple[str, int], path: str, text: bytes) -> None:
     eventually(lambda: text in ask(address, "GET", path)[1])
 
 
 LATE = {"serviceId": "Meter", "eventTime": "20260301T101459999Z", "data": {"reading": 1}}
-"""A report from before the one of `push_body`, as a push tried again brings it."""
+"""A report that is older than the one of `push_body`, as a repeated push brings it."""
 BATTERY = {"serviceId": "Battery", "eventTime": "20260301T101501Z", "data": {"level": 2}}
 
 
-def push_out_of_order(address, route, device):
-    """Push a report, an older one, and one that says when both are handled, since a device's messages keep order."""
+def push_out_of_order(address: tuple[str, int], route: str, device: str) -> None:
+    """Push a report, an older one, and a third one: when it is handled, the others are handled too."""
     for number, changes in enumerate(({}, {"service": LATE}, {"service": BATTERY})):
         body = push_body("deviceDataChanged", deviceId=device, requestId=f"r{number}", **changes)
         assert ask(address, "POST", route, body) == (200, b"ok")
 
 
-def test_flask(example, tmp_path):
+def test_flask(example: Callable[[str], Any], tmp_path: Path) -> None:
     app = example("receiver_flask").create_app(tmp_path / "inbox")
     with app.extensions["pushes"], wsgi(app) as address:
         push_out_of_order(address, ROUTE, "meter-7")
@@ -97,7 +101,7 @@ def test_flask(example, tmp_path):
         assert ask(address, "GET", "/nothing")[0] == 404
 
 
-def test_django(example):
+def test_django(example: Callable[[str], Any]) -> None:
     module = example("receiver_django")
     with module.receiver, wsgi(module.application) as address:
         assert ask(address, "POST", ROUTE, push_body("deviceAdded", deviceId="meter-7")) == (200, b"ok")
@@ -109,17 +113,17 @@ def test_django(example):
     assert module.devices == set()  # the end of the receiver waited for its handlers
 
 
-def test_fastapi(example, tmp_path):
+def test_fastapi(example: Callable[[str], Any], tmp_path: Path) -> None:
     with asgi(example("receiver_fastapi").create_app(tmp_path / "inbox")) as address:
         push_out_of_order(address, f"/iot{ROUTE}", "m7")
         comes_to_show(address, "/readings", b"Battery")
         shown = json.loads(ask(address, "GET", "/readings")[1])
         assert shown == {"m7": {"Meter": {"reading": 1234.5, "unit": "l"}, "Battery": {"level": 2}}}
         assert ask(address, "POST", f"/iot{ROUTE}", b"[]")[0] == 400
-    is_let_go(tmp_path / "inbox")
+    is_released(tmp_path / "inbox")
 
 
-def test_starlette(example, tmp_path):
+def test_starlette(example: Callable[[str], Any], tmp_path: Path) -> None:
     with asgi(example("receiver_starlette").create_app(tmp_path / "inbox")) as address:
         for code in ("DELIVERED", "SUCCESSFUL", "SENT"):
             body = push_body("commandStatusChanged", result={"resultCode": code})
@@ -129,20 +133,23 @@ def test_starlette(example, tmp_path):
         comes_to_show(address, "/commands", b'{"command-1":"SUCCESSFUL","command-2":"SENT"}')
         status, figures = ask(address, "GET", "/health")
         assert (status, b'"accepted":4' in figures) == (200, True)
-    is_let_go(tmp_path / "inbox")
+    is_released(tmp_path / "inbox")
 
 
-def is_let_go(path):
-    """Open the inbox as its next owner, which succeeds once the last one has stopped; nothing waits in it."""
-    inbox, told = SqliteInbox(path), []
-    inbox.start(lambda message_id, device: told.append(message_id))
+def is_released(path: Path) -> None:
+    """Open the inbox as its next owner, which works once the last one has stopped. Nothing waits in it."""
+    inbox = SqliteInbox(path)
+    delivered: list[int] = []
+    inbox.start(lambda message_id, device: delivered.append(message_id))
     inbox.stop()
-    assert told == []
+    assert delivered == []
 
 
-def test_standalone(tmp_path):
-    command = [sys.executable, EXAMPLES / "receiver_standalone.py", "--port", "0", "--inbox", tmp_path / "inbox"]
+def test_standalone(tmp_path: Path) -> None:
+    program = str(EXAMPLES / "receiver_standalone.py")
+    command = [sys.executable, program, "--port", "0", "--inbox", str(tmp_path / "inbox")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TZ": "UTC"}) as process:
+        assert process.stdout is not None
         host, port = process.stdout.readline().split("//")[1].split("/")[0].split(":")
         assert ask((host, int(port)), "POST", ROUTE, push_body("deviceAdded", deviceId="d1"))[0] == 200
         assert process.stdout.readline() == "new device d1\n"

@@ -1,12 +1,15 @@
 """Any body, any headers: an answer, never an exception; what was taken is handled."""
 
+from __future__ import annotations
+
 import json
 import tracemalloc
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iot_northbound.push import Duplicates, MemoryInbox, Reply
+from iot_northbound.push import DuplicateWindow, MemoryInbox, Reply
 from iot_northbound.push.events import Event
 from iot_northbound.push.parse import NotAMessageError, parse
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
@@ -29,7 +32,7 @@ messages = st.builds(
 
 
 @st.composite
-def damaged(draw):
+def damaged(draw: st.DrawFn) -> bytes:
     """A right body, cut, doubled or with bytes changed."""
     body = bytearray(push_body(draw(st.sampled_from(PUSH_KINDS))))
     for _ in range(draw(st.integers(1, 4))):
@@ -49,12 +52,12 @@ headers = st.none() | st.dictionaries(
 )
 
 
-def test_no_body_makes_receive_raise_and_what_is_taken_is_handled():
+def test_no_body_makes_receive_raise_and_accepted_messages_are_handled() -> None:
     with Recorder(MemoryInbox(duplicates=None)) as receiver:
 
         @settings(max_examples=1_500, deadline=None)
         @given(bodies, headers)
-        def fuzz(body, head):
+        def fuzz(body: bytes, head: dict[str, str] | None) -> None:
             answer = receiver.receive(body, head)
             assert isinstance(answer, Reply)
             assert answer.status in ANSWERS
@@ -69,7 +72,7 @@ def test_no_body_makes_receive_raise_and_what_is_taken_is_handled():
 
 @settings(max_examples=1_000, deadline=None)
 @given(messages)
-def test_each_object_becomes_a_dto_or_has_a_problem(message):
+def test_each_object_becomes_a_dto_or_has_a_problem(message: Any) -> None:
     try:
         parsed = parse(json.dumps(message).encode(), 1.0)
     except NotAMessageError:
@@ -80,11 +83,11 @@ def test_each_object_becomes_a_dto_or_has_a_problem(message):
     assert event.device.encode() is not None
 
 
-def test_memory_stays_flat():
-    with Recorder(MemoryInbox(duplicates=Duplicates(remembered=100))) as receiver:
-        receiver.log.add = lambda item: None
+def test_memory_stays_flat() -> None:
+    with Recorder(MemoryInbox(duplicates=DuplicateWindow(messages=100))) as receiver:
+        receiver.log.add = lambda item: None  # type: ignore[method-assign]
 
-        def send(numbers):
+        def send(numbers: range) -> None:
             for number in numbers:
                 receiver.receive(push_body("deviceDataChanged", requestId=f"r{number}"))
                 receiver.receive(b'{"a":' + str(number).encode())

@@ -1,9 +1,15 @@
 """What every inbox does; both are held to it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from iot_northbound.push import (
-    Duplicates,
+    DuplicateWindow,
     InboxError,
     InboxFullError,
     InboxLimits,
@@ -14,13 +20,16 @@ from iot_northbound.push import (
 from tests.clock import FakeClock, eventually
 from tests.push.helpers import data_message, taken
 
+AnyInbox = MemoryInbox | SqliteInbox
+Make = Callable[..., AnyInbox]
+
 
 @pytest.fixture(params=["memory", "sqlite"])
-def make(request, tmp_path):
-    opened = []
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    opened: list[AnyInbox] = []
 
-    def build(**options):
-        inbox = (
+    def build(**options: Any) -> AnyInbox:
+        inbox: AnyInbox = (
             MemoryInbox(**options)
             if request.param == "memory"
             else SqliteInbox(tmp_path / f"{len(opened)}.sqlite3", **options)
@@ -34,98 +43,100 @@ def make(request, tmp_path):
 
 
 @pytest.fixture
-def told():
+def delivered() -> list[tuple[int, str]]:
     return []
 
 
 @pytest.fixture
-def start(make, told):
-    def build(**options):
+def start(make: Make, delivered: list[tuple[int, str]]) -> Make:
+    def build(**options: Any) -> AnyInbox:
         inbox = make(**options)
-        inbox.start(lambda message_id, device: told.append((message_id, device)))
+        inbox.start(lambda message_id, device: delivered.append((message_id, device)))
         return inbox
 
     return build
 
 
-def test_messages_are_told_of_in_order_of_arrival(start, told):
+def test_messages_are_delivered_in_order_of_arrival(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     answers = [inbox.put(data_message(f"d{number % 3}", number)) for number in range(50)]
     assert all(taken(answer) for answer in answers)
-    assert [device for _, device in told] == [f"d{number % 3}" for number in range(50)]
-    assert [message_id for message_id, _ in told] == sorted({message_id for message_id, _ in told})
+    assert [device for _, device in delivered] == [f"d{number % 3}" for number in range(50)]
+    assert [message_id for message_id, _ in delivered] == sorted({message_id for message_id, _ in delivered})
 
 
-def test_a_message_comes_back_as_it_was(start, told):
+def test_a_message_is_returned_as_it_came(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     message = data_message("d1", 1, extra="ü\x00")
     taken(inbox.put(message))
-    found = inbox.get(told[0][0])
+    found = inbox.get(delivered[0][0])
     assert (found.text, found.raw, found.received_at) == (message.text, message.raw, message.received_at)
 
 
-def test_a_repetition_is_taken_and_dropped(start, told):
+def test_a_repetition_is_accepted_and_dropped(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     assert taken(inbox.put(data_message("d1", 1)))
     assert not taken(inbox.put(data_message("d1", 1)))
-    assert len(told) == 1
+    assert len(delivered) == 1
 
 
-def test_a_repetition_is_recognised_after_the_first_was_handled(start, told):
+def test_a_repetition_is_recognised_after_the_first_was_handled(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     taken(inbox.put(data_message("d1", 1)))
-    inbox.done(told[0][0])
+    inbox.done(delivered[0][0])
     assert not taken(inbox.put(data_message("d1", 1)))
 
 
-def test_a_repetition_after_the_window_is_new(start):
-    inbox = start(duplicates=Duplicates(window=60))
+def test_a_repetition_after_the_window_is_new(start: Make) -> None:
+    inbox = start(duplicates=DuplicateWindow(seconds=60))
     assert taken(inbox.put(data_message("d1", 1, at=1_000.0)))
     assert not taken(inbox.put(data_message("d1", 1, at=1_060.0)))
     assert taken(inbox.put(data_message("d1", 1, at=1_060.5)))
 
 
-def test_recognition_can_be_switched_off(start, told):
+def test_recognition_can_be_switched_off(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(duplicates=None)
     assert taken(inbox.put(data_message("d1", 1)))
     assert taken(inbox.put(data_message("d1", 1)))
-    assert len(told) == 2
+    assert len(delivered) == 2
 
 
-def test_only_so_many_are_remembered(start):
-    inbox = start(duplicates=Duplicates(remembered=3))
+def test_only_so_many_are_remembered(start: Make) -> None:
+    inbox = start(duplicates=DuplicateWindow(messages=3))
     for number in range(4):
         taken(inbox.put(data_message("d1", number)))
     assert taken(inbox.put(data_message("d1", 0)))
     assert not taken(inbox.put(data_message("d1", 3)))
 
 
-def test_it_is_full_at_its_number_and_takes_again_when_there_is_room(start, told):
+def test_it_is_full_at_its_limit_and_accepts_again_when_there_is_room(
+    start: Make, delivered: list[tuple[int, str]]
+) -> None:
     inbox = start(limits=InboxLimits(messages=2))
     for number in range(2):
         taken(inbox.put(data_message("d1", number)))
-    with pytest.raises(InboxFullError, match="holds 2 messages"):
+    with pytest.raises(InboxFullError, match="has 2 messages"):
         inbox.put(data_message("d1", 2))
-    inbox.done(told[0][0])
+    inbox.done(delivered[0][0])
     assert taken(inbox.put(data_message("d1", 2)))
 
 
-def test_a_refused_message_is_not_taken_for_a_repetition_later(start, told):
+def test_a_refused_message_does_not_count_as_a_repetition_later(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(limits=InboxLimits(messages=1))
     taken(inbox.put(data_message("d1", 1)))
     with pytest.raises(InboxFullError):
         inbox.put(data_message("d1", 2))
-    inbox.done(told[0][0])
+    inbox.done(delivered[0][0])
     assert taken(inbox.put(data_message("d1", 2)))
 
 
-def test_a_repetition_is_answered_even_when_it_is_full(start):
+def test_a_repetition_is_answered_even_when_it_is_full(start: Make) -> None:
     inbox = start(limits=InboxLimits(messages=1))
     taken(inbox.put(data_message("d1", 1)))
     assert not taken(inbox.put(data_message("d1", 1)))
 
 
-def test_it_is_full_at_its_size(start):
+def test_it_is_full_at_its_size(start: Make) -> None:
     size = len(data_message("d1", 1).text)
     inbox = start(limits=InboxLimits(size=2 * size + 1))
     for number in range(2):
@@ -134,32 +145,32 @@ def test_it_is_full_at_its_size(start):
         inbox.put(data_message("d1", 2))
 
 
-def test_it_is_full_when_the_oldest_has_waited_too_long(start, told):
+def test_it_is_full_when_the_oldest_has_waited_too_long(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(limits=InboxLimits(age=60))
     taken(inbox.put(data_message("d1", 1, at=1_000.0)))
     taken(inbox.put(data_message("d2", 2, at=1_060.0)))
     with pytest.raises(InboxFullError, match="waited 61 s"):
         inbox.put(data_message("d2", 3, at=1_061.0))
-    inbox.done(told[0][0])
+    inbox.done(delivered[0][0])
     assert taken(inbox.put(data_message("d2", 3, at=1_061.0)))
 
 
-def test_figures_follow_what_happens(start, told):
+def test_figures_follow_what_happens(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     size = len(data_message("d1", 1).text)
     for number in range(3):
         taken(inbox.put(data_message("d1", number, at=100.0 + number)))
-    inbox.done(told[0][0])
-    inbox.bury(told[1][0], 3, "ValueError: no")
+    inbox.done(delivered[0][0])
+    inbox.bury(delivered[1][0], 3, "ValueError: no")
     stats = inbox.stats()
     assert (stats.waiting, stats.dead, stats.size, stats.oldest) == (1, 1, 2 * size, 102.0)
 
 
-def test_dead_letters_tell_what_and_why(start, told):
+def test_dead_letters_tell_what_and_why(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     message = data_message("d1", 1)
     taken(inbox.put(message))
-    inbox.bury(told[0][0], 6, "ValueError: \ud800")
+    inbox.bury(delivered[0][0], 6, "ValueError: \ud800")
     (letter,) = inbox.dead_letters()
     assert (letter.kind, letter.device, letter.attempts, letter.text) == ("deviceDataChanged", "d1", 6, message.text)
     assert letter.received_at.timestamp() == message.received_at
@@ -167,31 +178,31 @@ def test_dead_letters_tell_what_and_why(start, told):
     assert message.text not in repr(letter)
 
 
-def test_dead_letters_wait_again_behind_the_others(start, told):
+def test_dead_letters_wait_again_behind_the_others(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start(clock=FakeClock())
     for number in range(3):
         taken(inbox.put(data_message("d1", number)))
-    inbox.bury(told[0][0], 1, "e")
-    inbox.bury(told[1][0], 1, "e")
-    assert inbox.replay([told[1][0], told[1][0], 999, 1 << 70]) == 1
+    inbox.bury(delivered[0][0], 1, "e")
+    inbox.bury(delivered[1][0], 1, "e")
+    assert inbox.replay([delivered[1][0], delivered[1][0], 999, 1 << 70]) == 1
     assert inbox.replay() == 1
     assert inbox.dead_letters() == []
-    assert [inbox.get(message_id).raw["n"] for message_id, _ in told[3:]] == [1, 0]
-    assert told[3][0] > told[2][0]
+    assert [inbox.get(message_id).raw["n"] for message_id, _ in delivered[3:]] == [1, 0]
+    assert delivered[3][0] > delivered[2][0]
     assert inbox.stats().waiting == 3
 
 
-def test_dead_letters_can_be_thrown_away(start, told):
+def test_dead_letters_can_be_thrown_away(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     for number in range(2):
         taken(inbox.put(data_message("d1", number)))
-        inbox.bury(told[number][0], 1, "e")
-    assert inbox.discard([told[0][0], told[0][0], 999, 1 << 70]) == 1
-    assert [letter.id for letter in inbox.dead_letters()] == [told[1][0]]
+        inbox.bury(delivered[number][0], 1, "e")
+    assert inbox.discard([delivered[0][0], delivered[0][0], 999, 1 << 70]) == 1
+    assert [letter.id for letter in inbox.dead_letters()] == [delivered[1][0]]
     assert inbox.stats().size == len(data_message("d1", 1).text)
 
 
-def test_a_stopped_inbox_takes_nothing(start):
+def test_a_stopped_inbox_accepts_nothing(start: Make) -> None:
     inbox = start()
     inbox.stop()
     with pytest.raises(InboxError, match="closed"):
@@ -199,21 +210,21 @@ def test_a_stopped_inbox_takes_nothing(start):
     inbox.stop()
 
 
-def test_what_waits_is_told_of_again_at_the_next_start(start, told):
+def test_waiting_messages_are_delivered_again_at_the_next_start(start: Make, delivered: list[tuple[int, str]]) -> None:
     inbox = start()
     for number in range(3):
         taken(inbox.put(data_message(f"d{number}", number)))
-    inbox.done(told[1][0])
-    inbox.bury(told[2][0], 1, "e")
+    inbox.done(delivered[1][0])
+    inbox.bury(delivered[2][0], 1, "e")
     eventually(lambda: inbox.stats().waiting == 1)
     inbox.stop()
     again = []
     inbox.start(lambda message_id, device: again.append((message_id, device)))
-    assert again == [told[0]]
+    assert again == [delivered[0]]
     assert inbox.stats().dead == 1
 
 
-def test_a_message_that_is_not_there_cannot_be_read_or_set_aside(start):
+def test_a_message_that_is_not_there_cannot_be_read_or_set_aside(start: Make) -> None:
     inbox = start()
     with pytest.raises(MessageGoneError):
         inbox.get(999)

@@ -1,6 +1,9 @@
 """The plain text by which some platforms test a callback."""
 
+from __future__ import annotations
+
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +26,9 @@ PROBES = [
 
 @pytest.mark.parametrize("durable", [False, True])
 @pytest.mark.parametrize("body", PROBES)
-def test_a_probe_is_answered_logged_and_handed_to_handle_body_alone(tmp_path, caplog, durable, body):
+def test_a_probe_is_answered_logged_and_handed_to_handle_body_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, durable: bool, body: bytes
+) -> None:
     caplog.set_level(logging.INFO, "iot_northbound.push")
     receiver = Recorder(SqliteInbox(tmp_path / "inbox") if durable else MemoryInbox())
     unknown = Log()
@@ -37,13 +42,13 @@ def test_a_probe_is_answered_logged_and_handed_to_handle_body_alone(tmp_path, ca
     assert unknown.items == []
 
 
-def test_a_probe_has_an_event():
+def test_a_probe_has_an_event() -> None:
     event = Event.of(parse(b"push success.", 1.0), 1, 1)
     assert (event.is_probe, event.kind, event.body, event.raw, event.problem) == (True, "push success.", None, {}, None)
 
 
 @pytest.mark.parametrize("kind", ["push success.", "push  success.", "pushsuccess."])
-def test_a_message_of_that_name_is_a_message(kind):
+def test_a_message_of_that_name_is_a_message(kind: str) -> None:
     event = Event.of(parse(push_body("deviceAdded").replace(b"deviceAdded", kind.encode()), 1.0), 1, 1)
     assert not event.is_probe
     assert event.problem
@@ -52,6 +57,6 @@ def test_a_message_of_that_name_is_a_message(kind):
 @pytest.mark.parametrize(
     "body", [b"push", b"push success. now", b"pushsuccess.", b"success.", b'{"push success."}', b"."]
 )
-def test_other_text_is_no_probe(body):
+def test_other_text_is_not_a_probe(body: bytes) -> None:
     with pytest.raises(NotAMessageError):
         parse(body, 1.0)

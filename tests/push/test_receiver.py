@@ -1,6 +1,11 @@
+from __future__ import annotations
+
 import logging
 import os
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +17,7 @@ from iot_northbound.dto import (
     QueryDeviceStatusOutDTO,
 )
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import InboxError, InboxLimits, MemoryInbox, PushMessageReceiver
+from iot_northbound.push import InboxError, InboxLimits, MemoryInbox, Message, PushMessageReceiver
 from iot_northbound.push.events import KINDS
 from iot_northbound.push.handlers import METHODS, Handlers
 from iot_northbound.testing.messages import PUSH_KINDS, push_body, push_message
@@ -21,18 +26,18 @@ from tests.push.helpers import Log, Recorder, data_body
 
 
 @pytest.fixture
-def receiver():
+def receiver() -> Iterator[Recorder]:
     with Recorder(MemoryInbox()) as running:
         yield running
 
 
-def test_every_kind_has_its_method():
+def test_every_kind_has_its_method() -> None:
     assert set(METHODS) == {cls.__name__ for cls in KINDS.values()}
     assert all(callable(getattr(Handlers, name)) for name in METHODS.values())
 
 
 @pytest.mark.parametrize("kind", PUSH_KINDS)
-def test_an_overridden_method_gets_the_dto_of_its_kind(kind):
+def test_an_overridden_method_gets_the_dto_of_its_kind(kind: str) -> None:
     cls, got = KINDS[kind], Log()
     name = METHODS[cls.__name__]
     subclass = type("Application", (PushMessageReceiver,), {name: lambda self, body: got.add(body)})
@@ -47,20 +52,20 @@ def test_an_overridden_method_gets_the_dto_of_its_kind(kind):
 
 @pytest.mark.parametrize("kind", PUSH_KINDS)
 @pytest.mark.parametrize("path", ["/v1.0.0/messageReceiver", "/v1.0.0/messageReceiver/cmd"])
-def test_each_kind_is_taken_on_either_route(receiver, kind, path):
+def test_each_kind_is_accepted_on_both_routes(receiver: Recorder, kind: str, path: Any) -> None:
     assert receiver.receive(push_body(kind), path=path).status == 200
     eventually(lambda: receiver.metrics().handled == 1)
 
 
-def test_registered_functions_do_the_same_and_a_kind_may_have_several(receiver):
+def test_registered_functions_do_the_same_and_a_kind_may_have_several(receiver: Recorder) -> None:
     got = Log()
 
     @receiver.on(NotifyDeviceDataChangedDTO, NotifyDeviceAddedDTO)
-    def first(body):
+    def first(body: Any) -> None:
         got.add(("first", body.device_id))
 
     @receiver.on(NotifyDeviceDataChangedDTO)
-    def second(body):
+    def second(body: Any) -> None:
         got.add(("second", body.device_id))
 
     receiver.receive(data_body("d1"))
@@ -69,14 +74,14 @@ def test_registered_functions_do_the_same_and_a_kind_may_have_several(receiver):
     assert got.wait_for(3)[2] == ("first", "d2")
 
 
-def test_the_whole_body_is_seen_first():
+def test_the_whole_body_is_seen_first() -> None:
     seen = Log()
 
     class Application(PushMessageReceiver):
-        def handle_body(self, body):
+        def handle_body(self, body: Any) -> None:
             seen.add(("body", body))
 
-        def handle_device_added(self, body):
+        def handle_device_added(self, body: Any) -> None:
             seen.add(("device_added", body.device_id))
 
     body = push_body("deviceAdded", {"name": "ü"})
@@ -88,16 +93,16 @@ def test_the_whole_body_is_seen_first():
 @pytest.mark.parametrize(
     "raw", [{"notifyType": "brandNew", "x": [1.0, None]}, {"x": 1}, push_message("deviceAdded", deviceInfo="text")]
 )
-def test_what_fits_no_kind_goes_whole_to_handle_unknown(raw):
+def test_a_message_that_fits_no_kind_goes_to_handle_unknown(raw: dict[str, Any]) -> None:
     import json
 
     seen = Log()
 
     class Application(PushMessageReceiver):
-        def handle_unknown(self, body):
+        def handle_unknown(self, body: Any) -> None:
             seen.add((body, self.event.problem))
 
-        def handle_device_added(self, body):
+        def handle_device_added(self, body: Any) -> None:
             seen.add(body)
 
     with Application(MemoryInbox()) as receiver:
@@ -108,18 +113,18 @@ def test_what_fits_no_kind_goes_whole_to_handle_unknown(raw):
     assert problem
 
 
-def test_the_event_is_there_within_a_handler_only(receiver):
+def test_the_event_is_there_within_a_handler_only(receiver: Recorder) -> None:
     seen = Log()
     receiver.on(NotifyNBCCommandStatusChangedDTO)(lambda body: seen.add(receiver.event))
     receiver.receive(push_body("commandStatusChanged", {"extra": 1}))
     (event,) = seen.wait_for(1)
     assert (event.kind, event.raw["extra"], event.attempt) == ("commandStatusChanged", 1, 1)
-    with pytest.raises(RuntimeError, match="within a handler only"):
+    with pytest.raises(RuntimeError, match="only in a handler"):
         _ = receiver.event
 
 
-def test_what_cannot_be_registered_is_refused(receiver):
-    async def coroutine(body):
+def test_what_cannot_be_registered_is_refused(receiver: Recorder) -> None:
+    async def coroutine(body: Any) -> None:
         pass
 
     with pytest.raises(InvalidArgumentError, match="plain function"):
@@ -128,7 +133,7 @@ def test_what_cannot_be_registered_is_refused(receiver):
         receiver.on(QueryDeviceStatusOutDTO)(print)
 
     class Application(PushMessageReceiver):
-        async def handle_device_added(self, body):
+        async def handle_device_added(self, body: Any) -> None:  # type: ignore[override]
             pass
 
     with pytest.raises(InvalidArgumentError, match="plain function"):
@@ -136,52 +141,52 @@ def test_what_cannot_be_registered_is_refused(receiver):
 
 
 @pytest.mark.parametrize("handler", [lambda: None, lambda body, event: None, lambda *, body: None, None])
-def test_functions_that_cannot_be_called_with_a_message_are_refused(receiver, handler):
+def test_functions_that_cannot_be_called_with_a_message_are_refused(receiver: Recorder, handler: Any) -> None:
     for register in (receiver.on(NotifyDeviceAddedDTO), receiver.on_body, receiver.on_unknown):
         with pytest.raises(InvalidArgumentError, match=r"handler = .*it must"):
             register(handler)
 
 
 @pytest.mark.parametrize("handler", [print, lambda body, also=1: None, lambda *all_of_it: None, Log().add])
-def test_functions_that_can_be_called_with_a_message_are_taken(receiver, handler):
+def test_functions_that_can_be_called_with_a_message_are_accepted(receiver: Recorder, handler: Any) -> None:
     assert receiver.on(NotifyDeviceAddedDTO)(handler) is handler
 
 
 @pytest.mark.parametrize(
-    ("name", "method", "told"),
+    ("name", "method", "text"),
     [
         ("handle_device_data_change", lambda self, body: None, "did you mean handle_device_data"),
         ("handle_nothing_like_it", staticmethod(print), "no message goes to a method of this name"),
-        ("handle_device_added", lambda self: None, "the message as its one argument"),
-        ("handle_device_added", lambda self, body, event: None, "the message as its one argument"),
-        ("handle_body", lambda self: None, "the message as its one argument"),
+        ("handle_device_added", lambda self: None, "the message as its only argument"),
+        ("handle_device_added", lambda self, body, event: None, "the message as its only argument"),
+        ("handle_body", lambda self: None, "the message as its only argument"),
     ],
 )
-def test_a_method_that_would_never_get_its_message_is_refused(name, method, told):
+def test_a_method_that_would_never_get_its_message_is_refused(name: str, method: str, text: str) -> None:
     application = type("Application", (PushMessageReceiver,), {name: method})
-    with pytest.raises(InvalidArgumentError, match=told) as caught:
+    with pytest.raises(InvalidArgumentError, match=text) as caught:
         application(MemoryInbox())
     assert caught.value.error_code == "1007"
 
 
-def test_what_is_no_handler_by_its_name_is_left_alone():
+def test_a_method_with_another_name_is_not_checked() -> None:
     type("Application", (PushMessageReceiver,), {"_handle_it": print, "handle_count": 3, "handled": print})()
 
 
 @pytest.mark.parametrize("inbox", ["pushes.sqlite3", Path("pushes.sqlite3"), MemoryInbox, 7])
-def test_what_is_no_inbox_is_refused(inbox):
+def test_a_value_that_is_not_an_inbox_is_refused(inbox: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"inbox = .*SqliteInbox\(path\)") as caught:
         PushMessageReceiver(inbox)
     assert caught.value.error_code == "1007"
 
 
 @pytest.mark.parametrize("wrong", [{"threads": 0}, {"body_limit": 0}, {"route": "no path"}])
-def test_a_receiver_that_could_handle_nothing_is_refused(wrong):
+def test_a_receiver_that_could_handle_nothing_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
         PushMessageReceiver(**wrong)
 
 
-def test_what_no_kind_fits_is_told_in_the_log(receiver, caplog):
+def test_a_message_that_fits_no_kind_is_logged(receiver: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     receiver.receive(push_body("deviceDataChanged", deviceId="meter-7", service="a reading"))
     eventually(lambda: receiver.metrics().handled == 1)
     (record,) = caplog.records
@@ -201,14 +206,14 @@ def test_what_no_kind_fits_is_told_in_the_log(receiver, caplog):
         ({"body": b"{}", "path": "/v1.0.0/messageReceiver/"}, 200),
     ],
 )
-def test_answers(receiver, request_, status):
+def test_answers(receiver: Recorder, request_: Any, status: int) -> None:
     answer = receiver.receive(**request_)
     assert answer.status == status
     assert answer.text
     assert receiver.metrics().refused == ({} if status == 200 else {status: 1})
 
 
-def test_a_full_inbox_makes_the_platform_come_back():
+def test_a_full_inbox_makes_the_platform_come_back() -> None:
     receiver = Recorder(MemoryInbox(limits=InboxLimits(size=1)))
     answer = receiver.receive(data_body())
     assert (answer.status, answer.headers) == (503, (("retry-after", "30"),))
@@ -216,20 +221,18 @@ def test_a_full_inbox_makes_the_platform_come_back():
     receiver.stop()
 
 
-def test_a_failing_inbox_makes_the_platform_come_back(receiver, caplog):
+def test_a_failing_inbox_makes_the_platform_come_back(receiver: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(MemoryInbox):
-        def put(self, message):
+        def put(self, message: Message) -> Future[bool]:
             raise OSError("disk gone")
 
     with Recorder(Broken()) as broken, caplog.at_level(logging.CRITICAL):
         assert broken.receive(data_body()).status == 503
 
 
-def test_an_inbox_that_does_not_answer_in_time_is_not_waited_for(monkeypatch):
-    from concurrent.futures import Future
-
+def test_an_inbox_that_is_too_slow_is_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stuck(MemoryInbox):
-        def put(self, message):
+        def put(self, message: Message) -> Future[bool]:
             return Future()
 
     monkeypatch.setattr("iot_northbound.push.receiver.ANSWER_WITHIN", 0.01)
@@ -237,7 +240,7 @@ def test_an_inbox_that_does_not_answer_in_time_is_not_waited_for(monkeypatch):
         assert stuck.receive(data_body()).status == 503
 
 
-def test_the_first_message_starts_it_and_says_when_nothing_is_kept(caplog):
+def test_the_first_message_starts_it_and_says_when_nothing_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     receiver = Recorder()
     with caplog.at_level(logging.WARNING):
         assert receiver.receive(data_body()).status == 200
@@ -247,8 +250,8 @@ def test_the_first_message_starts_it_and_says_when_nothing_is_kept(caplog):
     assert receiver.receive(data_body()).status == 503
 
 
-def test_bodies_stay_out_of_the_log(receiver, caplog):
-    def fail(body):
+def test_bodies_stay_out_of_the_log(receiver: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(body: Any) -> None:
         raise ValueError("boom")
 
     receiver.on(NotifyDeviceDataChangedDTO)(fail)
@@ -259,7 +262,7 @@ def test_bodies_stay_out_of_the_log(receiver, caplog):
     assert "sesame" not in caplog.text
 
 
-def test_metrics_tell_depth_age_rate_and_failures():
+def test_metrics_tell_depth_age_rate_and_failures() -> None:
     clock = FakeClock()
     blocked = Recorder(MemoryInbox(clock=clock), clock=clock, threads=1)
     import threading
@@ -283,22 +286,22 @@ def test_metrics_tell_depth_age_rate_and_failures():
     assert receiver.metrics().depth == 0
 
 
-def test_looking_after_it_needs_it_to_run():
+def test_looking_after_it_needs_it_to_run() -> None:
     for call in ("dead_letters", "replay"):
         with pytest.raises(InboxError, match="start"):
             getattr(Recorder(MemoryInbox()), call)()
 
 
-def test_the_package_loads_lazily_and_knows_its_names():
+def test_the_package_loads_lazily_and_knows_its_names() -> None:
     for name in iot_northbound.push.__all__:
         assert getattr(iot_northbound.push, name) is not None
         assert name in dir(iot_northbound.push)
     with pytest.raises(AttributeError):
-        _ = iot_northbound.push.nothing
+        _ = iot_northbound.push.nothing  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_does_not_answer_for_threads_it_has_not(receiver):
+def test_a_forked_child_does_not_answer_for_threads_it_has_not(receiver: Recorder) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -310,7 +313,7 @@ def test_a_forked_child_does_not_answer_for_threads_it_has_not(receiver):
     os.close(writing)
 
 
-def test_a_handler_may_stop_its_own_receiver(receiver):
+def test_a_handler_may_stop_its_own_receiver(receiver: Recorder) -> None:
     stopped = Log()
     receiver.on_body(lambda _: stopped.add(receiver.stop(5)))
     receiver.receive(data_body())

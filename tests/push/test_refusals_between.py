@@ -1,12 +1,17 @@
 """A message that was refused counts as one that came between, whatever refused it."""
 
-import asyncio
+from __future__ import annotations
+
 import os
 import socket
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from iot_northbound.push import Access, InboxLimits, MemoryInbox, SqliteInbox
+from iot_northbound.push import Access, InboxLimits, MemoryInbox, Message, SqliteInbox
 from iot_northbound.push.access import Peer
 from iot_northbound.serving import Limits
 from iot_northbound.testing.messages import push_body
@@ -20,40 +25,37 @@ ALARM = push_body("deviceEvent")
 ELSEWHERE = push_body("deviceInfoChanged", deviceId="another")
 
 
-def too_large(receiver):
+def too_large(receiver: Recorder) -> Any:
     return receiver.receive(OFFLINE + b" " * 2_000)
 
 
-def too_large_over_asgi(receiver):
+def too_large_over_asgi(receiver: Recorder) -> Any:
     return call(receiver.asgi, OFFLINE, b" " * 2_000)
 
 
-def not_json(receiver):
+def not_json(receiver: Recorder) -> Any:
     return receiver.receive(OFFLINE[:-1])
 
 
-def packed_in_a_way_nobody_reads(receiver):
+def packed_in_a_way_nobody_reads(receiver: Recorder) -> Any:
     return receiver.receive(OFFLINE, {"Content-Encoding": "br"})
 
 
-def not_allowed(receiver):
+def not_allowed(receiver: Recorder) -> Any:
     return receiver.receive(OFFLINE, peer=Peer("198.51.100.7"))
 
 
-def broken_off(receiver):
+def broken_off(receiver: Recorder) -> Any:
     return call(receiver.asgi, OFFLINE[:10], gone=True)
 
 
-def too_slow(receiver):
-    taken = receiver._running.put
-    receiver._running.put = lambda message: asyncio.run(give_up())
-    try:
+def too_slow(receiver: Recorder) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receiver._running, "put", give_up)
         return receiver.receive(OFFLINE)
-    finally:
-        receiver._running.put = taken
 
 
-async def give_up():
+def give_up(_message: Message) -> Future[bool]:
     raise TimeoutError
 
 
@@ -62,7 +64,9 @@ REFUSALS = [too_large, too_large_over_asgi, not_json, packed_in_a_way_nobody_rea
 
 @pytest.mark.parametrize("refuse", REFUSALS)
 @pytest.mark.parametrize("body", [ONLINE, ALARM])
-def test_after_a_message_was_refused_unread_what_comes_again_is_handled_again(refuse, body):
+def test_after_a_message_was_refused_unread_what_comes_again_is_handled_again(
+    refuse: Callable[[Recorder], Any], body: bytes
+) -> None:
     clock = FakeClock()
     access = Access(networks=["192.0.2.0/24"])
     receiver = Recorder(MemoryInbox(clock=clock), body_limit=1_000, access=access, clock=clock)
@@ -82,7 +86,9 @@ def test_after_a_message_was_refused_unread_what_comes_again_is_handled_again(re
 @pytest.mark.parametrize("again", ["the same inbox", "another inbox"])
 @pytest.mark.parametrize("body", [ONLINE, ALARM])
 @pytest.mark.parametrize("durable", [False, True])
-def test_a_stopped_receiver_refuses_and_forgets_what_is_not_certain(tmp_path, again, body, durable):
+def test_a_stopped_receiver_refuses_and_forgets_what_is_not_certain(
+    tmp_path: Path, again: str, body: bytes, durable: bool
+) -> None:
     clock = FakeClock()
     inbox = SqliteInbox(tmp_path / "inbox", clock=clock) if durable else MemoryInbox(clock=clock)
     receiver = Recorder(inbox, clock=clock)
@@ -99,7 +105,7 @@ def test_a_stopped_receiver_refuses_and_forgets_what_is_not_certain(tmp_path, ag
 
 
 @pytest.mark.parametrize("stop", [False, True])
-def test_a_full_inbox_refuses_and_the_state_before_is_new_also_after_a_restart(tmp_path, stop):
+def test_a_full_inbox_refuses_and_the_state_before_is_new_also_after_a_restart(tmp_path: Path, stop: bool) -> None:
     inbox = SqliteInbox(tmp_path / "inbox")
     receiver = Recorder(inbox)
     receiver.start()
@@ -119,7 +125,7 @@ def test_a_full_inbox_refuses_and_the_state_before_is_new_also_after_a_restart(t
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_that_refuses_hangs_on_nothing(tmp_path):
+def test_a_forked_child_that_refuses_hangs_on_nothing(tmp_path: Path) -> None:
     with Recorder(SqliteInbox(tmp_path / "inbox")) as receiver:
         assert receiver.receive(ONLINE).status == 200
         child = os.fork()
@@ -128,7 +134,7 @@ def test_a_forked_child_that_refuses_hangs_on_nothing(tmp_path):
         assert os.waitpid(child, 0)[1] == 0
 
 
-def test_what_the_own_server_refuses_counts_too():
+def test_what_the_own_server_refuses_counts_too() -> None:
     receiver = Recorder(MemoryInbox())
     with receiver.server(port=0, limits=Limits(body_deadline=0.1, linger=0.1)) as server:
         assert post(server, ONLINE)[0] == 200

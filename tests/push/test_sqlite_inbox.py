@@ -1,31 +1,35 @@
+from __future__ import annotations
+
 import sqlite3
 import stat
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from iot_northbound.push import Duplicates, InboxError, InboxInUseError, SqliteInbox
+from iot_northbound.push import DuplicateWindow, InboxError, InboxInUseError, SqliteInbox
 from iot_northbound.push.sqlite_file import InboxFile
 from tests.clock import FakeClock
 from tests.push.helpers import PATIENCE, Recorder, data_body, data_message, taken
 
 
-def nothing(_id, _device):
+def nothing(_id: int, _device: str) -> None:
     pass
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "inbox.sqlite3"
 
 
-def opened(path, tell=nothing, **options):
+def opened(path: Path, tell: Any = nothing, **options: Any) -> SqliteInbox:
     inbox = SqliteInbox(path, **options)
     inbox.start(tell)
     return inbox
 
 
-def test_a_second_receiver_on_the_same_file_is_refused(path):
+def test_a_second_receiver_on_the_same_file_is_refused(path: Path) -> None:
     inbox = opened(path)
     with pytest.raises(InboxInUseError, match="in use by another receiver"):
         opened(path)
@@ -33,26 +37,26 @@ def test_a_second_receiver_on_the_same_file_is_refused(path):
     opened(path).stop()
 
 
-def test_nothing_is_opened_before_the_start(path):
+def test_nothing_is_opened_before_the_start(path: Path) -> None:
     SqliteInbox(path)
     assert not path.exists()
 
 
-def test_the_file_is_its_owners_alone(path):
+def test_the_file_is_its_owners_alone(path: Path) -> None:
     inbox = opened(path)
     taken(inbox.put(data_message()))
     assert {stat.S_IMODE(each.stat().st_mode) & 0o077 for each in path.parent.glob("inbox.sqlite3*")} == {0}
     inbox.stop()
 
 
-def test_every_commit_is_synced(path):
+def test_every_commit_is_synced(path: Path) -> None:
     file = InboxFile(path)
     assert file._write.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert file._write.execute("PRAGMA synchronous").fetchone() == (2,)
     file.close()
 
 
-def test_what_was_answered_is_committed(path):
+def test_what_was_answered_is_committed(path: Path) -> None:
     inbox = opened(path)
     assert taken(inbox.put(data_message("d1", 1)))
     other = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -61,7 +65,7 @@ def test_what_was_answered_is_committed(path):
     inbox.stop()
 
 
-def test_something_else_than_an_inbox_is_left_alone(path):
+def test_something_else_than_an_inbox_is_left_alone(path: Path) -> None:
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(InboxError, match="cannot be opened"):
         opened(path)
@@ -73,12 +77,12 @@ def test_something_else_than_an_inbox_is_left_alone(path):
         opened(path)
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InboxError, match="cannot be opened"):
         opened(tmp_path / "nowhere" / "inbox.sqlite3")
 
 
-def test_repetitions_are_recognised_across_a_restart(path):
+def test_repetitions_are_recognised_across_a_restart(path: Path) -> None:
     clock = FakeClock()
     inbox = opened(path, clock=clock)
     taken(inbox.put(data_message("d1", 1)))
@@ -88,9 +92,9 @@ def test_repetitions_are_recognised_across_a_restart(path):
     inbox.stop()
 
 
-def test_what_is_remembered_does_not_grow_without_end(path):
+def test_what_is_remembered_does_not_grow_without_end(path: Path) -> None:
     clock = FakeClock(1_000.0)
-    inbox = opened(path, clock=clock, duplicates=Duplicates(window=60, remembered=5))
+    inbox = opened(path, clock=clock, duplicates=DuplicateWindow(seconds=60, messages=5))
     for number in range(20):
         taken(inbox.put(data_message("d1", number, at=clock.now())))
     count = "SELECT count(*) FROM seen"
@@ -104,21 +108,21 @@ def test_what_is_remembered_does_not_grow_without_end(path):
     inbox.stop()
 
 
-def test_ids_are_not_given_twice(path):
-    told = []
+def test_ids_are_not_used_twice(path: Path) -> None:
+    delivered = []
     for _ in range(2):
-        inbox = opened(path, lambda message_id, _device: told.append(message_id), duplicates=None)
+        inbox = opened(path, lambda message_id, _device: delivered.append(message_id), duplicates=None)
         taken(inbox.put(data_message("d1", 1)))
-        inbox.done(told[-1])
+        inbox.done(delivered[-1])
         inbox.stop()
-    assert told[1] > told[0]
+    assert delivered[1] > delivered[0]
 
 
-def test_a_replayed_letters_id_is_not_given_again_either(path):
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id), duplicates=None)
+def test_the_id_of_a_replayed_letter_is_not_used_again(path: Path) -> None:
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id), duplicates=None)
     taken(inbox.put(data_message("d1", 1)))
-    inbox.bury(told[-1], 1, "")
+    inbox.bury(delivered[-1], 1, "")
     assert inbox.replay() == 1
     inbox.stop()
     again = opened(path, duplicates=None)
@@ -127,7 +131,7 @@ def test_a_replayed_letters_id_is_not_given_again_either(path):
     again.stop()
 
 
-def test_a_link_to_the_file_has_the_same_owner(path):
+def test_a_link_to_the_file_has_the_same_owner(path: Path) -> None:
     inbox = opened(path)
     path.with_name("link").symlink_to(path)
     with pytest.raises(InboxInUseError):
@@ -135,40 +139,40 @@ def test_a_link_to_the_file_has_the_same_owner(path):
     inbox.stop()
 
 
-def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path, monkeypatch):
+def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iot_northbound.push.sqlite_file._SPARE_PAGES", 16)
     monkeypatch.setattr("iot_northbound.push.sqlite_file._SHRINK_PAGES", 64)
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     for each in [inbox.put(data_message("d1", number, extra="x" * 40_000)) for number in range(50)]:
         taken(each)
-    for message_id in told:
+    for message_id in delivered:
         inbox.done(message_id)
     pages = sqlite3.connect(path)
-    for number in range(50, 75):  # with each of these it gives back a part
+    for number in range(50, 75):  # with each of these it returns some space
         taken(inbox.put(data_message("d1", number)))
     assert pages.execute("PRAGMA page_count").fetchone()[0] < 60
     pages.close()
     inbox.stop()
 
 
-def test_messages_beyond_the_cache_are_read_from_the_file(path, monkeypatch):
+def test_messages_beyond_the_cache_are_read_from_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iot_northbound.push.sqlite_inbox._FRESH_MESSAGES", 1)
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     for number in range(3):
         taken(inbox.put(data_message("d1", number)))
-    assert [inbox.get(message_id).raw["n"] for message_id in told] == [0, 1, 2]
+    assert [inbox.get(message_id).raw["n"] for message_id in delivered] == [0, 1, 2]
     inbox.stop()
 
 
-def test_concurrent_messages_share_a_commit(path, monkeypatch):
+def test_concurrent_messages_share_a_commit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = opened(path)
-    commits = []
+    commits: list[int] = []
     original = SqliteInbox._commit
     held, go = threading.Event(), threading.Event()
 
-    def slow(self, batch):
+    def slow(self: SqliteInbox, batch: list[Any]) -> None:
         commits.append(len(batch))
         held.set()
         assert go.wait(PATIENCE)
@@ -186,43 +190,46 @@ def test_concurrent_messages_share_a_commit(path, monkeypatch):
 
 
 class Broken:
-    def __init__(self, file):
+    def __init__(self, file: Any) -> None:
         self._file = file
         self.broken = True
 
-    def transaction(self):
+    def transaction(self) -> Any:
         if self.broken:
             raise sqlite3.OperationalError("database or disk is full")
         return self._file.transaction()
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
-def test_a_full_disk_refuses_and_loses_nothing(path):
-    told = []
-    inbox = opened(path, lambda message_id, _device: told.append(message_id))
+def test_a_full_disk_refuses_and_loses_nothing(path: Path) -> None:
+    delivered = []
+    inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     taken(inbox.put(data_message("d1", 1)))
-    inbox._file = disk = Broken(inbox._file)
+    disk = Broken(inbox._file)
+    inbox._file = disk  # type: ignore[assignment]
     with pytest.raises(InboxError, match="disk is full"):
         taken(inbox.put(data_message("d1", 2)))
-    inbox.done(told[0])
+    inbox.done(delivered[0])
     disk.broken = False
-    assert taken(inbox.put(data_message("d1", 2)))  # refused is not remembered as seen
+    assert taken(inbox.put(data_message("d1", 2)))  # a refused message is not remembered
     assert inbox.stats().waiting == 1
     inbox.stop()
     again = []
     inbox = opened(path, lambda message_id, _device: again.append(message_id))
-    assert again == told[1:]
+    assert again == delivered[1:]
     inbox.stop()
 
 
-def test_a_repetition_of_what_could_not_be_kept_is_not_answered_either(path, monkeypatch):
+def test_a_repetition_of_a_message_that_could_not_be_stored_is_refused_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inbox = opened(path)
     original = SqliteInbox._commit
     entered, go = threading.Event(), threading.Event()
 
-    def failing(self, batch):
+    def failing(self: SqliteInbox, batch: list[Any]) -> None:
         if entered.is_set():
             return original(self, batch)
         entered.set()
@@ -242,7 +249,7 @@ def test_a_repetition_of_what_could_not_be_kept_is_not_answered_either(path, mon
     inbox.stop()
 
 
-def test_an_inbox_of_an_earlier_version_is_refused_and_left_as_it_is(path):
+def test_an_inbox_of_an_earlier_version_is_refused_and_not_changed(path: Path) -> None:
     with sqlite3.connect(path) as earlier:
         earlier.executescript(
             "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, device TEXT NOT NULL,"
@@ -257,7 +264,7 @@ def test_an_inbox_of_an_earlier_version_is_refused_and_left_as_it_is(path):
     assert path.read_bytes() == before
 
 
-def test_an_inbox_that_another_process_may_have_taken_takes_no_more_messages(tmp_path):
+def test_an_inbox_that_another_process_may_have_taken_accepts_no_more_messages(tmp_path: Path) -> None:
     path = tmp_path / "inbox"
     owner = tmp_path / "inbox-owner"
     receiver = Recorder(SqliteInbox(path))

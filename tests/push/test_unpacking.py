@@ -1,11 +1,15 @@
 """Packed bodies and web pages: the same answer by every way into the receiver."""
 
+from __future__ import annotations
+
 import asyncio
 import gzip
 import http.client
 import io
 import tracemalloc
 import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,40 +24,44 @@ ROUTE = "/v1.0.0/messageReceiver"
 LIMIT = 10_000
 
 
-def bare(data):
+Answer = tuple[int, str, dict[str, str]]
+Post = Callable[..., tuple[int, str, dict[str, str], Recorder]]
+
+
+def bare(data: bytes) -> bytes:
     engine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return engine.compress(data) + engine.flush()
 
 
-def by_receive(receiver, body, headers):
+def by_receive(receiver: Recorder, body: bytes, headers: dict[str, str]) -> Answer:
     answer = receiver.receive(body, headers)
     return answer.status, answer.text, dict(answer.headers)
 
 
-def by_wsgi(receiver, body, headers):
-    told = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
-    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": ROUTE, "CONTENT_LENGTH": str(len(body)), **told}
+def by_wsgi(receiver: Recorder, body: bytes, headers: dict[str, str]) -> Answer:
+    given = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": ROUTE, "CONTENT_LENGTH": str(len(body)), **given}
     answers = []
     text = b"".join(receiver.wsgi({**environ, "wsgi.input": io.BytesIO(body)}, lambda *answer: answers.append(answer)))
     return int(answers[0][0][:3]), text.decode(), dict(answers[0][1])
 
 
-def by_asgi(receiver, body, headers):
+def by_asgi(receiver: Recorder, body: bytes, headers: dict[str, str]) -> Answer:
     sent = []
 
-    async def receive():
+    async def receive() -> Any:
         return {"type": "http.request", "body": body}
 
-    async def send(message):
+    async def send(message: Any) -> None:
         sent.append(message)
 
-    told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    asyncio.run(receiver.asgi({"type": "http", "method": "POST", "path": ROUTE, "headers": told}, receive, send))
+    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    asyncio.run(receiver.asgi({"type": "http", "method": "POST", "path": ROUTE, "headers": given}, receive, send))
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], sent[1]["body"].decode(), answered
 
 
-def by_server(receiver, body, headers):
+def by_server(receiver: Recorder, body: bytes, headers: dict[str, str]) -> Answer:
     with receiver.server(port=0) as server:
         connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
         connection.request("POST", ROUTE, body, headers)
@@ -67,7 +75,7 @@ WAYS = [by_receive, by_wsgi, by_asgi, by_server]
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
-def post(request):
+def post(request: pytest.FixtureRequest) -> Iterator[Post]:
     receiver = Recorder(MemoryInbox(), body_limit=LIMIT)
     with receiver:
         yield lambda body, **headers: (
@@ -95,14 +103,14 @@ BODY = data_body()
         (" , identity", BODY),
     ],
 )
-def test_a_packed_message_is_taken(post, encoding, packed):
+def test_a_compressed_message_is_accepted(post: Post, encoding: str, packed: bytes) -> None:
     status, text, _, receiver = post(packed, Content_Encoding=encoding)
     assert (status, text) == (200, "ok")
     assert receiver.log.wait_for(1) == [BODY.decode()]
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "aes128gcm", "gzip, br", "gzip," * 4, "x\u00e9 y"])
-def test_an_encoding_that_is_not_read_is_named_with_those_that_are(post, encoding):
+def test_an_unsupported_encoding_is_named_with_the_supported_ones(post: Post, encoding: str) -> None:
     status, text, headers, receiver = post(BODY, Content_Encoding=encoding)
     assert status == 415
     assert "send the body as gzip or deflate, or not encoded" in text
@@ -127,7 +135,9 @@ def test_an_encoding_that_is_not_read_is_named_with_those_that_are(post, encodin
         ("gzip", gzip.compress(b"") * 101, "the body is not gzip"),
     ],
 )
-def test_a_body_that_is_not_what_its_encoding_says_is_answered_400(post, encoding, body, why):
+def test_a_body_in_another_encoding_than_its_header_says_is_answered_400(
+    post: Post, encoding: str, body: bytes, why: str
+) -> None:
     status, text, _, receiver = post(body, Content_Encoding=encoding)
     assert status == 400
     assert why in text
@@ -145,7 +155,7 @@ def test_a_body_that_is_not_what_its_encoding_says_is_answered_400(post, encodin
         ("gzip, gzip", gzip.compress(gzip.compress(b" " * 5_000_000))),
     ],
 )
-def test_what_unpacks_beyond_the_limit_is_answered_413(post, encoding, packed):
+def test_what_unpacks_beyond_the_limit_is_answered_413(post: Post, encoding: str, packed: bytes) -> None:
     assert len(packed) <= LIMIT
     status, text, _, receiver = post(packed, Content_Encoding=encoding)
     assert status == 413
@@ -153,27 +163,29 @@ def test_what_unpacks_beyond_the_limit_is_answered_413(post, encoding, packed):
     assert receiver.metrics().refused == {413: 1}
 
 
-def test_a_bomb_is_never_unpacked_whole():
+def test_a_bomb_is_never_unpacked_whole() -> None:
     bomb = gzip.compress(b" " * 100_000_000)
     tracemalloc.start()
     try:
-        assert unpacked(bomb, "gzip", LIMIT).status == 413
+        refusal = unpacked(bomb, "gzip", LIMIT)
+        assert isinstance(refusal, Reply)
+        assert refusal.status == 413
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_a_message_of_exactly_the_limit_is_unpacked():
+def test_a_message_of_exactly_the_limit_is_unpacked() -> None:
     assert unpacked(gzip.compress(b"x" * LIMIT), "gzip", LIMIT) == b"x" * LIMIT
 
 
 @given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "gzip, deflate", "x-gzip,identity"]))
-def test_no_bytes_raise_anything(body, encoding):
+def test_no_bytes_make_it_raise(body: bytes, encoding: str) -> None:
     assert isinstance(unpacked(body, encoding, 100), bytes | Reply)
 
 
 @given(st.binary(max_size=200), st.lists(st.sampled_from(["gzip", "deflate"]), max_size=3))
-def test_what_was_packed_comes_out_again(body, codings):
+def test_what_was_packed_comes_out_again(body: bytes, codings: list[str]) -> None:
     packed = body
     for coding in codings:
         packed = gzip.compress(packed) if coding == "gzip" else zlib.compress(packed)
@@ -191,17 +203,17 @@ def test_what_was_packed_comes_out_again(body, codings):
         {"Sec_Fetch_Site": "same-origin"},
     ],
 )
-def test_a_web_page_may_not_post(post, headers):
+def test_a_web_page_may_not_post(post: Post, headers: dict[str, str]) -> None:
     status, text, _, receiver = post(BODY, **headers)
     assert status == 403
     assert "web pages may not post here" in text
     assert receiver.metrics().accepted == 0
 
 
-def test_what_a_person_types_into_a_browser_is_told_what_to_do():
+def test_a_request_from_the_address_bar_gets_a_hint() -> None:
     with Recorder(MemoryInbox()).server(port=0) as server:
         connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
         connection.request("GET", ROUTE, headers={"Sec-Fetch-Site": "none"})
         answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (405, b"messages are posted")
+        assert (answer.status, answer.read()) == (405, b"messages must be sent with POST")
         connection.close()

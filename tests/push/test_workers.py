@@ -1,10 +1,16 @@
+from __future__ import annotations
+
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import Event, HandlerRetry, MemoryInbox, SqliteInbox
+from iot_northbound.push import Event, HandlerRetry, Inbox, MemoryInbox, Message, PushMessageReceiver, SqliteInbox
+from iot_northbound.push.workers import Workers
 from tests.clock import FakeClock, eventually
 from tests.push.helpers import PATIENCE, Log, Recorder, data_body
 
@@ -14,26 +20,34 @@ AT_ONCE = HandlerRetry(attempts=3, first=0)
 class Numbers(Recorder):
     """Records device and number; `act` may block or raise."""
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.act = lambda device, number: None
+        self.act: Callable[[str, int], object] = lambda device, number: None
         self.tried = Log()
 
-    def handle_body(self, body):
+    @property
+    def workers(self) -> Workers:
+        assert self._running.workers is not None
+        return self._running.workers
+
+    def handle_body(self, body: Any) -> None:
         pass
 
-    def handle_device_data_changed(self, body):
+    def handle_device_data_changed(self, body: Any) -> None:
         pair = body.device_id, self.event.raw["n"]
         self.tried.add(pair)
         self.act(*pair)
         self.log.add(pair)
 
 
-@pytest.fixture
-def run(tmp_path):
-    running = []
+Run = Callable[..., Numbers]
 
-    def build(inbox=None, **options):
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    running: list[Numbers] = []
+
+    def build(inbox: Inbox | None = None, **options: Any) -> Numbers:
         receiver = Numbers(inbox or MemoryInbox(), **options).start()
         running.append(receiver)
         return receiver
@@ -43,17 +57,19 @@ def run(tmp_path):
         receiver.stop(0)
 
 
-def post(receiver, device, number):
+def post(receiver: PushMessageReceiver, device: str, number: int) -> None:
     assert receiver.receive(data_body(device, number)).status == 200
 
 
+def post_all(receiver: PushMessageReceiver, device: str, count: int) -> None:
+    for number in range(count):
+        post(receiver, device, number)
+
+
 @pytest.mark.parametrize("durable", [False, True])
-def test_each_devices_messages_are_handled_in_order(run, tmp_path, durable):
+def test_each_devices_messages_are_handled_in_order(run: Run, tmp_path: Path, durable: bool) -> None:
     receiver = run(SqliteInbox(tmp_path / "i") if durable else None, threads=8)
-    senders = [
-        threading.Thread(target=lambda name=f"d{each}": [post(receiver, name, number) for number in range(100)])
-        for each in range(6)
-    ]
+    senders = [threading.Thread(target=post_all, args=(receiver, f"d{each}", 100)) for each in range(6)]
     for sender in senders:
         sender.start()
     handled = receiver.log.wait_for(600)
@@ -63,7 +79,7 @@ def test_each_devices_messages_are_handled_in_order(run, tmp_path, durable):
     assert by_device == {f"d{each}": list(range(100)) for each in range(6)}
 
 
-def test_a_slow_handler_holds_up_its_own_device_only(run):
+def test_a_slow_handler_delays_only_its_own_device(run: Run) -> None:
     receiver = run(threads=2)
     release = threading.Event()
     receiver.act = lambda device, _: device == "slow" and release.wait(PATIENCE)
@@ -76,11 +92,11 @@ def test_a_slow_handler_holds_up_its_own_device_only(run):
     assert receiver.log.wait_for(100)[50:] == [("slow", number) for number in range(50)]
 
 
-def test_a_failed_handler_is_called_again_and_its_device_waits(run):
+def test_a_failed_handler_is_called_again_and_its_device_waits(run: Run) -> None:
     receiver = run(retry=AT_ONCE)
     failures = [ValueError("once"), ValueError("twice")]
 
-    def act(_, number):
+    def act(_: str, number: int) -> None:
         if number == 0 and failures:
             raise failures.pop()
 
@@ -92,31 +108,31 @@ def test_a_failed_handler_is_called_again_and_its_device_waits(run):
     assert receiver.metrics().failures == 2
 
 
-def test_pauses_grow_and_are_waited_for(run):
+def test_pauses_grow_and_are_waited_for(run: Run) -> None:
     clock = FakeClock()
     receiver = run(clock=clock, retry=HandlerRetry(attempts=4, first=2.0, longest=5.0))
 
-    def act(_device, _number):
+    def act(_device: str, _number: int) -> None:
         raise ValueError("always")
 
     receiver.act = act
     post(receiver, "d", 0)
     for attempt, pause in enumerate((2.0, 4.0, 5.0), start=1):
         receiver.tried.wait_for(attempt)
-        eventually(lambda: bool(receiver._workers._parked))
+        eventually(lambda: bool(receiver.workers._parked))
         clock.advance(pause - 0.01)
-        receiver._workers.wake()
+        receiver.workers.wake()
         assert len(receiver.tried.items) == attempt
         clock.advance(0.02)
-        receiver._workers.wake()
+        receiver.workers.wake()
     receiver.tried.wait_for(4)
     eventually(lambda: receiver.metrics().dead == 1)
 
 
-def test_other_devices_go_on_while_one_waits_for_its_next_attempt(run):
+def test_other_devices_go_on_while_one_waits_for_its_next_attempt(run: Run) -> None:
     receiver = run(threads=1, retry=HandlerRetry(first=1000.0, longest=1000.0))
 
-    def act(device, _):
+    def act(device: str, _: int) -> None:
         if device == "bad":
             raise ValueError
 
@@ -127,10 +143,10 @@ def test_other_devices_go_on_while_one_waits_for_its_next_attempt(run):
     assert receiver.log.wait_for(1) == [("good", 0)]
 
 
-def test_what_fails_too_often_is_set_aside_and_the_device_goes_on(run):
+def test_what_fails_too_often_is_set_aside_and_the_device_goes_on(run: Run) -> None:
     receiver = run(retry=AT_ONCE)
 
-    def act(_, number):
+    def act(_: str, number: int) -> None:
         if number == 0:
             raise ValueError("never mind")
 
@@ -146,12 +162,12 @@ def test_what_fails_too_often_is_set_aside_and_the_device_goes_on(run):
     assert receiver.dead_letters() == []
 
 
-def test_only_handlers_that_failed_are_called_again(run):
+def test_only_handlers_that_failed_are_called_again(run: Run) -> None:
     receiver = run(retry=AT_ONCE)
     second = Log()
 
     @receiver.on_body
-    def flaky(text):
+    def flaky(text: str) -> None:
         second.add(text)
         if len(second.items) < 3:
             raise RuntimeError("not yet")
@@ -162,12 +178,12 @@ def test_only_handlers_that_failed_are_called_again(run):
     assert receiver.tried.items == [("d", 0)]
 
 
-def test_a_handler_registered_between_two_attempts_changes_nothing_for_the_others(run):
+def test_a_handler_registered_between_two_attempts_changes_nothing_for_the_others(run: Run) -> None:
     receiver = run(retry=AT_ONCE)
     late, failed = Log(), threading.Event()
 
     @receiver.on_body
-    def flaky(text):
+    def flaky(text: str) -> None:
         if not failed.is_set():
             failed.set()
             receiver.on_body(late.add)
@@ -180,10 +196,10 @@ def test_a_handler_registered_between_two_attempts_changes_nothing_for_the_other
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), RecursionError(), MemoryError()])
-def test_no_handlers_error_ends_a_worker(run, error):
+def test_no_handlers_error_ends_a_worker(run: Run, error: BaseException) -> None:
     receiver = run(threads=1, retry=HandlerRetry(attempts=1))
 
-    def act(_, number):
+    def act(_: str, number: int) -> None:
         if number == 0:
             raise error
 
@@ -193,11 +209,11 @@ def test_no_handlers_error_ends_a_worker(run, error):
     assert receiver.log.wait_for(1) == [("d", 1)]
 
 
-def test_a_stop_handles_what_waits(run):
+def test_a_stop_handles_what_waits(run: Run) -> None:
     receiver = run(threads=1)
     entered, release = threading.Event(), threading.Event()
 
-    def act(_device, number):
+    def act(_device: str, number: int) -> None:
         if number == 0:
             entered.set()
             assert release.wait(PATIENCE)
@@ -216,7 +232,7 @@ def test_a_stop_handles_what_waits(run):
     assert receiver.receive(data_body("d", 99)).status == 503
 
 
-def test_a_stop_does_not_wait_beyond_its_time_and_a_durable_inbox_keeps_the_rest(run, tmp_path):
+def test_a_stop_does_not_wait_beyond_its_time_and_a_durable_inbox_keeps_the_rest(run: Run, tmp_path: Path) -> None:
     receiver = run(SqliteInbox(tmp_path / "i"), threads=1)
     release = threading.Event()
     receiver.act = lambda _device, _number: release.wait(PATIENCE)
@@ -231,40 +247,40 @@ def test_a_stop_does_not_wait_beyond_its_time_and_a_durable_inbox_keeps_the_rest
     assert receiver.log.items[-2:] == [("d", 1), ("d", 2)]
 
 
-def test_a_stop_leaves_what_is_between_two_attempts_in_the_inbox(run, tmp_path):
+def test_a_stop_leaves_what_is_between_two_attempts_in_the_inbox(run: Run, tmp_path: Path) -> None:
     receiver = run(SqliteInbox(tmp_path / "i"), retry=HandlerRetry(first=1000.0, longest=1000.0))
 
-    def act(_device, _number):
+    def act(_device: str, _number: int) -> None:
         raise ValueError
 
     receiver.act = act
     post(receiver, "d", 0)
     post(receiver, "d", 1)
-    eventually(lambda: bool(receiver._workers._parked))
+    eventually(lambda: bool(receiver.workers._parked))
     assert receiver.stop(PATIENCE) is False
     receiver.act = lambda _device, _number: None
     receiver.start()
     assert receiver.log.wait_for(2) == [("d", 0), ("d", 1)]
 
 
-def test_a_failing_inbox_delays_and_loses_nothing(run, tmp_path, monkeypatch):
+def test_a_failing_inbox_delays_and_loses_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iot_northbound.push.workers._PAUSE_AFTER_READ_ERROR", 0.0)
     inbox = SqliteInbox(tmp_path / "i")
     receiver = run(inbox)
     original, errors = inbox.get, [OSError("disk"), OSError("disk")]
 
-    def get(message_id):
+    def get(message_id: int) -> Message:
         if errors:
             raise errors.pop()
         return original(message_id)
 
-    inbox.get = get
+    inbox.get = get  # type: ignore[method-assign]
     post(receiver, "d", 0)
     assert receiver.log.wait_for(1) == [("d", 0)]
     assert receiver.metrics().failures == 0
 
 
-def test_a_rule_for_attempts_has_to_make_sense():
+def test_a_rule_for_attempts_has_to_make_sense() -> None:
     assert [HandlerRetry(attempts=5, first=1, longest=3).pause(each) for each in range(1, 6)] == [1, 2, 3, 3, None]
     assert HandlerRetry(attempts=10_000).pause(9_000) == 60.0
     for wrong in ({"attempts": 0}, {"first": -1}):
@@ -272,11 +288,11 @@ def test_a_rule_for_attempts_has_to_make_sense():
             HandlerRetry(**wrong)
 
 
-def test_a_message_that_cannot_be_read_becomes_a_dead_letter(run, monkeypatch):
+def test_a_message_that_cannot_be_read_becomes_a_dead_letter(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     receiver = run(retry=AT_ONCE)
     original = Event.of
 
-    def of(message, message_id, attempt):
+    def of(message: Message, message_id: int, attempt: int) -> Event:
         if message.raw["n"] == 0:
             raise RecursionError("too deep")
         return original(message, message_id, attempt)

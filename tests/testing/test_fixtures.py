@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+import pytest
+
 pytest_plugins = ["pytester"]
 
 APPLICATION = """
@@ -13,7 +17,7 @@ def test_starts_empty(northbound_client, northbound_emulator):
 """
 
 
-def test_an_application_gets_an_empty_platform_and_a_client_for_each_test(pytester):
+def test_an_application_gets_an_empty_platform_and_a_client_for_each_test(pytester: pytest.Pytester) -> None:
     pytester.makeconftest('pytest_plugins = ["iot_northbound.testing.fixtures"]')
     pytester.makepyfile(APPLICATION)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)

@@ -1,4 +1,4 @@
-"""The command ``iot-northbound``: one subcommand a module."""
+"""The command ``iot-northbound``: one module per subcommand."""
 
 import argparse
 import contextlib
@@ -13,18 +13,18 @@ from iot_northbound.cli.wording import in_words_of
 from iot_northbound.errors import NorthApiException
 from iot_northbound.profiles import PREFIX
 
-# Each with the extra it needs beyond the SDK itself. The modules import what an extra brings when they run, so that the
-# other commands, and every --help, do without.
+# Each command with the extra that it needs. The modules import the packages of an extra only when they run, so that the
+# other commands and every --help work without them.
 _COMMANDS = {"basic_test": "", "emulator": "emulator", "listen": "receiver"}
 _EXTRAS = {"uvicorn", "httptools", "sortedcontainers"}
 DEBUG = f"{PREFIX}DEBUG"
-"""The variable that has failures shown with their tracebacks."""
+"""The variable that makes failures show their tracebacks."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit status: 0 done, 1 failed, 2 wrongly called, 130 interrupted."""
+    """Run one subcommand and return its exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
-        # What a platform or device said may hold characters that this terminal's encoding has not.
+        # Texts of a platform or device may have characters that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output went away; Python must not complain again at exit.
+        # The reader of the output went away. Python must not complain about it again at exit.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -59,8 +59,8 @@ def _run(argv: Sequence[str] | None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="iot-northbound",
-        description="Tools around the northbound API of an OceanConnect-family IoT platform.",
-        epilog=f"Exit status: 0 done, 1 failed, 2 wrongly called, 130 interrupted. {DEBUG}=1 shows failures with "
+        description="Tools for the northbound API of an OceanConnect-family IoT platform.",
+        epilog=f"Exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted. {DEBUG}=1 shows failures with "
         "their tracebacks.",
     )
     parser.add_argument("--version", action="version", version=f"iot-northbound {__version__}")
@@ -80,5 +80,5 @@ def _in_words(error: Exception, arguments: argparse.Namespace) -> str:
         return f"this command needs {error.name}: pip install 'iot-northbound[{extra}]'"
     if isinstance(error, OSError):
         return str(error)
-    # Its text stays out of sight: nobody knows what it holds.
+    # The text of any other error is not shown, because it may contain a secret.
     return f"failed unexpectedly ({type(error).__name__}); please report it, with the traceback that {DEBUG}=1 shows"

@@ -26,33 +26,36 @@ def add_parser(subparsers: Any) -> Parser:
     parser: Parser = subparsers.add_parser(
         "basic-test",
         help="check files, address, TLS, login and a registration, step by step",
-        description="Check everything between this machine and a working registration, and say what is wrong and "
-        "what to do. Exit status 0 when every step passed, 1 otherwise.",
+        description="Check every step from this machine to a registered device. Say which one fails, why, and what to "
+        "do. The exit status is 0 if every step passed, and 1 otherwise.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     parser.add_argument(
-        "--timeout", type=values.seconds, metavar="SECONDS", help="for the connection and for each answer (default: 30)"
+        "--timeout",
+        type=values.seconds,
+        metavar="SECONDS",
+        help="limit per connection and answer (default: 30)",
     )
     add_arguments(parser)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the check; return 0 where every step passed, 1 otherwise."""
-    # Here, so that the other commands and every --help do without the client.
+    """Run the check; return 0 if every step passed, and 1 otherwise."""
+    # Here, so that the other commands and every --help do not load the client.
     import attrs
 
     from iot_northbound.basic_test import STEPS, BasicTest, Report
 
     info, tls, http = settings_from(arguments)
-    # A check shows each failure as it is, instead of repeating until it is gone.
+    # The check shows each failure as it is, and does not repeat the call.
     http = attrs.evolve(http, max_attempts=1)
     if arguments.timeout is not None:
         arguments.names = {**arguments.names, **dict.fromkeys(("connect_timeout", "read_timeout"), "--timeout")}
         http = attrs.evolve(http, connect_timeout=arguments.timeout, read_timeout=arguments.timeout)
     seen: list[Step] = []
 
-    def tell(step: Step) -> None:
+    def report_step(step: Step) -> None:
         say = partial(in_words_of, arguments)
         step = attrs.evolve(step, detail=say(step.detail), cause=say(step.cause), remedy=say(step.remedy))
         seen.append(step)
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with _ended_in_order():
             BasicTest.begin_basic_test(
-                info.platform_ip, info.platform_port, info.app_id, info.secret, tls, http=http, on_step=tell
+                info.platform_ip, info.platform_port, info.app_id, info.secret, tls, http=http, on_step=report_step
             )
     except KeyboardInterrupt:
         if arguments.json:
@@ -84,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Have SIGTERM end the run as Ctrl-C does, so that the test device is cleaned up."""
+    """Make SIGTERM end the run as Ctrl-C does, so that the test device is deleted."""
 
     def interrupt(*_: Any) -> NoReturn:
         raise KeyboardInterrupt

@@ -17,7 +17,7 @@ from iot_northbound.profiles import PREFIX, load_env, load_profile
 from iot_northbound.ssl_config import SSLConfig
 
 SOURCES = ("platform_ip", "profile", "emulator")
-"""The arguments that name a platform, one of them at a time."""
+"""The arguments that name a platform; only one of them may be given."""
 WITH_ADDRESS = (
     "platform_port",
     "app_id",
@@ -30,16 +30,17 @@ WITH_ADDRESS = (
     "ca_password_file",
     "expected_hostname",
 )
-"""The arguments that make sense beside --platform-ip alone: the other sources name all of these themselves."""
+"""The arguments that need --platform-ip: the other sources have all of these values themselves."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, title: str = "platform") -> None:
-    """Add them to a subcommand's parser, under a title that says what the platform is for."""
+    """Add the arguments to a subcommand's parser, under a title that says what the platform is for."""
     group = parser.add_argument_group(
         title,
-        f"A profile, the embedded platform, or an address with credentials and certificates. Without any of them the "
-        f"variables {PREFIX}… count, and where they are not set, the embedded platform. The secret is read from a "
-        f"file, from {PREFIX}SECRET, or asked for: an argument would show in the process list.",
+        f"Give a profile, the embedded platform, or an address with credentials and certificates. Without any of them, "
+        f"the variables {PREFIX}… are used; if they are not set, the embedded platform is used. The secret is read "
+        f"from a file or from {PREFIX}SECRET, or the command asks for it. It is not an argument, because the "
+        f"process list would show it.",
     )
     source = group.add_mutually_exclusive_group()
     source.add_argument("--profile", metavar="FILE[:NAME]", help="a TOML profile; NAME is its table, default: default")
@@ -54,23 +55,23 @@ def add_arguments(parser: argparse.ArgumentParser, title: str = "platform") -> N
     add = group.add_argument
     add("--platform-port", metavar="PORT", type=values.port, help=f"its port (default: {DEFAULT_PORT})")
     add("--app-id", metavar="ID", help="the application's id")
-    add("--secret-file", metavar="FILE", help="holds the application's secret")
+    add("--secret-file", metavar="FILE", help="file with the application's secret")
     add("--cert", metavar="FILE", help="client certificate: PEM, DER, PKCS#12 or JKS")
-    add("--cert-alias", metavar="NAME", help="which private key of that file, if it holds several")
-    add("--key", metavar="FILE", help="its key, if it is in a file of its own")
-    add("--cert-password-file", metavar="FILE", help="holds the password of the certificate's file, or of the key")
+    add("--cert-alias", metavar="NAME", help="which private key of that file, if it has several")
+    add("--key", metavar="FILE", help="its key, if it is in a separate file")
+    add("--cert-password-file", metavar="FILE", help="file with the password of the certificate's file, or of the key")
     add("--ca", metavar="FILE", help="CAs to trust: PEM, DER, PKCS#12 or JKS (default: the system's)")
-    add("--ca-password-file", metavar="FILE", help="holds that file's password")
-    add("--expected-hostname", metavar="NAME", help="what the server's certificate names, if not HOST")
+    add("--ca-password-file", metavar="FILE", help="file with the password of the CA file")
+    add("--expected-hostname", metavar="NAME", help="the host name in the server's certificate, if it is not HOST")
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
-    """Return the configuration the arguments name; arguments that do not fit together end the program (status 2).
+    """Return the configuration for these arguments. Arguments that do not fit together end the program (status 2).
 
-    `arguments.names` then holds what errors should call its parts.
+    Afterwards, `arguments.names` has the names of the configuration's parts for error messages.
 
     Raises:
-        NorthApiException: it is incomplete or cannot be used (1006, 1007, 1008, 1010).
+        NorthApiException: the configuration is incomplete or cannot be used (1006, 1007, 1008, 1010).
     """
     if arguments.platform_ip is not None:
         arguments.names = {**arguments.names, **OPTIONS}
@@ -84,19 +85,19 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         arguments.names = {**arguments.names, **VARIABLES}
         return load_env()
     profile = _emulator_profile(arguments)
-    print(f"iot-northbound: no platform is named, taking the embedded one ({profile})", file=sys.stderr)
+    print(f"iot-northbound: no platform is given, so the embedded one is used ({profile})", file=sys.stderr)
     return load_profile(profile)
 
 
 def refuse_lonely(arguments: argparse.Namespace, names: Sequence[str], beside: str) -> None:
-    """End the program (status 2) where one of some arguments is given that mean nothing without another one."""
+    """End the program (status 2) if one of these arguments is given, because they need another one."""
     for name in names:
         if getattr(arguments, name) not in (None, [], False):
-            arguments.refuse(f"--{name.replace('_', '-')} needs {beside} beside it")
+            arguments.refuse(f"--{name.replace('_', '-')} needs {beside}")
 
 
 def read_secret(path: str | None) -> str | None:
-    """Return the only line of a file with a secret; None for no path.
+    """Return the only line of a file with a secret; None if there is no path.
 
     Raises:
         InvalidArgumentError: it cannot be read, or is empty (1007).
@@ -109,12 +110,12 @@ def read_secret(path: str | None) -> str | None:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} cannot be read: {reason}") from None
     if not text:
-        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} is empty: it must hold the secret")
+        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} is empty: it must contain the secret")
     return text
 
 
 def _profile(text: str) -> tuple[str, str]:
-    """Return file and table of FILE[:NAME]; a file whose own name has a colon goes first."""
+    """Return file and table of FILE[:NAME]. If a file has this whole name, colon included, it is that file."""
     path, colon, name = text.rpartition(":")
     return (text, "default") if not colon or Path(text).expanduser().exists() else (path, name)
 
@@ -126,15 +127,15 @@ def _emulator_profile(arguments: argparse.Namespace) -> Path:
         arguments.refuse(f"no platform: {error}")
     if not profile.is_file():
         arguments.refuse(
-            f"no platform: there is no {profile}. Start `iot-northbound emulator`, or name a platform by --profile or "
-            "by --platform-ip"
+            f"no platform: there is no {profile}. Start `iot-northbound emulator`, or give a platform with --profile "
+            "or --platform-ip"
         )
     return profile
 
 
 def _from_arguments(arguments: argparse.Namespace) -> Settings:
     if arguments.app_id is None:
-        arguments.refuse("--platform-ip needs --app-id beside it")
+        arguments.refuse("--platform-ip needs --app-id")
     tls = SSLConfig(
         self_cert_path=arguments.cert,
         self_key_path=arguments.key,

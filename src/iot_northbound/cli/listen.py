@@ -45,7 +45,7 @@ _NAMES = {
     "path_secret": "--path-secret-file",
     "receiver_url": "--callback-url",
 }
-"""What errors should call the parts of the receiver."""
+"""The names of the receiver's parts in error messages."""
 
 
 def add_parser(subparsers: Any) -> Parser:
@@ -53,65 +53,85 @@ def add_parser(subparsers: Any) -> Parser:
     parser: Parser = subparsers.add_parser(
         "listen",
         help="receive pushes and show them live",
-        description="Receive what the platform pushes, keep it in an inbox, and show one line a message until Ctrl-C. "
-        "With --subscribe the platform is told to push here, and told to stop at the end.",
+        description="Receive what the platform pushes, keep it in an inbox, and show one line per message until "
+        "Ctrl-C. With --subscribe, subscribe at the start, so that the platform pushes here, and unsubscribe at the "
+        "end.",
     )
     add = parser.add_argument
     add(
         "--host",
         metavar="HOST",
         default="127.0.0.1",
-        help="address to listen on, 0.0.0.0 for every one (default: %(default)s)",
+        help="address to listen on; 0.0.0.0 means every address of this machine (default: %(default)s)",
     )
     add(
         "--port",
         type=values.port_or_free,
         default=8686,
         metavar="PORT",
-        help="port to listen on, 0 for a free one (default: %(default)s)",
+        help="port to listen on; 0 takes a free one (default: %(default)s)",
     )
-    add("--json", action="store_true", help="print one JSON object a line")
-    add("--kind", action="append", metavar="KIND", help="these kinds alone (below); repeatable, * stands for any text")
-    add("--device", action="append", metavar="ID", help="show these devices alone; repeatable, * stands for any text")
-    add("--inbox", type=Path, default=Path("iot-northbound-inbox.sqlite3"), metavar="FILE", help="where messages wait")
-    add("--memory", action="store_true", help="keep messages in memory instead; what was not shown is lost at the end")
-    tls = parser.add_argument_group("TLS of this receiver", "Without --tls-cert it speaks plain HTTP.")
-    tls.add_argument("--tls-cert", metavar="PEM", help="this receiver's certificate, with its issuers'")
-    tls.add_argument("--tls-key", metavar="PEM", help="its key, where it stands in a file of its own")
-    tls.add_argument("--tls-key-password-file", metavar="FILE", help="holds the key's password")
-    tls.add_argument("--tls-client-ca", metavar="PEM", help="CA of the platform's certificate, required from then on")
+    add("--json", action="store_true", help="print one JSON object per line")
+    add(
+        "--kind",
+        action="append",
+        metavar="KIND",
+        help="show only these kinds (see below); repeatable, * means any text",
+    )
+    add("--device", action="append", metavar="ID", help="show only these devices; repeatable, * means any text")
+    add(
+        "--inbox",
+        type=Path,
+        default=Path("iot-northbound-inbox.sqlite3"),
+        metavar="FILE",
+        help="file in which messages wait (default: %(default)s)",
+    )
+    add(
+        "--memory",
+        action="store_true",
+        help="keep messages in memory only; what was not shown is lost at the end",
+    )
+    tls = parser.add_argument_group("TLS of this receiver", "Without --tls-cert, the receiver speaks plain HTTP.")
+    tls.add_argument("--tls-cert", metavar="PEM", help="this receiver's certificate, followed by those of its issuers")
+    tls.add_argument("--tls-key", metavar="PEM", help="its key, if it is in a separate file")
+    tls.add_argument("--tls-key-password-file", metavar="FILE", help="file with the key's password")
+    tls.add_argument(
+        "--tls-client-ca",
+        metavar="PEM",
+        help="CA of the platform's certificate, which is then required",
+    )
     tls.add_argument(
         "--tls-strict-x509",
         action="store_true",
-        help="take the platform's certificate only if it and its CA keep every rule of RFC 5280",
+        help="accept the platform's certificate only if it and its CA follow every rule of RFC 5280",
     )
-    who = parser.add_argument_group("who may post", "Everybody unless given.")
+    who = parser.add_argument_group("who may post", "Without these options, everybody may.")
     who.add_argument(
         "--client-name",
         action="append",
         default=[],
         metavar="NAME",
-        help="name in the certificate, which --tls-client-ca asks for",
+        help="name that the platform's certificate must have (needs --tls-client-ca)",
     )
-    who.add_argument("--network", action="append", default=[], metavar="CIDR", help="network of the sender")
-    who.add_argument("--path-secret-file", metavar="FILE", help="holds the first segment of the path to post to")
+    who.add_argument("--network", action="append", default=[], metavar="CIDR", help="network of the sender's address")
+    who.add_argument("--path-secret-file", metavar="FILE", help="file with the secret first segment of the path")
     subscribing = parser.add_argument_group("subscribing")
     subscribing.add_argument("--subscribe", action="store_true", help="subscribe at the start, unsubscribe at the end")
-    subscribing.add_argument("--callback-url", metavar="URL", help="where the platform posts to, path secret included")
+    subscribing.add_argument("--callback-url", metavar="URL", help="URL for the platform, including the path secret")
     add_arguments(parser, "platform to subscribe at")
     parser.more_help = lambda: f"Kinds: {', '.join(_kinds())}."
     return parser
 
 
 def _kinds() -> tuple[str, ...]:
-    # Here, so that the other commands do without all those classes.
+    # Here, so that the other commands do not load all those classes.
     from iot_northbound.push.events import KINDS
 
     return tuple(KINDS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Listen until SIGTERM or SIGINT; return 0, or 1 where it could not start."""
+    """Listen until SIGTERM or SIGINT; return 0, or 1 if it could not start."""
     from iot_northbound.push import InboxError
     from iot_northbound.serving import BindError
 
@@ -146,10 +166,10 @@ def _listen(arguments: argparse.Namespace) -> int:
     with receiver.server(arguments.host, arguments.port, ssl=context) as server:
         url = arguments.callback_url or _with_secret(server.url, secret)
         with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
-            _tell("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
-            _tell(f"listening on {server.url}")  # without the path secret
+            _say("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
+            _say(f"listening on {server.url}")  # without the path secret
             ended.wait()
-    _tell("stopped")
+    _say("stopped")
     return 0
 
 
@@ -157,23 +177,22 @@ def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
     if not arguments.tls_cert:
         refuse_lonely(arguments, _WITH_TLS_CERT, "--tls-cert")
     if not arguments.tls_client_ca:
-        refuse_lonely(
-            arguments, ("client_name", "tls_strict_x509"), "--tls-client-ca"
-        )  # else nobody shows a certificate
+        # Without it, the platform shows no certificate.
+        refuse_lonely(arguments, ("client_name", "tls_strict_x509"), "--tls-client-ca")
     if not arguments.subscribe:
         refuse_lonely(arguments, ("callback_url", *SOURCES, *WITH_ADDRESS), "--subscribe")
     elif not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104
-        arguments.refuse(f"--subscribe needs --callback-url beside --host {arguments.host}: nobody can post there")
+        arguments.refuse(f"--subscribe with --host {arguments.host} needs --callback-url: nobody can post there")
     known = _kinds()
     for kind in arguments.kind or ():
         if not any(_fits(each, [kind]) for each in known):
             arguments.refuse(f"--kind: there is no {kind!r} (--help lists all){did_you_mean(kind, known)}")
     if arguments.subscribe and not _subscribable(arguments.kind):
-        arguments.refuse("--kind leaves nothing to subscribe to: each command names its own URL for its status")
+        arguments.refuse("--kind leaves nothing to subscribe to: each command has its own callback URL for its status")
 
 
 def _subscribable(patterns: list[str] | None) -> list[str]:
-    """Return the kinds to subscribe to; a command's status goes to the command's own callback URL."""
+    """Return the kinds to subscribe to. A command's status is not one: it goes to the command's own callback URL."""
     from iot_northbound.push import COMMAND_STATUS
 
     return [kind for kind in _kinds() if kind != COMMAND_STATUS and _fits(kind, patterns)]
@@ -187,7 +206,7 @@ def _receiver(arguments: argparse.Namespace, secret: str | None, ended: threadin
     shown = wanted(arguments.kind, arguments.device)
     inbox = MemoryInbox() if arguments.memory else SqliteInbox(arguments.inbox)
     access = Access(client_names=arguments.client_name, networks=arguments.network, path_secret=secret)
-    # One thread, so that lines come in the order of arrival over all devices.
+    # One thread, so that the lines of all devices are in the order of arrival.
     receiver = PushMessageReceiver(inbox, access=access, threads=1)
 
     @receiver.on_body
@@ -198,15 +217,15 @@ def _receiver(arguments: argparse.Namespace, secret: str | None, ended: threadin
         try:
             print(show(event), flush=True)
         except BrokenPipeError:
-            ended.set()  # the reader is gone; raising keeps the message for the next start
-            logging.getLogger("iot_northbound.push").disabled = True  # a reader that has read enough is no failure
+            ended.set()  # the reader is gone; the error keeps the message for the next start
+            logging.getLogger("iot_northbound.push").disabled = True  # a reader that has read enough is not a failure
             raise
 
     return receiver
 
 
 def wanted(kinds: list[str] | None, devices: list[str] | None) -> Callable[[Event], bool]:
-    """Return the test of the filters by kind and device."""
+    """Return a function that applies the filters by kind and device."""
     return lambda event: _fits(event.kind, kinds) and _fits(event.device, devices)
 
 
@@ -215,9 +234,9 @@ def _fits(value: str, patterns: list[str] | None) -> bool:
 
 
 def line(event: Event, widest: int | None = None) -> str:
-    """Return a message as one line for a person: time of arrival, kind, device, the rest as JSON, data first.
+    """Return a message as one line for a person: time of arrival, kind, device, then the rest as JSON, data first.
 
-    `widest` cuts that rest to so many characters.
+    `widest` is how many characters of the JSON are shown.
     """
     text = event.text.strip()
     if not event.is_probe:
@@ -232,12 +251,12 @@ def line(event: Event, widest: int | None = None) -> str:
 
 
 def _shown(number: str) -> float | str:
-    """Return a number, or its digits if it is beyond what a float can hold: JSON has no infinity."""
+    """Return a number, or its digits if it is too large for a float: JSON has no infinity."""
     return float(number) if math.isfinite(float(number)) else number
 
 
 def _data_first(value: Any) -> Any:
-    """Return JSON with what is nested in front: ids and times stand beside the data, the data stands deeper."""
+    """Return JSON with its nested values first: data is nested, ids and times are not."""
     if isinstance(value, list):
         return [_data_first(each) for each in value]
     if not isinstance(value, dict):
@@ -249,12 +268,12 @@ def _data_first(value: Any) -> Any:
 
 
 def _printable(text: str) -> str:
-    """Return a text that can neither steer the terminal nor break the line, whatever a device sent."""
+    """Return a text without control characters: a device must not control the terminal or break the line."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def line_as_json(event: Event) -> str:
-    """Return a message as one line for a program: the message digit by digit as it came."""
+    """Return a message as one line for a program, with every digit as it came."""
     head = {
         "receivedAt": event.received_at.isoformat(),
         "kind": event.kind,
@@ -266,14 +285,14 @@ def line_as_json(event: Event) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    """Return JSON on one line and in ASCII; what is changed is blanks between its parts, and letters within texts."""
+    """Return JSON on one line and in ASCII. Only blanks between its parts and letters in texts change."""
     plain = " ".join(text.split("\n")).replace("\r", " ").strip()
     return plain if plain.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], plain)
 
 
 @contextlib.contextmanager
 def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Iterator[None]:
-    """Have the platform push here as long as the block runs."""
+    """Let the platform push here while the block runs."""
     from iot_northbound.client import NorthApiClient
     from iot_northbound.services.subscribing import subscribe
 
@@ -282,12 +301,12 @@ def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Ite
         try:
             changes = service.ensure(url, _subscribable(patterns))
         except NorthApiException:
-            with contextlib.suppress(NorthApiException):  # the first error is the one to tell
+            with contextlib.suppress(NorthApiException):  # the first error is the one to report
                 service.ensure(url, [])
             raise
-        _tell(f"subscribed to {len(changes.kept) + len(changes.added)} kinds")
+        _say(f"subscribed to {len(changes.kept) + len(changes.added)} kinds")
         for kind, other in changes.moved.items():
-            _tell(f"{kind} leads to {_address(other)} again at the end")
+            _say(f"{kind} went to {_address(other)}, and will go there again at the end")
         try:
             yield
         finally:
@@ -296,18 +315,18 @@ def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Ite
                 for kind, other in changes.moved.items():
                     subscribe(service, kind, other)
             except NorthApiException as error:
-                _tell(f"iot-northbound: the subscriptions are not as before: {error}")
+                _say(f"iot-northbound: the former subscriptions could not be restored: {error}")
             else:
-                _tell(f"unsubscribed from {len(ended)} kinds")
+                _say(f"unsubscribed from {len(ended)} kinds")
 
 
-def _tell(text: str) -> None:
-    """Say something beside the messages, which have stdout to themselves."""
+def _say(text: str) -> None:
+    """Write a line to stderr; stdout is only for messages."""
     print(text, file=sys.stderr, flush=True)
 
 
 def _address(url: str) -> str:
-    """Return the host and port a URL names, and nothing more: its path and its user may be secrets."""
+    """Return only the host and port of a URL: its path and its user may be secrets."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 

@@ -1,4 +1,4 @@
-"""What failed, in the words of the command line: its options, or the variables, in place of the API's names."""
+"""Error messages in the words of the command line: options or variables instead of the API's names."""
 
 import argparse
 import re
@@ -21,21 +21,21 @@ OPTIONS: Mapping[str, str] = {
     "trust_ca_pwd": "--ca-password-file",
     "expected_hostname": "--expected-hostname",
 }
-"""How that is called which a configuration is made from, where it is made from options."""
+"""Name of each part of a configuration that comes from options."""
 VARIABLES: Mapping[str, str] = {
     name: PREFIX + name.upper() if name.islower() else "variables"
     for name in (*OPTIONS, "connect_timeout", "read_timeout")
 }
-"""And where it comes from the environment. A profile's keys have the API's names."""
+"""Name of each part that comes from the environment. The keys of a profile have the API's names."""
 
 
 def in_words_of(arguments: argparse.Namespace, text: str) -> str:
-    """Return a text with every name of the API in it replaced that `arguments.names` calls otherwise."""
+    """Return a text in which the names of the API are replaced by those in `arguments.names`."""
     names: Mapping[str, str] = arguments.names
     if not names:
         return text
-    # By itself a name has to look like one: "secret" and "networks" are words of English too.
+    # Without its class, a name must look like one: "secret" and "networks" are English words too.
     alone = "|".join(name for name in names if "_" in name or not name.islower())
-    # What stands in a longer word or in a path is something else.
+    # A name inside a longer word or a path is something else.
     pattern = rf"\b[A-Z]\w+\.({'|'.join(names)})\b|(?<![\w/.-])({alone})(?![\w/-]|\.\w)"
     return re.sub(pattern, lambda found: names[found[1] or found[2]], text)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from iot_northbound.emulator import issuing
 from iot_northbound.emulator.issuing import CLIENT, SERVER
-from iot_northbound.serving_tls import set_checks
+from iot_northbound.serving.tls import set_checks
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LIFETIME = datetime.timedelta(days=825)

@@ -16,7 +16,7 @@ from iot_northbound.emulator.json_bodies import Receive, Send, decode, encode, r
 from iot_northbound.emulator.kernel.calls import INTERNAL, MALFORMED, Answer, Refusal, Request
 from iot_northbound.emulator.kernel.routing import ROUTES
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.serving import CONNECTION, Connection
+from iot_northbound.serving.http import CONNECTION, HttpConnection
 
 log = logging.getLogger("iot_northbound.emulator")
 
@@ -121,7 +121,7 @@ class NorthboundApp:
         self, fault: Fault, scope: dict[str, Any], receive: Receive, send: Send, whole: tuple[int, bytes] = (200, b"")
     ) -> bool:
         """Let a fault strike; return whether the call ends with it."""
-        connection: Connection = scope["extensions"][CONNECTION]
+        connection: HttpConnection = scope["extensions"][CONNECTION]
         status, body = whole
         match fault.kind:
             case "latency":
@@ -191,7 +191,7 @@ def _head(status: int, length: int, announced: int | None = None) -> bytes:
     return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, http.HTTPStatus(status).phrase.encode(), b"".join(lines))
 
 
-def _write_and_close(connection: Connection, content: bytes) -> None:
+def _write_and_close(connection: HttpConnection, content: bytes) -> None:
     transport = connection.hijack()
     transport.write(content)
     transport.close()

@@ -19,8 +19,9 @@ from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
 from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator_home import expanded
-from iot_northbound.serving import BindError, GuardedServer, Limits, LoopService
-from iot_northbound.serving_tls import set_checks
+from iot_northbound.serving import BindError, Limits, LoopService
+from iot_northbound.serving.http import GuardedServer
+from iot_northbound.serving.tls import set_checks
 
 
 class Emulator(LoopService):

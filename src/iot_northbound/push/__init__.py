@@ -6,7 +6,7 @@ from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
     from iot_northbound.push.access import ROUTE, Access, Peer
-    from iot_northbound.push.duplicates import Duplicates
+    from iot_northbound.push.duplicates import DuplicateWindow
     from iot_northbound.push.events import Event
     from iot_northbound.push.inbox import (
         DeadLetter,
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
     from iot_northbound.push.reply import Reply
     from iot_northbound.push.retry import HandlerRetry
-    from iot_northbound.push.server import ReceiverServer, server_context
+    from iot_northbound.push.server import ReceiverServer
     from iot_northbound.push.sqlite_inbox import SqliteInbox
+    from iot_northbound.push.tls import server_context
 
 _ROOMS = {
     "COMMAND_STATUS": "parse",
     "ROUTE": "access",
     "Access": "access",
     "DeadLetter": "inbox",
-    "Duplicates": "duplicates",
+    "DuplicateWindow": "duplicates",
     "Event": "events",
     "HandlerRetry": "retry",
     "Inbox": "inbox",
@@ -50,7 +51,7 @@ _ROOMS = {
     "ReceiverServer": "server",
     "Reply": "reply",
     "SqliteInbox": "sqlite_inbox",
-    "server_context": "server",
+    "server_context": "tls",
 }
 
 
@@ -62,7 +63,7 @@ __all__ = [
     "ROUTE",
     "Access",
     "DeadLetter",
-    "Duplicates",
+    "DuplicateWindow",
     "Event",
     "HandlerRetry",
     "Inbox",

@@ -1,4 +1,4 @@
-"""Who may post, and where: checked before a byte of the body is read."""
+"""Who may post, and to which path: checked before the body is read."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from iot_northbound.push import arguments, reply
 from iot_northbound.push.failures import log
 from iot_northbound.push.reply import Reply
 from iot_northbound.push.unpacking import unpacked, unreadable
-from iot_northbound.serving_pages import page_header
+from iot_northbound.serving.pages import page_header
 
 ROUTE = "/v1.0.0/messageReceiver"
-"""Where the vendor's SDKs are posted to; command status changes go to ``/cmd`` below it."""
+"""The path to which the platform posts for the vendor's SDKs; command status changes go to ``/cmd`` below it."""
 
 _WARNED_PATHS, _SHOWN = 100, 200
-"""Strangers may ask for any number of paths of any length: so many are told, so much of each."""
+"""Strangers may ask for any number of paths of any length: how many are logged, and how much of each."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @attrs.frozen
 class Peer:
-    """Who is posting, as far as the server knows.
+    """Who posts, as far as the server knows.
 
     Attributes:
         address: the other end's IP address.
@@ -56,24 +56,25 @@ class Peer:
     def of_name(cls, address: str | None, name: str | None) -> Peer:
         """Return the peer of a certificate's subject in the form of RFC 4514: its common names.
 
-        An escaped comma or plus ends no name, or a certificate for ``x,CN=push`` would pass for one of ``push``.
+        An escaped comma or plus does not end a name. Otherwise a certificate for ``x,CN=push`` would count as one for
+        ``push``.
         """
-        if name is None or '"' in name:  # quotes are older than RFC 4514, and would hide commas
+        if name is None or '"' in name:  # quotes are older than RFC 4514 and could hide commas
             return cls(address)
         parts = _ATTRIBUTE.findall(name)
         return cls(address, tuple(value for key, value in parts if key.strip().upper() == "CN"))
 
 
-TOLD_BY = ("content-type", "content-encoding", "origin", "sec-fetch-site")
-"""The headers that `Told` is made of."""
+DECLARED_BY = ("content-type", "content-encoding", "origin", "sec-fetch-site")
+"""The headers that `Declared` is made from."""
 
 
-class Told(NamedTuple):
-    """What a request's headers say, as far as the receiver goes by it.
+class Declared(NamedTuple):
+    """What a request's headers say, as far as the receiver uses it.
 
     Attributes:
-        content_type: of the body; empty if the headers do not say it, as the next one.
-        content_encoding: how the body is packed.
+        content_type: type of the body; empty if no header says it.
+        content_encoding: how the body is compressed; empty if no header says it.
         from_page: whether a web page sent the request.
     """
 
@@ -82,8 +83,8 @@ class Told(NamedTuple):
     from_page: bool = False
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[str, str]]) -> Told:
-        """Return what these headers say; their names are in lower case."""
+    def of(cls, headers: Iterable[tuple[str, str]]) -> Declared:
+        """Return what these headers say. The names must be in lower case."""
         kind, packed, shown = "", [], []
         for name, value in headers:
             if name == "content-type":
@@ -95,7 +96,7 @@ class Told(NamedTuple):
         return cls(kind, ",".join(packed), page_header(shown) is not None)
 
 
-NOTHING = Told()
+NOTHING = Declared()
 _ATTRIBUTE = re.compile(r"(?:^|[,+])([^=,+\\]+)=((?:\\.|[^,+\\])*)")
 
 
@@ -120,19 +121,19 @@ def _names(given: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class Access:
-    """Who may post; each check is off unless given, and all that are given have to pass.
+    """Who may post. A check is off unless it is given, and a sender must pass all that are given.
 
     Attributes:
-        client_names: names of which the sender's client certificate must carry one; ``*.iot.example`` stands for all
-            names below. Needs a TLS layer that verifies client certificates and hands them on.
-        path_secret: a path segment in front of the route that only the platform is told:
+        client_names: the sender's client certificate must have one of these names; ``*.iot.example`` means all names
+            below. Needs a TLS layer that verifies client certificates and passes them on.
+        path_secret: a path segment in front of the route that only the platform knows:
             ``https://host/<path_secret>/v1.0.0/messageReceiver``. At least 16 letters, digits, ``-`` or ``_``.
-        networks: networks the sender's address must be in. Behind a proxy this is the proxy's address, unless the
-            server is set up to pass on the sender's.
+        networks: the sender's address must be in one of these networks. Behind a proxy this is the proxy's address,
+            unless the server is configured to pass on the sender's.
 
     Raises:
-        InvalidArgumentError: one of them cannot be checked against (1007).
-        TypeError: one of them has a wrong type; the text names it.
+        InvalidArgumentError: one of the values is unusable (1007).
+        TypeError: one of the values has a wrong type; the text names it.
     """
 
     client_names: tuple[str, ...] = attrs.field(default=(), converter=_names)
@@ -146,7 +147,7 @@ class Access:
             raise InvalidArgumentError.of("Access.path_secret", "***", rule)
 
     def admits(self, peer: Peer) -> bool:
-        """Tell whether certificate and address are as they should be."""
+        """Return whether the certificate and the address are allowed."""
         return self._named(peer) and self._near(peer)
 
     def _named(self, peer: Peer) -> bool:
@@ -167,7 +168,7 @@ class Access:
 
 
 class Gate:
-    """Holds a request's line and sender against what is wanted."""
+    """Checks the method, path and sender of a request."""
 
     def __init__(self, access: Access, route: str, body_limit: int) -> None:
         if not re.fullmatch(r"(/[^/?#\s]+)+", route):
@@ -178,7 +179,7 @@ class Gate:
         self._warned: set[str] = set()
 
     def owns(self, path: str, mounted_at: str = "") -> bool:
-        """Tell whether a path is the receiver's: below where it is mounted, or as a whole."""
+        """Return whether a path is the receiver's, either as a whole or below the path where it is mounted."""
         return any(self._is_ours(each.rstrip("/")) for each in {path, mounted_at + path, path.removeprefix(mounted_at)})
 
     def _is_ours(self, path: str) -> bool:
@@ -186,42 +187,48 @@ class Gate:
         if secret is None:
             return path in self._routes
         _, segment, rest = path.split("/", 2) if path.count("/") >= 2 else ("", "", "")
-        # Compared in constant time: how long a refusal takes must not tell how much was right.
+        # Compared in constant time: the duration of a refusal must not show how much was right.
         return hmac.compare_digest(segment.encode("utf-8", "replace"), secret.encode()) and f"/{rest}" in self._routes
 
     def refuses(
-        self, method: str, path: str | None, mounted_at: str, length: int | None, peer: Peer, told: Told = NOTHING
+        self,
+        method: str,
+        path: str | None,
+        mounted_at: str,
+        length: int | None,
+        peer: Peer,
+        declared: Declared = NOTHING,
     ) -> Reply | None:
         """Return why a request is refused before its body is read; None if it may pass.
 
-        A path of None says that the application has routed the request by itself; where a path secret is set, that
-        is not believed.
+        A path of None means that the application has routed the request itself. If a path secret is set, such a request
+        is refused.
         """
         if not (self.owns(path, mounted_at) if path is not None else self._access.path_secret is None):
             self._warn(method, path, mounted_at)
             return reply.NOT_HERE
         if not self._access.admits(peer):
             return reply.NOT_ALLOWED
-        if told.from_page:
+        if declared.from_page:
             return reply.NO_PAGES
         if method != "POST":
             return reply.ONLY_POST
         if length is not None and length > self.body_limit:
             return reply.too_large(self.body_limit)
-        return unreadable(told.content_encoding) if told.content_encoding else None
+        return unreadable(declared.content_encoding) if declared.content_encoding else None
 
-    def unpacked(self, body: bytes, told: Told) -> bytes | Reply:
-        """Return the body without its Content-Encoding, or why it is refused."""
-        return unpacked(body, told.content_encoding, self.body_limit)
+    def unpacked(self, body: bytes, declared: Declared) -> bytes | Reply:
+        """Return the body without its Content-Encoding, or the refusal."""
+        return unpacked(body, declared.content_encoding, self.body_limit)
 
     def _warn(self, method: str, path: str | None, mounted_at: str) -> None:
-        """Say once for each path that it is not served: a callback URL is easily mistyped, and nobody else tells."""
+        """Log once per path that it is not served: a callback URL is easily mistyped, and nothing else reports it."""
         if self._access.path_secret is not None:
-            # A mistyped secret is nearly the secret: neither is shown.
-            told, served = "a path", f"/<path secret>{self.route}"
+            # A mistyped secret is almost the secret, so neither is shown.
+            asked, served = "a path", f"/<path secret>{self.route}"
         else:
-            told, served = repr(path if path is None else path[:_SHOWN]), f"{mounted_at}{self.route}"
-        if told in self._warned or len(self._warned) >= _WARNED_PATHS:
+            asked, served = repr(path if path is None else path[:_SHOWN]), f"{mounted_at}{self.route}"
+        if asked in self._warned or len(self._warned) >= _WARNED_PATHS:
             return
-        self._warned.add(told)
-        log.warning("%s to %s answered 404: this receiver serves %s", method[:10], told, served)
+        self._warned.add(asked)
+        log.warning("%s to %s answered 404: this receiver serves %s", method[:10], asked, served)

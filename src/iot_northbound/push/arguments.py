@@ -1,4 +1,4 @@
-"""Arguments of a wrong type, refused by name."""
+"""Checks of arguments: an error names the argument that has a wrong type or value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST = 1_000_000_000
 
 
 def check(name: str, value: object, *types: type, what: str = "") -> None:
-    """Raise TypeError unless a value has one of some types; True and False are no numbers."""
+    """Raise TypeError unless a value has one of some types. True and False do not count as numbers."""
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         wanted = what or " or ".join("None" if each is type(None) else each.__name__ for each in types)
         raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
@@ -77,16 +77,16 @@ def check_inbox(inbox: object) -> None:
         raise InvalidArgumentError.of("inbox", repr(inbox), "it must be an inbox: give SqliteInbox(path)")
     missing = [name for name in INBOX_METHODS if not callable(getattr(inbox, name, None))]
     if inbox is not None and (isinstance(inbox, type) or missing):
-        rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of yours"
+        rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of your own"
         lacking = f" with {', '.join(missing)}" if missing else ""
         raise InvalidArgumentError.of("inbox", repr(inbox), rule + lacking)
 
 
 def as_body(body: Any) -> bytes:
-    """Return a request's body as bytes; a text is taken as UTF-8.
+    """Return a request's body as bytes; a text is encoded as UTF-8.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: it is neither bytes nor text.
     """
     if type(body) is bytes:
         return body
@@ -98,7 +98,7 @@ def headers(given: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
     """Yield the headers with their names in lower case.
 
     Raises:
-        TypeError: they are no mapping of text to text.
+        TypeError: they are not a mapping of text to text.
     """
     if given is None:
         return
@@ -114,7 +114,7 @@ def ids(values: Iterable[int]) -> list[int]:
     """Return the ids of dead letters as a list.
 
     Raises:
-        TypeError: they are something else.
+        TypeError: they are not a list of whole numbers.
     """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise TypeError(f"ids must be the ids of dead letters, such as [7, 8], not {type(values).__name__}")

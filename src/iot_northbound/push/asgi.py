@@ -7,26 +7,26 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.push import reply
-from iot_northbound.push.access import TOLD_BY, Peer, Told
+from iot_northbound.push.access import DECLARED_BY, Declared, Peer
 from iot_northbound.push.reply import Reply
 
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
 
-_TOLD = {name.encode(): name for name in TOLD_BY}
+_DECLARED = {name.encode(): name for name in DECLARED_BY}
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
 class AsgiAdapter:
-    """An ASGI application. On a server that tells it of start and end, it starts and stops the receiver."""
+    """An ASGI application. It starts and stops the receiver, if the server supports the lifespan protocol."""
 
     def __init__(self, receiver: PushMessageReceiver) -> None:
         self._receiver = receiver
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or follow the server's life."""
+        """Answer a request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
@@ -46,7 +46,7 @@ class AsgiAdapter:
             if message["type"] == "lifespan.startup":
                 try:
                     await asyncio.to_thread(self._receiver.start)
-                except Exception as error:  # noqa: BLE001  # told to the server, which ends over it
+                except Exception as error:  # noqa: BLE001  # the server reports it and ends
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})
@@ -56,26 +56,28 @@ class AsgiAdapter:
                 return
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
-        """Return the answer; None when the sender is gone."""
+        """Return the answer; None if the sender is gone."""
         length: int | None = None
         for name, value in scope["headers"]:
             if name == b"content-length":
                 if not value.isdigit():
-                    return self._receiver.refuse(reply.not_a_message("Content-Length is no number"))
+                    return self._receiver.refuse(reply.not_a_message("Content-Length is not a number"))
                 length = int(value[:20])
-        told = Told.of((_TOLD[name], value.decode("latin-1")) for name, value in scope["headers"] if name in _TOLD)
+        declared = Declared.of(
+            (_DECLARED[name], value.decode("latin-1")) for name, value in scope["headers"] if name in _DECLARED
+        )
         root, path = scope.get("root_path", ""), scope["path"]
-        # Servers and frameworks differ in whether the path repeats where this is mounted: the gate takes both.
-        refusal = self._receiver.refuses(scope["method"], path, root, length, _peer(scope), told)
+        # In some servers and frameworks the path includes the mount point, in others not: the gate accepts both.
+        refusal = self._receiver.refuses(scope["method"], path, root, length, _peer(scope), declared)
         if refusal is not None:
             return refusal
         body = await self._read(receive)
         if body is None or isinstance(body, Reply):
             return body
-        plain = self._receiver.gate.unpacked(body, told)
+        plain = self._receiver.gate.unpacked(body, declared)
         if isinstance(plain, Reply):
             return self._receiver.refuse(plain)
-        return await self._receiver.accept_async(plain, told.content_type)
+        return await self._receiver.accept_async(plain, declared.content_type)
 
     async def _read(self, receive: Receive) -> bytes | Reply | None:
         limit = self._receiver.gate.body_limit

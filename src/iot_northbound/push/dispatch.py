@@ -1,4 +1,4 @@
-"""Event -> handlers: which functions a message goes to."""
+"""Event -> handlers: which functions get a message."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Handler = Callable[[Any], object]
 EVENT: ContextVar[Event] = ContextVar("iot_northbound_event")
 
 _PREFIX = "handle_"
-"""What the names of a receiver's handlers start with."""
+"""How the names of a receiver's handlers start."""
 
 BODY, UNFIT = object(), object()
-"""What a function is registered for beside a kind: every message, and those that no kind fits."""
+"""What a function can be registered for besides a kind: every message, and messages that fit no kind."""
 
 
 class Dispatcher:
-    """The functions of each kind: the receiver's own method first, then the registered ones as they were added."""
+    """The functions of each kind: first the receiver's own method, then the registered ones in order."""
 
     def __init__(self, owner: Handlers) -> None:
         self._table: dict[object, list[Handler]] = {
@@ -40,7 +40,7 @@ class Dispatcher:
         known = sorted(name for name in vars(Handlers) if name.startswith(_PREFIX))
         for name in dir(type(owner)):
             if name.startswith(_PREFIX) and name not in known and callable(getattr(type(owner), name)):
-                rule = f"no message goes to a method of this name, and {_PREFIX} is kept for those that get messages"
+                rule = f"no message goes to a method of this name, and {_PREFIX} is reserved for handlers"
                 where = f"{type(owner).__qualname__}.{name}"
                 raise InvalidArgumentError.of("handler", where, f"{rule}{did_you_mean(name, known)}")
 
@@ -60,9 +60,9 @@ class Dispatcher:
         self._table[key].append(handler)
 
     def __call__(self, delivery: Delivery) -> BaseException | None:
-        """Call the handlers that are not done with a message yet; return the last error, None where all are done.
+        """Call the handlers that have not finished a message yet; return the last error, or None if all have finished.
 
-        One handler's error keeps no other from its message.
+        An error in one handler does not keep the message from the others.
         """
         try:
             event = Event.of(delivery.message, delivery.id, delivery.attempt)
@@ -97,20 +97,20 @@ class Dispatcher:
 
 
 def _check(handler: Handler) -> None:
-    """Refuse what could not be called with a message, before one is there."""
+    """Refuse a function that cannot be called with a message, before the first message comes."""
     name = name_of(handler)
     if inspect.iscoroutinefunction(handler):
         raise InvalidArgumentError.of(
-            "handler", name, "it must be a plain function; handlers run on threads, not in a loop"
+            "handler", name, "it must be a plain function: handlers run on threads, not on an event loop"
         )
     try:
         signature = inspect.signature(handler)
-    except (TypeError, ValueError):  # some functions written in C do not tell theirs; and what cannot be called
+    except (TypeError, ValueError):  # some functions in C have none; or it cannot be called
         if callable(handler):
             return
         raise InvalidArgumentError.of("handler", name, "it must be a function") from None
     try:
         signature.bind(None)
     except TypeError:
-        rule = f"it must take the message as its one argument; it takes {signature}"
+        rule = f"it must take the message as its only argument; it takes {signature}"
         raise InvalidArgumentError.of("handler", name, rule) from None

@@ -1,4 +1,4 @@
-"""Which messages were there already."""
+"""Which messages have come before."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from iot_northbound.push.recognition import Repeats
 _K = TypeVar("_K")
 
 _JITTER = 0.25
-"""Seconds by which clocks may differ as threads overtake each other. More is a clock that somebody set."""
+"""Seconds by which clocks may differ because threads overtake each other. A larger difference: the clock was set."""
 
 
 @attrs.frozen
-class Duplicates:
+class DuplicateWindow:
     """How far back repetitions are recognised.
 
     Attributes:
-        window: seconds that a message is remembered; the platform repeats a failed push within minutes.
-        remembered: messages remembered at most, about 300 bytes of memory each.
+        seconds: how long a message is remembered; the platform repeats a failed push within minutes.
+        messages: how many messages are remembered at most; each needs about 300 bytes of memory.
     """
 
-    window: float = 3_600.0
-    remembered: int = 200_000
+    seconds: float = 3_600.0
+    messages: int = 200_000
 
     def __attrs_post_init__(self) -> None:
-        arguments.seconds("Duplicates.window", self.window)
-        arguments.whole("Duplicates.remembered", self.remembered)
+        arguments.seconds("DuplicateWindow.seconds", self.seconds)
+        arguments.whole("DuplicateWindow.messages", self.messages)
 
 
 @attrs.frozen
 class Trace:
-    """What is remembered of a message.
+    """What is remembered about a message.
 
     Attributes:
-        identity: stands for its body.
-        at: when it came, seconds since the epoch.
+        identity: the digest of its body.
+        at: when it came, in seconds since the epoch.
         era: how often the clock had been set until then.
-        certain: whether the same body is a repetition whatever happened meanwhile, so that a restart does not matter.
+        certain: whether the same body is always a repetition, even after a restart.
         moment: when it came, on the monotonic clock of this process.
     """
 
@@ -55,20 +55,20 @@ class Trace:
 
 
 class Seen:
-    """The messages of the window; not thread-safe by itself.
+    """The messages of the window. It is not thread-safe by itself.
 
     A body is dropped as a repetition if the same body was kept within the window, no clock was set since, and
 
-    - the body says when it happened, to the millisecond or beside a request's id; or
-    - it says so to the second, and came later than a second event of that second would; or
-    - it says what is the case now, and no other message of its device came since.
+    - the body has a time with milliseconds, or a time and a request's id; or
+    - the body has a time in seconds, and it came later than a second event of that second would come; or
+    - the body reports a state, and no other message of its device came since.
 
-    The last two hold only as long as no message was refused that could have been of the same device, and never across
-    a restart: the platform may have been refused meanwhile, by a closed port. In every other case a body counts as
-    new: a message handled twice does less harm than one never handled.
+    The last two count only if no message that could have been of the same device was refused since, and never after a
+    restart: a closed port may have refused one. In every other case a body counts as new: to handle a message twice
+    does less harm than not to handle it.
     """
 
-    def __init__(self, rule: Duplicates | None, clock: Clock) -> None:
+    def __init__(self, rule: DuplicateWindow | None, clock: Clock) -> None:
         self._rule, self._clock = rule, clock
         self._certain: OrderedDict[bytes, Trace] = OrderedDict()
         self._later: OrderedDict[bytes, Trace] = OrderedDict()
@@ -83,7 +83,7 @@ class Seen:
         return len(self._certain) + len(self._later) + len(self._last)
 
     def knows(self, message: Message) -> bool:
-        """Tell whether a message that came now is a repetition."""
+        """Return whether a message that came now is a repetition."""
         if self._rule is None:
             return False
         at, told = message.received_at, message.recognition
@@ -98,7 +98,7 @@ class Seen:
         if known is None or known.identity != told.identity:
             return False
         age = at - known.at
-        return told.after <= min(age, self._moment - known.moment) and age <= self._rule.window
+        return told.after <= min(age, self._moment - known.moment) and age <= self._rule.seconds
 
     def _look_at_the_clocks(self, at: float) -> None:
         """Begin a new era if the time of day was set back or ahead."""
@@ -117,9 +117,9 @@ class Seen:
         self.forget_doubtful()
 
     def remember(self, message: Message, *, dropped: bool = False) -> Trace | None:
-        """Remember a message that `knows` was asked about; return what to keep of that, None if nothing is.
+        """Remember a message after `knows`; return the trace to store, or None if there is nothing to store.
 
-        A repetition that is dropped counts as a message of its device and nothing more.
+        A dropped repetition counts only as a message of its device.
         """
         if self._rule is None:
             return None
@@ -137,7 +137,7 @@ class Seen:
         return trace
 
     def recall(self, trace: Trace) -> None:
-        """Take in what an earlier process remembered, oldest first."""
+        """Remember a trace of an earlier process, the oldest first."""
         if self._rule is None:
             return
         if trace.era > self._era:
@@ -146,22 +146,22 @@ class Seen:
         if trace.certain:
             self._keep(self._rule, self._certain, trace.identity, trace)
 
-    def _keep(self, rule: Duplicates, traces: OrderedDict[_K, Trace], key: _K, trace: Trace) -> None:
+    def _keep(self, rule: DuplicateWindow, traces: OrderedDict[_K, Trace], key: _K, trace: Trace) -> None:
         traces[key] = trace
         traces.move_to_end(key)
         while traces:
             first = next(iter(traces.values()))
-            if len(traces) <= rule.remembered and first.at >= trace.at - rule.window:
+            if len(traces) <= rule.messages and first.at >= trace.at - rule.seconds:
                 break
             traces.popitem(last=False)
 
     def interrupt(self, message: Message) -> None:
-        """Take note that a message came and was not kept, so that what comes again of its device counts as new."""
+        """Note that a message of a device came and was not kept: the message before it may come again as a new one."""
         self._certain.pop(message.recognition.identity, None)
         self._later.pop(message.recognition.identity, None)
         self._last.pop(message.device, None)
 
     def forget_doubtful(self) -> None:
-        """Take note that a message came, was not kept, and could have been any: only what is certain stays known."""
+        """Note that an unknown message came and was not kept: only what is certain is still recognised."""
         self._later.clear()
         self._last.clear()

@@ -24,17 +24,17 @@ class Event:
     """The message that a handler is called for.
 
     Attributes:
-        id: the inbox's number for it; a repetition after a crash has the same one.
-        kind: its ``notifyType``, ``commandStatusChanged``, or ``push success.`` for a test of the callback; empty if it
-            names none.
-        body: its DTO; None if no kind fits, and for a test of the callback.
-        raw: its parsed JSON, with the fields no DTO knows. A number beyond what a float can hold is infinite here;
-            `text` has its digits.
+        id: its number in the inbox; the same if it is handled again after a crash.
+        kind: its ``notifyType``, ``commandStatusChanged``, or ``push success.`` for a test of the callback URL; empty
+            if the message does not say it.
+        body: its DTO; None if it fits no kind, and for a test of the callback URL.
+        raw: its parsed JSON, including the fields that no DTO knows. A number that is too large for a float is infinite
+            here; `text` has its digits.
         text: its body as it came.
-        device: what it keeps its order by: mostly the device's id.
+        device: the key of its order, usually the device's id: messages with the same key are handled in order.
         received_at: when it came, UTC.
         attempt: 1 for the first call of the handlers, 2 for the second …
-        problem: why no kind fits; None where one does.
+        problem: why it fits no kind; None if it fits one.
     """
 
     id: int
@@ -49,12 +49,12 @@ class Event:
 
     @property
     def is_probe(self) -> bool:
-        """Whether it is no message, but the plain text by which some platforms test a callback."""
+        """Whether it is not a message, but the plain text with which some platforms test a callback URL."""
         return self.kind == PROBE
 
     @classmethod
     def of(cls, message: Message, message_id: int, attempt: int) -> Event:
-        """Return the event of a message; it never fails: what cannot be read has a `problem`."""
+        """Return the event of a message. It never fails: the event of an unreadable message has a `problem`."""
         body, problem = _read(message)
         received_at = datetime.fromtimestamp(message.received_at, UTC)
         return cls(
@@ -77,11 +77,11 @@ def _read(message: Message) -> tuple[Any, str | None]:
     if cls is None:
         if message.kind == UNKNOWN:
             return None, "it has neither a notifyType nor a commandId"
-        return None, f"its notifyType {message.kind!r} is none the reference knows"
+        return None, f"the reference does not know its notifyType {message.kind!r}"
     try:
         body = wire.structure(message.raw, cls)
     except wire.ShapeError as error:
-        return None, f"it is no {cls.__name__}: {error}"
-    # A field that does not fit is within reach of the handler, but without the part it is about a message is none.
+        return None, f"it is not a {cls.__name__}: {error}"
+    # A handler can still reach a field that does not fit. But a message without the part it is about is useless.
     lost = wire.lost_part(body)
-    return (body, None) if lost is None else (None, f"it is no {cls.__name__}: {lost}")
+    return (body, None) if lost is None else (None, f"it is not a {cls.__name__}: {lost}")

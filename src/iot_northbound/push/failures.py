@@ -1,4 +1,4 @@
-"""What failed handlers say and where that is logged, in code that cannot fail itself, whatever they raised."""
+"""Descriptions and logging of failed handlers. These functions never fail themselves, whatever the handler raised."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Log:
             cut = f"{trace[:half]}\n[{len(trace) - 2 * half} characters are left out]\n{trace[-half:]}"
             self._say(level, f"{text}\n%s", *values, cut)
         else:
-            self._say(level, f"{text}: %s", *values, told(error))
+            self._say(level, f"{text}: %s", *values, described(error))
 
     def _say(self, level: int, text: str, *values: object, error: BaseException | None = None) -> bool:
         try:
@@ -63,21 +63,21 @@ class Log:
 log = Log()
 
 
-def told(error: BaseException) -> str:
-    """Return type and text of an error, cut to what a dead letter keeps.
+def described(error: BaseException) -> str:
+    """Return the type and text of an error, shortened to what a dead letter keeps.
 
-    An error's own methods may fail, end the thread, or return something else than text.
+    The error's own methods may fail, end the thread, or return something that is not text.
     """
     name = type.__dict__["__name__"].__get__(type(error))
     try:
         text = str.__getitem__(str(error), slice(0, _LONGEST))
     except BaseException:  # noqa: BLE001  # a SystemExit in __str__ is one more failed __str__
-        text = "its text cannot be had"
+        text = "its text is not available"
     return f"{name}: {text}"[:_LONGEST]
 
 
 def name_of(function: object) -> str:
-    """Return what to call a function in a log."""
+    """Return the name of a function for the log."""
     try:
         found = getattr(function, "__qualname__", None)
     except BaseException:  # noqa: BLE001

@@ -1,4 +1,4 @@
-"""What an application overrides: a method for each kind of message."""
+"""The methods that an application overrides: one per kind of message."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ if TYPE_CHECKING:
 
 
 class Handlers:
-    """The methods a receiver calls, each with the message's DTO; here they do nothing.
+    """The methods that a receiver calls, each with the message's DTO. Here they do nothing.
 
-    What the DTO has no field for stands in `PushMessageReceiver.event`. A method that raises is called again later, so
-    it has to bear being called twice with the same message.
+    `PushMessageReceiver.event` has what the DTO has no field for. A method that raises is called again later, so it
+    must be safe to call it twice with the same message.
     """
 
     def handle_body(self, body: str) -> None:
-        """Every message passes here first, as the text that came; the method of its kind follows.
+        """A message came, of any kind. It gets the text as it came, before the method of the kind is called.
 
-        The plain text ``push success.``, by which some platforms test a callback, comes here and to no other method.
+        The plain text ``push success.``, with which some platforms test a callback URL, comes only here.
         """
 
     def handle_unknown(self, body: JsonObject) -> None:
-        """A message came that no kind fits: its type is unknown, or a field is not what the reference describes.
+        """A message came that fits no kind: its type is unknown, or a field is not as the reference describes.
 
-        `PushMessageReceiver.event` tells the reason in `problem`.
+        `PushMessageReceiver.event` has the reason in `problem`.
         """
 
     def handle_device_added(self, body: NotifyDeviceAddedDTO) -> None:
         """A device was registered (2.3.5.1)."""
 
     def handle_bind_device(self, body: NotifyBindDeviceDTO) -> None:
-        """A device was bound, or its time to be bound ran out (2.3.5.2)."""
+        """A device was bound, or was not bound in time (2.3.5.2)."""
 
     def handle_device_info_changed(self, body: NotifyDeviceInfoChangedDTO) -> None:
-        """What the platform knows of a device changed, its status among it (2.3.5.3)."""
+        """What the platform knows about a device changed, for example its status (2.3.5.3)."""
 
     def handle_device_data_changed(self, body: NotifyDeviceDataChangedDTO) -> None:
         """A device reported data of one service (2.3.5.4)."""
@@ -68,7 +68,7 @@ class Handlers:
         """A device reported data of several services at once (2.3.5.5)."""
 
     def handle_service_info_changed(self, body: NotifyServiceInfoChangedDTO) -> None:
-        """A device's service changed, its muted commands among it (2.3.5.6)."""
+        """A device's service changed, for example its muted commands (2.3.5.6)."""
 
     def handle_device_deleted(self, body: NotifyDeviceDeletedDTO) -> None:
         """A device was deleted (2.3.5.7)."""
@@ -89,22 +89,22 @@ class Handlers:
         """A product model was deleted (2.3.5.12)."""
 
     def handle_device_desired_status_changed(self, body: NotifyDeviceDesiredStatusChangedDTO) -> None:
-        """What is desired of a device's shadow went to the device, or failed to (2.3.5.13)."""
+        """The desired values of a device's shadow were sent to the device, or could not be sent (2.3.5.13)."""
 
     def handle_sw_upgrade_state_changed(self, body: NotifySwUpgradeStateChangedDTO) -> None:
-        """A software upgrade moved on (2.3.5.14)."""
+        """A software upgrade reached its next state (2.3.5.14)."""
 
     def handle_sw_upgrade_result(self, body: NotifySwUpgradeResultDTO) -> None:
         """A software upgrade ended (2.3.5.15)."""
 
     def handle_fw_upgrade_state_changed(self, body: NotifyFwUpgradeStateChangedDTO) -> None:
-        """A firmware upgrade moved on (2.3.5.16)."""
+        """A firmware upgrade reached its next state (2.3.5.16)."""
 
     def handle_fw_upgrade_result(self, body: NotifyFwUpgradeResultDTO) -> None:
         """A firmware upgrade ended (2.3.5.17)."""
 
     def handle_nbc_command_state_changed(self, body: NotifyNBCCommandStatusChangedDTO) -> None:
-        """A command's status changed; such a message carries no ``notifyType`` (2.3.5.18)."""
+        """A command's status changed; such a message has no ``notifyType`` (2.3.5.18)."""
 
     def handle_device_capabilities_added(self, body: NotifyDeviceCapabilitiesAddedDTO) -> None:
         """A product's service capabilities were added (1.6.7.7)."""
@@ -143,9 +143,9 @@ METHODS: Mapping[str, str] = {
     "NotifyDeviceCapabilitiesDeletedDTO": "handle_device_capabilities_deleted",
     "NotifyRuleEventDTO": "handle_rule_event",
 }
-"""Which method takes which DTO; one name differs, as it does in the Java SDK."""
+"""Which method gets which DTO; one name differs, as in the Java SDK."""
 
 
 def method_for(cls: type[Any]) -> str:
-    """Return the name of the method that takes messages of a DTO class."""
+    """Return the name of the method that gets the messages of a DTO class."""
     return METHODS[cls.__name__]

@@ -1,4 +1,4 @@
-"""What stands between the answer and the handler: the protocol, and what its implementations share."""
+"""The inbox between the answer and the handler: its protocol, and what the implementations share."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from iot_northbound.push.duplicates import Seen
 from iot_northbound.push.parse import Message
 
 Deliver = Callable[[int, str], None]
-"""Told of each message once it is safe: its id and what it keeps its order by. Must not block."""
+"""Called for each message once it is safe, with its id and the key of its order. Must not block."""
 
 
 class InboxError(Exception):
-    """The inbox cannot take a message now; the platform is told to come back (503)."""
+    """The inbox cannot accept a message now; the answer is 503, so that the platform sends it again."""
 
 
 class InboxFullError(InboxError):
-    """One of the inbox's limits is reached."""
+    """The inbox has reached one of its limits."""
 
 
 class InboxInUseError(InboxError):
-    """Another process, or another receiver of this one, works on the same inbox."""
+    """Another process, or another receiver in this process, uses the same inbox."""
 
 
 class MessageGoneError(InboxError):
-    """A message is no longer there: a handler of an earlier start finished it meanwhile."""
+    """A message is no longer in the inbox: a handler from an earlier start has finished it."""
 
 
 @attrs.frozen
 class InboxLimits:
-    """When an inbox is full; a full one refuses (503), so that the platform keeps the message.
+    """When an inbox is full. A full inbox refuses messages (503), so that the platform keeps them.
 
     Attributes:
-        messages: messages kept at most, dead letters among them.
-        size: bytes of bodies kept at most, dead letters among them.
-        age: seconds the oldest waiting message may have waited before no new one is taken; None for no such limit.
+        messages: how many messages are kept at most, including dead letters.
+        size: how many bytes of bodies are kept at most, including dead letters.
+        age: no new message is accepted if the oldest one has waited longer, in seconds; None for no such limit.
     """
 
     messages: int = 200_000
@@ -60,10 +60,10 @@ class InboxStats:
     """An inbox at one moment.
 
     Attributes:
-        waiting: messages not handled yet, those being handled or retried among them.
+        waiting: messages that are not handled yet, including those that are being handled or retried.
         dead: dead letters.
         size: bytes of all their bodies.
-        oldest: seconds since the epoch at which the oldest waiting message came; None where none waits.
+        oldest: when the oldest waiting message came, in seconds since the epoch; None if no message waits.
     """
 
     waiting: int
@@ -74,7 +74,7 @@ class InboxStats:
 
 @attrs.frozen
 class DeadLetter:
-    """A message set aside, since handling it failed too often."""
+    """A message that was set aside because its handlers failed too often."""
 
     id: int
     kind: str
@@ -87,26 +87,26 @@ class DeadLetter:
 
 
 class Inbox(Protocol):
-    """Keeps messages between answer and handler. All methods may be called from any thread."""
+    """Keeps messages between the answer and the handler. All methods may be called from any thread."""
 
     durable: bool
-    """Whether what it took outlives the process."""
+    """Whether its messages survive the end of the process."""
 
     def start(self, deliver: Deliver) -> None:
-        """Open, and tell of every waiting message in order of arrival, then of each new one once it is safe.
+        """Open, and call `deliver` for every waiting message in order of arrival, then for each new one once safe.
 
         Raises:
-            InboxInUseError: somebody else works on it.
+            InboxInUseError: another receiver uses it.
         """
         ...
 
     def put(self, message: Message) -> Future[bool]:
-        """Take a message; the future is done when it is safe: True when it is new, False for a repetition.
+        """Store a message; the future is done when it is safe: True if it is new, False if it is a repetition.
 
-        The future fails with an InboxError when the message could not be kept.
+        The future fails with an InboxError if the message cannot be stored.
 
         Raises:
-            InboxFullError: a limit is reached; the text says which.
+            InboxFullError: the inbox has reached a limit; the message says which.
         """
         ...
 
@@ -121,13 +121,13 @@ class Inbox(Protocol):
         """Return a waiting message.
 
         Raises:
-            MessageGoneError: it is not there any more.
-            NotAMessageError: it is there, and cannot be read.
+            MessageGoneError: it is no longer there.
+            NotAMessageError: it is there, but cannot be read.
         """
         ...
 
     def done(self, message_id: int) -> None:
-        """Let go of a message that was handled, if it is there. May be carried out a moment later."""
+        """Delete a message that was handled, if it is there. This may happen a moment later."""
         ...
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
@@ -139,11 +139,11 @@ class Inbox(Protocol):
         ...
 
     def replay(self, ids: Iterable[int] | None = None) -> int:
-        """Make dead letters wait again, all or those named, and tell of them; return how many."""
+        """Make dead letters wait again (all, or those with these ids), and deliver them; return how many."""
         ...
 
     def discard(self, ids: Iterable[int]) -> int:
-        """Delete dead letters for good; return how many."""
+        """Delete dead letters; return how many."""
         ...
 
     def stats(self) -> InboxStats:
@@ -151,25 +151,25 @@ class Inbox(Protocol):
         ...
 
     def stop(self) -> None:
-        """Carry out what is still to be written, and close. Harmless when not started."""
+        """Write everything that is still to be written, and close. Does nothing if it was not started."""
         ...
 
 
 class Ledger:
-    """What a full inbox, its age and its repetitions are judged by; guarded by its inbox's lock."""
+    """How full an inbox is, how old its messages are, and which are repetitions; guarded by the inbox's lock."""
 
     def __init__(self, limits: InboxLimits, seen: Seen) -> None:
         self.limits, self.seen = limits, seen
-        # Ordered, as its first entry is asked for while most are taken from the front: slow in a plain dict.
+        # Ordered: entries are removed mostly from the front, which makes the first entry of a plain dict slow to find.
         self.waiting: OrderedDict[int, tuple[float, int]] = OrderedDict()
         self.dead: dict[int, int] = {}
         self.size = 0
 
     def repeated(self, message: Message, size: int) -> bool:
-        """Return whether a message is a repetition, else make sure that there is room for it.
+        """Return whether a message is a repetition. If it is not, check that there is room for it.
 
         Raises:
-            InboxFullError: one more message of `size` bytes is too much.
+            InboxFullError: there is no room for another message of `size` bytes.
         """
         if self.seen.knows(message):
             return True
@@ -184,9 +184,9 @@ class Ledger:
         limits = self.limits
         count = len(self.waiting) + len(self.dead)
         if count >= limits.messages:
-            raise InboxFullError(f"the inbox holds {count} messages, its limit")
+            raise InboxFullError(f"the inbox has {count} messages, which is its limit")
         if self.size + size > limits.size:
-            raise InboxFullError(f"the inbox holds {self.size} bytes, and its limit is {limits.size}")
+            raise InboxFullError(f"the inbox has {self.size} bytes, and its limit is {limits.size}")
         oldest = self.oldest() if limits.age is not None else None
         if limits.age is not None and oldest is not None and now - oldest > limits.age:
             raise InboxFullError(f"the oldest message has waited {now - oldest:.0f} s, and the limit is {limits.age} s")
@@ -197,7 +197,7 @@ class Ledger:
         self.size += size
 
     def remove(self, message_id: int) -> bool:
-        """Count a waiting message out; return whether it was there."""
+        """Stop counting a waiting message; return whether it was there."""
         found = self.waiting.pop(message_id, None)
         if found is not None:
             self.size -= found[1]
@@ -211,13 +211,13 @@ class Ledger:
         return found is not None
 
     def revive(self, message_id: int, new_id: int, now: float) -> None:
-        """Count a dead letter as waiting from now on, under a new id at the end."""
+        """Count a dead letter as waiting from now on, with a new id at the end."""
         size = self.dead.pop(message_id)
         self.size -= size
         self.add(new_id, now, size)
 
     def discard(self, message_id: int) -> None:
-        """Count a dead letter out."""
+        """Stop counting a dead letter."""
         self.size -= self.dead.pop(message_id)
 
     def oldest(self) -> float | None:

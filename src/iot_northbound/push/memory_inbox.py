@@ -1,4 +1,4 @@
-"""An inbox in memory: for trying, and for tests. What waits in it is lost with the process."""
+"""An inbox in memory: for trying, and for tests. Its messages are lost when the process ends."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.push.arguments import check, check_clock
-from iot_northbound.push.duplicates import Duplicates, Seen
+from iot_northbound.push.duplicates import DuplicateWindow, Seen
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger, MessageGoneError
 from iot_northbound.push.parse import Message
 
 
 class MemoryInbox:
-    """Keeps messages in memory; answered 200 means nothing more than "in this process".
+    """Keeps messages in memory. An answer of 200 means only that this process has the message.
 
     Args:
         limits: when it is full.
         duplicates: how far back repetitions are recognised; None switches that off.
-        clock: where "now" comes from.
+        clock: the source of time.
     """
 
     durable = False
@@ -29,11 +29,11 @@ class MemoryInbox:
         self,
         *,
         limits: InboxLimits | None = None,
-        duplicates: Duplicates | None = Duplicates(),  # noqa: B008  # frozen
+        duplicates: DuplicateWindow | None = DuplicateWindow(),  # noqa: B008  # frozen
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         check("limits", limits, InboxLimits, type(None))
-        check("duplicates", duplicates, Duplicates, type(None))
+        check("duplicates", duplicates, DuplicateWindow, type(None))
         check_clock(clock)
         self._ledger = Ledger(limits or InboxLimits(), Seen(duplicates, clock))
         self._clock = clock
@@ -44,7 +44,7 @@ class MemoryInbox:
         self._deliver: Deliver | None = None
 
     def start(self, deliver: Deliver) -> None:
-        """Tell of what waits, then of each new message."""
+        """Call `deliver` for each message that waits, then for each new one."""
         with self._lock:
             self._ledger.seen.forget_doubtful()  # nobody knows what was refused meanwhile
             self._deliver = deliver
@@ -52,11 +52,11 @@ class MemoryInbox:
                 deliver(message_id, self._messages[message_id].device)
 
     def put(self, message: Message) -> Future[bool]:
-        """Take a message; the future is done at once.
+        """Store a message; the future is done at once.
 
         Raises:
-            InboxFullError: a limit is reached.
-            InboxError: it is not started, or stopped.
+            InboxFullError: the inbox has reached a limit.
+            InboxError: it was not started, or was stopped.
         """
         answer: Future[bool] = Future()
         with self._lock:
@@ -85,7 +85,7 @@ class MemoryInbox:
         """Return a waiting message.
 
         Raises:
-            MessageGoneError: it is not there any more.
+            MessageGoneError: it is no longer there.
         """
         try:
             return self._messages[message_id]
@@ -93,7 +93,7 @@ class MemoryInbox:
             raise MessageGoneError(f"message {message_id} is no longer in the inbox") from None
 
     def done(self, message_id: int) -> None:
-        """Let go of a message that was handled, if it is there."""
+        """Delete a message that was handled, if it is there."""
         with self._lock:
             if self._ledger.remove(message_id):
                 del self._messages[message_id]
@@ -115,7 +115,7 @@ class MemoryInbox:
             return list(self._dead.values())[:limit]
 
     def replay(self, ids: Iterable[int] | None = None) -> int:
-        """Make dead letters wait again, all or those named, behind what waits already; return how many."""
+        """Make dead letters wait again (all, or those with these ids), behind what waits already; return how many."""
         with self._lock:
             chosen = [i for i in (list(self._dead) if ids is None else ids) if self._dead.pop(i, None) is not None]
             for message_id in chosen:
@@ -125,7 +125,7 @@ class MemoryInbox:
             return len(chosen)
 
     def discard(self, ids: Iterable[int]) -> int:
-        """Delete dead letters for good; return how many."""
+        """Delete dead letters; return how many."""
         with self._lock:
             chosen = [message_id for message_id in ids if self._dead.pop(message_id, None) is not None]
             for message_id in chosen:
@@ -139,6 +139,6 @@ class MemoryInbox:
             return self._ledger.stats()
 
     def stop(self) -> None:
-        """Take nothing more; what waits stays, until the process ends."""
+        """Accept nothing more; what waits is kept until the process ends."""
         with self._lock:
             self._deliver = None

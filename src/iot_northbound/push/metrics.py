@@ -16,19 +16,19 @@ _WINDOW = 60
 
 @attrs.frozen
 class Metrics:
-    """A receiver at one moment. Counts run from the receiver's making.
+    """A receiver at one moment. It counts from its creation.
 
     Attributes:
-        depth: messages that wait, those being handled or retried among them.
-        age: seconds the oldest of them has waited; 0 where none waits.
-        dead: dead letters kept.
-        size: bytes of all bodies kept.
-        rate: messages accepted a second, over the last minute.
-        accepted: new messages answered 200.
-        duplicates: repetitions answered 200 and dropped.
-        refused: answers other than 200, by status.
-        handled: messages whose handlers are done.
-        failures: attempts that ended in an error.
+        depth: messages that wait, including those that are being handled or retried.
+        age: how many seconds the oldest of them has waited; 0 if no message waits.
+        dead: dead letters in the inbox.
+        size: bytes of all bodies in the inbox.
+        rate: accepted messages per second, over the last minute.
+        accepted: new messages with an answer of 200.
+        duplicates: repetitions with an answer of 200; they are dropped.
+        refused: answers other than 200, per status.
+        handled: messages whose handlers have finished.
+        failures: attempts that ended with an error.
     """
 
     depth: int
@@ -76,7 +76,7 @@ class Counters:
             self._refused[status] += 1
 
     def handled(self) -> None:
-        """Count a message whose handlers are done."""
+        """Count a message whose handlers have finished."""
         with self._lock:
             self._handled += 1
 
@@ -86,7 +86,7 @@ class Counters:
             self._failures += 1
 
     def metrics(self, stats: InboxStats) -> Metrics:
-        """Return all figures together with the inbox's."""
+        """Return all figures, including those of the inbox."""
         now, moment = self._clock.now(), self._clock.monotonic()
         with self._lock:
             recent = sum(count for second, count in self._seconds.items() if second > moment - _WINDOW)

@@ -1,6 +1,6 @@
-"""Bytes -> Message: what came, which kind it is, and whose it is.
+"""Bytes -> Message: what came, which kind it is, and which device it is about.
 
-No I/O and no clock in here. Dispatch goes by the parsed JSON, never by its text.
+It has no I/O and no clock. The kind comes from the parsed JSON, never from its text.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from iot_northbound.core.fields import JsonObject
 from iot_northbound.push.recognition import COMMAND_STATUS, Recognition, recognise
 
 PROBE = "push success."
-"""The kind of the plain text by which some platforms test a callback; no ``notifyType`` can be it, with its blank."""
+"""The kind of the plain text with which some platforms test a callback URL.
+
+No ``notifyType`` is the same, because this text has a blank.
+"""
 
 UNKNOWN = ""
-"""The kind of an object that names none."""
+"""The kind of an object that does not say its kind."""
 
 _ONE, _SEVERAL = "deviceDataChanged", "deviceDatasChanged"
 _DEVICE_IN_PATH = re.compile(r"/devices/([^/]+)")
@@ -29,21 +32,21 @@ _PROBE = re.compile(r'\s*"?push\s+success\.?"?\s*', re.IGNORECASE)
 
 
 class NotAMessageError(ValueError):
-    """The body is no JSON object; the text says what it is instead."""
+    """The body is not a JSON object; the message says what it is."""
 
 
 @attrs.frozen(eq=False)
 class Message:
-    """One push, parsed as far as storing and ordering need it."""
+    """One push, parsed as far as the inbox needs it."""
 
     text: str
     """The body as it came, decoded."""
     raw: JsonObject
-    """The body parsed: every field, known or not, exactly as sent."""
+    """The parsed body: every field as it was sent, known or not."""
     kind: str
     """The ``notifyType``, `COMMAND_STATUS`, `PROBE`, or `UNKNOWN`."""
     device: str
-    """What keeps its order: the device id, or the rule or application of a message about no device."""
+    """The key of its order: the device id; for a message that is not about a device, the rule or the application."""
     received_at: float
     """Seconds since the epoch."""
     recognition: Recognition
@@ -51,7 +54,7 @@ class Message:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
@@ -69,11 +72,11 @@ def parse(body: bytes, received_at: float, content_type: str = "") -> Message:
     try:
         raw = _decode(text)
     except RecursionError:
-        raise NotAMessageError("the body nests deeper than this receiver reads") from None
+        raise NotAMessageError("the body is nested too deeply for this receiver") from None
     except ValueError as error:  # JSONDecodeError, NaN and Infinity, a number of thousands of digits
         raise NotAMessageError(f"the body is not JSON: {error}") from None
     if raw.__class__ is not dict:
-        raise NotAMessageError(f"the body is JSON, but {_name(raw)} where a push is an object")
+        raise NotAMessageError(f"the body is JSON, but it is {_name(raw)}, and a push is an object")
     kind = _key(kind_of(raw))
     device = _device(raw)
     return Message(text, raw, kind, device, received_at, recognise(body, text, raw, kind, device))
@@ -97,9 +100,9 @@ def _name(value: Any) -> str:
 
 
 def kind_of(raw: JsonObject) -> str:
-    """Return the kind an object names; what the reference's samples and tables get wrong about it is forgiven.
+    """Return the kind that an object says. The mistakes of the reference's samples and tables are accepted.
 
-    Those are: blanks around the key and within the kind, and ``deviceDataChanged`` over a list of services (2.3.5.5).
+    They are: blanks around the key and in the kind, and ``deviceDataChanged`` with a list of services (2.3.5.5).
     """
     named = raw.get("notifyType")
     if named is None:
@@ -133,7 +136,7 @@ def _device(raw: JsonObject) -> str:
 
 
 def _key(value: str) -> str:
-    """Return an id as a key of bounded length that every store can hold (JSON may smuggle in lone surrogates)."""
+    """Return an id as a key of limited length that every store accepts (JSON can contain lone surrogates)."""
     value = value.encode("utf-8", "backslashreplace").decode()
     return value if len(value) <= _LONGEST_KEY else blake2b(value.encode(), digest_size=16).hexdigest()
 

@@ -1,7 +1,7 @@
-"""What a message says about its repetitions: how sure it is that the same body again is the same message.
+"""How repetitions of a message are recognised: when is the same body again the same message?
 
-A repetition has the same body, byte for byte. Two different events can have the same body too. So it depends on what a
-body says whether the second one may be dropped; `Seen` has the rule.
+A repetition has the same body, byte for byte. But two different events can have the same body too. So the content of
+the body decides whether the second one may be dropped; `Seen` has the rule.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ _STATES = frozenset(
         "fwUpgradeResultNotify",
     }
 )
-"""Kinds whose messages say what is the case now; said twice with nothing between, they say nothing new.
+"""Kinds whose messages report a state. If the same state comes twice with nothing between, the second is not new.
 
-The others tell of something that can happen twice in the same way: the same desired value delivered again, a device
-bound again, capabilities changed again, a reading without a time.
+The other kinds report an event that can happen twice in the same way: the same desired value is delivered again, a
+device is bound again, capabilities change again, a reading has no time.
 """
 _PRECISE = 0.001
-"""Seconds: nothing has two equal events within a time as short as this."""
+"""Seconds. Two equal events never come within such a short time."""
 _SPREAD = 1.0
-"""Seconds by which pushes of one moment may come apart: the platform posts on several connections."""
+"""Seconds between pushes of the same moment, at most: the platform posts on several connections."""
 _TIME = re.compile(r"\d{8}T\d{6}(\d*)Z|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,](\d+))?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 class Repeats(Enum):
-    """What makes the same body again a repetition."""
+    """When the same body again is a repetition."""
 
     NEVER = "never"
-    """Nothing does."""
+    """Never."""
     NEXT = "next"
-    """It comes next of all messages of its device."""
+    """If it is the next message of its device."""
     LATER = "later"
-    """It comes later than a second event of the same time would have come."""
+    """If it comes later than a second event of the same time would come."""
     ALWAYS = "always"
-    """Nothing more: the body says when it happened so precisely, or with the id of a request, that it is the same."""
+    """Always: the body has a precise time or the id of a request, so that no second event can have the same body."""
 
 
 @attrs.frozen
@@ -66,9 +66,9 @@ class Recognition:
     """How repetitions of a message are recognised.
 
     Attributes:
-        identity: stands for the body.
-        repeats: what makes the same body again a repetition.
-        after: seconds within which the same body may be a second event, and counts as one.
+        identity: a digest of the body.
+        repeats: when the same body again is a repetition.
+        after: the same body within so many seconds may be a second event, and counts as one.
     """
 
     identity: bytes
@@ -81,7 +81,7 @@ def recognise(body: bytes, text: str, raw: JsonObject, kind: str, device: str) -
     digest = blake2b(body, digest_size=16)
     encoded = text.encode()
     if encoded != body:
-        digest.update(encoded)  # the same bytes are another message under another charset
+        digest.update(encoded)  # with another charset, the same bytes are another message
     header = _part(raw, "header")
     is_named = _is_text(raw.get("requestId")) or _is_text(header.get("requestId"))
     precision = min(map(_precision, _times(raw, header)), default=None)
@@ -94,7 +94,7 @@ def recognise(body: bytes, text: str, raw: JsonObject, kind: str, device: str) -
 
 
 def _times(raw: JsonObject, header: JsonObject) -> Iterator[str]:
-    """Yield the times a message gives as its own."""
+    """Yield the times of the event that a message has."""
     found = [raw.get("triggerTime"), header.get("timestamp"), header.get("eventTime")]
     found += [service.get("eventTime") for service in services(raw)]
     yield from (each for each in found if isinstance(each, str) and _TIME.fullmatch(each.strip()))
@@ -106,7 +106,7 @@ def _precision(time: str) -> float:
 
 
 def services(raw: JsonObject) -> list[JsonObject]:
-    """Return the services whose data a message has."""
+    """Return the services whose data is in a message."""
     found = []
     for name in ("service", "services"):
         value = raw.get(name)

@@ -1,4 +1,4 @@
-"""What the platform is answered."""
+"""The answers to the platform."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Reply:
     """An answer, ready for any web framework.
 
     Attributes:
-        status: HTTP status; 200 alone means that the message is safe.
-        text: a word or a sentence for the person who reads the other side's log.
-        headers: further headers; content type and length are the adapter's to add.
+        status: HTTP status; only 200 means that the message is safe.
+        text: a word or a sentence for a person who reads the log of the other side.
+        headers: further headers; `all_headers` adds the content type and length.
     """
 
     status: int
@@ -28,30 +28,30 @@ class Reply:
 
     @property
     def reason(self) -> str:
-        """The phrase that goes with the status."""
+        """The phrase of the status."""
         return HTTPStatus(self.status).phrase
 
     @property
     def all_headers(self) -> list[tuple[str, str]]:
-        """Every header of the answer, content type and length among them."""
+        """Every header of the answer, including content type and length."""
         length = str(len(self.body))
         return [("content-type", "text/plain; charset=utf-8"), ("content-length", length), *self.headers]
 
 
 OK = Reply(200, "ok")
-NOT_HERE = Reply(404, "nothing is received at this path")
+NOT_HERE = Reply(404, "no messages are received at this path")
 NOT_ALLOWED = Reply(403, "this sender may not post here")
 NO_PAGES = Reply(403, "web pages may not post here: the request has an Origin or Sec-Fetch-Site header")
-ONLY_POST = Reply(405, "messages are posted", (("allow", "POST"),))
+ONLY_POST = Reply(405, "messages must be sent with POST", (("allow", "POST"),))
 
 
 def not_a_message(why: str) -> Reply:
-    """Return the refusal of a body that is no message."""
+    """Return the refusal of a body that is not a message."""
     return Reply(400, why.encode("utf-8", "backslashreplace").decode())
 
 
 def too_large(limit: int) -> Reply:
-    """Return the refusal of a body beyond the limit."""
+    """Return the refusal of a body that is too large."""
     return Reply(413, f"a message may have {limit} bytes at most")
 
 
@@ -63,5 +63,5 @@ def unknown_encoding(why: str) -> Reply:
 
 
 def not_now(why: str) -> Reply:
-    """Return the answer that makes the platform keep the message and come back."""
+    """Return the answer that makes the platform keep the message and send it again."""
     return Reply(503, why, (("retry-after", "30"),))

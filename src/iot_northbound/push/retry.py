@@ -1,4 +1,4 @@
-"""How often, and when, a failed handler is called again."""
+"""How often and when a failed handler is called again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from iot_northbound.push import arguments
 
 @attrs.frozen
 class HandlerRetry:
-    """Attempts with growing pauses; the message's device waits meanwhile, all others go on.
+    """Attempts with growing pauses. Meanwhile the later messages of the same device wait; other devices do not.
 
     Attributes:
-        attempts: calls of a handler in all, the first among them; then the message becomes a dead letter.
+        attempts: how often a handler is called at most, including the first call. Then the message is a dead letter.
         first: seconds before the second call; each further pause is twice as long.
-        longest: seconds no pause exceeds.
+        longest: no pause is longer, in seconds.
     """
 
     attempts: int = 6
@@ -27,8 +27,8 @@ class HandlerRetry:
         arguments.seconds("HandlerRetry.longest", self.longest)
 
     def pause(self, attempt: int) -> float | None:
-        """Return the seconds to wait after that attempt failed; None when it was the last."""
+        """Return how many seconds to wait after that attempt failed; None if it was the last one."""
         if attempt >= self.attempts:
             return None
-        # The exponent is held small: nobody waits 2**60 seconds, and floats end at 2**1023.
+        # The exponent is limited, because floats end at 2**1023.
         return float(min(self.first * 2 ** min(attempt - 1, 60), self.longest))

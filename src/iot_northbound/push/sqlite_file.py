@@ -36,22 +36,20 @@ CREATE TABLE seen (
 """
 _HIGHEST_ID = 1 << 62
 _EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
-"""The years 1 and 10000: what lies outside is no time of arrival."""
+"""The years 1 and 10000: a number outside is not a time of arrival."""
 _FORGET_AT_ONCE = 2_000
-"""Old entries of `seen` deleted in one transaction; more would hold up the answers that wait for it."""
-
-
+"""Old entries of `seen` deleted in one transaction; more would delay the answers that wait for it."""
 _SPARE_PAGES = 4_096
 """Empty pages of 4 KiB that the file keeps for the next messages."""
 _SHRINK_PAGES = 1_024
 """Empty pages given back to the disk in one transaction."""
 _LOG_BYTES = 32 * 1024 * 1024
-"""What the write-ahead log beside the file is cut to once a larger one was used up."""
+"""Size to which the write-ahead log is cut after it was larger."""
 _SCHEMA = Schema("an inbox", _VERSION, _TABLES, ("auto_vacuum = INCREMENTAL", f"journal_size_limit = {_LOG_BYTES}"))
 
 
 class Transaction:
-    """What may be written; committed and synced as a whole."""
+    """One transaction on the file; it is committed and synced as a whole."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -61,7 +59,7 @@ class Transaction:
         self._many("INSERT INTO messages (id, kind, device, received_at, body) VALUES (?, ?, ?, ?, ?)", rows)
 
     def remember(self, traces: list[Trace]) -> None:
-        """Add what repetitions are recognised by."""
+        """Add the traces by which repetitions are recognised."""
         rows = [(each.identity, each.at, each.era, each.certain) for each in traces]
         self._many("INSERT INTO seen (identity, at, era, certain) VALUES (?, ?, ?, ?)", rows)
 
@@ -74,7 +72,7 @@ class Transaction:
         self._many("UPDATE messages SET dead = 1, attempts = ?, error = ? WHERE id = ?", rows)
 
     def dead(self, ids: list[int] | None) -> list[tuple[int, str]]:
-        """Return id and device of the dead letters named, or of all."""
+        """Return id and device of the dead letters with these ids, or of all."""
         if ids is None:
             return self._connection.execute("SELECT id, device FROM messages WHERE dead ORDER BY id").fetchall()
         found = []
@@ -84,8 +82,8 @@ class Transaction:
         return found
 
     def revive(self, old: int, new: int) -> None:
-        """Make a dead letter a waiting message at the end."""
-        # Inserted anew, as SQLite notes the highest id ever given at insertions alone.
+        """Turn a dead letter into a waiting message at the end."""
+        # Inserted again, because SQLite notes the highest id ever given only when it inserts.
         columns = "kind, device, received_at, body"
         self._connection.execute(
             f"INSERT INTO messages (id, {columns}) SELECT ?, {columns} FROM messages WHERE id = ?",
@@ -94,8 +92,8 @@ class Transaction:
         self.delete([(old,)])
 
     def forget_old(self, before: float, most: int) -> None:
-        """Delete entries of `seen` that are older, or beyond the number that is remembered."""
-        # Two queries in one, as SQLite reads the whole table for min and max of one.
+        """Delete entries of `seen` that are older, or more than the number that is remembered."""
+        # Two queries: for min and max in one query, SQLite reads the whole table.
         bounds = "SELECT (SELECT min(rowid) FROM seen), (SELECT max(rowid) FROM seen)"
         first, last = self._connection.execute(bounds).fetchone()
         if first is None:
@@ -113,13 +111,13 @@ class Transaction:
 
 
 class Content:
-    """What an inbox file holds at the start."""
+    """The content of an inbox file at the start."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def seen(self) -> Iterable[Trace]:
-        """Return what repetitions are recognised by, oldest first.
+        """Return the traces by which repetitions are recognised, oldest first.
 
         Raises:
             ValueError: it is damaged.
@@ -127,11 +125,11 @@ class Content:
         statement = "SELECT identity, at, era, certain FROM seen ORDER BY rowid"
         for identity, at, era, certain in self._connection.execute(statement):
             if not (type(identity) is bytes and _is_time(at) and type(era) is int and certain in (0, 1)):
-                raise ValueError("what repetitions are recognised by has values of a wrong type")
+                raise ValueError("a trace by which repetitions are recognised has values of a wrong type")
             yield Trace(identity, at, era, bool(certain))
 
     def messages(self) -> Iterable[tuple[int, str, float, int, int]]:
-        """Return id, device, received_at, size and whether dead of every message, in order of arrival.
+        """Return id, device, received_at, size and `dead` of every message, in order of arrival.
 
         Raises:
             ValueError: one is damaged.
@@ -150,7 +148,7 @@ class Content:
         """Return the highest id ever given.
 
         Raises:
-            ValueError: it is lower than one in use, or no number.
+            ValueError: it is lower than one in use, or not a number.
         """
         given = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
         used = self._connection.execute("SELECT max(id) FROM messages").fetchone()[0] or 0
@@ -165,15 +163,15 @@ def _is_time(value: object) -> bool:
 
 
 class InboxFile:
-    """An open inbox file. Writing is for one thread, reading for any.
+    """An open inbox file. One thread may write, any thread may read.
 
     Args:
         path: the file.
-        read: takes over what is in it, before anything is written.
+        read: called with its content, before anything is written.
 
     Raises:
         InboxInUseError: another receiver has it open.
-        InboxError: it cannot be opened, is damaged, or is something else than an inbox of this version.
+        InboxError: it cannot be opened, is damaged, or is not an inbox of this version.
     """
 
     def __init__(self, path: Path, read: Callable[[Content], None] = lambda content: None) -> None:
@@ -190,24 +188,24 @@ class InboxFile:
 
     @property
     def inherited(self) -> bool:
-        """Whether this process got the file by a fork, and it is the parent's."""
+        """Whether this process was forked from the one that opened the file."""
         return self._file.inherited
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commit what the block writes, or nothing of it if it raises."""
+        """Commit what the block writes; if it raises, write nothing."""
         with self._file.transaction() as connection:
             yield Transaction(connection)
 
     def shrink(self) -> None:
-        """Give some room back to the disk if much of the file is empty after a crowd of messages."""
+        """Return some space to the disk if much of the file is empty after many messages."""
         with self._file.gate:
             if self._write.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
-                # As a script, since a single statement is stepped once, and frees one page.
+                # As a script, because a single statement is executed for one step and frees one page.
                 self._write.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
 
     def body(self, message_id: int) -> tuple[bytes, float]:
-        """Return body and time of arrival of a message.
+        """Return the body and the time of arrival of a message.
 
         Raises:
             MessageGoneError: there is no such message.
@@ -219,13 +217,13 @@ class InboxFile:
                 row = self._read.execute(statement, (message_id,)).fetchone()
         except sqlite3.Error as error:
             if damaged(error):
-                raise NotAMessageError(f"the inbox is damaged where message {message_id} is: {error}") from error
+                raise NotAMessageError(f"the inbox is damaged at message {message_id}: {error}") from error
             raise
         if row is None:
             raise MessageGoneError(f"message {message_id} is no longer in the inbox")
         body, received_at = row
         if type(body) is not bytes or not _is_time(received_at):
-            raise NotAMessageError(f"the inbox is damaged where message {message_id} is")
+            raise NotAMessageError(f"the inbox is damaged at message {message_id}")
         return body, received_at
 
     def dead_letters(self, limit: int) -> list[tuple[int, str, str, float, int, str, bytes]]:

@@ -1,8 +1,8 @@
 """The durable inbox: one SQLite file, one thread that writes.
 
-Answered means committed and synced (write-ahead log, ``synchronous=FULL``), so neither kill -9 nor a power cut loses
-what was answered. A sync costs milliseconds; therefore one thread writes, and what arrives while it syncs goes into
-the next transaction as a whole (group commit).
+An answered message is committed and synced (write-ahead log, ``synchronous=FULL``), so neither kill -9 nor a power cut
+loses it. A sync takes milliseconds. Therefore one thread writes, and all messages that arrive during its sync go into
+the next transaction together (group commit).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.owned_sqlite import damaged
 from iot_northbound.push import sqlite_file
 from iot_northbound.push.arguments import check, check_clock
-from iot_northbound.push.duplicates import Duplicates, Seen
+from iot_northbound.push.duplicates import DuplicateWindow, Seen
 from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message, parse
@@ -28,20 +28,20 @@ from iot_northbound.push.sqlite_work import Bury, Done, Put, Repetition, Revive,
 
 _FRESH_MESSAGES = 5_000
 _FRESH_CHARACTERS = 16 * 1024 * 1024
-"""What is handled soon after it came is kept in memory up to here, so that it need not be read back."""
+"""New messages are also kept in memory up to these limits, so that they need not be read from the file."""
 
 
 class SqliteInbox:
-    """Keeps messages in a SQLite file that one receiver at a time works on.
+    """Keeps messages in a SQLite file, for one receiver at a time.
 
-    The file is made readable by its owner alone, since messages are the devices' data. Nothing is opened before
-    `start`, so a receiver may be built before a server forks its workers; each process needs a file of its own.
+    Only the owner can read the file, because messages are the devices' data. Nothing is opened before `start`, so a
+    receiver may be created before a server forks its workers. Each process needs its own file.
 
     Args:
-        path: the file; made where there is none. Its folder has to exist, on a local disk.
+        path: the file; it is created if it does not exist. Its folder must exist, on a local disk.
         limits: when it is full.
-        duplicates: how far back repetitions are recognised, restarts included; None switches that off.
-        clock: where "now" comes from.
+        duplicates: how far back repetitions are recognised, also after a restart; None switches that off.
+        clock: the source of time.
     """
 
     durable = True
@@ -51,12 +51,12 @@ class SqliteInbox:
         path: str | bytes | os.PathLike[str],
         *,
         limits: InboxLimits | None = None,
-        duplicates: Duplicates | None = Duplicates(),  # noqa: B008  # frozen
+        duplicates: DuplicateWindow | None = DuplicateWindow(),  # noqa: B008  # frozen
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         check("path", path, str, bytes, os.PathLike, what="a path")
         check("limits", limits, InboxLimits, type(None))
-        check("duplicates", duplicates, Duplicates, type(None))
+        check("duplicates", duplicates, DuplicateWindow, type(None))
         check_clock(clock)
         self.path = Path(os.fsdecode(path))
         self._limits, self._duplicates, self._clock = limits or InboxLimits(), duplicates, clock
@@ -72,11 +72,11 @@ class SqliteInbox:
         self._deliver: Deliver = lambda _id, _device: None
 
     def start(self, deliver: Deliver) -> None:
-        """Open the file, tell of every waiting message in order of arrival, then of each new one once it is safe.
+        """Open the file; call `deliver` for every waiting message in order of arrival, then for each new one once safe.
 
         Raises:
-            InboxInUseError: another receiver works on the file.
-            InboxError: the file cannot be opened, or is something else.
+            InboxInUseError: another receiver uses the file.
+            InboxError: the file cannot be opened, or is not an inbox.
         """
         if self._file is not None:
             if not self._file.inherited:
@@ -108,14 +108,14 @@ class SqliteInbox:
         self._writer.start()
 
     def put(self, message: Message) -> Future[bool]:
-        """Take a message; the future is done once it is committed and synced.
+        """Store a message; the future is done once it is committed and synced.
 
         Raises:
-            InboxFullError: a limit is reached.
-            InboxError: it is not started, or stopping.
+            InboxFullError: the inbox has reached a limit.
+            InboxError: it was not started, or is being stopped.
         """
         future: Future[bool] = Future()
-        future.set_running_or_notify_cancel()  # from here on it is written, whoever stops waiting
+        future.set_running_or_notify_cancel()  # from here on it is written, even if nobody waits any more
         body = message.text.encode()
         self._opened()
         with self._changed:
@@ -138,11 +138,11 @@ class SqliteInbox:
             self._ledger.seen.forget_doubtful()
 
     def get(self, message_id: int) -> Message:
-        """Return a waiting message, from memory if it came lately.
+        """Return a waiting message, from memory if it came recently.
 
         Raises:
-            MessageGoneError: it is not there any more.
-            NotAMessageError: the file is damaged where the message is.
+            MessageGoneError: it is no longer there.
+            NotAMessageError: the file is damaged at the message.
         """
         file = self._opened()
         with self._changed:
@@ -153,23 +153,23 @@ class SqliteInbox:
         return parse(*file.body(message_id))
 
     def done(self, message_id: int) -> None:
-        """Let go of a message that was handled, if it is there, with the next transaction."""
+        """Delete a message that was handled, if it is there, in the next transaction."""
         with self._changed:
             if self._file is not None and self._ledger.remove(message_id):
                 self._work.append(Done(message_id))
                 self._changed.notify()
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
-        """Set a waiting message aside as a dead letter, if it is there, with the next transaction."""
-        told = error.encode("utf-8", "backslashreplace").decode()
+        """Set a waiting message aside as a dead letter, if it is there, in the next transaction."""
+        text = error.encode("utf-8", "backslashreplace").decode()
         with self._changed:
             if self._file is not None and self._ledger.bury(message_id):
-                self._work.append(Bury(message_id, attempts, told))
+                self._work.append(Bury(message_id, attempts, text))
                 self._changed.notify()
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""
-        self._revive([], delete=False)  # behind every burial asked for so far
+        self._revive([], delete=False)  # waits until all earlier dead letters are written
         file = self._opened()
         return [
             DeadLetter(message_id, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, _readable(body))
@@ -177,11 +177,11 @@ class SqliteInbox:
         ]
 
     def replay(self, ids: Iterable[int] | None = None) -> int:
-        """Make dead letters wait again, all or those named, behind what waits already; return how many."""
+        """Make dead letters wait again (all, or those with these ids), behind what waits already; return how many."""
         return self._revive(None if ids is None else list(ids), delete=False)
 
     def discard(self, ids: Iterable[int]) -> int:
-        """Delete dead letters for good; return how many."""
+        """Delete dead letters; return how many."""
         return self._revive(list(ids), delete=True)
 
     def stats(self) -> InboxStats:
@@ -190,7 +190,7 @@ class SqliteInbox:
             return self._ledger.stats()
 
     def stop(self) -> None:
-        """Write what is asked for, and close the file. In a forked child, the parent's file stays open."""
+        """Write everything that is still to be written, and close the file. A forked child does not close it."""
         writer, file = self._writer, self._file
         if writer is None or file is None:
             return
@@ -203,7 +203,7 @@ class SqliteInbox:
         self._forget()
 
     def _forget(self) -> None:
-        self._changed = threading.Condition()  # a forked child may have got the old one locked for ever
+        self._changed = threading.Condition()  # in a forked child, the old one may be locked forever
         self._file = self._writer = None
         self._work, self._fresh, self._fresh_characters = [], {}, 0
 
@@ -220,7 +220,7 @@ class SqliteInbox:
         with self._changed:
             if self._closing:
                 raise InboxError("the inbox is closing")
-            # Each once, and only what can be an id: the transaction has to succeed, as others' messages are in it.
+            # Each id once, and only known ones: the transaction must not fail, because it has other messages too.
             known = None if ids is None else [each for each in dict.fromkeys(ids) if each in self._ledger.dead]
             work = Revive(known, delete, Future())
             self._work.append(work)
@@ -244,16 +244,16 @@ class SqliteInbox:
             if len(parts) == 1:
                 self._failed(batch, error)
                 continue
-            for part in parts:  # what is damaged belongs to one message, and must not hold up the others
+            for part in parts:  # the damage is at one message, and must not block the others
                 its_error = self._keep(part)
                 if its_error is not None:
                     self._failed(part, its_error)
 
     def _keep(self, batch: list[Work]) -> Exception | None:
-        """Commit a batch and tell of it; return why that failed: disk full, disk gone, file damaged."""
+        """Commit a batch and announce it; return the error if that failed: disk full, disk gone, file damaged."""
         try:
             self._commit(batch)
-        except Exception as error:  # noqa: BLE001  # nothing of the batch is kept
+        except Exception as error:  # noqa: BLE001  # nothing of the batch is stored
             return error
         self._announce(batch)
         self._tidy()
@@ -279,7 +279,7 @@ class SqliteInbox:
                 if isinstance(work, Revive):
                     self._move(write, work)
             if self._duplicates is not None:
-                write.forget_old(self._clock.now() - self._duplicates.window, self._duplicates.remembered)
+                write.forget_old(self._clock.now() - self._duplicates.seconds, self._duplicates.messages)
 
     def _move(self, write: sqlite_file.Transaction, work: Revive) -> None:
         work.moved.clear()
@@ -295,7 +295,7 @@ class SqliteInbox:
                 work.moved.append((old, new, device))
 
     def _announce(self, batch: list[Work]) -> None:
-        """Tell the workers first, then those who wait for their answer."""
+        """Tell the workers first, then the requests that wait for their answer."""
         now = self._clock.now()
         with self._changed:
             for work in batch:
@@ -325,7 +325,7 @@ class SqliteInbox:
     def _tidy(self) -> None:
         try:
             self._opened().shrink()
-        except sqlite3.Error as error:  # a file that stays large loses nothing
+        except sqlite3.Error as error:  # no message is lost if the file stays large
             log.warning("the inbox %s cannot be made smaller: %s", self.path, error)
 
     def _undo(self, batch: list[Work], error: Exception) -> None:
@@ -343,10 +343,10 @@ class SqliteInbox:
                 elif isinstance(work, Repetition | Revive):
                     failed.append(work.future)
                 elif damaged(error):
-                    log.error("message %d stays in the inbox, and will be handled again after a restart", work.id)
+                    log.error("message %d stays in the inbox and will be handled again after a restart", work.id)
                 else:
                     later.append(work)
-            # What came meanwhile as a repetition of these repeats nothing that is kept.
+            # Repetitions of these messages that came meanwhile repeat something that is not stored.
             orphans = [each for each in self._work if isinstance(each, Repetition) and each.identity in lost]
             self._work = [each for each in self._work if each not in orphans]
             failed += [each.future for each in orphans]
@@ -354,7 +354,7 @@ class SqliteInbox:
             future.set_exception(failure)
         with self._changed:
             if later and not self._closing:
-                # What was handled is let go of when the disk works again; until then the file keeps it.
+                # Handled messages are deleted when the disk works again; until then they stay in the file.
                 self._work[:0] = later
                 self._changed.wait(0.5)
             elif later:

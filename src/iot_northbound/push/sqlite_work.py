@@ -1,4 +1,4 @@
-"""What the durable inbox's writing thread is asked for."""
+"""The requests to the writing thread of the durable inbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iot_northbound.push.parse import Message
 
 @attrs.frozen(eq=False)
 class Put:
-    """Keep a new message."""
+    """Store a new message."""
 
     id: int
     message: Message
@@ -23,7 +23,7 @@ class Put:
 
 @attrs.frozen(eq=False)
 class Repetition:
-    """Waits for the transaction that holds the original, or for a later one."""
+    """Wait for the transaction that has the original message, or for a later one."""
 
     identity: bytes
     trace: Trace | None
@@ -39,7 +39,7 @@ class Done:
 
 @attrs.frozen(eq=False)
 class Bury:
-    """Make a message a dead letter."""
+    """Turn a message into a dead letter."""
 
     id: int
     attempts: int
@@ -48,20 +48,20 @@ class Bury:
 
 @attrs.frozen(eq=False)
 class Revive:
-    """Makes dead letters wait again, or deletes them; `ids` None stands for all."""
+    """Make dead letters wait again, or delete them; `ids` None means all."""
 
     ids: list[int] | None
     delete: bool
     future: Future[int]
     moved: list[tuple[int, int, str]] = attrs.field(factory=list)
-    """Filled by the transaction: old id, new id, device."""
+    """The transaction adds: old id, new id, device."""
 
 
 Work = Put | Repetition | Done | Bury | Revive
 
 
 def parts_of(batch: list[Work]) -> list[list[Work]]:
-    """Return the new messages of a batch together, and each other work by itself."""
+    """Split a batch: the new messages together, and each other request by itself."""
     new: list[Work] = [work for work in batch if isinstance(work, Put | Repetition)]
     others: list[list[Work]] = [[work] for work in batch if not isinstance(work, Put | Repetition)]
     return [new, *others] if new else others

@@ -1,4 +1,4 @@
-"""A body in a Content-Encoding -> the body: unpacked within the body limit, or refused with the reason."""
+"""Compressed body -> body: unpacked within the body limit, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from iot_northbound.push import reply
 from iot_northbound.push.reply import Reply
 
 _CODINGS_AT_MOST, _MEMBERS_AT_MOST = 3, 100
-"""A body of nothing but packed nothing would cost time without end; no sender packs that way."""
+"""A body with endless empty parts would take endless time; no real sender has more than these."""
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _READ = ("gzip", "x-gzip", "deflate")
 
 
 class _Beyond(Exception):
-    """There is more than the limit."""
+    """The unpacked body is larger than the limit."""
 
 
 def codings_of(encoding: str) -> list[str]:
-    """Return the codings that a Content-Encoding header names, in the order in which they were applied."""
+    """Return the codings of a Content-Encoding header, in the order in which they were applied."""
     return [name for each in encoding.split(",") if (name := each.strip().lower()) not in ("", "identity")]
 
 
 def unreadable(encoding: str) -> Reply | None:
-    """Return the refusal (415) of an encoding that is not read; None for one that is."""
+    """Return the refusal (415) of an encoding that is not supported; None if it is supported."""
     codings = codings_of(encoding)
     unknown = [each for each in codings if each not in _READ]
     if unknown:
-        named = unknown[0] if re.fullmatch(r"[\w.+-]{1,40}", unknown[0], re.ASCII) else "that is no name"
-        return reply.unknown_encoding(f"Content-Encoding {named} is not read here")
+        named = unknown[0] if re.fullmatch(r"[\w.+-]{1,40}", unknown[0], re.ASCII) else "with this name"
+        return reply.unknown_encoding(f"Content-Encoding {named} is not supported")
     if len(codings) > _CODINGS_AT_MOST:
-        return reply.unknown_encoding(f"more than {_CODINGS_AT_MOST} Content-Encodings are not read here")
+        return reply.unknown_encoding(f"more than {_CODINGS_AT_MOST} Content-Encodings are not supported")
     return None
 
 
 def unpacked(body: bytes, encoding: str, limit: int) -> bytes | Reply:
-    """Return the body without its Content-Encoding, or why it is refused: 415, 413, or 400 if it is not what it says.
+    """Return the body without its Content-Encoding, or the refusal: 415, 413, or 400 if it is not in that encoding.
 
     Args:
         body: The body as it came.
-        encoding: The header's value; empty for none.
-        limit: Bytes of the largest body; no more are ever unpacked.
+        encoding: The header's value; empty if there is no header.
+        limit: Size of the largest body in bytes; no more is ever unpacked.
     """
     if not encoding or not body:
         return body
@@ -61,7 +61,7 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes | Reply:
 
 
 def _inflated(body: bytes, limit: int) -> bytes:
-    """Return deflate data: in zlib's format as the standard has it, or bare as some senders do."""
+    """Return unpacked deflate data: in zlib's format as the standard says, or bare as some senders send it."""
     try:
         return _members(body, _ZLIB, limit)
     except zlib.error:
@@ -69,7 +69,7 @@ def _inflated(body: bytes, limit: int) -> bytes:
 
 
 def _members(body: bytes, form: int, limit: int) -> bytes:
-    """Return all members of packed data one after the other; gzip data may have several, and zeros behind them."""
+    """Return all members of packed data together; gzip data may have several members, and zeros at the end."""
     parts: list[bytes] = []
     room = limit
     rest = body

@@ -1,4 +1,4 @@
-"""From the inbox to the handlers: in order for each device, devices side by side on a pool of threads."""
+"""From the inbox to the handlers, on a pool of threads: in order per device, several devices at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.push.failures import log, told
+from iot_northbound.push.failures import described, log
 from iot_northbound.push.inbox import Inbox, MessageGoneError
 from iot_northbound.push.metrics import Counters
 from iot_northbound.push.parse import Message, NotAMessageError
@@ -29,18 +29,18 @@ class Delivery:
     message: Message
     attempt: int = 0
     finished: set[object] = attrs.field(factory=set)
-    """Handlers that are done with it: an attempt repeats only those that are not."""
+    """Handlers that have finished it; the next attempt calls only the others."""
 
 
 Handle = Callable[[Delivery], BaseException | None]
-"""Calls the handlers; returns the error of one that failed."""
+"""Calls the handlers; returns the error of one that failed, or None."""
 
 
 class Workers:
-    """A pool of threads over queues, one queue a device.
+    """A pool of threads over queues, with one queue per device.
 
-    A device is in one of three places: ready (something waits, nobody works on it), in a worker's hands, or parked
-    until its first message may be tried again. That alone keeps a device's messages in order.
+    A device is in one of three states: ready (a message waits, and no worker has it), with a worker, or parked until
+    its first message may be tried again. This is what keeps the messages of a device in order.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Workers:
             self._make_ready(device)
 
     def start(self) -> None:
-        """Start the threads; daemons, since a durable inbox keeps what they leave."""
+        """Start the threads. They are daemons, because a durable inbox keeps what they leave."""
         self._draining = self._abandoned = False
         for number in range(self._count):
             thread = threading.Thread(target=self._work_on, name=f"iot-northbound-push-{number}", daemon=True)
@@ -77,22 +77,22 @@ class Workers:
             self._threads.append(thread)
 
     def stop(self, timeout: float) -> bool:
-        """Handle what waits, at most `timeout` seconds long, and end the threads; return whether nothing is left.
+        """Handle what waits, for at most `timeout` seconds, and end the threads; return whether nothing is left.
 
-        What is parked between two attempts is left in the inbox, in order with what follows it.
+        Messages between two attempts stay in the inbox, and so do the later ones of the same device.
         """
         with self._changed:
             self._draining = True
             self._changed.notify_all()
         deadline = self._clock.monotonic() + timeout
-        me = threading.current_thread()  # a handler that stops its own receiver cannot wait for itself
+        me = threading.current_thread()  # a handler that stops its own receiver must not wait for itself
         self._threads = [thread for thread in self._threads if thread is not me]
         for thread in self._threads:
             thread.join(max(deadline - self._clock.monotonic(), 0))
         with self._changed:
             self._abandoned = True
             self._changed.notify_all()
-        # Those still in a handler are left to it: a thread cannot be stopped from outside.
+        # A thread that is still in a handler is left alone: it cannot be stopped from outside.
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         for thread in self._threads:
             thread.join(0.1)
@@ -104,7 +104,7 @@ class Workers:
             self._parked.clear()
             self._retried.clear()
         if busy:
-            log.warning("%d handlers had not returned after %.0f s", busy, timeout)
+            log.warning("%d handlers did not return within %.0f s", busy, timeout)
         self._threads.clear()
         return left == 0
 
@@ -123,9 +123,9 @@ class Workers:
             pause: float | None = 0.0
             try:
                 pause = self._one(self._queues[device][0])
-            except BaseException as error:  # noqa: BLE001  # whatever it is, it must not end the thread
-                # The inbox failed, not the handler; the message is kept there.
-                text = "a message cannot be taken from the inbox or let go; trying again"
+            except BaseException as error:  # noqa: BLE001  # no error may end the thread
+                # The inbox failed, not the handler; the message stays in it.
+                text = "a message cannot be read from the inbox or deleted there; trying again"
                 log.failure(logging.ERROR, error, text)
                 pause = _PAUSE_AFTER_READ_ERROR
             finally:
@@ -167,13 +167,13 @@ class Workers:
                 self._changed.notify_all()
 
     def _one(self, message_id: int) -> float | None:
-        """Handle one message; return the pause before it is tried again, None when it is off the queue."""
+        """Handle one message; return the pause before the next attempt, or None if it leaves the queue."""
         delivery = self._retried.get(message_id)
         if delivery is None:
             try:
                 delivery = Delivery(message_id, self._inbox.get(message_id))
             except MessageGoneError:
-                self._inbox.done(message_id)  # another program deleted it: it must not count as waiting
+                self._inbox.done(message_id)  # another program deleted it, so it must not count as waiting
                 return None
             except NotAMessageError as error:  # damaged, or written by hand
                 log.error("message %d cannot be read, and is now a dead letter: %s", message_id, error)
@@ -182,7 +182,7 @@ class Workers:
         delivery.attempt += 1
         failure = self._handle(delivery)
         if self._abandoned:
-            # Stopped while the handler ran: a durable inbox may be closed by now, and then brings the message again.
+            # Stopped while the handler ran: if a durable inbox is closed already, it delivers the message again later.
             if failure is None:
                 self._inbox.done(message_id)
             return None
@@ -195,13 +195,13 @@ class Workers:
             if pause is not None:
                 self._retried[message_id] = delivery
                 return pause
-            # Types and messages of errors are told, never the body: it is the devices' data.
+            # Types and texts of errors are logged, but never the body: it is the devices' data.
             log.error(
                 "message %d (%s) failed %d times: now a dead letter",
                 message_id,
                 delivery.message.kind,
                 delivery.attempt,
             )
-            self._inbox.bury(message_id, delivery.attempt, told(failure))
+            self._inbox.bury(message_id, delivery.attempt, described(failure))
         self._retried.pop(message_id, None)
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.push import reply
-from iot_northbound.push.access import TOLD_BY, Peer, Told
+from iot_northbound.push.access import DECLARED_BY, Declared, Peer
 from iot_northbound.push.reply import Reply
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class WsgiAdapter:
-    """A WSGI application; `in_front_of` puts it before another one, which gets all other paths."""
+    """A WSGI application. `in_front_of` puts it in front of another one, which gets all other paths."""
 
     def __init__(self, receiver: PushMessageReceiver) -> None:
         self._receiver = receiver
@@ -30,7 +30,7 @@ class WsgiAdapter:
         return [answer.body]
 
     def in_front_of(self, app: WsgiApp) -> WsgiApp:
-        """Return an application that takes the receiver's own paths, and leaves all others to `app`."""
+        """Return an application that answers the receiver's own paths, and passes all others to `app`."""
 
         def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             ours = self._receiver.gate.owns(environ.get("PATH_INFO", ""), environ.get("SCRIPT_NAME", ""))
@@ -41,30 +41,30 @@ class WsgiAdapter:
     def _answer(self, environ: Environ) -> Reply:
         try:
             return self._read_and_answer(environ)
-        except OSError as error:  # what servers raise when a body breaks off, or is not in the chunks it claims
+        except OSError as error:  # servers raise it if a body ends early, or is not in the chunks it claims
             return self._receiver.refuse(reply.not_a_message(f"the body cannot be read: {error}"))
 
     def _read_and_answer(self, environ: Environ) -> Reply:
         length = environ.get("CONTENT_LENGTH") or None
         if length is not None and not (length.isascii() and length.isdigit()):
-            return self._receiver.refuse(reply.not_a_message(f"Content-Length {length!r} is no number"))
+            return self._receiver.refuse(reply.not_a_message(f"Content-Length {length!r} is not a number"))
         size = None if length is None else int(length[:20])
-        told = Told.of((header, environ[name]) for header, name in _TOLD.items() if name in environ)
+        declared = Declared.of((header, environ[name]) for header, name in _DECLARED.items() if name in environ)
         refusal = self._receiver.refuses(
             environ.get("REQUEST_METHOD", ""),
             environ.get("PATH_INFO", ""),
             environ.get("SCRIPT_NAME", ""),
             size,
             _peer(environ),
-            told,
+            declared,
         )
         if refusal is not None:
             return refusal
         limit = self._receiver.gate.body_limit
         if size is None:
-            # Chunked: readable only where the server says that its stream ends.
+            # A chunked body: it can be read only if the server says that its stream ends.
             if not environ.get("wsgi.input_terminated") and environ.get("HTTP_TRANSFER_ENCODING"):
-                why = "the body came in chunks, which this server does not hand on: send a Content-Length"
+                why = "the body came in chunks, which this server does not pass on: send a Content-Length"
                 return self._receiver.refuse(reply.not_a_message(why))
             body = environ["wsgi.input"].read(limit + 1) if environ.get("wsgi.input_terminated") else b""
         else:
@@ -73,19 +73,19 @@ class WsgiAdapter:
                 return self._receiver.refuse(reply.not_a_message("the body ended early"))
         if len(body) > limit:
             return self._receiver.refuse(reply.too_large(limit))
-        plain = self._receiver.gate.unpacked(body, told)
+        plain = self._receiver.gate.unpacked(body, declared)
         return (
             self._receiver.refuse(plain)
             if isinstance(plain, Reply)
-            else self._receiver.accept(plain, told.content_type)
+            else self._receiver.accept(plain, declared.content_type)
         )
 
 
-_TOLD = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in TOLD_BY} | {"content-type": "CONTENT_TYPE"}
+_DECLARED = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in DECLARED_BY} | {"content-type": "CONTENT_TYPE"}
 
 
 def _peer(environ: Environ) -> Peer:
-    """Return the sender, his certificate's name as mod_ssl, uWSGI and nginx hand it on in the environment."""
+    """Return the sender, with the certificate's name as mod_ssl, uWSGI and nginx pass it on in the environment."""
     certificate = environ.get("peercert")
     if isinstance(certificate, dict):
         return Peer.of_certificate(environ.get("REMOTE_ADDR"), certificate)

@@ -1,4 +1,4 @@
-"""pytest fixtures for applications: a platform of their own, and a client logged in to it.
+"""pytest fixtures for applications: a platform, and a client that is logged in to it.
 
 Switch them on in your conftest.py::
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def northbound_platform(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Emulator]":
-    """A platform for the whole test session, on free ports, with certificates of its own."""
+    """A platform for the whole test session, on free ports, with its own certificates."""
     from iot_northbound.emulator import Emulator
 
     with Emulator(port=0, folder=tmp_path_factory.mktemp("northbound-platform")) as platform:
@@ -30,13 +30,13 @@ def northbound_platform(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[E
 
 @pytest.fixture
 def northbound_emulator(northbound_platform: "Emulator") -> "Emulator":
-    """The session's platform, emptied before the test: no device, no subscription, no fault, real time."""
+    """The session's platform, empty at the start of the test: no devices, no subscriptions, no faults, real time."""
     northbound_platform.control.reset()
     return northbound_platform
 
 
 @pytest.fixture
 def northbound_client(northbound_emulator: "Emulator") -> Iterator[NorthApiClient]:
-    """A client logged in to the emptied platform."""
+    """A client that is logged in to the empty platform."""
     with NorthApiClient(*load_profile(northbound_emulator.profile_path)) as client:
         yield client

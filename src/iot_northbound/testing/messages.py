@@ -1,7 +1,9 @@
-"""A valid message of each kind, for an application's own tests.
+"""A valid message of each kind, for the tests of an application.
 
-receiver.receive(push_body("deviceDataChanged", deviceId="meter-7"))
-client.post("/v1.0.0/messageReceiver", json=push_message(NotifyDeviceAddedDTO))
+::
+
+    receiver.receive(push_body("deviceDataChanged", deviceId="meter-7"))
+    client.post("/v1.0.0/messageReceiver", json=push_message(NotifyDeviceAddedDTO))
 """
 
 from __future__ import annotations
@@ -151,7 +153,7 @@ PUSH_KINDS: tuple[str, ...] = tuple(KINDS)
 ROUTE_OF: Mapping[str, str] = MappingProxyType(
     {kind: "/v1.0.0/messageReceiver/cmd" if kind == COMMAND_STATUS else "/v1.0.0/messageReceiver" for kind in KINDS}
 )
-"""Where the platform posts a kind."""
+"""The path to which the platform posts a kind."""
 
 
 def push_message(kind: str | type[Any], unknown: Mapping[str, Any] | None = None, /, **changes: Any) -> JsonObject:
@@ -159,11 +161,11 @@ def push_message(kind: str | type[Any], unknown: Mapping[str, Any] | None = None
 
     Args:
         kind: one of `PUSH_KINDS`, or a notification's DTO class.
-        unknown: fields to add that the reference does not know, by their wire names, as a newer platform may send.
+        unknown: fields to add that the reference does not know, as a newer platform may send, by their wire names.
         changes: fields to replace or add, by their wire names: ``deviceId="meter-7"``.
 
     Raises:
-        InvalidArgumentError: there is no such kind, or it has no such field (1007).
+        InvalidArgumentError: the kind does not exist, or it has no such field (1007).
     """
     name = kind if isinstance(kind, str) else KIND_OF.get(kind, "")
     if name not in _FIELDS:
@@ -174,18 +176,18 @@ def push_message(kind: str | type[Any], unknown: Mapping[str, Any] | None = None
 
 
 def push_body(kind: str | type[Any], unknown: Mapping[str, Any] | None = None, /, **changes: Any) -> bytes:
-    """Return a valid message as the bytes the platform would post; the arguments are `push_message`'s."""
+    """Return a valid message as the bytes that the platform would post. The arguments are those of `push_message`."""
     return json.dumps(push_message(kind, unknown, **changes), ensure_ascii=False).encode()
 
 
 def _refuse_unknown(kind: str, example: JsonObject, changes: Mapping[str, Any]) -> None:
-    """Refuse a field the kind does not have: added, it would leave the one that was meant as it is."""
+    """Refuse a field that the kind does not have: it is probably misspelt, and would change nothing."""
     fields = specs(KINDS[kind])
     known = {*example, *(wire for spec in fields.values() for wire in (spec.wire, *spec.also))}
     for name in changes.keys() - known:
         python = fields.get(name)
         hint = f"; did you mean {python.wire}?" if python is not None else did_you_mean(name, sorted(known))
-        rule = f"{kind} has no such field (one of a newer platform goes into the second argument, a dict){hint}"
+        rule = f"{kind} has no such field (fields of a newer platform go into the second argument, a dict){hint}"
         raise InvalidArgumentError.of(name, repr(changes[name]), rule)
 
 

@@ -15,7 +15,7 @@ from iot_northbound.emulator.control.operations import OPERATIONS, Operation
 from iot_northbound.emulator.control.schema import InvalidArgument, check
 from iot_northbound.emulator.json_bodies import Receive, Send, decode, encode, read_body
 from iot_northbound.emulator.kernel.calls import MALFORMED
-from iot_northbound.serving_pages import page_header
+from iot_northbound.serving.pages import page_header
 
 log = logging.getLogger("iot_northbound.emulator")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from iot_northbound import serving
-from iot_northbound.serving import GuardedServer, Limits
+from iot_northbound.serving import Limits, loop
+from iot_northbound.serving.http import GuardedServer
 from tests.certs import Authority
 
-from .test_serving import Probe, connect, read_all, request, works
+from .probe import Probe, connect, read_all, request, works
 
 FEW = 100
 """More than may be parsed ahead: eight, and what one piece of the data holds."""
@@ -34,7 +34,7 @@ def contexts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Contexts:
     if request.param.endswith("asyncio"):
-        monkeypatch.setattr(serving, "new_event_loop", asyncio.new_event_loop)
+        monkeypatch.setattr(loop, "new_event_loop", asyncio.new_event_loop)
     if request.param != "https":
         return None, None
     folder = tmp_path_factory.mktemp("tls")
@@ -48,7 +48,7 @@ def contexts(
 
 def unanswered(server: GuardedServer) -> int:
     """Return how many requests are parsed, of all connections."""
-    return sum(connection._unanswered for connection in server.state.connections)  # type: ignore[attr-defined]
+    return sum(connection._unanswered for connection in server.state.connections)  # type: ignore[union-attr]
 
 
 def sizes(answers: bytes) -> list[int]:

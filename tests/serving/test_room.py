@@ -1,4 +1,4 @@
-"""Who loses a connection when there is no room for another: real sockets from several addresses of this machine."""
+"""Which connection is closed when there is no room for another: real sockets from several addresses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from iot_northbound import serving
 from iot_northbound.emulator.home import prepare
-from iot_northbound.serving import GuardedServer, Limits
-from iot_northbound.serving_room import sender_of
+from iot_northbound.serving import Limits, loop
+from iot_northbound.serving.http import CONNECTION, GuardedServer
+from iot_northbound.serving.room import sender_of
 
-from .test_serving import Probe, read_all, read_answer, request
+from .probe import Probe, read_all, read_answer, request
 
 GREEDY, OTHER, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 HALF_A_BODY = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc"
@@ -29,7 +29,7 @@ Connect = Callable[..., socket.socket]
 
 
 def room(**caps: int) -> Limits:
-    """Return the default limits with other caps; a stop does not wait for requests that never end."""
+    """Return the default limits with other caps. A stop does not wait for requests that never end."""
     return Limits(stop_grace=0.1, **caps)
 
 
@@ -83,7 +83,7 @@ def answered(peer: socket.socket) -> bool:
 @pytest.mark.parametrize(
     "first", [HALF_A_BODY, HALF_THE_HEADERS, b"", b"\r\n"], ids=["half a body", "half the headers", "nothing", "a line"]
 )
-def test_1100_unfinished_requests_of_one_address_hold_nobody_up(probe: Probe, connect: Connect, first: bytes) -> None:
+def test_1100_unfinished_requests_of_one_address_block_nobody(probe: Probe, connect: Connect, first: bytes) -> None:
     with GuardedServer(probe, limits=room()) as server:
         for _ in range(1_100):
             connect(server, GREEDY, first)
@@ -91,7 +91,7 @@ def test_1100_unfinished_requests_of_one_address_hold_nobody_up(probe: Probe, co
         assert answered(connect(server, GREEDY))
 
 
-def test_resting_connections_of_one_address_hold_nobody_up(probe: Probe, connect: Connect) -> None:
+def test_idle_connections_of_one_address_block_nobody(probe: Probe, connect: Connect) -> None:
     with GuardedServer(probe, limits=room(connections=50)) as server:
         for _ in range(60):
             assert answered(connect(server, GREEDY))
@@ -99,12 +99,12 @@ def test_resting_connections_of_one_address_hold_nobody_up(probe: Probe, connect
         assert answered(connect(server, GREEDY))
 
 
-@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_handshakes_that_are_never_finished_hold_nobody_up(
-    probe: Probe, connect: Connect, tmp_path: Path, loop: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["uvloop", "asyncio"])
+def test_handshakes_that_are_never_finished_block_nobody(
+    probe: Probe, connect: Connect, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if loop == "asyncio":
-        monkeypatch.setattr(serving, "new_event_loop", asyncio.new_event_loop)
+    if kind == "asyncio":
+        monkeypatch.setattr(loop, "new_event_loop", asyncio.new_event_loop)
     home = prepare(tmp_path)
     context = ssl.create_default_context(cafile=str(home.ca))
     context.load_cert_chain(home.folder / "client.pem", home.folder / "client.key")
@@ -204,7 +204,7 @@ def test_a_connection_that_the_application_took_over_is_not_closed(connect: Conn
     class Taken(Probe):
         async def __call__(self, scope: dict[str, object], receive: object, send: object) -> None:
             if scope["path"] == "/take":
-                self.transport = scope["extensions"][serving.CONNECTION].hijack()  # type: ignore[index]
+                self.transport = scope["extensions"][CONNECTION].hijack()  # type: ignore[index]
                 self.entered.set()
             else:
                 await super().__call__(scope, receive, send)
@@ -237,8 +237,9 @@ def test_one_ipv6_customer_counts_as_one_address(host: str, sender: str) -> None
 SHORT_OF_FILES = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
-from test_serving import Probe
-from iot_northbound.serving import GuardedServer, Limits
+from probe import Probe
+from iot_northbound.serving import Limits
+from iot_northbound.serving.http import GuardedServer
 server = GuardedServer(Probe(), limits=Limits(stop_grace=0.1))
 def ready():
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -264,7 +265,7 @@ def test_a_process_without_file_descriptors_left_makes_room_too(connect: Connect
         process.terminate()
 
 
-def test_a_closed_connection_is_counted_no_more(probe: Probe, connect: Connect) -> None:
+def test_a_closed_connection_is_no_longer_counted(probe: Probe, connect: Connect) -> None:
     with GuardedServer(probe, limits=room(connections=3)) as server:
         for _ in range(10):
             with connect(server, GREEDY) as peer:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -11,55 +10,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from iot_northbound.serving import CONNECTION, BindError, GuardedServer, Limits
+from iot_northbound.serving import BindError, Limits
+from iot_northbound.serving.http import GuardedServer
 from tests.clock import eventually
 
-QUICK = Limits(
-    header_deadline=0.4, body_deadline=0.4, write_deadline=0.4, idle=0.6, body_limit=10_000, linger=0.2, stop_grace=3.0
-)
-
-
-class Probe:
-    """An application that echoes what it got, or does what its path says."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.holds = threading.Semaphore(0)
-        self.release = threading.Event()
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body, more = body + message["body"], message["more_body"]
-        if scope["path"] == "/hold":
-            self.entered.set()
-            self.holds.release()
-            while not self.release.is_set():
-                await asyncio.sleep(0.005)
-        if scope["path"] == "/reset":
-            scope["extensions"][CONNECTION].reset()
-            return
-        if scope["path"] == "/raw":
-            transport = scope["extensions"][CONNECTION].hijack()
-            transport.write(b"not http at all")
-            transport.close()
-            return
-        answer = b"x" * 60_000_000 if scope["path"] == "/flood" else None
-        if answer is None:
-            tls = scope["extensions"].get("tls") or {}
-            answer = json.dumps({"size": len(body), "name": tls.get("client_cert_name"), "tls": sorted(tls)}).encode()
-        headers = [(b"content-length", str(len(answer)).encode()), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+from .probe import QUICK, Probe, connect, read_all, read_answer, request, works
 
 
 @pytest.fixture
@@ -71,43 +29,6 @@ def probe() -> Probe:
 def server(probe: Probe) -> Iterator[GuardedServer]:
     with GuardedServer(probe, limits=QUICK) as running:
         yield running
-
-
-def connect(server: GuardedServer) -> socket.socket:
-    return socket.create_connection(server.address, timeout=5)
-
-
-def request(path: str = "/", body: bytes = b"") -> bytes:
-    return b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
-
-
-def read_all(peer: socket.socket) -> bytes:
-    parts = []
-    while part := peer.recv(65_536):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def read_answer(peer: socket.socket) -> tuple[int, bytes]:
-    text = b""
-    while b"\r\n\r\n" not in text:
-        part = peer.recv(65_536)
-        assert part, f"closed after {text!r}"
-        text += part
-    head, _, body = text.partition(b"\r\n\r\n")
-    length = int(
-        next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1]
-    )
-    while len(body) < length:
-        body += peer.recv(65_536)
-    return int(head.split()[1]), body
-
-
-def works(server: GuardedServer) -> bool:
-    with connect(server) as peer:
-        peer.sendall(request(body=b"abc"))
-        status, body = read_answer(peer)
-    return status == 200 and json.loads(body)["size"] == 3
 
 
 def test_port_0_reports_the_port_really_bound(server: GuardedServer) -> None:
@@ -129,17 +50,17 @@ def test_it_can_be_started_again_on_the_same_port(probe: Probe) -> None:
         assert works(server)
 
 
-def test_a_taken_port_is_told_at_once(server: GuardedServer, probe: Probe) -> None:
+def test_a_taken_port_is_reported_at_once(server: GuardedServer, probe: Probe) -> None:
     with pytest.raises(BindError, match=f"{server.port}.*another program listens"):
         GuardedServer(probe, port=server.port).start()
 
 
-def test_a_foreign_address_is_told_at_once(probe: Probe) -> None:
+def test_a_foreign_address_is_reported_at_once(probe: Probe) -> None:
     with pytest.raises(BindError, match="no such address"):
         GuardedServer(probe, host="192.0.2.1").start()
 
 
-def test_an_impossible_port_is_told_at_once(probe: Probe) -> None:
+def test_an_impossible_port_is_reported_at_once(probe: Probe) -> None:
     with pytest.raises(BindError, match="check host and port"):
         GuardedServer(probe, port=70_000).start()
 
@@ -164,7 +85,7 @@ def test_blank_lines_do_not_keep_a_connection_open(server: GuardedServer) -> Non
         assert b" 408 " in read_all(slow)
 
 
-def test_the_header_deadline_holds_for_later_requests_too(server: GuardedServer) -> None:
+def test_the_header_deadline_applies_to_later_requests_too(server: GuardedServer) -> None:
     with connect(server) as slow:
         slow.sendall(request())
         assert read_answer(slow)[0] == 200
@@ -213,7 +134,7 @@ def test_headers_without_end_are_refused(server: GuardedServer) -> None:
         assert read_answer(peer)[0] == 431
 
 
-def test_bytes_that_are_no_http_are_answered_400(server: GuardedServer) -> None:
+def test_bytes_that_are_not_http_are_answered_400(server: GuardedServer) -> None:
     with connect(server) as peer:
         peer.sendall(b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
         assert read_answer(peer)[0] == 400
@@ -336,8 +257,8 @@ def test_a_body_that_would_be_lost_with_an_upgrade_is_refused(server: GuardedSer
 FOREGROUND = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_serving import Probe
-from iot_northbound.serving import GuardedServer
+from probe import Probe
+from iot_northbound.serving.http import GuardedServer
 server = GuardedServer(Probe())
 server.serve_forever(lambda: print(server.port, flush=True))
 print("stopped", flush=True)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from iot_northbound.emulator.home import Home, prepare
-from iot_northbound.serving import GuardedServer
+from iot_northbound.serving.http import GuardedServer
 
-from .test_serving import QUICK, Probe, connect, read_all, read_answer, request
+from .probe import QUICK, Probe, connect, read_all, read_answer, request
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def test_the_application_sees_the_clients_certificate(tls_server: GuardedServer,
 def test_a_peer_without_a_certificate_is_turned_away(tls_server: GuardedServer, home: Home) -> None:
     context = client_context(home, certificate=False)
     answer = b""
-    # TLS 1.3 tells the client only at its first read.
+    # With TLS 1.3, the client learns it only at its first read.
     with contextlib.suppress(OSError), context.wrap_socket(connect(tls_server), server_hostname="127.0.0.1") as peer:
         peer.sendall(request())
         answer = peer.recv(10)
     assert answer == b""
 
 
-def test_peers_without_a_client_hello_hold_nobody_up(tls_server: GuardedServer, home: Home) -> None:
+def test_peers_without_a_client_hello_block_nobody(tls_server: GuardedServer, home: Home) -> None:
     silent = [connect(tls_server) for _ in range(50)]
     started = time.monotonic()
     with client_context(home).wrap_socket(connect(tls_server), server_hostname="localhost") as peer:
@@ -84,5 +84,5 @@ def test_a_reset_reaches_the_peer_through_tls(tls_server: GuardedServer, home: H
         read_answer(peer)
         peer.sendall(request("/reset"))
         select.select([peer], [], [], 5)
-        with pytest.raises(ConnectionResetError):  # asked of the kernel, as the ssl module tells it as an EOF
+        with pytest.raises(ConnectionResetError):  # asks the kernel, because the ssl module reports it as an EOF
             os.read(peer.fileno(), 10)

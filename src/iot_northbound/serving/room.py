@@ -1,11 +1,12 @@
-"""Room for connections: how many there are of each address, and which one goes when there is no room for another."""
+"""Room for connections: how many each address has, and which one is closed when there is no room for another."""
 
 from __future__ import annotations
 
 import ipaddress
 import logging
 
-from .serving_connection import Connection, Limits
+from .connection import Connection
+from .limits import Limits
 
 log = logging.getLogger("iot_northbound.serving")
 
@@ -21,12 +22,17 @@ def sender_of(host: str) -> str:
 
 
 class Room:
-    """The open connections of one server, handshakes included."""
+    """The open connections of one server, including handshakes."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._of: dict[str, set[Connection]] = {}
         self._count = 0
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All of them."""
+        return [connection for own in self._of.values() for connection in own]
 
     def add(self, connection: Connection) -> None:
         """Count a connection."""
@@ -34,7 +40,7 @@ class Room:
         self._count += 1
 
     def remove(self, connection: Connection) -> None:
-        """Count it no more; harmless if it was removed before."""
+        """Stop counting a connection. Does nothing if it was removed before."""
         own = self._of.get(connection.sender, set())
         if connection in own:
             own.remove(connection)
@@ -43,16 +49,16 @@ class Room:
                 del self._of[connection.sender]
 
     def for_address(self, sender: str) -> bool:
-        """Make room under the cap of one address, and return whether there is some."""
+        """Make room under the cap of one address; return whether there is room."""
         own = self._of.get(sender, set())
         return len(own) < self._limits.connections_per_address or self._close_slowest(own)
 
     def for_another(self) -> bool:
-        """Make room under the cap of all addresses, and return whether there is some."""
+        """Make room under the cap of all addresses; return whether there is room."""
         return self._count < self._limits.connections or self.close_one()
 
     def close_one(self) -> bool:
-        """Close the slowest connection of the greediest address; return False if all of them are being answered."""
+        """Close the slowest connection of the address that has most; return False if all are being answered."""
         return any(self._close_slowest(own) for own in sorted(self._of.values(), key=len, reverse=True))
 
     def _close_slowest(self, own: set[Connection]) -> bool:

@@ -1,4 +1,4 @@
-"""How the receiver and the emulator check certificates, and what an application learns of the peer's."""
+"""How the receiver and the emulator check certificates, and what they tell an application about the peer's."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 def set_checks(context: ssl.SSLContext, *, strict_x509: bool) -> None:
     """Make a context check certificates in the same way on every Python version.
 
-    Every certificate of the trust file is trusted for itself, an intermediate CA or a single certificate too.
+    The context trusts each certificate of the trust file by itself, also an intermediate CA or a single certificate.
 
     Args:
         context: The context to change.
-        strict_x509: Whether a chain must keep every rule of RFC 5280. `ssl.create_default_context` demands this from
-            Python 3.13 on. Many private CAs do not keep them all: their certificates lack key identifiers or a key
-            usage.
+        strict_x509: Whether a chain must follow every rule of RFC 5280. `ssl.create_default_context` demands this from
+            Python 3.13 on. Many private CAs do not follow all of them: their certificates lack key identifiers or a
+            key usage.
     """
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if strict_x509:
@@ -25,7 +25,7 @@ def set_checks(context: ssl.SSLContext, *, strict_x509: bool) -> None:
 
 
 def peer_facts(tls: ssl.SSLObject) -> dict[str, Any]:
-    """Return the ASGI TLS extension's facts on the peer, with `getpeercert()`'s mapping beside them."""
+    """Return the facts about the peer of the ASGI TLS extension, and the mapping of `getpeercert()`."""
     facts: dict[str, Any] = {
         "server_cert": None,
         "client_cert_chain": [],

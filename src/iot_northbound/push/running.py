@@ -1,0 +1,116 @@
+"""The open inbox and the threads of its handlers: started, stopped and forked together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from iot_northbound.core.clock import Clock
+from iot_northbound.push.failures import log
+from iot_northbound.push.inbox import Inbox, InboxError, InboxStats
+from iot_northbound.push.memory_inbox import MemoryInbox
+from iot_northbound.push.parse import Message
+from iot_northbound.push.workers import Workers
+
+
+class Running:
+    """Opens an inbox and runs its workers, in one process at a time.
+
+    Args:
+        inbox: the inbox; None for one in memory, which is made at the start.
+        workers_of: makes the workers of an inbox.
+        clock: the source of time for the inbox in memory.
+    """
+
+    def __init__(self, inbox: Inbox | None, workers_of: Callable[[Inbox], Workers], clock: Clock) -> None:
+        self.inbox = inbox
+        self.workers: Workers | None = None
+        self._workers_of, self._clock = workers_of, clock
+        self._open: Inbox | None = None
+        self._process = 0
+        self._starting = threading.Lock()
+        self._stopped = False
+
+    def start(self) -> None:
+        """Open the inbox and handle what waits in it, then what comes. Does nothing if it runs already.
+
+        Raises:
+            InboxInUseError: another receiver uses the inbox.
+            InboxError: the inbox cannot be opened.
+        """
+        self._start(by_message=False)
+
+    def _start(self, *, by_message: bool) -> None:
+        with self._starting:
+            if self._inherited:
+                self.workers = self._open = None
+            if self.workers is not None or (by_message and self._stopped):  # a late message does not undo a stop
+                return
+            if self.inbox is None:
+                log.warning("no inbox was given: messages are kept in memory and are lost when this process ends")
+                self.inbox = MemoryInbox(clock=self._clock)
+            workers = self._workers_of(self.inbox)
+            self.inbox.start(workers.add)
+            workers.start()
+            self._stopped = False
+            self.workers, self._open, self._process = workers, self.inbox, os.getpid()
+
+    @property
+    def _inherited(self) -> bool:
+        """Whether the inbox and the threads are those of a process that this one was forked from."""
+        return self._open is not None and self._process != os.getpid()
+
+    def put(self, message: Message) -> Future[bool]:
+        """Put a message into the inbox; the first one starts the workers.
+
+        Raises:
+            InboxError: the inbox cannot take it now.
+        """
+        if self._stopped:
+            raise InboxError("the receiver was stopped")
+        if self._inherited:
+            # Neither its threads nor its file survive a fork: with an answer of 200 the message would be lost.
+            raise InboxError("the receiver was started before this process was forked; start it in each process")
+        if self._open is None:
+            self._start(by_message=True)
+        return self.opened().put(message)
+
+    def refused_another(self) -> None:
+        """Note that a message of an unknown device came and was refused."""
+        inbox = self._open
+        if inbox is not None and not self._inherited:
+            inbox.refused_another()
+
+    def opened(self) -> Inbox:
+        """Return the open inbox.
+
+        Raises:
+            InboxError: it is not open.
+        """
+        if self._open is None:
+            raise InboxError("the receiver does not run; start() it first")
+        return self._open
+
+    def stats(self) -> InboxStats:
+        """Return how full the inbox is; an inbox that is not open counts as empty."""
+        inbox = self._open
+        return inbox.stats() if inbox is not None else InboxStats(0, 0, 0, None)
+
+    def stop(self, timeout: float) -> bool:
+        """Accept nothing more, handle what waits for at most `timeout` seconds, and close the inbox.
+
+        Returns:
+            Whether everything was handled.
+        """
+        with self._starting:
+            workers, inbox, self._stopped = self.workers, self._open, True
+            if workers is None or inbox is None or self._inherited:
+                return True
+            finished = workers.stop(timeout)
+            if not finished and not inbox.durable:
+                log.error("%d messages were lost: they were kept in memory only", inbox.stats().waiting)
+            inbox.stop()
+            self.workers = self._open = None
+            return finished
