@@ -106,7 +106,7 @@ class NotifyDeviceDatasChangedDTO(_DeviceNotification):
 
 @response
 class NotifyServiceInfoChangedDTO(_DeviceNotification):
-    """The muted parts of a device's service changed: ``serviceInfoChanged`` (section 2.3.5.6).
+    """The muted parts of a device's service have changed: ``serviceInfoChanged`` (section 2.3.5.6).
 
     Attributes:
         service_id: the service's id in the profile.
