@@ -84,6 +84,14 @@ def test_a_union_takes_each_of_its_types() -> None:
         check([{}], schema, "shape")
 
 
+def test_null_is_one_of_the_values_of_an_optional_choice() -> None:
+    schema = schema_of(Literal["a", "b"] | None)
+    assert schema == {"type": ["string", "null"], "enum": ["a", "b", None]}
+    assert check(None, schema, "mode") is None
+    with pytest.raises(InvalidArgument, match="mode must be one of a, b, null"):
+        check("c", schema, "mode")
+
+
 def test_a_type_without_a_schema_is_a_mistake() -> None:
     with pytest.raises(TypeError, match="no JSON Schema"):
         schema_of(bytes)

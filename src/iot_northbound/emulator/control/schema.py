@@ -73,11 +73,14 @@ def record(fields: Mapping[str, Schema], required: Collection[str] = ()) -> Sche
 
 
 def _union(members: list[Schema]) -> Schema:
-    # Each keyword of these schemas is about one type, so the members of different types can be merged.
+    # Nearly every keyword is about one type, so the members of different types can be merged.
     merged: dict[str, Any] = {}
     for each in members:
         merged |= each
-    return {**merged, "type": [each["type"] for each in members]}
+    kinds = [each["type"] for each in members]
+    if "enum" in merged and "null" in kinds:
+        merged["enum"] = [*merged["enum"], None]  # an enum is about values of every type
+    return {**merged, "type": kinds}
 
 
 class InvalidArgument(ValueError):
@@ -126,8 +129,9 @@ def check(value: Any, schema: Schema, name: str = "") -> Any:
             raise InvalidArgument(f"{name or 'the body'} must be {' or '.join(_NAMES[kind] for kind in kinds)}")
         if isinstance(value, float) and "integer" in kinds:
             value = int(value)
-    if "enum" in schema and value is not None and value not in schema["enum"]:
-        raise InvalidArgument(f"{name} must be one of {', '.join(map(str, schema['enum']))}")
+    if "enum" in schema and value not in schema["enum"]:
+        known = ["null" if each is None else each for each in schema["enum"]]
+        raise InvalidArgument(f"{name} must be one of {', '.join(known)}")
     if isinstance(value, str):
         _check_text(value, schema, name)
     elif isinstance(value, int | float) and not isinstance(value, bool):

@@ -72,6 +72,20 @@ DELETE = Shape(may("cascade", boolean), invalid=MALFORMED)
 DEVICE = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
 
 
+def of_call(platform: Platform, call: Call, *, missing: str = "100403", foreign: str = "100418") -> Row:
+    """Return the device that a path names.
+
+    Raises:
+        Refusal: 404 with `missing` if it does not exist, with `foreign` if it belongs to another application.
+    """
+    row = devices.find(platform, call.ids[0])
+    if row is None:
+        raise Refusal(404, missing)
+    if row["appId"] != call.app_id:
+        raise Refusal(404, foreign)
+    return row
+
+
 def _room_for_frozen(platform: Platform, app_id: str) -> None:
     limit = platform.settings.frozen_device_limit
     if limit is not None and len(platform.table(DEVICES).where(appId=app_id, mute="TRUE")) >= limit:
@@ -82,7 +96,7 @@ def _room_for_frozen(platform: Platform, app_id: str) -> None:
 def modify(platform: Platform, call: Call) -> Answer:
     """Change what is known about a device."""
     given: dict[str, Any] = MODIFY.read(call.body)
-    row = devices.of_call(platform, call)
+    row = of_call(platform, call)
     if (product := given.get("productId")) is not None and models.by_id(platform, call.app_id, product) is None:
         raise refuse(BAD_FIELD, models.unknown_id(platform, call.app_id, product))
     if row["isSecure"] and given.get("isSecure") is False:
@@ -104,7 +118,7 @@ def modify(platform: Platform, call: Call) -> Answer:
 def delete(platform: Platform, call: Call) -> Answer:
     """Delete a device and those behind it; with cascade=false, those become directly connected."""
     cascade = DELETE.read_query(call.query).get("cascade", True)
-    row = devices.of_call(platform, call)
+    row = of_call(platform, call)
     for child in devices.sub_devices(platform, row["deviceId"]):
         if cascade:
             devices.delete(platform, child)
@@ -118,7 +132,7 @@ def delete(platform: Platform, call: Call) -> Answer:
 def query_one(platform: Platform, call: Call) -> Answer:
     """Return one device."""
     given = ONE.read_query(call.query)
-    return Answer(200, device_view(devices.of_call(platform, call), imsi="select" in given))
+    return Answer(200, device_view(of_call(platform, call), imsi="select" in given))
 
 
 @route("1.5.2", "GET", "/iocm/app/dm/v1.4.0/devices")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypedDict, Unpack
 
-from iot_northbound.emulator.kernel.calls import Call, Refusal
 from iot_northbound.emulator.kernel.clock import parse_time, time_text
 from iot_northbound.emulator.kernel.limits import Length
 from iot_northbound.emulator.kernel.platform import Platform
@@ -67,20 +66,6 @@ def need(platform: Platform, device_id: str) -> Row:
     row = find(platform, device_id)
     if row is None:
         raise LookupError(f"there is no device {device_id!r}")
-    return row
-
-
-def of_call(platform: Platform, call: Call, *, missing: str = "100403", foreign: str = "100418") -> Row:
-    """Return the device that a path names.
-
-    Raises:
-        Refusal: 404 with `missing` if it does not exist, with `foreign` if it belongs to another application.
-    """
-    row = find(platform, call.ids[0])
-    if row is None:
-        raise Refusal(404, missing)
-    if row["appId"] != call.app_id:
-        raise Refusal(404, foreign)
     return row
 
 

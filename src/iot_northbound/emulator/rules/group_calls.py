@@ -13,9 +13,7 @@ from iot_northbound.emulator.rules import admission, applications, groups
 from iot_northbound.emulator.rules.groups import GROUPS, MEMBERS
 
 INPUT = (400, "50400")
-
 PARAMETER = (400, "100604")
-
 LIST_MAXIMUM = 1000
 
 _ACCESS: Final[dict[str, Any]] = {"app_field": "accessAppId", "app_status": 200, "removed_app": (200, "100203")}
@@ -31,7 +29,6 @@ _DESCRIBED = (
 CREATE = Shape(*_DESCRIBED, may("appId", text(1, 50)), may("deviceIds", array(text(1, 256))), invalid=INPUT)
 
 MODIFY = Shape(*_DESCRIBED, invalid=INPUT)
-
 LIST = Shape(
     may("pageNo", integer(0)), may("pageSize", integer(1)), may("name", text(0, 50)), invalid=INPUT
 )  # fmt: skip

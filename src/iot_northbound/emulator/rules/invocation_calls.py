@@ -28,7 +28,6 @@ from iot_northbound.emulator.rules.invocations import INVOCATIONS
 from iot_northbound.emulator.rules.subscriptions import callback_url, hint_apart
 
 NO_SERVICE = (404, "100444")
-
 BAD_COMMAND = (400, "102203")
 
 

@@ -11,9 +11,7 @@ from iot_northbound.emulator.rules import admission, packages
 from iot_northbound.emulator.rules.packages import FIELDS, FILE_TYPES, IDENTIFIER, PACKAGES
 
 BAD_REQUEST = (400, "120015")
-
 BAD_PAGE = (400, "123029")
-
 NOT_FOUND = (404, "123002")
 
 

@@ -16,7 +16,7 @@ from iot_northbound.emulator.kernel.values import (
     structure,
     text,
 )
-from iot_northbound.emulator.rules import admission, devices, models, protocols, registrations
+from iot_northbound.emulator.rules import admission, device_calls, devices, models, protocols, registrations
 from iot_northbound.emulator.rules.devices import DEVICES
 
 REMOVED = (401, "100025")
@@ -26,7 +26,6 @@ BAD_CODE = (400, "100003")
 TIMEOUT = integer(0, 2147483647)
 # A code that a device has to present cannot be empty or contain a blank.
 VERIFY_CODE = text(1, 256, r"\S+")
-
 _IDENTITY = [may(name, text()) for name in models.IDENTITY]
 _NAME = may("name", text())
 REGISTER = Shape(
@@ -139,7 +138,7 @@ def _room_for(platform: Platform, app_id: str, *, secure: bool, used_up: tuple[i
 def refresh_key(platform: Platform, call: Call) -> Answer:
     """Give a device a new code, and a new node id if one is given; it has to connect for the first time again."""
     given = REFRESH_KEY.read(call.body)
-    row = devices.of_call(platform, call)
+    row = device_calls.of_call(platform, call)
     if not row["activated"]:
         raise Refusal(400, "100610")
     if devices.is_online(row):
@@ -164,7 +163,7 @@ def refresh_key(platform: Platform, call: Call) -> Answer:
 @route("1.4.7", "GET", REGISTRATION + "/{deviceId}")
 def activation_status(platform: Platform, call: Call) -> Answer:
     """Return whether a device has ever connected."""
-    row = devices.of_call(platform, call, foreign="100403")
+    row = device_calls.of_call(platform, call, foreign="100403")
     return Answer(200, {"deviceId": row["deviceId"], "activated": row["activated"], "name": row.get("name")})
 
 

@@ -8,7 +8,7 @@ from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.kernel.routing import codes, route
 from iot_northbound.emulator.kernel.store import Row
 from iot_northbound.emulator.kernel.values import Shape, array, json_object, must, refuse, structure, text
-from iot_northbound.emulator.rules import admission, devices, models, protocols, shadows
+from iot_northbound.emulator.rules import admission, device_calls, devices, models, protocols, shadows
 from iot_northbound.emulator.rules.devices import DEVICES
 
 PATH = "/iocm/app/shadow/v1.5.0/devices/{deviceId}"
@@ -27,7 +27,7 @@ def modify(platform: Platform, call: Call) -> Answer:
         # The table's spelling; its own sample and the Java SDK say serviceDesireds.
         body = {**body, "serviceDesireds": body["serviceDesires"]}
     changes = MODIFY.read(body)["serviceDesireds"]
-    row = devices.of_call(platform, call)
+    row = device_calls.of_call(platform, call)
     model = models.of_device(platform, row)
     if model is None:
         raise Refusal(200, "100425")
@@ -68,7 +68,7 @@ def _check(model: Row, service_id: str, desired: Row) -> None:
 @route("1.4.9", "GET", PATH)
 def query(platform: Platform, call: Call) -> Answer:
     """Return a device's shadow: all services of its product model, and other services that it reported."""
-    row = devices.of_call(platform, call, missing="100418")
+    row = device_calls.of_call(platform, call, missing="100418")
     model = models.of_device(platform, row)
     known: dict[str, Row] = {service["serviceId"]: {} for service in model["services"]} if model else {}
     services = {**known, **row.get("services", {})}

@@ -15,7 +15,6 @@ INPUT = (400, "100022")
 """The platform's general code for a bad parameter; it is not in the tables of this service."""
 
 BAD_URL = (400, "100222")
-
 LIST_LIMIT = 1000
 """The most subscriptions a query without paging returns (100224)."""
 
