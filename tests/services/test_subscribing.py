@@ -1,9 +1,16 @@
 import pytest
 
-from iot_northbound import InvalidArgumentError, NorthApiClient
+from iot_northbound import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    NorthApiClient,
+    SubscriptionManagement,
+    load_profile,
+)
 from iot_northbound.dto import NotifyType, SubDeviceDataInDTO
 from iot_northbound.emulator import Emulator
-from iot_northbound.profiles import load_profile
+from iot_northbound.services.subscribing import subscribe
+from tests.services.fake import FakeClient
 
 HERE = "https://receiver.example:9443/v1.0.0/messageReceiver"
 ELSEWHERE = "https://other.example:9443/v1.0.0/messageReceiver"
@@ -97,3 +104,10 @@ def test_a_management_subscription_that_the_platform_does_not_list_is_moved(subs
     subscriptions.ensure(HERE, ["swUpgradeResultNotify"])
     monkeypatch.undo()
     assert held(subscriptions) == {("swUpgradeResultNotify", HERE)}
+
+
+def test_a_management_subscription_that_is_refused_as_present_is_deleted_and_made_again():
+    client = FakeClient(AlreadyExistsError("100227", "The subscription exists."))
+    subscribe(SubscriptionManagement(client), "swUpgradeResultNotify", HERE)
+    assert [sent.endpoint.method for sent in client.sent] == ["POST", "DELETE", "POST"]
+    assert client.sent[0].body == client.sent[2].body
