@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iot_northbound.push import HandlerRetry, InboxError, SqliteInbox
-from tests.push.helpers import ManualClock, Recorder, data_body, data_message, taken, until
+from tests.clock import FakeClock, eventually
+from tests.push.helpers import Recorder, data_body, data_message, taken
 
 BIG = "x" * 20_000
 
 
 def filled(path, count=6, extra=BIG):
-    inbox, told = SqliteInbox(path, clock=ManualClock()), []
+    inbox, told = SqliteInbox(path, clock=FakeClock()), []
     inbox.start(lambda message_id, _: told.append(message_id))
     for number in range(count):
         taken(inbox.put(data_message(f"d{number}", number, extra=extra)))
@@ -107,7 +108,7 @@ def test_any_damage_is_refused_or_its_messages_are_told_of_and_can_be_let_go(
         assert path.read_bytes() == data
     else:
         assert receiver.receive(data_body("another", 99)).status == 200
-        until(lambda: receiver.metrics().depth == 0)
+        eventually(lambda: receiver.metrics().depth == 0)
         receiver.dead_letters()
         receiver.stop()
 
@@ -147,7 +148,7 @@ def test_damage_that_shows_later_stays_with_its_own_message(lettered):
         for number in (10, 11, 12):
             assert receiver.receive(data_body("d1", number)).status == 200
         receiver.log.wait_for(6)
-        until(lambda: receiver.metrics().depth == 0)
+        eventually(lambda: receiver.metrics().depth == 0)
     with pytest.raises(InboxError, match="damaged"):
         receiver.start()
 
@@ -178,7 +179,7 @@ def test_dead_letters_are_told_whatever_is_in_them(path):
     receiver = Recorder(SqliteInbox(path))
     with receiver:
         receiver.log.wait_for(4)
-        until(lambda: receiver.metrics().dead == 2)
+        eventually(lambda: receiver.metrics().dead == 2)
         assert [letter.text for letter in receiver.dead_letters()] == ["\ufffd\0", "{"]
         assert receiver.discard([letter.id for letter in receiver.dead_letters()]) == 2
 
@@ -198,5 +199,5 @@ def test_a_value_that_another_program_spoils_meanwhile_stays_with_its_own_messag
     receiver = Recorder(Spoilt(path))
     with receiver:
         receiver.log.wait_for(2)
-        until(lambda: receiver.metrics().depth == 0)
+        eventually(lambda: receiver.metrics().depth == 0)
         assert len(receiver.log.items) == 2

@@ -7,7 +7,8 @@ import pytest
 
 from iot_northbound.push import HandlerRetry, MemoryInbox, SqliteInbox
 from iot_northbound.push.failures import log_failure, name_of, told
-from tests.push.helpers import Log, Recorder, data_body, until
+from tests.clock import eventually
+from tests.push.helpers import Log, Recorder, data_body
 
 
 class Fails(Exception):
@@ -106,12 +107,12 @@ def test_whatever_a_handler_raises_its_message_is_set_aside_and_its_device_goes_
         for device, number in (("d1", 1), ("d1", 2), ("d2", 3)):
             assert receiver.receive(data_body(device, number)).status == 200
         assert sorted(handled.wait_for(2)) == [("d1", 2), ("d2", 3)]
-        until(lambda: receiver.metrics().dead == 1)
+        eventually(lambda: receiver.metrics().dead == 1)
         (letter,) = receiver.dead_letters()
         assert letter.error.encode("utf-8", "backslashreplace").decode().startswith(says)
         assert len(letter.error) <= 2_000
         assert receiver.replay() == 1
-        until(lambda: receiver.metrics().dead == 1)
+        eventually(lambda: receiver.metrics().dead == 1)
 
 
 def test_an_inbox_that_raises_anything_ends_no_worker():
@@ -150,7 +151,7 @@ def test_a_function_without_a_name_can_fail_too(caplog):
     with receiver:
         receiver.on_body(lambda body: Unnameable()(body))
         receiver.receive(data_body())
-        until(lambda: receiver.metrics().dead == 1)
+        eventually(lambda: receiver.metrics().dead == 1)
 
 
 def test_an_error_is_told_by_type_and_text():

@@ -7,7 +7,8 @@ import pytest
 from iot_northbound.push import Event, MemoryInbox, SqliteInbox
 from iot_northbound.push.parse import NotAMessageError, parse
 from iot_northbound.testing.messages import push_body
-from tests.push.helpers import Log, Recorder, until
+from tests.clock import eventually
+from tests.push.helpers import Log, Recorder
 
 PROBES = [
     b"push success.",
@@ -31,7 +32,7 @@ def test_a_probe_is_answered_logged_and_handed_to_handle_body_alone(tmp_path, ca
         for _ in range(2):
             assert receiver.receive(body, {"content-type": "text/plain"}).status == 200
         assert {text.strip(' \r\n"').lower().rstrip(".") for text in receiver.log.wait_for(2)} == {"push success"}
-        until(lambda: receiver.metrics().handled == 2)
+        eventually(lambda: receiver.metrics().handled == 2)
     assert caplog.text.count("the platform tests the callback") == 2
     assert unknown.items == []
 
