@@ -8,13 +8,13 @@ from iot_northbound.core.received import Received
 
 @response
 class AuthOutDTO(Received):
-    """A token, as login gives it (section 1.3.1).
+    """The token of a login (section 1.3.1).
 
     Attributes:
-        scope: what the token reaches; always ``default``.
-        token_type: ``bearer``, in either letter case.
-        expires_in: seconds until the access token ends; 3600 as a rule.
-        access_token: goes into the header Authorization of every call.
+        scope: what the token is valid for; always ``default``.
+        token_type: ``bearer``, in upper or lower case.
+        expires_in: seconds until the access token expires; usually 3600.
+        access_token: is sent in the header Authorization of every call.
         refresh_token: renews the access token; valid for one month, null on some platforms.
     """
 
@@ -27,7 +27,7 @@ class AuthOutDTO(Received):
 
 @request
 class AuthRefreshInDTO:
-    """What a token is renewed with (section 1.3.2).
+    """The request to renew a token (section 1.3.2).
 
     Attributes:
         app_id: the application's id; up to 256 characters.

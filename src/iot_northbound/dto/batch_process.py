@@ -26,7 +26,7 @@ class BatchTargetType(OpenEnum):
 
 
 class BatchTaskStatus(OpenEnum):
-    """How far a batch task has come; Complete and Timeout are final."""
+    """The state of a batch task; Complete and Timeout are final."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -35,7 +35,7 @@ class BatchTaskStatus(OpenEnum):
 
 
 class TaskDetailStatus(OpenEnum):
-    """How far a batch task has come with one device; Success, Fail and Timeout are final."""
+    """The state of a batch task for one device; Success, Fail and Timeout are final."""
 
     PENDING = "Pending"
     WAIT_RESULT = "WaitResult"
@@ -53,7 +53,7 @@ class TaskFrom(OpenEnum):
 
 @request
 class DeviceCmdParam:
-    """The parameters of a DeviceCmd task, typed: which devices, and the command (section 1.8.1).
+    """The typed parameters of a DeviceCmd task: the devices and the command (section 1.8.1).
 
     Attributes:
         type: how the devices are chosen; see `BatchTargetType`.
@@ -63,9 +63,9 @@ class DeviceCmdParam:
         model: their model; needed if `type` is DeviceType.
         device_location: where they are; needed if `type` is DeviceArea.
         group_list: the groups' names, needed if `type` is GroupList, or ids, needed if it is GroupIdList.
-        command: what to do.
-        callback_url: where the results are pushed to.
-        max_retransmit: how often the command is sent again, 0 to 3.
+        command: the command.
+        callback_url: the URL to which the results are pushed.
+        max_retransmit: how often the command is repeated, 0 to 3.
         group_tag: the group's tag.
     """
 
@@ -87,11 +87,11 @@ class BatchTaskCreateInDTO2:
     """A batch task to create (section 1.8.1).
 
     Attributes:
-        app_id: the application the devices belong to; up to 64 characters.
+        app_id: the application that owns the devices; up to 64 characters.
         timeout: minutes until the task ends, 10 to 2,880.
         task_name: unique in the application; up to 256 characters.
         task_type: what the task does; see `BatchTaskType`.
-        param: the task's parameters: a `DeviceCmdParam`, or the same as free JSON.
+        param: the parameters of the task: a `DeviceCmdParam`, or the same as free JSON.
         tags: the task's tags.
     """
 
@@ -105,10 +105,10 @@ class BatchTaskCreateInDTO2:
 
 @response
 class BatchTaskCreateOutDTO(Received):
-    """A batch task just created (section 1.8.1).
+    """A new batch task (section 1.8.1).
 
     Attributes:
-        task_id: the task's id; read in both spellings platforms use.
+        task_id: the task's id; both spellings of platforms are read.
     """
 
     task_id: Annotated[str, Wire("taskID", also=("taskId",))]
@@ -122,22 +122,22 @@ class QueryOneTaskOutDTO(Received):
         app_id: the application it belongs to.
         task_id: the task's id.
         task_name: its name.
-        operator: who created it.
+        operator: the user who created it.
         task_from: where it was created.
         task_type: what it does.
-        status: how far it has come.
+        status: its state.
         start_time: when it was created, UTC.
         timeout: seconds until it ends.
-        progress: how far it has come, in thousandths, rounded down.
-        total_cnt: how many devices it is for.
-        success_cnt: with how many it succeeded.
-        fail_cnt: with how many it failed.
-        timeout_cnt: how many got the command and did not answer in time.
-        expired_cnt: how many the command did not reach before it expired.
-        complete_cnt: how many it has ended for: successes, failures, timeouts and expired ones together.
-        success_rate: successes in thousandths, rounded down.
-        param: its parameters, as they were given.
-        tags: its tags; only where the query selects them.
+        progress: its progress in thousandths, rounded down.
+        total_cnt: the number of its devices.
+        success_cnt: the number of devices for which it succeeded.
+        fail_cnt: the number of devices for which it failed.
+        timeout_cnt: the number of devices that got the command and did not answer in time.
+        expired_cnt: the number of devices that the command did not reach before it expired.
+        complete_cnt: the number of devices for which it has ended, with or without success.
+        success_rate: the part of successes in thousandths, rounded down.
+        param: its parameters as they were given.
+        tags: its tags; only if the query selects them.
     """
 
     app_id: str | None = None
@@ -163,16 +163,16 @@ class QueryOneTaskOutDTO(Received):
 
 @request
 class QueryTaskDetailsInDTO:
-    """Which details of a batch task to list (section 1.8.3).
+    """Which subtasks of a batch task to list (section 1.8.3).
 
     Attributes:
-        app_id: another application that granted access; the client's own where none is given.
+        app_id: another application that granted access; by default the client's own.
         task_id: the task.
-        status: only devices of this status; see `TaskDetailStatus`.
+        status: only devices with this status; see `TaskDetailStatus`.
         device_id: only this device.
         command_id: only this command.
         page_no: the page, from 0.
-        page_size: details per page, 1 to 250; the platform takes 25.
+        page_size: subtasks per page, 1 to 250; 25 by default.
     """
 
     app_id: str | None = None
@@ -186,11 +186,11 @@ class QueryTaskDetailsInDTO:
 
 @response
 class QueryTaskDetailDTOCloud2NA(Received):
-    """What a batch task did with one device (section 1.8.3).
+    """The result of a batch task for one device (section 1.8.3).
 
     Attributes:
-        status: how far it has come.
-        output: what came out, usually JSON as text.
+        status: its state.
+        output: the output, usually JSON as text.
         error: what went wrong: an error_code and an error_desc, as JSON text or as an object.
         param: deviceId and commandId.
     """
@@ -203,10 +203,10 @@ class QueryTaskDetailDTOCloud2NA(Received):
 
 @response
 class QueryTaskDetailsOutDTO(Page):
-    """A page of a batch task's details (section 1.8.3).
+    """A page of a batch task's subtasks (section 1.8.3).
 
     Attributes:
-        task_details: the page's details.
+        task_details: the page's subtasks.
     """
 
     task_details: list[QueryTaskDetailDTOCloud2NA] | None = None

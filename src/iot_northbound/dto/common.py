@@ -1,4 +1,4 @@
-"""What several services share: devices, services, commands, tags, pages, and the enumerations beside them."""
+"""Classes that several services share: devices, services, commands, tags, pages, and their enumerations."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from iot_northbound.core.received import Received
 
 
 class NodeType(OpenEnum):
-    """Where a device stands: at the end of the line, as a gateway, or not known."""
+    """What kind of device it is: an endpoint, a gateway, or unknown."""
 
     ENDPOINT = "ENDPOINT"
     GATEWAY = "GATEWAY"
@@ -28,7 +28,7 @@ class DeviceStatus(OpenEnum):
 
 
 class StatusDetail(OpenEnum):
-    """Why a device has its status; informative, no basis for decisions."""
+    """Why a device has its status; only for information."""
 
     NONE = "NONE"
     CONFIGURATION_PENDING = "CONFIGURATION_PENDING"
@@ -45,20 +45,20 @@ class StatusDetail(OpenEnum):
 
 
 class TextFlag(OpenEnum):
-    """A truth value the platform tells as text."""
+    """True or false as the platform's text."""
 
     TRUE = "TRUE"
     FALSE = "FALSE"
 
 
 class Select(OpenEnum):
-    """What a device query returns beyond the usual."""
+    """What a device query returns in addition."""
 
     IMSI = "IMSI"
 
 
 class NotifyType(OpenEnum):
-    """What the platform tells about unasked: the types one can subscribe to (sections 1.6.1 and 1.6.2)."""
+    """The types of notifications that an application can subscribe to (sections 1.6.1 and 1.6.2)."""
 
     BIND_DEVICE = "bindDevice"
     DEVICE_ADDED = "deviceAdded"
@@ -88,30 +88,30 @@ class DeviceInfo(Received):
     """What the platform knows about a device (sections 1.4.9, 1.5.1, 1.5.2 and the device notifications).
 
     Attributes:
-        node_id: the id the device itself reports, such as its IMEI, MAC address or serial number.
+        node_id: the id that the device itself reports, for example its IMEI, MAC address or serial number.
         name: the device's name.
         description: free text about the device.
-        manufacturer_id: the manufacturer's id, as the profile has it.
-        manufacturer_name: the manufacturer's name, as the profile has it.
+        manufacturer_id: the manufacturer's id, as in the profile.
+        manufacturer_name: the manufacturer's name, as in the profile.
         mac: the MAC address.
         location: where the device is.
-        device_type: the type in upper camel case, as the profile has it.
-        model: the model, as the profile has it.
+        device_type: the type in upper camel case, as in the profile.
+        model: the model, as in the profile.
         sw_version: the software's version.
         fw_version: the firmware's version.
         hw_version: the hardware's version.
-        protocol_type: the protocol the device speaks, such as CoAP, LWM2M or MQTT.
-        bridge_id: the bridge the device comes in through.
+        protocol_type: the protocol of the device, for example CoAP, LWM2M or MQTT.
+        bridge_id: the bridge of the device.
         status: whether the device is online.
         status_detail: why it has this status.
-        mute: TRUE while the device is frozen, its reports neither managed nor stored.
-        supported_security: TRUE where the device can be used in secure mode.
-        is_security: TRUE where secure mode is on.
-        signal_strength: the radio signal's strength, as text.
+        mute: TRUE if the device is frozen; then its reports are neither managed nor stored.
+        supported_security: TRUE if the device can be used in secure mode.
+        is_security: TRUE if secure mode is on.
+        signal_strength: the strength of the radio signal, as text.
         sig_version: the SIG version.
         serial_number: the serial number.
-        battery_level: the battery's level, as text.
-        imsi: the SIM's IMSI; only where the query selects it.
+        battery_level: the level of the battery, as text.
+        imsi: the IMSI of the SIM; only if the query selects it.
         radius_ip: the RADIUS address.
     """
 
@@ -144,11 +144,11 @@ class DeviceInfo(Received):
 
 @response
 class KnownDevice(Received):
-    """What every answer about a device tells of it (sections 1.4.9, 1.5.1 and 1.5.2).
+    """The fields of every answer about a device (sections 1.4.9, 1.5.1 and 1.5.2).
 
     Attributes:
         device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
+        gateway_id: its gateway; its own id if it is connected directly.
         node_type: endpoint or gateway.
         create_time: when the device was registered, UTC.
         last_modified_time: when it was last changed, UTC.
@@ -165,7 +165,7 @@ class KnownDevice(Received):
 
 @response
 class ServiceInfo(Received):
-    """What is masked of a device's service (sections 1.5.1 and 2.3.5.6).
+    """The muted parts of a device's service (sections 1.5.1 and 2.3.5.6).
 
     Attributes:
         mute_cmds: the names of the muted commands.
@@ -181,9 +181,9 @@ class DeviceService(Received):
     Attributes:
         service_id: the service's id in the profile.
         service_type: the service's type.
-        service_info: what of it is masked.
+        service_info: its muted parts.
         data: property names and their values, up to 2 MiB of JSON.
-        event_time: when the data came to be, UTC.
+        event_time: when the data was measured, UTC.
     """
 
     service_id: str | None = None
@@ -198,9 +198,9 @@ class CommandDTOV4(Received):
     """A command to a device, as the profile defines it (sections 1.7.1 to 1.7.6).
 
     Attributes:
-        service_id: the service the command belongs to; 1 to 64 characters.
+        service_id: the service of the command; 1 to 64 characters.
         method: the command's name in the profile; 1 to 128 characters.
-        paras: parameter names and values; an empty object where the command has none.
+        paras: parameter names and values; an empty object if the command has no parameters.
     """
 
     service_id: Annotated[str, Text(1, 64)]
@@ -213,7 +213,7 @@ class CommandDTO:
     """A command inside the parameters of a batch task (section 1.8.1).
 
     Attributes:
-        service_id: the service the command belongs to; 1 to 64 characters.
+        service_id: the service of the command; 1 to 64 characters.
         method: the command's name in the profile; 1 to 128 characters.
         paras: parameter names and values.
     """
@@ -238,12 +238,12 @@ class TagDTO2(Received):
 
 @response
 class Page(Received):
-    """Which page an answer is, where it tells that beside the records.
+    """The number, size and total of a page, in the same object as its records.
 
     Attributes:
         page_no: the page, from 0.
-        page_size: records a page.
-        total_count: how many records match in all.
+        page_size: records per page.
+        total_count: the number of all records that match.
     """
 
     page_no: int | None = None
@@ -253,12 +253,12 @@ class Page(Received):
 
 @response
 class Pagination(Received):
-    """Which page an answer is (sections 1.7.2 and 1.7.6).
+    """The number, size and total of a page (sections 1.7.2 and 1.7.6).
 
     Attributes:
         page_no: the page's number, from 0.
-        page_size: how many records a page holds.
-        total_size: how many records there are in all.
+        page_size: records per page.
+        total_size: the number of all records.
     """
 
     page_no: int | None = None

@@ -9,7 +9,7 @@ from iot_northbound.dto.common import DeviceService, KnownDevice, Page
 
 
 class Sort(OpenEnum):
-    """The order of a device list, by the time of registration; the platform takes DESC."""
+    """The order of a device list by the time of registration; DESC by default."""
 
     ASC = "ASC"
     DESC = "DESC"
@@ -37,9 +37,9 @@ class QuerySingleDeviceInfoOutDTO(KnownDevice):
     Attributes:
         services: its services with their latest data.
         alarm_info: its alarm.
-        connection_info: how it is connected; some deployments send it.
-        dev_group_ids: the groups it is in; some deployments send it.
-        location: where it is; some deployments send it here too.
+        connection_info: how it is connected; only some platforms send it.
+        dev_group_ids: the groups it is in; only some platforms send it.
+        location: where it is; some platforms send it here too.
     """
 
     services: list[DeviceService] | None = None
@@ -51,22 +51,22 @@ class QuerySingleDeviceInfoOutDTO(KnownDevice):
 
 @request
 class QueryBatchDevicesInfoInDTO:
-    """Which devices to list (section 1.5.2). The platform wants `gateway_id` or `page_no`.
+    """Which devices to list (section 1.5.2). The platform needs `gateway_id` or `page_no`.
 
     Attributes:
-        app_id: another application that granted access; the client's own where none is given.
-        gateway_id: only devices behind this gateway.
+        app_id: another application that granted access; by default the client's own.
+        gateway_id: only devices of this gateway.
         node_type: only this kind; see `NodeType`.
         device_type: only this type.
         page_no: the page, from 0.
-        page_size: devices a page, 1 to 250.
-        status: only devices of this status; see `DeviceStatus`.
+        page_size: devices per page, 1 to 250.
+        status: only devices with this status; see `DeviceStatus`.
         start_time: only devices registered after it.
         end_time: only devices registered before it.
         sort: the order by registration; see `Sort`.
-        select: what to return beyond the usual; see `Select`.
+        select: what to return in addition; see `Select`.
         location: only devices at this location.
-        name: only devices of this name.
+        name: only devices with this name.
     """
 
     app_id: str | None = None
@@ -97,12 +97,12 @@ class QueryBatchDevicesInfoOutDTO(Page):
 
 @request
 class _HistoryQuery:
-    """Which part of a device's past to read.
+    """Which part of a device's history to read.
 
     Attributes:
-        app_id: another application that granted access; the client's own where none is given.
+        app_id: another application that granted access; by default the client's own.
         device_id: the device.
-        gateway_id: the gateway before it; the device's own id where it connects directly.
+        gateway_id: its gateway; the device's own id if it is connected directly.
         service_id: only this service.
         property: only this property.
         page_no: the page, from 0.
@@ -122,13 +122,13 @@ class _HistoryQuery:
 
 @response
 class _HistoryRecord(Received):
-    """One record of a device's past.
+    """One record of a device's history.
 
     Attributes:
-        service_id: the service it is about.
+        service_id: its service.
         device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
-        app_id: the application the device belongs to.
+        gateway_id: its gateway; its own id if it is connected directly.
+        app_id: the application that owns the device.
         timestamp: when it was made, UTC.
     """
 
@@ -144,7 +144,7 @@ class QueryDeviceDataHistoryInDTO(_HistoryQuery):
     """Which reported data to read (section 1.5.3).
 
     Attributes:
-        page_size: records a page, at most 2,000 and 16 MB; the platform takes 1.
+        page_size: records per page, at most 2,000 and 16 MB; 1 by default.
     """
 
     page_size: Annotated[int | None, Range(high=2000)] = None
@@ -163,7 +163,7 @@ class DeviceDataHistoryDTO(_HistoryRecord):
 
 @response
 class QueryDeviceDataHistoryOutDTO(Page):
-    """A page of reported data; its size is told as 0 where nothing matches (section 1.5.3).
+    """A page of reported data; its size is 0 if nothing matches (section 1.5.3).
 
     Attributes:
         device_data_history_dtos: the page's records.
@@ -174,10 +174,10 @@ class QueryDeviceDataHistoryOutDTO(Page):
 
 @request
 class QueryDeviceDesiredHistoryInDTO(_HistoryQuery):
-    """Which wishes to a device's shadow to read (section 1.5.4).
+    """Which desired values of a device to read (section 1.5.4).
 
     Attributes:
-        page_size: records a page, 1 to 250.
+        page_size: records per page, 1 to 250.
     """
 
     page_size: Annotated[int | None, Range(1, 250)] = None
@@ -185,10 +185,10 @@ class QueryDeviceDesiredHistoryInDTO(_HistoryQuery):
 
 @response
 class DeviceDesiredHistoryDTO(_HistoryRecord):
-    """One wish to a device's shadow (section 1.5.4).
+    """Desired values of a device at one time (section 1.5.4).
 
     Attributes:
-        desired: property names and the values wished.
+        desired: property names and their desired values.
     """
 
     desired: JsonObject | None = None
@@ -196,10 +196,10 @@ class DeviceDesiredHistoryDTO(_HistoryRecord):
 
 @response
 class QueryDeviceDesiredHistoryOutDTO(Page):
-    """A page of wishes to a device's shadow (section 1.5.4).
+    """A page of the history of desired values (section 1.5.4).
 
     Attributes:
-        device_desired_history_dto: the page's records; read under both keys platforms use.
+        device_desired_history_dto: the page's records; both keys of platforms are read.
     """
 
     device_desired_history_dto: Annotated[

@@ -1,4 +1,4 @@
-"""What devices can do (section 1.5.5)."""
+"""The capabilities of devices (section 1.5.5)."""
 
 from iot_northbound.core.fields import request, response
 from iot_northbound.core.received import Received
@@ -9,8 +9,8 @@ class QueryDeviceCapabilitiesInDTO:
     """Whose capabilities to read (section 1.5.5).
 
     Attributes:
-        gateway_id: the devices behind this gateway.
-        app_id: another application that granted access; the client's own where none is given.
+        gateway_id: the devices of this gateway.
+        app_id: another application that granted access; by default the client's own.
         device_id: this device.
     """
 
@@ -21,17 +21,17 @@ class QueryDeviceCapabilitiesInDTO:
 
 @response
 class _ValueRange(Received):
-    """Which values the profile allows.
+    """The values that the profile allows.
 
     Attributes:
         data_type: the type in the profile.
         required: whether a value must always be there.
-        min: the least value, as text.
-        max: the greatest value, as text.
+        min: the smallest value, as text.
+        max: the largest value, as text.
         step: the distance between two values.
-        max_length: the greatest length.
+        max_length: the largest length.
         unit: the unit's symbol.
-        enum_list: the values it can take.
+        enum_list: the allowed values.
     """
 
     data_type: str | None = None
@@ -57,7 +57,7 @@ class ServiceCommandPara(_ValueRange):
 
 @response
 class ServiceCommandResponse(Received):
-    """What a device answers to a command (section 1.5.5).
+    """An answer of a device to a command (section 1.5.5).
 
     Attributes:
         response_name: the answer's name.
@@ -70,7 +70,7 @@ class ServiceCommandResponse(Received):
 
 @response
 class ServiceCommand(Received):
-    """A command a service takes (section 1.5.5).
+    """A command of a service (section 1.5.5).
 
     Attributes:
         command_name: the command's name.
@@ -89,7 +89,7 @@ class ServiceProperty(_ValueRange):
 
     Attributes:
         property_name: the property's name.
-        method: what can be done with it: R read, W write, E observe, in any combination.
+        method: how it can be used: R read, W write, E observe, in any combination.
     """
 
     property_name: str | None = None
@@ -98,15 +98,15 @@ class ServiceProperty(_ValueRange):
 
 @response
 class ServiceCapabilityDTO(Received):
-    """What a service of a device can do (section 1.5.5).
+    """The capabilities of a service of a device (section 1.5.5).
 
     Attributes:
         service_id: the service's id in the profile.
         service_type: the service's type.
         option: whether the service is mandatory or optional in the profile.
         description: what the service is for.
-        commands: the commands it takes.
-        properties: the properties it has.
+        commands: its commands.
+        properties: its properties.
     """
 
     service_id: str | None = None
@@ -119,11 +119,11 @@ class ServiceCapabilityDTO(Received):
 
 @response
 class DeviceCapabilityDTO(Received):
-    """What a device can do (section 1.5.5).
+    """The capabilities of a device (section 1.5.5).
 
     Attributes:
         device_id: the device.
-        service_capabilities: one entry a service.
+        service_capabilities: one entry per service.
     """
 
     device_id: str | None = None
@@ -132,10 +132,10 @@ class DeviceCapabilityDTO(Received):
 
 @response
 class QueryDeviceCapabilitiesOutDTO(Received):
-    """What devices can do (section 1.5.5).
+    """The capabilities of devices (section 1.5.5).
 
     Attributes:
-        device_capabilities: one entry a device.
+        device_capabilities: one entry per device.
     """
 
     device_capabilities: list[DeviceCapabilityDTO] | None = None

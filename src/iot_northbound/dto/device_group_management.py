@@ -15,7 +15,7 @@ class CreateDeviceGroupInDTO:
         name: letters and digits; 1 to 50 characters.
         description: up to 1,024 characters.
         app_id: another application that granted access; up to 50 characters.
-        max_dev_num: how many devices it may hold; 0, which the platform takes, for any number.
+        max_dev_num: how many devices it can have; 0 (the default) means any number.
         device_ids: its first members.
         id: a field of the Java SDK; 1 to 50 characters. The platform makes the group's id itself, so leave this one out
             and read `id` of the answer. The embedded platform ignores it.
@@ -31,15 +31,15 @@ class CreateDeviceGroupInDTO:
 
 @response
 class _Group(Received):
-    """A group, whatever answer it comes in.
+    """The fields of a group in every answer.
 
     Attributes:
         name: the group's name.
-        description: what it is for.
+        description: its description.
         id: the group's id.
         app_id: the application it belongs to.
-        max_dev_num: how many devices it may hold; 0 for any number.
-        cur_dev_num: how many it holds.
+        max_dev_num: how many devices it can have; 0 means any number.
+        cur_dev_num: how many devices it has.
     """
 
     name: str | None = None
@@ -52,7 +52,7 @@ class _Group(Received):
 
 @response
 class CreateDeviceGroupOutDTO(_Group):
-    """A group just created (section 1.9.1).
+    """A new group (section 1.9.1).
 
     Attributes:
         device_ids: its first members.
@@ -64,12 +64,12 @@ class CreateDeviceGroupOutDTO(_Group):
 
 @request
 class ModifyDeviceGroupInDTO:
-    """What to change of a group (section 1.9.3).
+    """The changes to a group (section 1.9.3).
 
     Attributes:
         name: letters and digits; 1 to 50 characters.
         description: up to 1,024 characters.
-        max_dev_num: how many devices it may hold; 0, which the platform takes if it is left out, for any number.
+        max_dev_num: how many devices it can have; 0 means any number, and the platform uses 0 if it is left out.
     """
 
     name: Annotated[str, Text(1, 50)]
@@ -79,7 +79,7 @@ class ModifyDeviceGroupInDTO:
 
 @response
 class ModifyDeviceGroupOutDTO(_Group):
-    """A group just changed (section 1.9.3)."""
+    """A changed group (section 1.9.3)."""
 
 
 @request
@@ -87,10 +87,10 @@ class QueryDeviceGroupsInDTO:
     """Which groups to list (section 1.9.4).
 
     Attributes:
-        access_app_id: another application that granted access; the client's own where none is given.
+        access_app_id: another application that granted access; by default the client's own.
         page_no: the page, from 0.
-        page_size: groups a page; the platform takes 1.
-        name: only groups of this name.
+        page_size: groups per page; 1 by default.
+        name: only groups with this name.
     """
 
     access_app_id: str | None = None
@@ -104,7 +104,7 @@ class QuerySingleDeviceGroupOutDTO(_Group):
     """A group (sections 1.9.4 and 1.9.5).
 
     Attributes:
-        creator: who created it.
+        creator: the user who created it.
     """
 
     creator: str | None = None
@@ -127,9 +127,9 @@ class QueryDeviceGroupMembersInDTO:
 
     Attributes:
         dev_group_id: the group.
-        access_app_id: another application that granted access; the client's own where none is given.
+        access_app_id: another application that granted access; by default the client's own.
         page_no: the page, from 0.
-        page_size: members a page, at most 1,000; the platform takes 10.
+        page_size: members per page, at most 1,000; 10 by default.
     """
 
     dev_group_id: str
@@ -151,7 +151,7 @@ class QueryDeviceGroupMembersOutDTO(Page):
 
 @request
 class DeviceGroupWithDeviceListDTO(Received):
-    """A group and devices to add to it or remove from it, also the answer to adding (sections 1.9.7 and 1.9.8).
+    """A group with devices to add or to remove; also the answer to adding (sections 1.9.7 and 1.9.8).
 
     Attributes:
         dev_group_id: the group; 1 to 50 characters.

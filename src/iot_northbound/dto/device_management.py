@@ -1,4 +1,4 @@
-"""Registering devices, changing them, their shadow (section 1.4)."""
+"""Devices: registration, changes, shadows (section 1.4)."""
 
 from typing import Annotated, Any
 
@@ -11,12 +11,12 @@ _CODE_TIMEOUT = Range(0, 2147483647)
 
 @request
 class _Product:
-    """The product of a device to register, told by the fields of its profile.
+    """The product of a new device, by the fields of its profile.
 
     Attributes:
         manufacturer_id: up to 256 characters.
         manufacturer_name: up to 256 characters.
-        device_type: in upper camel case, such as MultiSensor; up to 256 characters.
+        device_type: in upper camel case, for example MultiSensor; up to 256 characters.
         model: up to 256 characters; needed unless a product id is given.
         protocol_type: CoAP, LWM2M, MQTT and others of the profile; up to 256 characters.
         name: the device's name.
@@ -32,9 +32,9 @@ class _Product:
 
 @request
 class DeviceInfoDTO(_Product):
-    """Which product a device is, told in five fields instead of a product id (section 1.4.1).
+    """The product of a device, by five fields instead of a product id (section 1.4.1).
 
-    The platform wants either a product id in the registration or all of these five; it judges that itself.
+    The platform needs either a product id in the registration or all of these five fields. It checks this itself.
     """
 
 
@@ -43,16 +43,15 @@ class RegDirectDeviceInDTO2:
     """A device to register (section 1.4.1).
 
     Attributes:
-        device_info: the product in five fields, unless `product_id` names it.
-        imsi: the SIM's IMSI; 1 to 64 characters.
-        is_secure: whether the device talks encrypted; the platform takes false.
-        verify_code: the code the device proves itself with; made by the platform where none is given. Up to 256.
-        node_id: the id the device reports, such as its IMEI; up to 256 characters.
+        device_info: the product by five fields; not needed with `product_id`.
+        imsi: the IMSI of the SIM; 1 to 64 characters.
+        is_secure: whether the device uses encryption; false by default.
+        verify_code: the code with which the device logs in; by default the platform makes one. Up to 256 characters.
+        node_id: the id that the device reports, for example its IMEI; up to 256 characters.
         end_user_id: the end user, for NB-IoT the IMSI; up to 256 characters.
-        psk: the pre-shared key, 8 to 32 hexadecimal digits; made by the platform where none is given.
-        timeout: seconds in which the device has to come online, up to 2,147,483,647; 0 for no limit. The platform takes
-            180.
-        product_id: the product the device belongs to; up to 256 characters.
+        psk: the pre-shared key, 8 to 32 hexadecimal digits; by default the platform makes one.
+        timeout: seconds in which the device must come online, up to 2,147,483,647; 0 for no limit; 180 by default.
+        product_id: the product of the device; up to 256 characters.
     """
 
     device_info: DeviceInfoDTO | None = None
@@ -71,9 +70,9 @@ class RegDirectDeviceOutDTO(Received):
     """A registered device (section 1.4.1).
 
     Attributes:
-        device_id: the id the platform gave the device.
-        verify_code: the code the device proves itself with.
-        timeout: seconds in which the device has to come online; 0 for no limit.
+        device_id: the device's id, which the platform has made.
+        verify_code: the code with which the device logs in.
+        timeout: seconds in which the device must come online; 0 for no limit.
         psk: the device's pre-shared key.
     """
 
@@ -85,10 +84,10 @@ class RegDirectDeviceOutDTO(Received):
 
 @request
 class MqttDeviceInfoDTO(_Product):
-    """The device's own part of a registration in password mode; the protocol is MQTT (section 1.4.2).
+    """The device in a registration in password mode; the protocol is MQTT (section 1.4.2).
 
     Attributes:
-        node_id: the id the device reports; up to 256 characters.
+        node_id: the id that the device reports; up to 256 characters.
     """
 
     node_id: Annotated[str, Text.up_to(256)]
@@ -99,14 +98,14 @@ class RegDeviceWithSecretInDTO:
     """A device to register in password mode, for MQTT (section 1.4.2; the Java SDK has no such call).
 
     Attributes:
-        device_info: the device's id, and its product unless `product_id` names it.
+        device_info: the device's id, and its product if there is no `product_id`.
         end_user_id: the end user; up to 256 characters.
-        organization: the organization the device belongs to; up to 256 characters.
+        organization: the organization of the device; up to 256 characters.
         region: up to 256 characters.
-        timezone: such as Europe/Berlin; up to 256 characters.
-        mqtt_connect: True for a device that connects by MQTT.
-        product_id: the product the device belongs to; up to 256 characters.
-        secret: the device's password; made by the platform where none is given.
+        timezone: for example Europe/Berlin; up to 256 characters.
+        mqtt_connect: True for a device that uses MQTT.
+        product_id: the product of the device; up to 256 characters.
+        secret: the device's password; by default the platform makes one.
     """
 
     device_info: MqttDeviceInfoDTO | None = None
@@ -124,8 +123,8 @@ class RegDeviceWithSecretOutDTO(Received):
     """A device registered in password mode (section 1.4.2).
 
     Attributes:
-        device_id: the id the platform gave the device.
-        psk: a pre-shared key the platform made.
+        device_id: the device's id, which the platform has made.
+        psk: a pre-shared key that the platform has made.
         secret: the device's password.
     """
 
@@ -139,10 +138,9 @@ class RefreshDeviceKeyInDTO:
     """New credentials for a device (section 1.4.3).
 
     Attributes:
-        verify_code: the new code; made by the platform where none is given. Up to 256 characters.
-        node_id: a new id for another piece of hardware; unchanged where none is given. Up to 256 characters.
-        timeout: seconds in which the device has to come online, up to 2,147,483,647; 0 for no limit. The platform takes
-            180.
+        verify_code: the new code; by default the platform makes one. Up to 256 characters.
+        node_id: a new id if the hardware is replaced; by default it does not change. Up to 256 characters.
+        timeout: seconds in which the device must come online, up to 2,147,483,647; 0 for no limit; 180 by default.
     """
 
     verify_code: Annotated[str | None, Text.up_to(256), SECRET] = None
@@ -155,8 +153,8 @@ class RefreshDeviceKeyOutDTO(Received):
     """A device's new code (section 1.4.3).
 
     Attributes:
-        verify_code: the code the device proves itself with.
-        timeout: seconds in which the device has to come online; 0 for no limit.
+        verify_code: the code with which the device logs in.
+        timeout: seconds in which the device must come online; 0 for no limit.
     """
 
     verify_code: Annotated[str | None, SECRET] = None
@@ -165,7 +163,7 @@ class RefreshDeviceKeyOutDTO(Received):
 
 @request
 class CustomField:
-    """A field of the application's own on a device (section 1.4.4).
+    """An application's own field of a device (section 1.4.4).
 
     Attributes:
         field_name: up to 256 characters.
@@ -180,7 +178,7 @@ class CustomField:
 
 @request
 class DataConfigDTO:
-    """How long a device's data are kept (section 1.4.4).
+    """How long the data of a device is kept (section 1.4.4).
 
     Attributes:
         data_aging_time: days, 0 to 90.
@@ -194,7 +192,7 @@ class DeviceConfigDTO:
     """A device's configuration (section 1.4.4).
 
     Attributes:
-        data_config: how long its data are kept.
+        data_config: how long its data is kept.
     """
 
     data_config: DataConfigDTO | None = None
@@ -207,7 +205,7 @@ class Tag2:
     Attributes:
         tag_name: 1 to 128 characters.
         tag_value: 1 to 1,024 characters.
-        tag_type: a number of the application's choice.
+        tag_type: a number that the application chooses.
     """
 
     tag_name: Annotated[str, Text(1, 128)]
@@ -217,29 +215,29 @@ class Tag2:
 
 @request
 class ModifyDeviceInforInDTO:
-    """What to change of a device; what is not given stays (section 1.4.4).
+    """The changes to a device; fields that are not given do not change (section 1.4.4).
 
     Attributes:
-        custom_fields: fields of the application's own.
-        imsi: the SIM's IMSI; up to 64 characters.
+        custom_fields: the application's own fields.
+        imsi: the IMSI of the SIM; up to 64 characters.
         name: 1 to 256 characters.
         end_user: 1 to 256 characters.
-        mute: TRUE freezes the device, FALSE thaws it; see `TextFlag`.
-        manufacturer_id: as the profile has it; 1 to 256 characters.
-        manufacturer_name: as the profile has it; 1 to 256 characters.
-        device_type: as the profile has it; 1 to 256 characters.
-        model: as the profile has it; 1 to 256 characters.
+        mute: TRUE freezes the device, FALSE unfreezes it; see `TextFlag`.
+        manufacturer_id: as in the profile; 1 to 256 characters.
+        manufacturer_name: as in the profile; 1 to 256 characters.
+        device_type: as in the profile; 1 to 256 characters.
+        model: as in the profile; 1 to 256 characters.
         location: 1 to 1,024 characters.
-        protocol_type: as the profile has it; 1 to 256 characters.
-        device_config: how long its data are kept.
+        protocol_type: as in the profile; 1 to 256 characters.
+        device_config: how long its data is kept.
         region: 1 to 256 characters.
         organization: 1 to 256 characters.
-        timezone: such as Asia/Shanghai; 1 to 256 characters.
+        timezone: for example Asia/Shanghai; 1 to 256 characters.
         ip: the device's address; up to 128 characters.
-        is_secure: whether the device talks encrypted.
+        is_secure: whether the device uses encryption.
         psk: the pre-shared key, 8 to 32 hexadecimal digits.
         tags: the device's tags.
-        product_id: the product the device belongs to; up to 256 characters.
+        product_id: the product of the device; up to 256 characters.
     """
 
     custom_fields: list[CustomField] | None = None
@@ -270,7 +268,7 @@ class QueryDeviceStatusOutDTO(Received):
 
     Attributes:
         device_id: the device.
-        activated: True once the device has proved itself to the platform.
+        activated: True if the device has logged in with its code.
         name: the device's name.
     """
 
@@ -281,11 +279,11 @@ class QueryDeviceStatusOutDTO(Received):
 
 @request
 class ServiceDesiredDTO:
-    """The wished state of one service of a device (section 1.4.8).
+    """The desired values of one service of a device (section 1.4.8).
 
     Attributes:
         service_id: the service's id in the profile; 1 to 256 characters.
-        desired: property names and the values they shall have.
+        desired: property names and their desired values.
     """
 
     service_id: Annotated[str | None, Text(1, 256)] = None
@@ -294,10 +292,10 @@ class ServiceDesiredDTO:
 
 @request
 class ModifyDeviceShadowInDTO:
-    """The wished state of a device (section 1.4.8).
+    """The desired values of a device (section 1.4.8).
 
     Attributes:
-        service_desireds: one entry a service.
+        service_desireds: one entry per service.
     """
 
     service_desireds: list[ServiceDesiredDTO]
@@ -309,9 +307,9 @@ class DeviceServiceB(Received):
 
     Attributes:
         service_id: the service's id in the profile.
-        reported_props: the properties as the device last reported them.
-        desired_props: the properties as applications wish them.
-        event_time: when that was, UTC.
+        reported_props: the last reported values of the properties.
+        desired_props: the desired values of the properties.
+        event_time: the time of the report, UTC.
         service_type: the service's type.
     """
 
@@ -324,10 +322,10 @@ class DeviceServiceB(Received):
 
 @response
 class QueryDeviceShadowOutDTO(KnownDevice):
-    """A device's shadow: what it reported, and what is wished of it (section 1.4.9).
+    """A device's shadow: its reported and its desired values (section 1.4.9).
 
     Attributes:
-        services: its services' states.
+        services: the values of each service.
     """
 
     services: list[DeviceServiceB] | None = None

@@ -1,4 +1,4 @@
-"""What the platform pushes about devices: registered, bound, changed, reporting, deleted (section 1.6.7)."""
+"""What the platform pushes about devices: registered, bound, changed, reported, deleted (section 1.6.7)."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ class BindResult(OpenEnum):
 
 
 class DesiredStatus(OpenEnum):
-    """Whether a wish to a device's shadow reached the device."""
+    """Whether desired values have reached the device."""
 
     DELIVERED = "DELIVERED"
     FAILED = "FAILED"
@@ -24,12 +24,12 @@ class DesiredStatus(OpenEnum):
 
 @response
 class _DeviceNotification(Received):
-    """Something happened to a device.
+    """Something has happened to a device.
 
     Attributes:
         notify_type: what happened.
         device_id: the device.
-        gateway_id: the gateway before it; its own id where it connects directly.
+        gateway_id: its gateway; its own id if it is connected directly.
     """
 
     notify_type: NotifyType | None = None
@@ -52,7 +52,7 @@ class NotifyDeviceAddedDTO(_DeviceNotification):
 
 @response
 class NotifyBindDeviceDTO(Received):
-    """A device came online for the first time, or did not in time (section 1.6.7.2).
+    """A device has come online for the first time, or has not come online in time (section 1.6.7.2).
 
     Attributes:
         notify_type: ``bindDevice``.
@@ -69,7 +69,7 @@ class NotifyBindDeviceDTO(Received):
 
 @response
 class NotifyDeviceInfoChangedDTO(_DeviceNotification):
-    """A device's information changed: ``deviceInfoChanged`` (section 1.6.7.3).
+    """The information about a device has changed: ``deviceInfoChanged`` (section 1.6.7.3).
 
     Attributes:
         device_info: what the platform knows about it now.
@@ -80,10 +80,10 @@ class NotifyDeviceInfoChangedDTO(_DeviceNotification):
 
 @response
 class NotifyDeviceDataChangedDTO(_DeviceNotification):
-    """A device reported data of one service: ``deviceDataChanged`` (section 1.6.7.4).
+    """A device has reported data of one service: ``deviceDataChanged`` (section 1.6.7.4).
 
     Attributes:
-        request_id: the message's own id; often null.
+        request_id: the message's id; often null.
         service: the service and its data.
     """
 
@@ -93,11 +93,11 @@ class NotifyDeviceDataChangedDTO(_DeviceNotification):
 
 @response
 class NotifyDeviceDatasChangedDTO(_DeviceNotification):
-    """A device reported data of several services: ``deviceDatasChanged`` (section 1.6.7.5).
+    """A device has reported data of several services: ``deviceDatasChanged`` (section 1.6.7.5).
 
     Attributes:
-        request_id: the message's own id; often null.
-        services: the services and their data; a list under the key service is read too.
+        request_id: the message's id; often null.
+        services: the services and their data; the key service is also read.
     """
 
     request_id: str | None = None
@@ -106,12 +106,12 @@ class NotifyDeviceDatasChangedDTO(_DeviceNotification):
 
 @response
 class NotifyServiceInfoChangedDTO(_DeviceNotification):
-    """What is masked of a device's service changed: ``serviceInfoChanged`` (section 2.3.5.6).
+    """The muted parts of a device's service have changed: ``serviceInfoChanged`` (section 2.3.5.6).
 
     Attributes:
         service_id: the service's id in the profile.
         service_type: the service's type.
-        service_info: what changed of the mask.
+        service_info: the muted parts.
     """
 
     service_id: str | None = None
@@ -126,13 +126,13 @@ class NotifyDeviceDeletedDTO(_DeviceNotification):
 
 @response
 class NotifyDeviceDesiredStatusChangedDTO(Received):
-    """A wish to a device's shadow reached the device, or failed to (section 1.6.7.14).
+    """Desired values have reached the device, or have failed (section 1.6.7.14).
 
     Attributes:
         notify_type: ``deviceDesiredPropertiesModifyStatusChanged``.
         device_id: the device.
         service_id: the service's id in the profile.
-        properties: property names and the values wished.
+        properties: property names and their desired values.
         status: DELIVERED or FAILED.
     """
 

@@ -9,7 +9,7 @@ from iot_northbound.dto.common import Page
 
 
 class FileType(OpenEnum):
-    """What a version package holds."""
+    """What a version package contains."""
 
     FIRMWARE_PACKAGE = "firmwarePackage"
     SOFTWARE_PACKAGE = "softwarePackage"
@@ -23,7 +23,7 @@ class OperateType(OpenEnum):
 
 
 class ExecuteType(OpenEnum):
-    """When an upgrade task starts; the platform takes now."""
+    """When an upgrade task starts; now by default."""
 
     NOW = "now"
     DEVICE_ONLINE = "device_online"
@@ -31,7 +31,7 @@ class ExecuteType(OpenEnum):
 
 
 class OperationStatus(OpenEnum):
-    """How far an upgrade task has come; failed, success and stop are final. Platforms send FAIL too."""
+    """The state of an upgrade task; failed, success and stop are final. Platforms send FAIL too."""
 
     WAIT = "wait"
     PROCESSING = "processing"
@@ -41,7 +41,7 @@ class OperationStatus(OpenEnum):
 
 
 class SubOperationStatus(OpenEnum):
-    """How far the upgrade of one device has come; fail, success and stop are final."""
+    """The state of the upgrade of one device; fail, success and stop are final."""
 
     WAIT = "wait"
     PROCESSING = "processing"
@@ -61,7 +61,7 @@ class QueryUpgradePackageListInDTO:
         manufacturer_name: only packages for this manufacturer; up to 256 characters.
         version: only this version; up to 256 characters.
         page_no: the page, from 0.
-        page_size: packages a page, 1 to 100; the platform takes 10.
+        page_size: packages per page, 1 to 100; 10 by default.
     """
 
     file_type: Annotated[str | None, Text.up_to(256)] = None
@@ -82,11 +82,11 @@ class QueryUpgradePackageOutDTO(Received):
         name: its name.
         version: its version.
         file_type: firmware or software.
-        device_type: the device type it is for.
-        model: the model it is for.
-        manufacturer_name: the manufacturer it is for.
-        protocol_type: the protocol of the devices it is for.
-        description: what it is.
+        device_type: its device type.
+        model: its model.
+        manufacturer_name: its manufacturer.
+        protocol_type: the protocol of its devices.
+        description: its description.
         date: the day it was made, year-month-day.
         upload_time: when it was uploaded, UTC.
     """
@@ -142,8 +142,8 @@ class OperatePolicy(Received):
         execute_type: when to start; see `ExecuteType`.
         start_time: when the task starts, not in the past; needed if `execute_type` is custom.
         end_time: when it ends, more than five minutes after `start_time`; needed if `execute_type` is custom.
-        retry_type: whether the platform tries again after a failure; it takes false.
-        retry_times: how often, 1 to 5; needed where `retry_type` is True.
+        retry_type: whether the platform tries again after a failure; false by default.
+        retry_times: how often, 1 to 5; needed if `retry_type` is True.
     """
 
     execute_type: str
@@ -160,7 +160,7 @@ class CreateUpgradeTaskInDTO:
     Attributes:
         file_id: the version package to install.
         targets: the devices to upgrade.
-        policy: when, and whether to try again; at once where none is given.
+        policy: when to upgrade, and whether to try again; by default at once.
     """
 
     file_id: str
@@ -170,7 +170,7 @@ class CreateUpgradeTaskInDTO:
 
 @response
 class CreateUpgradeTaskOutDTO(Received):
-    """An upgrade task just created (sections 1.10.4 and 1.10.5).
+    """A new upgrade task (sections 1.10.4 and 1.10.5).
 
     Attributes:
         operation_id: the task's id.
@@ -181,17 +181,17 @@ class CreateUpgradeTaskOutDTO(Received):
 
 @response
 class OperationStaResult(Received):
-    """How many devices of an upgrade task are how far (sections 1.10.6 and 1.10.8).
+    """How many devices of an upgrade task have each state (sections 1.10.6 and 1.10.8).
 
     Attributes:
         total: all devices of the task.
-        wait: those not begun with.
-        processing: those being upgraded.
-        success: those upgraded.
-        fail: those where it failed.
-        stop: those where it was stopped.
-        timeout: those where it took too long.
-        file_version: the version they are upgraded to.
+        wait: devices that wait.
+        processing: devices that are being upgraded.
+        success: upgraded devices.
+        fail: devices whose upgrade has failed.
+        stop: devices whose upgrade was stopped.
+        timeout: devices whose upgrade took too long.
+        file_version: the new version.
     """
 
     total: int | None = None
@@ -206,7 +206,7 @@ class OperationStaResult(Received):
 
 @response
 class OperationInfo(Received):
-    """An upgrade task, as a list has it (section 1.10.8).
+    """An upgrade task in a list (section 1.10.8).
 
     Attributes:
         operation_id: the task's id.
@@ -215,10 +215,10 @@ class OperationInfo(Received):
         stop_time: when it stopped, UTC.
         operate_type: firmware or software.
         targets: the devices it upgrades.
-        policy: when, and whether it tries again.
-        status: how far it has come.
-        sta_result: how many devices are how far.
-        extend_para: more about it, by type of task; JSON, or JSON as text.
+        policy: when it upgrades, and whether it tries again.
+        status: its state.
+        sta_result: how many devices have each state.
+        extend_para: more information, depending on the type of task; JSON, or JSON as text.
     """
 
     operation_id: str | None = None
@@ -245,7 +245,7 @@ class QueryUpgradeSubTaskInDTO:
     Attributes:
         sub_operation_status: only this status; see `SubOperationStatus`.
         page_no: the page, from 0.
-        page_size: devices a page, 1 to 100; the platform takes 10.
+        page_size: devices per page, 1 to 100; 10 by default.
     """
 
     sub_operation_status: str | None = None
@@ -264,9 +264,9 @@ class SubOperationInfo(Received):
         stop_time: when it stopped, UTC.
         operate_type: firmware or software.
         device_id: the device.
-        status: how far it has come.
-        detail_info: more about the status; the cause where it failed.
-        extend_info: more about it, by type of task; JSON, or JSON as text. Read as extendPara too.
+        status: its state.
+        detail_info: more about the status; the cause of a failure.
+        extend_info: more information, depending on the type of task; JSON, or JSON as text. extendPara is also read.
     """
 
     sub_operation_id: str | None = None
@@ -285,7 +285,7 @@ class QueryUpgradeSubTaskOutDTO(Page):
     """A page of an upgrade task's devices (section 1.10.7).
 
     Attributes:
-        data: the page's devices; the reference's example spells the key date, which is read too.
+        data: the page's devices; the key date of the reference's example is also read.
     """
 
     data: Annotated[list[SubOperationInfo] | None, Wire("data", also=("date",))] = None
@@ -303,7 +303,7 @@ class QueryUpgradeTaskListInDTO:
         manufacturer_name: only tasks for this manufacturer; up to 256 characters.
         device_id: only tasks for this device; up to 256 characters.
         page_no: the page, from 0.
-        page_size: tasks a page, 1 to 100; the platform takes 10.
+        page_size: tasks per page, 1 to 100; 10 by default.
     """
 
     operation_type: Annotated[str | None, Text.up_to(256)] = None

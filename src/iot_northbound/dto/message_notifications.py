@@ -1,4 +1,4 @@
-"""What the platform pushes about messages, commands and events of devices, and of rules (section 1.6.7)."""
+"""What the platform pushes about messages, commands and events of devices, and about rules (section 1.6.7)."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from iot_northbound.dto.common import NotifyType
 
 
 class ConfirmStatus(OpenEnum):
-    """How far a message to a device has come."""
+    """The state of a message to a device."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -17,7 +17,7 @@ class ConfirmStatus(OpenEnum):
 
 
 class CommandResultCode(OpenEnum):
-    """How far a command has come; platforms say SUCCESS or SUCCESSFUL, FAIL or FAILED."""
+    """The state of a command; platforms use SUCCESS or SUCCESSFUL, FAIL or FAILED."""
 
     SENT = "SENT"
     DELIVERED = "DELIVERED"
@@ -36,10 +36,10 @@ class MessageConfirmHeader(Received):
 
     Attributes:
         request_id: the message's id.
-        from_: who acknowledges: /devices/{deviceId}, or a service below it.
-        to: who sent the message.
-        status: how far it has come.
-        timestamp: when that was, UTC.
+        from_: the sender: /devices/{deviceId}, or a service below it.
+        to: the sender of the message.
+        status: its state.
+        timestamp: the time of the acknowledgement, UTC.
     """
 
     request_id: str | None = None
@@ -51,12 +51,12 @@ class MessageConfirmHeader(Received):
 
 @response
 class NotifyMessageConfirmDTO(Received):
-    """A device acknowledged a message (section 1.6.7.10).
+    """A device has acknowledged a message (section 1.6.7.10).
 
     Attributes:
         notify_type: ``messageConfirm``.
-        header: which message, and how far it has come.
-        body: what the service's definition adds.
+        header: the message and its state.
+        body: further data that the service defines.
     """
 
     notify_type: NotifyType | None = None
@@ -70,11 +70,11 @@ class CommandRspHeader(Received):
 
     Attributes:
         request_id: the command's id.
-        from_: who answers: /devices/{deviceId}, or a service below it.
-        to: who sent the command.
+        from_: the sender: /devices/{deviceId}, or a service below it.
+        to: the sender of the command.
         device_id: the device.
-        service_type: the type of the service the command belongs to.
-        method: the answer's name, such as INVITE-RSP.
+        service_type: the type of the command's service.
+        method: the answer's name, for example INVITE-RSP.
     """
 
     request_id: str | None = None
@@ -87,11 +87,11 @@ class CommandRspHeader(Received):
 
 @response
 class NotifyCommandRspDTO(Received):
-    """A device answered a command (section 1.6.7.11).
+    """A device has answered a command (section 1.6.7.11).
 
     Attributes:
         notify_type: ``commandRsp``.
-        header: which command.
+        header: the command.
         body: the answer.
     """
 
@@ -106,8 +106,8 @@ class DeviceEventHeader(Received):
 
     Attributes:
         event_type: what happened.
-        from_: who tells: /devices/{deviceId}, or a service below it.
-        timestamp: when it was told, UTC.
+        from_: the sender: /devices/{deviceId}, or a service below it.
+        timestamp: when it was sent, UTC.
         event_time: when it happened, UTC.
         device_id: the device.
         service_type: the type of the service.
@@ -123,11 +123,11 @@ class DeviceEventHeader(Received):
 
 @response
 class NotifyDeviceEventDTO(Received):
-    """Something happened to a device (section 2.3.5.10).
+    """Something has happened to a device (section 2.3.5.10).
 
     Attributes:
         notify_type: ``deviceEvent``.
-        header: what and when.
+        header: what happened and when.
         body: the event's own data.
     """
 
@@ -138,11 +138,11 @@ class NotifyDeviceEventDTO(Received):
 
 @response
 class NBCommandResult(Received):
-    """How far a command has come (section 1.6.7.12).
+    """The state of a command (section 1.6.7.12).
 
     Attributes:
         result_code: the command's status.
-        result_detail: what the device answered: an object, text, or nothing.
+        result_detail: the device's answer: an object, text, or nothing.
     """
 
     result_code: CommandResultCode | None = None
@@ -151,14 +151,14 @@ class NBCommandResult(Received):
 
 @response
 class NotifyNBCCommandStatusChangedDTO(Received):
-    """A command's status changed (section 1.6.7.12).
+    """The status of a command has changed (section 1.6.7.12).
 
-    It is pushed to the command's own callback URL and carries no ``notifyType``.
+    It is pushed to the command's own callback URL and has no ``notifyType``.
 
     Attributes:
         device_id: the device.
         command_id: the command.
-        result: how far it has come.
+        result: its state.
     """
 
     device_id: str | None = None
@@ -168,14 +168,14 @@ class NotifyNBCCommandStatusChangedDTO(Received):
 
 @response
 class Reason(Received):
-    """A condition of a rule that came true (section 1.6.7.13).
+    """A condition of a rule that has become true (section 1.6.7.13).
 
     Attributes:
-        satisfaction_time: when it came true, UTC.
+        satisfaction_time: when it became true, UTC.
         type: the kind of condition.
         id: the condition's id.
-        info: what this kind of condition tells; any JSON.
-        trans_info: what the rule's author wanted passed along; any JSON.
+        info: the data of this kind of condition; any JSON.
+        trans_info: data of the rule's author; any JSON.
     """
 
     satisfaction_time: Timestamp | None = None
@@ -187,15 +187,15 @@ class Reason(Received):
 
 @response
 class ActionResult(Received):
-    """What an action of a rule did (section 1.6.7.13).
+    """The result of an action of a rule (section 1.6.7.13).
 
     Attributes:
-        type: the kind of action, such as DEVICE_CMD, SMS or EMAIL.
+        type: the kind of action, for example DEVICE_CMD, SMS or EMAIL.
         id: the action's id.
         exception: what went wrong while it was prepared; instead of `result`.
         result: a status code and a body; instead of `exception`.
-        info: what this kind of action tells; any JSON.
-        trans_info: what the rule's author wanted passed along; any JSON.
+        info: the data of this kind of action; any JSON.
+        trans_info: data of the rule's author; any JSON.
     """
 
     type: str | None = None
@@ -208,17 +208,17 @@ class ActionResult(Received):
 
 @response
 class NotifyRuleEventDTO(Received):
-    """A rule fired (section 1.6.7.13).
+    """A rule was triggered (section 1.6.7.13).
 
     Attributes:
         notify_type: ``ruleEvent``.
-        author: who made the rule.
+        author: the user who made the rule.
         rule_id: the rule's id.
         rule_name: its name.
-        logic: how its conditions are joined.
-        reasons: the conditions that came true.
-        trigger_time: when it fired, UTC.
-        actions_results: what its actions did.
+        logic: how its conditions are combined.
+        reasons: the conditions that became true.
+        trigger_time: when it was triggered, UTC.
+        actions_results: the results of its actions.
     """
 
     notify_type: NotifyType | None = None

@@ -1,4 +1,4 @@
-"""Which class a pushed message becomes (section 1.6.7)."""
+"""The class of each pushed message (section 1.6.7)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -60,6 +60,6 @@ NOTIFICATIONS: Mapping[str, type[Any]] = MappingProxyType(
         NotifyType.FW_UPGRADE_RESULT_NOTIFY.value: NotifyFwUpgradeResultDTO,
     }
 )
-"""The class of each ``notifyType``. A command's change of status has none: `NotifyNBCCommandStatusChangedDTO`."""
+"""The class of each ``notifyType``. A change of a command's status has none: `NotifyNBCCommandStatusChangedDTO`."""
 
 __all__ = ["NOTIFICATIONS"]

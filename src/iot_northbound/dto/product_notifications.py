@@ -1,4 +1,4 @@
-"""What the platform pushes about products: their models and what their devices can do (sections 1.6.7 and 2.3.5)."""
+"""What the platform pushes about products and the capabilities of their devices (sections 1.6.7 and 2.3.5)."""
 
 from iot_northbound.core.fields import response
 from iot_northbound.core.received import Received
@@ -7,7 +7,7 @@ from iot_northbound.dto.common import NotifyType
 
 @response
 class _ProductNotification(Received):
-    """Something happened to a product.
+    """Something has happened to a product.
 
     Attributes:
         notify_type: what happened.
@@ -16,7 +16,7 @@ class _ProductNotification(Received):
         manufacturer_name: the manufacturer's name.
         manufacturer_id: the manufacturer's id.
         model: the model.
-        protocol_type: the protocol its devices speak.
+        protocol_type: the protocol of its devices.
     """
 
     notify_type: NotifyType | None = None
@@ -40,17 +40,17 @@ class NotifyDeviceModelDeletedDTO(_ProductNotification):
 
 @response
 class NotifyDeviceCapabilitiesChangedDTO(_ProductNotification):
-    """What the devices of a product can do changed: ``deviceCapabilitiesChanged`` (section 1.6.7.6)."""
+    """The capabilities of a product's devices have changed: ``deviceCapabilitiesChanged`` (section 1.6.7.6)."""
 
 
 @response
 class NotifyDeviceCapabilitiesAddedDTO(_ProductNotification):
-    """A product gained services its devices can do: ``deviceCapabilitiesAdded`` (section 1.6.7.7)."""
+    """The devices of a product have new services: ``deviceCapabilitiesAdded`` (section 1.6.7.7)."""
 
 
 @response
 class NotifyDeviceCapabilitiesDeletedDTO(_ProductNotification):
-    """A product lost services its devices could do: ``deviceCapabilitiesDeleted`` (section 1.6.7.8)."""
+    """The devices of a product have lost services: ``deviceCapabilitiesDeleted`` (section 1.6.7.8)."""
 
 
 __all__ = [

@@ -9,7 +9,7 @@ from iot_northbound.dto.common import CommandDTOV4, Pagination
 
 
 class CommandStatus(OpenEnum):
-    """How far a command has come; EXPIRED, SUCCESSFUL, FAILED, TIMEOUT and CANCELED are final."""
+    """The state of a command; EXPIRED, SUCCESSFUL, FAILED, TIMEOUT and CANCELED are final."""
 
     DEFAULT = "DEFAULT"
     PENDING = "PENDING"
@@ -23,7 +23,7 @@ class CommandStatus(OpenEnum):
 
 
 class CancelTaskStatus(OpenEnum):
-    """How far a cancel task has come; SUCCESS, FAILED and PART_SUCCESS are final."""
+    """The state of a cancel task; SUCCESS, FAILED and PART_SUCCESS are final."""
 
     WAITING = "WAITING"
     RUNNING = "RUNNING"
@@ -33,21 +33,21 @@ class CancelTaskStatus(OpenEnum):
 
 
 class CommandMode(OpenEnum):
-    """Whether the recipient of a service call acknowledges it; it answers either way."""
+    """Whether the recipient of a service call acknowledges it. It answers in both cases."""
 
     NOACK = "NOACK"
     ACK = "ACK"
 
 
 class ToType(OpenEnum):
-    """Who a service call is for."""
+    """The recipient of a service call."""
 
     CLOUD = "CLOUD"
     GATEWAY = "GATEWAY"
 
 
 class InvokeStatus(OpenEnum):
-    """What became of a service call; delivered and failed only where the recipient is CLOUD."""
+    """The result of a service call; delivered and failed only if the recipient is CLOUD."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -60,10 +60,10 @@ class PostDeviceCommandInDTO2:
 
     Attributes:
         device_id: the device; up to 64 characters.
-        command: what to do.
-        callback_url: where changes of its status are pushed to; up to 1,024 characters.
-        expire_time: seconds until it ends undelivered; 0 sends it at once, uncached; the platform takes 172,800.
-        max_retransmit: how often it is sent again, 0 to 3.
+        command: the command.
+        callback_url: the URL to which changes of its status are pushed; up to 1,024 characters.
+        expire_time: seconds until it expires undelivered; 0 sends it at once, without a cache; 172,800 by default.
+        max_retransmit: how often it is repeated, 0 to 3.
     """
 
     device_id: Annotated[str, Text.up_to(64)]
@@ -75,22 +75,22 @@ class PostDeviceCommandInDTO2:
 
 @response
 class _Command(Received):
-    """A command, whatever answer it comes in.
+    """The fields of a command in every answer.
 
     Attributes:
         command_id: the command's id.
-        app_id: the application the device belongs to.
+        app_id: the application that owns the device.
         device_id: the device.
-        command: what to do.
-        callback_url: where changes of its status are pushed to.
-        expire_time: seconds until it ends undelivered.
-        status: how far it has come.
+        command: the command.
+        callback_url: the URL to which changes of its status are pushed.
+        expire_time: seconds until it expires undelivered.
+        status: its state.
         creation_time: when it was created, UTC.
         execute_time: when it was executed, UTC.
         platform_issued_time: when the platform sent it, UTC.
         delivered_time: when it reached the device, UTC.
         issued_times: how often the platform sent it.
-        max_retransmit: how often it may be sent again.
+        max_retransmit: how often it may be repeated.
     """
 
     command_id: str | None = None
@@ -110,7 +110,7 @@ class _Command(Received):
 
 @response
 class PostDeviceCommandOutDTO2(_Command):
-    """A command just created (section 1.7.1)."""
+    """A new command (section 1.7.1)."""
 
     command_id: str
 
@@ -121,11 +121,11 @@ class QueryDeviceCommandInDTO2:
 
     Attributes:
         page_no: the page, from 0.
-        page_size: commands a page, 1 to 1,000; the platform takes 1,000.
+        page_size: commands per page, 1 to 1,000; 1,000 by default.
         device_id: only commands to this device; up to 64 characters.
         start_time: only commands created at this time or later.
         end_time: only commands created at this time or before; not before `start_time`.
-        app_id: another application that granted access; the client's own where none is given.
+        app_id: another application that granted access; by default the client's own.
     """
 
     page_no: Annotated[int | None, Range(0)] = None
@@ -141,7 +141,7 @@ class DeviceCommandRespV4(_Command):
     """A command (sections 1.7.2, 1.7.5 and 1.7.6).
 
     Attributes:
-        result: what the device answered.
+        result: the device's answer.
     """
 
     result: JsonObject | None = None
@@ -152,7 +152,7 @@ class QueryDeviceCommandOutDTO2(Received):
     """A page of commands (section 1.7.2).
 
     Attributes:
-        pagination: which page this is.
+        pagination: number, size and total of the page.
         data: the page's commands.
     """
 
@@ -162,7 +162,7 @@ class QueryDeviceCommandOutDTO2(Received):
 
 @request
 class UpdateDeviceCommandInDTO:
-    """A command's new status (section 1.7.3).
+    """The new status of a command (section 1.7.3).
 
     Attributes:
         status: CANCELED, which revokes the command; see `CommandStatus`.
@@ -173,15 +173,15 @@ class UpdateDeviceCommandInDTO:
 
 @response
 class UpdateDeviceCommandOutDTO(DeviceCommandRespV4):
-    """A command just changed (section 1.7.3)."""
+    """A changed command (section 1.7.3)."""
 
 
 @request
 class CreateDeviceCmdCancelTaskInDTO:
-    """Whose commands to revoke (section 1.7.5).
+    """The device whose commands to revoke (section 1.7.5).
 
     Attributes:
-        device_id: the device, all of whose commands are revoked; 1 to 64 characters.
+        device_id: the device; all its commands are revoked; 1 to 64 characters.
     """
 
     device_id: Annotated[str, Text(1, 64)]
@@ -195,9 +195,9 @@ class DeviceCommandCancelTaskRespV4(Received):
         task_id: the task's id.
         app_id: the application it belongs to.
         device_id: the device whose commands it revokes.
-        status: how far it has come.
-        total_count: how many commands it revokes.
-        device_commands: those commands.
+        status: its state.
+        total_count: the number of commands that it revokes.
+        device_commands: these commands.
     """
 
     task_id: str | None = None
@@ -210,7 +210,7 @@ class DeviceCommandCancelTaskRespV4(Received):
 
 @response
 class CreateDeviceCmdCancelTaskOutDTO(DeviceCommandCancelTaskRespV4):
-    """A cancel task just created (section 1.7.5)."""
+    """A new cancel task (section 1.7.5)."""
 
     task_id: str
 
@@ -221,13 +221,13 @@ class QueryDeviceCmdCancelTaskInDTO2:
 
     Attributes:
         page_no: the page, from 0.
-        page_size: tasks a page, 1 to 1,000; the platform takes 1,000.
+        page_size: tasks per page, 1 to 1,000; 1,000 by default.
         task_id: only this task.
         device_id: only tasks for this device.
-        status: only tasks of this status; see `CancelTaskStatus`.
+        status: only tasks with this status; see `CancelTaskStatus`.
         start_time: only tasks created at this time or later.
         end_time: only tasks created at this time or before; not before `start_time`.
-        app_id: another application that granted access; the client's own where none is given.
+        app_id: another application that granted access; by default the client's own.
     """
 
     page_no: Annotated[int | None, Range(0)] = None
@@ -245,7 +245,7 @@ class QueryDeviceCmdCancelTaskOutDTO2(Received):
     """A page of cancel tasks (section 1.7.6).
 
     Attributes:
-        pagination: which page this is.
+        pagination: number, size and total of the page.
         data: the page's tasks.
     """
 
@@ -255,16 +255,16 @@ class QueryDeviceCmdCancelTaskOutDTO2(Received):
 
 @request
 class CommandNA2CloudHeader:
-    """Who calls what of a device's service (section 1.7.7).
+    """The sender, the recipient and the command of a service call (section 1.7.7).
 
     Attributes:
-        request_id: names the call, and can be used once; up to 128 characters. The platform makes one if none is given.
+        request_id: the id of the call, which can be used once; up to 128 characters. By default the platform makes one.
         mode: whether the recipient acknowledges; see `CommandMode`.
-        from_: the caller's address, such as /users/{userId} or /{serviceName}; up to 128 characters.
-        to_type: who it is for; see `ToType`. The platform takes GATEWAY.
+        from_: the caller's address, for example /users/{userId} or /{serviceName}; up to 128 characters.
+        to_type: the kind of recipient; see `ToType`. GATEWAY by default.
         to: the recipient's address; up to 128 characters.
-        method: the command, such as DISCOVERY or REMOVE; 1 to 32 characters.
-        callback_url: where each status of the call is pushed to; up to 1,024 characters.
+        method: the command, for example DISCOVERY or REMOVE; 1 to 32 characters.
+        callback_url: the URL to which each status of the call is pushed; up to 1,024 characters.
     """
 
     request_id: Annotated[str | None, Text.up_to(128)] = None
@@ -281,8 +281,8 @@ class CommandDTO2:
     """A call of a device's service (section 1.7.7).
 
     Attributes:
-        header: who calls what.
-        body: parameter names of the profile and their values.
+        header: the sender, the recipient and the command.
+        body: the parameter names of the profile and their values.
     """
 
     header: CommandNA2CloudHeader
@@ -291,12 +291,12 @@ class CommandDTO2:
 
 @response
 class InvokeDeviceServiceOutDTO(Received):
-    """What became of a service call (section 1.7.7).
+    """The result of a service call (section 1.7.7).
 
     Attributes:
         status: sent, delivered or failed.
         timestamp: when it was sent, UTC.
-        request_id: names the call; the platform's own if the request had none; None if it was for CLOUD.
+        request_id: the id of the call; the platform's own if the request had none; None if the recipient is CLOUD.
     """
 
     status: InvokeStatus | None = None

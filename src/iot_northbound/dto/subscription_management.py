@@ -1,4 +1,4 @@
-"""Subscriptions to what the platform pushes (section 1.6)."""
+"""Subscriptions to notifications of the platform (section 1.6)."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from iot_northbound.dto.common import NotifyType, Page
 
 
 class Channel(OpenEnum):
-    """The way notifications take to the application; the platform takes HTTP."""
+    """How notifications are sent to the application; HTTP by default."""
 
     HTTP = "HTTP"
     MQTT = "MQTT"
@@ -17,12 +17,12 @@ class Channel(OpenEnum):
 
 @request
 class SubDeviceDataInDTO:
-    """A subscription to what devices do (section 1.6.1).
+    """A subscription to notifications about devices (section 1.6.1).
 
     Attributes:
-        notify_type: what to be told about; see `NotifyType`.
-        callback_url: where it is pushed to, port included; up to 1,024 characters.
-        app_id: the application the devices or rules belong to; up to 256 characters.
+        notify_type: the type of notification; see `NotifyType`.
+        callback_url: the URL to which it is pushed, with the port; up to 1,024 characters.
+        app_id: the application that owns the devices or rules; up to 256 characters.
         channel: see `Channel`; up to 32 characters.
     """
 
@@ -34,15 +34,15 @@ class SubDeviceDataInDTO:
 
 @request
 class SubDeviceManagementDataInDTO:
-    """A subscription to how upgrades go (section 1.6.2).
+    """A subscription to the progress of upgrades (section 1.6.2).
 
     Attributes:
         notify_type: one of the four upgrade types; see `NotifyType`.
-        callback_url: where it is pushed to, port included.
+        callback_url: the URL to which it is pushed, with the port.
     """
 
     notify_type: str
-    # Sent as the vendor's own SDK sends it, with a lower-case u.
+    # Written as in the vendor's own SDK, with a lower-case u.
     callback_url: Annotated[str, Wire("callbackurl", also=("callbackUrl",))]
 
 
@@ -52,9 +52,9 @@ class SubscriptionDTO(Received):
 
     Attributes:
         subscription_id: the subscription's id.
-        notify_type: what it tells about.
-        callback_url: where it is pushed to.
-        client_ids: the MQTT clients, for a subscription of the channel MQTT.
+        notify_type: the type of notification.
+        callback_url: the URL to which it is pushed.
+        client_ids: the MQTT clients, if the channel is MQTT.
     """
 
     subscription_id: str | None = None
@@ -68,10 +68,10 @@ class QueryBatchSubInDTO:
     """Which subscriptions to list (section 1.6.4).
 
     Attributes:
-        app_id: the application the devices or rules belong to; up to 256 characters.
+        app_id: the application that owns the devices or rules; up to 256 characters.
         notify_type: only this type; see `NotifyType`. Up to 256 characters.
         page_no: the page, from 0.
-        page_size: subscriptions a page, 1 or more; the platform takes 10.
+        page_size: subscriptions per page, 1 or more; 10 by default.
     """
 
     app_id: Annotated[str | None, Text.up_to(256)] = None
@@ -93,13 +93,13 @@ class QueryBatchSubOutDTO(Page):
 
 @request
 class DeleteBatchSubInDTO:
-    """Which subscriptions to delete; all of them where nothing is given (section 1.6.6).
+    """Which subscriptions to delete; by default all of them (section 1.6.6).
 
     Attributes:
-        app_id: the application the devices or rules belong to; up to 256 characters.
+        app_id: the application that owns the devices or rules; up to 256 characters.
         notify_type: only this type; see `NotifyType`. Up to 256 characters.
-        callback_url: only those pushed there; up to 256 characters.
-        channel: only this one, HTTP where none is given; see `Channel`. Up to 32 characters.
+        callback_url: only those with this URL; up to 256 characters.
+        channel: only this one; HTTP by default; see `Channel`. Up to 32 characters.
     """
 
     app_id: Annotated[str | None, Text.up_to(256)] = None

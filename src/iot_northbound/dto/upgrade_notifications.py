@@ -7,7 +7,7 @@ from iot_northbound.dto.common import NotifyType
 
 
 class SwUpgradeState(OpenEnum):
-    """How far a device is with a software upgrade."""
+    """The state of a software upgrade of a device."""
 
     DOWNLOADING = "downloading"
     DOWNLOADED = "downloaded"
@@ -16,7 +16,7 @@ class SwUpgradeState(OpenEnum):
 
 
 class FwUpgradeStep(OpenEnum):
-    """How far a device is with a firmware upgrade: idle, downloading, downloaded, updating."""
+    """The state of a firmware upgrade of a device: idle, downloading, downloaded, updating."""
 
     IDLE = "0"
     DOWNLOADING = "1"
@@ -25,7 +25,7 @@ class FwUpgradeStep(OpenEnum):
 
 
 class UpgradeResult(OpenEnum):
-    """How an upgrade ended."""
+    """The result of an upgrade."""
 
     SUCCESS = "SUCCESS"
     FAIL = "FAIL"
@@ -40,7 +40,7 @@ class _UpgradeNotification(Received):
         device_id: the device.
         app_id: the application it belongs to.
         operation_id: the upgrade task.
-        sub_operation_id: the device's part of it.
+        sub_operation_id: the subtask of the device.
     """
 
     notify_type: NotifyType | None = None
@@ -52,7 +52,7 @@ class _UpgradeNotification(Received):
 
 @response
 class _UpgradeResultNotification(_UpgradeNotification):
-    """The upgrade of a device ended.
+    """The upgrade of a device has ended.
 
     Attributes:
         cur_version: the version it has now.
@@ -69,7 +69,7 @@ class _UpgradeResultNotification(_UpgradeNotification):
 
 @response
 class NotifySwUpgradeStateChangedDTO(_UpgradeNotification):
-    """A device went a step further with a software upgrade: ``swUpgradeStateChangeNotify`` (section 1.6.7.15).
+    """The state of a software upgrade has changed: ``swUpgradeStateChangeNotify`` (section 1.6.7.15).
 
     Attributes:
         sw_upgrade_state: downloading, downloaded, updating or idle.
@@ -80,7 +80,7 @@ class NotifySwUpgradeStateChangedDTO(_UpgradeNotification):
 
 @response
 class NotifySwUpgradeResultDTO(_UpgradeResultNotification):
-    """A software upgrade of a device ended: ``swUpgradeResultNotify`` (section 1.6.7.16).
+    """A software upgrade of a device has ended: ``swUpgradeResultNotify`` (section 1.6.7.16).
 
     Attributes:
         sw_upgrade_result: SUCCESS or FAIL.
@@ -97,7 +97,7 @@ class NotifySwUpgradeResultDTO(_UpgradeResultNotification):
 
 @response
 class NotifyFwUpgradeStateChangedDTO(_UpgradeNotification):
-    """A device went a step further with a firmware upgrade: ``fwUpgradeStateChangeNotify`` (section 1.6.7.17).
+    """The state of a firmware upgrade has changed: ``fwUpgradeStateChangeNotify`` (section 1.6.7.17).
 
     Attributes:
         step: 0 idle, 1 downloading, 2 downloaded, 3 updating; see `FwUpgradeStep`.
@@ -110,7 +110,7 @@ class NotifyFwUpgradeStateChangedDTO(_UpgradeNotification):
 
 @response
 class NotifyFwUpgradeResultDTO(_UpgradeResultNotification):
-    """A firmware upgrade of a device ended: ``fwUpgradeResultNotify`` (section 1.6.7.18).
+    """A firmware upgrade of a device has ended: ``fwUpgradeResultNotify`` (section 1.6.7.18).
 
     Attributes:
         status: SUCCESS or FAIL.

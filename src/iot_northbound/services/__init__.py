@@ -1,4 +1,4 @@
-"""The eight services of the northbound API, each loaded on first use."""
+"""The services of the northbound API. Each is loaded on first use."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Log in, and keep the token fresh."""
+"""Log in and keep the token fresh."""
 
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.dto.authentication import AuthOutDTO, AuthRefreshInDTO, AuthRefreshOutDTO
@@ -16,9 +16,9 @@ REFRESH = Endpoint(
 
 
 class Authentication(Service):
-    """Log in, refresh the token, and leave both to a timer.
+    """Log in and refresh the token, or let a timer do both.
 
-    The platform keeps one token per application: each login ends the token before it, in other processes too.
+    The platform keeps one token per application. Each login ends the earlier token, in other processes too.
     """
 
     _client: TokenOwner
@@ -29,8 +29,8 @@ class Authentication(Service):
     def get_auth_token(self) -> AuthOutDTO:
         """Log in with the client's application id and secret and return a new token.
 
-        `expires_in` is in seconds, 3600 as a rule; `refresh_token` is good for a month, or null. The token before
-        this one is dead from now on. With the timer on, the client takes the new token over.
+        `expires_in` is in seconds, usually 3600. `refresh_token` is valid for a month, or null. The earlier token ends
+        now. If the timer is on, the client uses the new token.
 
         Raises:
             NotAuthorizedError: id or secret is wrong (100208), or the application is frozen (100449).
@@ -46,8 +46,8 @@ class Authentication(Service):
     def refresh_auth_token(self, ar_in_dto: AuthRefreshInDTO) -> AuthRefreshOutDTO:
         """Return a new token in exchange for a refresh token.
 
-        The refresh token comes from the login or the refresh before, and is good for a month. With the timer on,
-        the client takes the new token over.
+        The refresh token comes from the last login or refresh, and is valid for a month. If the timer is on, the client
+        uses the new token.
 
         Raises:
             NotAuthorizedError: id, secret or refresh token is wrong (100208), or the application is frozen (100449).
@@ -60,16 +60,16 @@ class Authentication(Service):
         return granted
 
     def start_refresh_token_timer(self) -> None:
-        """Log in and have the token renewed ahead of its expiry from now on; calls need no `access_token` then.
+        """Log in and renew the token before it expires, so that calls need no `access_token`.
 
-        Does nothing where the timer runs. A client used in a ``with`` statement starts and stops it by itself.
+        If the timer already runs, it does nothing. A client in a ``with`` statement starts and stops the timer itself.
 
         Reference: Java section 2.3.1.3.
         """
         self._client.start_timer()
 
     def stop_refresh_token_timer(self) -> None:
-        """Stop renewing the token; each call needs an `access_token` of its own from now on (1009 without one).
+        """Stop the renewal of the token. From now on each call needs an `access_token` (1009 without one).
 
         Reference: Java section 2.3.1.4.
         """

@@ -1,4 +1,4 @@
-"""What the eight services share: a caller, and nothing else."""
+"""The base of the services."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class Caller(Protocol):
-    """What a service needs of a client: one typed call, and a clock to wait by."""
+    """What a service needs from a client: one typed call, and a clock for waiting."""
 
     @property
     def clock(self) -> Clock:
-        """The clock that waiters sleep by."""
+        """The clock of the waiters."""
         ...
 
     def call(
@@ -33,14 +33,14 @@ class Caller(Protocol):
 
 
 class TokenOwner(Caller, Protocol):
-    """What `Authentication` needs beside: the client that holds credentials, token and timer."""
+    """What `Authentication` also needs: a client with credentials, a token and a timer."""
 
     def credentials(self) -> tuple[str, str]:
         """Return the application's id and secret."""
         ...
 
     def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
-        """Take note that the platform granted a token, since the one before it has ended."""
+        """Use a new token, because the earlier one has ended."""
         ...
 
     def start_timer(self) -> None:
@@ -53,7 +53,7 @@ class TokenOwner(Caller, Protocol):
 
 
 class Service:
-    """A group of calls made through one client."""
+    """A group of calls that are made through one client."""
 
     def __init__(self, client: Caller) -> None:
         self._client = client

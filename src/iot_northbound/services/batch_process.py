@@ -1,4 +1,4 @@
-"""Have the platform do one thing with many devices, and follow it."""
+"""Start tasks for many devices, and follow them."""
 
 from collections.abc import Callable, Hashable, Iterator
 
@@ -29,11 +29,11 @@ QUERY_DETAILS = Endpoint(
 )
 
 TASK_ENDED = frozenset({"Complete", "Timeout"})
-"""The states a batch task does not leave; Pending and Running are on the way there."""
+"""The final states of a batch task. Pending and Running come before them."""
 
 
 def _subtask(detail: QueryTaskDetailDTOCloud2NA) -> Hashable:
-    """Return the device a subtask is for, of which a task has one each; its command is only known later."""
+    """Return the device of a subtask. A task has one subtask per device, and the command is known only later."""
     param = detail.param or {}
     return param.get("deviceId") or param.get("commandId")
 
@@ -47,10 +47,9 @@ DETAILS = Paged[QueryTaskDetailsOutDTO, QueryTaskDetailDTOCloud2NA](
 
 
 class BatchProcess(Service):
-    """Batch tasks: one command for a list of devices, a device type, groups, or all of an application's devices.
+    """Batch tasks: one command for a list of devices, a device type, groups, or all devices of an application.
 
-    On a real platform they are for CoAP and LWM2M devices, as commands are. `access_token` overrides the token the
-    client manages.
+    On a real platform they are for CoAP and LWM2M devices, like commands. `access_token` replaces the client's token.
     """
 
     def create_batch_task(
@@ -58,8 +57,8 @@ class BatchProcess(Service):
     ) -> BatchTaskCreateOutDTO:
         """Start a batch task and return its id.
 
-        `timeout` is in minutes, 10 to 2,880; `task_name` is unique among the application's tasks. `task_type` is
-        DeviceCmd and `param` says which devices and which command: a `DeviceCmdParam` says what each selector needs.
+        `timeout` is in minutes, 10 to 2,880. `task_name` is unique among the application's tasks. `task_type` is
+        DeviceCmd, and `param` says which devices and which command. `DeviceCmdParam` lists what each selector needs.
         `wait_for_batch_task` waits for the end.
 
         Raises:
@@ -67,7 +66,7 @@ class BatchProcess(Service):
                 its `group_tag` does not exist (105202).
             AlreadyExistsError: the name is taken (105002), or the tag is in use (105201).
             QuotaReachedError: too many batch tasks are running (105001).
-            NotAuthorizedError: the application's user lacks the right (100028).
+            NotAuthorizedError: the application's user does not have the right (100028).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400).
 
         Reference: section 1.8.1.
@@ -84,7 +83,7 @@ class BatchProcess(Service):
     ) -> QueryOneTaskOutDTO:
         """Return a batch task with its state, its progress in thousandths and its counts.
 
-        `select="tags"` asks for the task's tags too. `app_id` names the application that authorised this one.
+        With `select="tags"` the task's tags are returned too. `app_id` names the application that authorised this one.
 
         Raises:
             NotFoundError: no such task (105005).
@@ -106,10 +105,10 @@ class BatchProcess(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> QueryOneTaskOutDTO:
-        """Return the batch task once it has ended: Complete, or Timeout by its own limit.
+        """Wait until the batch task has ended, and return it: Complete, or Timeout by its own limit.
 
-        Complete does not say that every device succeeded: see the counts, and `iter_task_details`. `timeout` is in
-        seconds; `on_progress` gets the task at first sight and after each change.
+        Complete does not mean that every device succeeded: look at the counts and at `iter_task_details`. `timeout` is
+        in seconds. `on_progress` gets the task at the first look and after each change.
 
         Raises:
             WaitTimeoutError: the task has not ended in time (1003); `last_state` is the last answer.
@@ -132,9 +131,10 @@ class BatchProcess(Service):
     def query_task_details(
         self, qtd_in_dto: QueryTaskDetailsInDTO, *, access_token: str | None = None
     ) -> QueryTaskDetailsOutDTO:
-        """Return one page of a batch task's subtasks, one for each device.
+        """Return one page of a batch task's subtasks, one per device.
 
-        Up to 250 per page, 25 if no size is given; pages count from 0. `iter_task_details` reads them all.
+        A page has up to 250 items, 25 if no size is given. Page numbers start at 0. `iter_task_details` reads all
+        pages.
 
         Raises:
             NotFoundError: no such task (105005).
@@ -147,10 +147,10 @@ class BatchProcess(Service):
     def iter_task_details(
         self, qtd_in_dto: QueryTaskDetailsInDTO, *, access_token: str | None = None
     ) -> Iterator[QueryTaskDetailDTOCloud2NA]:
-        """Yield every subtask that fits the query, each once, page after page as they are wanted.
+        """Yield every subtask that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (250). With a filter on `status` the list changes
-        as the task goes on.
+        It begins at the query's `page_no` (0) with its `page_size` (250). With a filter on `status` the list changes
+        while the task runs.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).

@@ -1,4 +1,4 @@
-"""Read what devices are and what they reported."""
+"""Read devices, and what they have reported."""
 
 import json
 from collections.abc import Hashable, Iterator
@@ -47,7 +47,7 @@ QUERY_CAPABILITIES = Endpoint(
 
 
 def _row(service_id: str | None, timestamp: str | None, content: object) -> Hashable:
-    """Return what two history rows have in common when they are equal, small enough to keep for many rows."""
+    """Return a key that equal history rows share, small enough to keep for many rows."""
     return hash((service_id, timestamp, json.dumps(content, sort_keys=True)))
 
 
@@ -57,7 +57,7 @@ DEVICES = Paged[QueryBatchDevicesInfoOutDTO, QuerySingleDeviceInfoOutDTO](
     key=lambda device: device.device_id,
     page_size=250,
 )
-# The platform answers with 16 MB at most: 500 rows leave room for 32 kB of data in each.
+# The platform answers with at most 16 MB: with 500 rows, each can have 32 kB of data.
 DATA_HISTORY = Paged[QueryDeviceDataHistoryOutDTO, DeviceDataHistoryDTO](
     items=lambda answer: answer.device_data_history_dtos,
     total=lambda answer: answer.total_count,
@@ -75,9 +75,9 @@ DESIRED_HISTORY = Paged[QueryDeviceDesiredHistoryOutDTO, DeviceDesiredHistoryDTO
 
 
 class DataCollection(Service):
-    """Devices as the platform knows them: one, many, their past, and what they are able to do.
+    """Devices: one, many, their history, and their capabilities.
 
-    Page numbers start at 0. `access_token` overrides the token the client manages.
+    Page numbers start at 0. `access_token` replaces the client's token.
     """
 
     def query_single_device_info(
@@ -88,9 +88,9 @@ class DataCollection(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> QuerySingleDeviceInfoOutDTO:
-        """Return all the platform knows of one device, with the last data of each of its services.
+        """Return everything that the platform knows about one device, with the last data of each of its services.
 
-        `select="imsi"` asks for the IMSI beside the rest. `app_id` names the application that authorised this one.
+        With `select="imsi"` the IMSI is returned too. `app_id` names the application that authorised this one.
 
         Raises:
             NotFoundError: no such device (100403, 100418).
@@ -107,8 +107,8 @@ class DataCollection(Service):
     ) -> QueryBatchDevicesInfoOutDTO:
         """Return one page of the devices that fit the query, the newest first unless `sort` says ASC.
 
-        The platform wants a `page_no` or a `gateway_id`; with no argument the first page is asked for. Up to 250
-        devices a page, 25 where no size is given. `iter_devices` reads them all.
+        The platform needs a `page_no` or a `gateway_id`. Without an argument the first page is read. A page has up to
+        250 devices, 25 if no size is given. `iter_devices` reads all pages.
 
         Raises:
             InvalidArgumentError: neither page nor gateway is given (100218), or the platform refuses a page or filter
@@ -122,10 +122,11 @@ class DataCollection(Service):
     def iter_devices(
         self, qbdi_in_dto: QueryBatchDevicesInfoInDTO | None = None, *, access_token: str | None = None
     ) -> Iterator[QuerySingleDeviceInfoOutDTO]:
-        """Yield every device that fits the query, each once, page after page as they are wanted.
+        """Yield every device that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (250). Devices registered meanwhile may be left
-        out; deleting the devices one is given is fine. See `iot_northbound.services.paging` for a changing list.
+        It begins at the query's `page_no` (0) with its `page_size` (250). Devices that are registered in the meantime
+        may be left out. You may delete the devices that you get. See `iot_northbound.services.paging` for lists that
+        change.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -142,7 +143,7 @@ class DataCollection(Service):
     ) -> QueryDeviceDataHistoryOutDTO:
         """Return one page of what a device has reported.
 
-        1 row a page where no size is given, 2,000 at most, 16 MB in all: choose the size by the size of the data.
+        A page has up to 2,000 rows, 1 if no size is given, and at most 16 MB: choose the size by the size of the data.
         A directly connected device is its own gateway. `iter_device_data_history` reads all rows.
 
         Raises:
@@ -156,11 +157,10 @@ class DataCollection(Service):
     def iter_device_data_history(
         self, qddh_in_dto: QueryDeviceDataHistoryInDTO, *, access_token: str | None = None
     ) -> Iterator[DeviceDataHistoryDTO]:
-        """Yield every row a device has reported, page after page as they are wanted.
+        """Yield every row that a device has reported. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (500). Equal rows are all kept; only where rows
-        reported meanwhile push known ones onto the next page are those left out. An `end_time` in the past makes
-        the result steady.
+        It begins at the query's `page_no` (0) with its `page_size` (500). All equal rows are kept. A row is left out
+        only if new rows have moved it to the next page. With an `end_time` in the past the result does not change.
 
         Reference: section 1.5.3.
         """
@@ -171,9 +171,9 @@ class DataCollection(Service):
     def query_device_desired_history(
         self, qddh_in_dto: QueryDeviceDesiredHistoryInDTO, *, access_token: str | None = None
     ) -> QueryDeviceDesiredHistoryOutDTO:
-        """Return one page of what was desired of a device over time.
+        """Return one page of the history of a device's desired values.
 
-        Up to 250 rows a page, 25 where no size is given. `iter_device_desired_history` reads all rows.
+        A page has up to 250 rows, 25 if no size is given. `iter_device_desired_history` reads all rows.
 
         Raises:
             InvalidArgumentError: the platform refuses the query (100216, 100419).
@@ -185,9 +185,10 @@ class DataCollection(Service):
     def iter_device_desired_history(
         self, qddh_in_dto: QueryDeviceDesiredHistoryInDTO, *, access_token: str | None = None
     ) -> Iterator[DeviceDesiredHistoryDTO]:
-        """Yield every row of a shadow's desired past, page after page as they are wanted.
+        """Yield every row of the history of a device's desired values. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (250); equal rows as in `iter_device_data_history`.
+        It begins at the query's `page_no` (0) with its `page_size` (250). Equal rows are treated as in
+        `iter_device_data_history`.
 
         Reference: section 1.5.4.
         """
@@ -198,10 +199,10 @@ class DataCollection(Service):
     def query_device_capabilities(
         self, qdc_in_dto: QueryDeviceCapabilitiesInDTO | None = None, *, access_token: str | None = None
     ) -> QueryDeviceCapabilitiesOutDTO:
-        """Return what devices can do: their services with properties and commands.
+        """Return the capabilities of devices: their services with properties and commands.
 
-        Without a `device_id` or `gateway_id` the platform answers for all devices of the application. Limits of
-        numbers (`min`, `max`) are texts, `step` is a number; any list can be null.
+        Without a `device_id` or `gateway_id` the platform answers for all devices of the application. The limits of
+        numbers (`min`, `max`) are texts, `step` is a number. Any list can be null.
 
         Raises:
             InvalidArgumentError: the platform refuses the query (100022).

@@ -1,4 +1,4 @@
-"""Make groups of devices, and say who belongs to them."""
+"""Make groups of devices, and change their members."""
 
 from collections.abc import Iterator
 
@@ -79,8 +79,8 @@ MEMBERS = Paged[QueryDeviceGroupMembersOutDTO, str](
 class DeviceGroupManagement(Service):
     """Device groups and their members.
 
-    In every method `access_app_id` names the application that authorised this one and owns the group; leave it out
-    for groups of your own. `access_token` overrides the token the client manages.
+    In every method `access_app_id` names the application that authorised this one and owns the group. Leave it out for
+    your own groups. `access_token` replaces the client's token.
     """
 
     def create_device_group(
@@ -88,12 +88,12 @@ class DeviceGroupManagement(Service):
     ) -> CreateDeviceGroupOutDTO:
         """Make a device group and return it with its id.
 
-        The name is 1 to 50 letters and digits; `max_dev_num` 0 sets no limit. Devices named in `device_ids` join
-        at once. The platform makes the id; it does not use one that is given.
+        The name has 1 to 50 letters and digits. `max_dev_num` 0 means no limit. The devices in `device_ids` join at
+        once. The platform makes the id, and ignores a given one.
 
         Raises:
             AlreadyExistsError: the name is taken (100602).
-            QuotaReachedError: no more groups can be made, or too many devices are named (100607, 100609).
+            QuotaReachedError: no more groups can be created, or there are too many devices (100607, 100609).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400).
 
         Reference: section 1.9.1.
@@ -103,10 +103,10 @@ class DeviceGroupManagement(Service):
     def delete_device_group(
         self, dev_group_id: str, *, access_app_id: str | None = None, access_token: str | None = None
     ) -> None:
-        """Delete a device group; its devices stay.
+        """Delete a device group. Its devices stay.
 
         Raises:
-            NotFoundError: no such group (100603), also where an earlier try deleted it unheard.
+            NotFoundError: no such group (100603), also if an earlier try deleted it and its answer was lost.
 
         Reference: section 1.9.2.
         """
@@ -122,13 +122,13 @@ class DeviceGroupManagement(Service):
     ) -> ModifyDeviceGroupOutDTO:
         """Change a group's name, description or limit and return the group.
 
-        Give `max_dev_num` with every change: if it is left out, the platform takes 0, and the group has no limit any
-        more. The name has to be given too, if only the old one.
+        Give `max_dev_num` with every change: if it is left out, the platform uses 0, and the group no longer has a
+        limit. The name must also be given, even if it stays the same.
 
         Raises:
             NotFoundError: no such group (100603).
             AlreadyExistsError: the new name is taken (100602).
-            QuotaReachedError: the group holds more devices than the new limit (100601).
+            QuotaReachedError: the group has more devices than the new limit (100601).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400).
 
         Reference: section 1.9.3.
@@ -144,12 +144,12 @@ class DeviceGroupManagement(Service):
     def query_device_groups(
         self, qdg_in_dto: QueryDeviceGroupsInDTO | None = None, *, access_token: str | None = None
     ) -> QueryDeviceGroupsOutDTO:
-        """Return one page of the groups that fit the query; all of them where it names no `page_no`.
+        """Return one page of the groups that fit the query, or all of them if it has no `page_no`.
 
-        1 a page where no size is given; pages count from 0. `iter_device_groups` reads them all.
+        A page has 1 group if no size is given. Page numbers start at 0. `iter_device_groups` reads all pages.
 
         Raises:
-            NotAuthorizedError: the groups are another application's, which has not authorised this one (100217).
+            NotAuthorizedError: another application owns the groups, and has not authorised this one (100217).
 
         Reference: section 1.9.4.
         """
@@ -162,9 +162,9 @@ class DeviceGroupManagement(Service):
     def iter_device_groups(
         self, qdg_in_dto: QueryDeviceGroupsInDTO | None = None, *, access_token: str | None = None
     ) -> Iterator[QuerySingleDeviceGroupOutDTO]:
-        """Yield every group that fits the query, each once, page after page as they are wanted.
+        """Yield every group that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (100). Deleting what one is given is fine.
+        It begins at the query's `page_no` (0) with its `page_size` (100). You may delete the groups that you get.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -195,15 +195,15 @@ class DeviceGroupManagement(Service):
     ) -> QueryDeviceGroupMembersOutDTO:
         """Return one page of the ids of a group's devices.
 
-        Up to 1,000 per page, 10 if no size is given; pages count from 0. `iter_device_group_members` reads them all.
-        The group's id and `access_app_id` are fields of the query DTO.
+        A page has up to 1,000 ids, 10 if no size is given. Page numbers start at 0. `iter_device_group_members` reads
+        all pages. The group's id and `access_app_id` are fields of the query DTO.
 
         Raises:
-            NotFoundError: no such group (100603, which the reference leaves out here).
-            NotAuthorizedError: the group is another application's, which has not authorised this one (100217).
+            NotFoundError: no such group (100603, which the reference does not list here).
+            NotAuthorizedError: another application owns the group, and has not authorised this one (100217).
 
         The reference also lists 107001, 107002 and 107003. They are about services and properties, which this call does
-        not name.
+        not have.
 
         Reference: section 1.9.6.
         """
@@ -212,9 +212,9 @@ class DeviceGroupManagement(Service):
     def iter_device_group_members(
         self, qdgm_in_dto: QueryDeviceGroupMembersInDTO, *, access_token: str | None = None
     ) -> Iterator[str]:
-        """Yield the id of every device of a group, each once, page after page as they are wanted.
+        """Yield the id of every device of a group, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (1,000). Removing the devices one is given is fine.
+        It begins at the query's `page_no` (0) with its `page_size` (1,000). You may remove the devices that you get.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -230,12 +230,13 @@ class DeviceGroupManagement(Service):
         access_app_id: str | None = None,
         access_token: str | None = None,
     ) -> DeviceGroupWithDeviceListDTO:
-        """Put up to 1,000 devices into a group and return those that were put there.
+        """Add up to 1,000 devices to a group and return the added ones.
 
         Raises:
             NotFoundError: no such group (100603).
             QuotaReachedError: the group is full (100601).
-            InvalidArgumentError: over 1,000 devices are named (1007), or the platform refuses them (100604, 50400).
+            InvalidArgumentError: there are more than 1,000 devices (1007), or the platform refuses them (100604,
+                50400).
 
         Reference: section 1.9.7.
         """
@@ -248,13 +249,14 @@ class DeviceGroupManagement(Service):
         access_app_id: str | None = None,
         access_token: str | None = None,
     ) -> None:
-        """Take up to 1,000 devices out of a group; the devices themselves stay.
+        """Remove up to 1,000 devices from a group. The devices themselves stay.
 
         Raises:
             NotFoundError: no such group (100603).
-            InvalidArgumentError: over 1,000 devices are named (1007), or the platform refuses them (100604, 50400).
+            InvalidArgumentError: there are more than 1,000 devices (1007), or the platform refuses them (100604,
+                50400).
 
-        The reference also lists 100601 (the group is full), which cannot come of taking devices out.
+        The reference also lists 100601 (the group is full), which cannot happen when devices are removed.
 
         Reference: section 1.9.8.
         """

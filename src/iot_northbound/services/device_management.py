@@ -63,17 +63,17 @@ QUERY_SHADOW = Endpoint("GET", "/iocm/app/shadow/v1.5.0/devices/{device_id}", Qu
 class DeviceManagement(Service):
     """The life of a device: registration, data, credentials, shadow, deletion.
 
-    In every method `app_id` names the application that authorised this one and owns the device; leave it out for
-    devices of your own. `access_token` overrides the token the client manages.
+    In every method `app_id` names the application that authorised this one and owns the device. Leave it out for your
+    own devices. `access_token` replaces the client's token.
     """
 
     def reg_direct_device(
         self, rdd_in_dto: RegDirectDeviceInDTO2, *, app_id: str | None = None, access_token: str | None = None
     ) -> RegDirectDeviceOutDTO:
-        """Register a device by verification code and return its id and code.
+        """Register a device with a verification code and return its id and code.
 
-        The device has to connect within `timeout` seconds (0: no limit), or the platform forgets it. A code or PSK
-        that is not given is made by the platform. The product is named by `product_id`, or by the five fields of
+        The device must connect within `timeout` seconds (0: no limit), otherwise the platform forgets it. If no code or
+        PSK is given, the platform makes one. Name the product with `product_id`, or with the five fields of
         `device_info`.
 
         Raises:
@@ -81,7 +81,7 @@ class DeviceManagement(Service):
             NotFoundError: no such product (600002).
             QuotaReachedError: there is no room for another device: by the licence (103028), in the application
                 (100412), or for devices that are not secure (100441).
-            NotAuthorizedError: the application that calls does not exist any more (100025).
+            NotAuthorizedError: the calling application no longer exists (100025).
             PlatformFailureError: the platform has no licence (103026).
             InvalidArgumentError: a field breaks its rule (1007), or the platform refuses it (50400, 100007) or the
                 verification code (100003).
@@ -93,9 +93,9 @@ class DeviceManagement(Service):
     def reg_device_with_secret(
         self, rdws_in_dto: RegDeviceWithSecretInDTO, *, app_id: str | None = None, access_token: str | None = None
     ) -> RegDeviceWithSecretOutDTO:
-        """Register a device that logs in by password (MQTT) and return its id and secret.
+        """Register a device that logs in with a password (MQTT) and return its id and secret.
 
-        A secret that is not given is made by the platform; keep it, no call shows it again. The Java SDK has no
+        If no secret is given, the platform makes one. Keep it, because no other call returns it. The Java SDK has no
         such method.
 
         Raises:
@@ -117,15 +117,15 @@ class DeviceManagement(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> RefreshDeviceKeyOutDTO:
-        """Give a device a new verification code, or a new node id, and return the code in force.
+        """Give a device a new verification code, or a new node id, and return the valid code.
 
-        `timeout` is the new code's validity in seconds, 0 for no limit. Not repeated where the outcome is unknown:
-        a code made by the platform would be another one each time.
+        `timeout` is the validity of the new code in seconds, 0 for no limit. The call is not repeated if its outcome is
+        unknown, because the platform would make another code each time.
 
         Raises:
             NotFoundError: no such device (100403, 100418).
             AlreadyExistsError: the new node id is taken (100426).
-            NotAuthorizedError: the application that calls does not exist any more (100025).
+            NotAuthorizedError: the calling application no longer exists (100025).
             InvalidArgumentError: the device is not activated yet (100610) or is online now (100611), a field breaks
                 its rule (1007), or the platform refuses it (50400, 100007) or the verification code (100003).
 
@@ -143,7 +143,7 @@ class DeviceManagement(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> None:
-        """Change what the platform knows of a device; fields left out stay as they are.
+        """Change the data of a device. Fields that are left out do not change.
 
         Raises:
             NotFoundError: no such device (100403, 100418).
@@ -165,11 +165,11 @@ class DeviceManagement(Service):
     ) -> None:
         """Delete a directly connected device.
 
-        `cascade` counts for gateways alone: True, the platform's default, deletes the devices behind it too; False
-        deletes the gateway and leaves them without one.
+        `cascade` has an effect only for gateways. True, the platform's default, also deletes the devices of the
+        gateway. False deletes only the gateway, and its devices have no gateway then.
 
         Raises:
-            NotFoundError: no such device (100403, 100418), also where an earlier try deleted it unheard.
+            NotFoundError: no such device (100403, 100418), also if an earlier try deleted it and its answer was lost.
 
         Reference: section 1.4.5.
         """
@@ -178,7 +178,7 @@ class DeviceManagement(Service):
     def query_device_status(
         self, device_id: str, *, app_id: str | None = None, access_token: str | None = None
     ) -> QueryDeviceStatusOutDTO:
-        """Return whether the device has been activated, that is: has logged in with its code once.
+        """Return whether the device has been activated, which means that it has logged in with its code once.
 
         Raises:
             NotFoundError: no such device (100403).
@@ -190,7 +190,7 @@ class DeviceManagement(Service):
     def query_device_shadow(
         self, device_id: str, *, app_id: str | None = None, access_token: str | None = None
     ) -> QueryDeviceShadowOutDTO:
-        """Return a device's shadow: for each service what was reported last and what is desired.
+        """Return a device's shadow: the last reported and the desired values of each service.
 
         Raises:
             NotFoundError: no such device (100418).
@@ -207,10 +207,10 @@ class DeviceManagement(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> None:
-        """Set the desired values of a device's services; the platform hands them down when the device is there.
+        """Set the desired values of a device's services. The platform sends them when the device is online.
 
-        On a real platform only LWM2M devices have a shadow. Values pass exactly as given: null, 1.0 and nested JSON
-        stay what they are.
+        On a real platform only LWM2M devices have a shadow. The values are sent unchanged, also null, 1.0 and nested
+        JSON.
 
         Raises:
             NotFoundError: no such device (100403, 100418), it has no profile (100425), or its service has no properties

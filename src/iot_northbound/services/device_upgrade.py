@@ -1,4 +1,4 @@
-"""Upgrade the software and firmware of devices, and follow it."""
+"""Upgrade the software and firmware of devices, and follow the upgrades."""
 
 from collections.abc import Callable, Iterator
 
@@ -66,7 +66,7 @@ QUERY_TASKS = Endpoint(
 )
 
 PAST_THE_END = frozenset({"123029"})
-"""The code for a page that is out of range, which a list that shrinks meanwhile can lead to."""
+"""The code for a page that is out of range, which happens when a list becomes shorter in the meantime."""
 PACKAGES = Paged[QueryUpgradePackageListOutDTO, QueryUpgradePackageOutDTO](
     items=lambda answer: answer.data,
     total=lambda answer: answer.total_count,
@@ -90,13 +90,13 @@ TASKS = Paged[QueryUpgradeTaskListOutDTO, OperationInfo](
 )
 
 TASK_ENDED = frozenset({"success", "failed", "fail", "stop"})
-"""The states an upgrade task does not leave; wait and processing are on the way there. Subtasks spell it ``fail``."""
+"""The final states of an upgrade task. wait and processing come before them. Subtasks use ``fail``."""
 
 
 class DeviceUpgrade(Service):
-    """Version packages, upgrade tasks, and their subtasks, one for each device.
+    """Version packages, upgrade tasks, and their subtasks, one per device.
 
-    `access_token` overrides the token the client manages.
+    `access_token` replaces the client's token.
     """
 
     def query_upgrade_package_list(
@@ -104,7 +104,8 @@ class DeviceUpgrade(Service):
     ) -> QueryUpgradePackageListOutDTO:
         """Return one page of the version packages that fit the query.
 
-        1 to 100 a page, 10 where no size is given; pages count from 0. `iter_upgrade_packages` reads them all.
+        A page has 1 to 100 packages, 10 if no size is given. Page numbers start at 0. `iter_upgrade_packages` reads all
+        pages.
 
         Raises:
             InvalidArgumentError: the page is out of range (123029), or the query is malformed (120015).
@@ -117,9 +118,9 @@ class DeviceUpgrade(Service):
     def iter_upgrade_packages(
         self, qupl_in_dto: QueryUpgradePackageListInDTO | None = None, *, access_token: str | None = None
     ) -> Iterator[QueryUpgradePackageOutDTO]:
-        """Yield every version package that fits the query, each once, page after page as they are wanted.
+        """Yield every version package that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (100).
+        It begins at the query's `page_no` (0) with its `page_size` (100).
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -158,17 +159,17 @@ class DeviceUpgrade(Service):
     ) -> CreateUpgradeTaskOutDTO:
         """Start a software upgrade and return its operation id.
 
-        `targets` names either devices, or groups together with the device type, model and manufacturer name of those
-        members that are meant; at most 256 devices or groups. Only NB-IoT devices (CoAP, LWM2M) can be upgraded: the
-        subtask of another device fails. `policy` says when (now, when devices come online, or in a window of more than
-        five minutes) and how often a failed device is tried again (1 to 5). `wait_for_upgrade_task` waits for the end.
+        `targets` has at most 256 devices or groups. Groups need the device type, model and manufacturer name of the
+        members to upgrade. Only NB-IoT devices (CoAP, LWM2M) can be upgraded; the subtask of another device fails.
+        `policy` says when to upgrade (now, when devices come online, or in a window of more than five minutes) and how
+        often a failed device is tried again (1 to 5). `wait_for_upgrade_task` waits for the end.
 
         Raises:
             NotFoundError: the package or a device does not exist (123002).
-            InvalidArgumentError: package and targets do not fit (123016), groups come without manufacturer name,
-                device type or model (123019, 123020, 123021), neither or both of devices and groups are named (123022,
-                123023), or too many (123024); the policy's type, window or retries are missing or out of range (123025,
-                123026, 123028, 123032, 123033, 123034); or the request is malformed (120015).
+            InvalidArgumentError: the package does not fit the targets (123016); groups are given without manufacturer
+                name, device type or model (123019, 123020, 123021); neither or both of devices and groups are given
+                (123022, 123023), or too many (123024); the policy's type, window or retries are missing or out of range
+                (123025, 123026, 123028, 123032, 123033, 123034); or the request is malformed (120015).
 
         Reference: section 1.10.4.
         """
@@ -179,7 +180,7 @@ class DeviceUpgrade(Service):
     ) -> CreateUpgradeTaskOutDTO:
         """Start a firmware upgrade and return its operation id.
 
-        Takes and raises what `create_software_upgrade_task` does.
+        It takes and raises what `create_software_upgrade_task` does.
 
         Reference: section 1.10.5.
         """
@@ -205,10 +206,10 @@ class DeviceUpgrade(Service):
         polling: Polling = SLOW,
         access_token: str | None = None,
     ) -> QueryUpgradeTaskOutDTO:
-        """Return the upgrade task once it has ended: success, failed or stop.
+        """Wait until the upgrade task has ended, and return it: success, failed or stop.
 
-        Look at `status`, and at `sta_result` for the counts: an end is not always a good one. `timeout` is in
-        seconds; `on_progress` gets the task at first sight and after each change.
+        An end is not always a success: look at `status`, and at `sta_result` for the counts. `timeout` is in seconds.
+        `on_progress` gets the task at the first look and after each change.
 
         Raises:
             WaitTimeoutError: the task has not ended in time (1003); `last_state` is the last answer.
@@ -231,9 +232,10 @@ class DeviceUpgrade(Service):
     def query_upgrade_sub_task(
         self, qust_in_dto: QueryUpgradeSubTaskInDTO | None, operation_id: str, *, access_token: str | None = None
     ) -> QueryUpgradeSubTaskOutDTO:
-        """Return one page of a task's subtasks, one for each device; None asks for the first page of all of them.
+        """Return one page of a task's subtasks, one per device. With None it is the first page of all of them.
 
-        1 to 100 a page, 10 where no size is given; pages count from 0. `iter_upgrade_sub_tasks` reads them all.
+        A page has 1 to 100 subtasks, 10 if no size is given. Page numbers start at 0. `iter_upgrade_sub_tasks` reads
+        all pages.
 
         Raises:
             NotFoundError: no such task (123009).
@@ -247,10 +249,10 @@ class DeviceUpgrade(Service):
     def iter_upgrade_sub_tasks(
         self, qust_in_dto: QueryUpgradeSubTaskInDTO | None, operation_id: str, *, access_token: str | None = None
     ) -> Iterator[SubOperationInfo]:
-        """Yield every subtask that fits the query (None: all), each once, page after page as they are wanted.
+        """Yield every subtask that fits the query (None: all), each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (100). With a filter on the state the list changes
-        as the task goes on.
+        It begins at the query's `page_no` (0) with its `page_size` (100). With a filter on the state the list changes
+        while the task runs.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -267,11 +269,12 @@ class DeviceUpgrade(Service):
     ) -> QueryUpgradeTaskListOutDTO:
         """Return one page of the upgrade tasks that fit the query.
 
-        1 to 100 a page, 10 where no size is given; pages count from 0. `iter_upgrade_tasks` reads them all.
+        A page has 1 to 100 tasks, 10 if no size is given. Page numbers start at 0. `iter_upgrade_tasks` reads all
+        pages.
 
         Raises:
             InvalidArgumentError: the page is out of range (123029), or the query is malformed (120015).
-            NotFoundError: no task fits (123009); platforms may as well answer an empty page.
+            NotFoundError: no task fits (123009). Other platforms answer with an empty page.
 
         Reference: section 1.10.8.
         """
@@ -284,9 +287,9 @@ class DeviceUpgrade(Service):
     def iter_upgrade_tasks(
         self, qutl_in_dto: QueryUpgradeTaskListInDTO | None = None, *, access_token: str | None = None
     ) -> Iterator[OperationInfo]:
-        """Yield every upgrade task that fits the query, each once, page after page as they are wanted.
+        """Yield every upgrade task that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (100).
+        It begins at the query's `page_no` (0) with its `page_size` (100).
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).

@@ -1,20 +1,20 @@
-"""Walking a paged query from its first item to its last, while the list may change.
+"""Reads a paged query from its first item to its last, while the list may change.
 
-The platform pages by number, so a list that changes between two requests shifts under the reader. What a walk
-holds then:
+The platform numbers its pages, so items move to other pages when the list changes between two requests. A walk follows
+these rules:
 
-- An item stands in the result once, whatever the pages repeat (its id tells; history rows have none, see below).
-- Items added meanwhile push known ones onto later pages: those are skipped. Whether the added ones appear is open.
-- Items removed meanwhile pull unread ones onto earlier pages: when the total shrinks, the walk goes back by as
-  many pages as that can have been. Removals that are hidden by as many additions between the same two requests
-  cannot be seen from outside; an item can be missed then.
-- The walk ends: at the total, at an empty page, or at the latest when twice the first total has been read.
-  Pages that go on bringing nothing new although there should be more end it with an error, not with a short result.
-- Items that cannot be read are left out, with a warning in the log; they count for where a page ends all the same.
-- Without a total (some deployments leave it null) the walk ends at an empty page, or after two that repeat.
+- Each item comes once, even if pages repeat it. Its id identifies it; history rows have no id, see below.
+- Added items move known ones to later pages, and these are skipped. The added items may come or not.
+- Removed items move unread ones to earlier pages. If the total becomes smaller, the walk goes back as many pages as
+  necessary. If as many items are added as removed between the same two requests, the walk cannot notice it, and an item
+  can be missed.
+- The walk ends at the total, at an empty page, or at the latest after twice the first total. If pages bring nothing new
+  although there should be more, it ends with an error, not with a short result.
+- Items that cannot be read are left out, with a warning in the log. They still count for the end of a page.
+- Without a total (some platforms leave it null) the walk ends at an empty page, or after two pages that repeat.
 
-History rows carry no id, and two equal rows can both be real. They are taken as repeats only where pages must
-overlap: as many leading rows as the total has grown by, or as were asked for again.
+History rows have no id, and two equal rows can both be real. They count as repeats only if pages must overlap: as many
+rows at the beginning as the total has grown, or as were read again.
 """
 
 import logging
@@ -34,34 +34,34 @@ log = logging.getLogger("iot_northbound")
 
 @attrs.frozen(kw_only=True)
 class Paged(Generic[Answer, Item]):
-    """How one query's answers hold their items."""
+    """Where the answers of one query have their items."""
 
     items: Callable[[Answer], Sequence[Item] | None]
     total: Callable[[Answer], int | None]
     key: Callable[[Item], Hashable]
-    """What tells two items apart; None from it stands for an item that cannot be told apart, and is kept."""
+    """Returns what identifies an item; None if nothing identifies it, and then it is kept."""
     unique: bool = True
-    """Whether equal keys are always one and the same item; False for history rows."""
+    """Whether items with equal keys are always the same item; False for history rows."""
     page_size: int
-    """Items asked for at once where the caller does not say."""
+    """How many items are read at once, if the caller does not say it."""
     past_the_end: frozenset[str] = frozenset()
-    """Error codes by which the platform may refuse a page behind the last one."""
+    """Error codes that the platform may use for a page after the last one."""
 
     def walk(self, ask: Callable[[Query], Answer], query: Query) -> Iterator[Item]:
-        """Yield the items of every page, from the query's own page (0 where it names none) to the last.
+        """Yield the items of every page, from the query's own page (or 0) to the last.
 
-        Lazy: a page is asked for when its first item is wanted. The query itself is not changed; its page size
-        is kept where it names one.
+        A page is read when its first item is needed. The query itself is not changed. If it has a page size, this is
+        used.
 
         Raises:
-            UnreadableAnswerError: pages bring nothing new although the platform says there is more, or what should be
-                a page's list is none (1004).
-            NorthApiException: a request failed; items already yielded stand.
+            UnreadableAnswerError: pages bring nothing new although the platform says there is more, or an answer has
+                something else than a list in its place (1004).
+            NorthApiException: a request failed. The items before it are valid.
         """
         first = number = int(_field(query, "page_no") or 0)
         size = int(_field(query, "page_size") or self.page_size)
         progress = _Progress(unique=self.unique)
-        width = 0  # the longest page so far: what the platform makes of `size`
+        width = 0  # the longest page so far, which is what the platform makes of `size`
         first_total: int | None = None
         last_total: int | None = None
         while True:
@@ -72,7 +72,7 @@ class Paged(Generic[Answer, Item]):
                     raise
                 if last_total is None or number * width >= last_total or progress.stuck:
                     return
-                progress.step_back(width)  # the list has shrunk; the page before tells by how much
+                progress.step_back(width)  # the list has become shorter; the page before shows by how much
                 number -= 1
                 continue
             rows, total = self.items(answer), self.total(answer)
@@ -91,8 +91,8 @@ class Paged(Generic[Answer, Item]):
             if first_total is None and total is not None:
                 first_total = total
                 if number == 0 and len(sent) < min(size, total):
-                    # A platform that caps its pages may count offsets by its cap or by what was asked for; asking
-                    # for the cap makes both the same.
+                    # A platform that limits its pages may count offsets by its limit or by the requested size. If the
+                    # limit is requested, both are the same.
                     size = len(sent)
             width = max(width, len(sent))
             if total is None:
@@ -101,7 +101,7 @@ class Paged(Generic[Answer, Item]):
                 if progress.barren > 1:
                     raise UnreadableAnswerError(
                         SdkCode.UNREADABLE,
-                        f"the pages up to number {number} hold the same unreadable items: nobody can tell whether "
+                        f"the pages up to number {number} have the same unreadable items: it is not certain whether "
                         "there are more behind them",
                     )
             elif progress.stuck:
@@ -109,7 +109,7 @@ class Paged(Generic[Answer, Item]):
                     SdkCode.UNREADABLE,
                     f"{progress.barren} pages up to number {number} brought nothing new, though the platform counts "
                     f"{total} items and {progress.yielded} were read: it repeats pages, or the list changes faster "
-                    "than it can be read; narrow the query",
+                    "than it can be read. Make the query narrower",
                 )
             elif not progress.barren and number * width + len(sent) >= total:
                 return
@@ -119,12 +119,12 @@ class Paged(Generic[Answer, Item]):
 
 
 class _Progress:
-    """What a walk has seen, and which rows of the next page are new."""
+    """What a walk has seen, and so which rows of the next page are new."""
 
     def __init__(self, *, unique: bool) -> None:
         self.yielded = 0
         self.barren = 0
-        """Requests in a row that brought nothing new."""
+        """How many requests in a row brought nothing new."""
         self._unique = unique
         self._seen: set[Hashable] = set()
         self._unread: set[str] = set()
@@ -132,11 +132,11 @@ class _Progress:
         self._fruitful = 0
         self._last: Sequence[Any] = ()
         self._repeats = 0
-        """How many leading rows may be repeats, where equal rows can both be real."""
+        """How many rows at the beginning may be repeats, if equal rows can both be real."""
 
     @property
     def stuck(self) -> bool:
-        """Whether more is repeated than a shift of everything read so far explains, with room for a lively list."""
+        """Whether more pages repeat than a shift of everything read so far can explain, with some tolerance."""
         return self.barren > self._fruitful + 10
 
     def allow_repeats(self, rows: int) -> None:
@@ -149,14 +149,14 @@ class _Progress:
     def fresh(
         self, rows: Sequence[Item], keys: Sequence[Hashable], sent: Sequence[Any], *, counted: bool
     ) -> Iterator[Item]:
-        """Yield the rows not seen before; `counted` tells that the platform says how many there are.
+        """Yield the rows that were not seen before. `counted` says whether the platform sends a total.
 
         `sent` is the page as it came, if it has items that are no rows; else the rows.
         """
         unread = len(sent) - len(rows)
         known = not unread and all(key is not None and key in self._seen for key in keys)
         if not counted and (sent == self._last or known):
-            self._repeats = len(rows)  # with no count to go by, a page of known rows alone is a repeat
+            self._repeats = len(rows)  # without a total, a page with only known rows is a repeat
         self._last = sent
         found = False
         if unread and repr(sent) not in self._unread:
@@ -200,7 +200,7 @@ def _field(query: Any, name: str) -> Any:
 
 
 def _page_of(query: Query, number: int, size: int) -> Query:
-    # A type checker does not know the DTO decorators for attrs' own, hence the detour over Any.
+    # Type checkers do not know that the DTO decorators make attrs classes, so this uses Any.
     page: Any = query
     evolved: Query = attrs.evolve(page, page_no=number, page_size=size)
     return evolved

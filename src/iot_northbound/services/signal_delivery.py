@@ -1,4 +1,4 @@
-"""Send commands to devices, follow them, and take them back."""
+"""Send commands to devices, follow them, and cancel them."""
 
 from collections.abc import Callable, Iterator
 
@@ -39,7 +39,7 @@ QUERY_COMMANDS = Endpoint(
     takes=QueryDeviceCommandInDTO2,
     section="1.7.2",
 )
-# Not repeatable: a second revocation meets "has ended" (100435), and hides that the first one worked.
+# Not repeatable: a second revocation gets "has ended" (100435), which hides that the first one worked.
 UPDATE_COMMAND = Endpoint(
     "PUT",
     "/iocm/app/cmd/v1.4.0/deviceCommands/{device_command_id}",
@@ -77,7 +77,7 @@ COMMANDS = Paged[QueryDeviceCommandOutDTO2, DeviceCommandRespV4](
     key=lambda command: command.command_id,
     page_size=1000,
 )
-# A task holds all the commands it revoked, hence the smaller page.
+# The page is smaller, because a task contains all commands that it revoked.
 CANCEL_TASKS = Paged[QueryDeviceCmdCancelTaskOutDTO2, DeviceCommandCancelTaskRespV4](
     items=lambda answer: answer.data,
     total=lambda answer: answer.pagination.total_size if answer.pagination else None,
@@ -86,36 +86,36 @@ CANCEL_TASKS = Paged[QueryDeviceCmdCancelTaskOutDTO2, DeviceCommandCancelTaskRes
 )
 
 COMMAND_ENDED = frozenset({"SUCCESSFUL", "FAILED", "TIMEOUT", "EXPIRED", "CANCELED"})
-"""The states a command does not leave; DEFAULT, PENDING, SENT and DELIVERED are on the way there."""
+"""The final states of a command. DEFAULT, PENDING, SENT and DELIVERED come before them."""
 CANCEL_TASK_ENDED = frozenset({"SUCCESS", "PART_SUCCESS", "FAILED"})
-"""The states a revocation task does not leave; WAITING and RUNNING are on the way there."""
+"""The final states of a revocation task. WAITING and RUNNING come before them."""
 
 
 class SignalDelivery(Service):
     """Commands for CoAP and LWM2M devices, cached or immediate, and service calls for connected MQTT devices.
 
-    `app_id` names the application that authorised this one and owns the device; leave it out for devices of your
-    own. `access_token` overrides the token the client manages.
+    `app_id` names the application that authorised this one and owns the device. Leave it out for your own devices.
+    `access_token` replaces the client's token.
     """
 
     def post_device_command(
         self, pdc_in_dto: PostDeviceCommandInDTO2, *, app_id: str | None = None, access_token: str | None = None
     ) -> PostDeviceCommandOutDTO2:
-        """Hand a command to the platform and return it with its id and first state.
+        """Give a command to the platform and return it with its id and first state.
 
         `expire_time` is in seconds. 0 sends the command at once. Otherwise the platform caches it until the device is
-        online or reports, for 48 hours if `expire_time` is left out. The cached commands of a device go out one at a
-        time, in the order they were created: the next one follows when the device has acknowledged the one before,
-        which does not mean that it has carried it out. Immediate commands have no order, neither among themselves nor
-        with cached ones.
+        online or reports, for 48 hours if `expire_time` is left out. The cached commands of a device are sent one at a
+        time, in the order in which they were created. The next one is sent when the device has acknowledged the one
+        before, which does not mean that it has carried it out. Immediate commands have no order, neither among
+        themselves nor with cached ones.
 
-        A device holds 20 pending commands. `wait_for_device_command` waits for the end; with a `callback_url` the
-        platform reports each change, and such pushes can overtake one another. `paras` pass exactly as given.
+        A device can have 20 pending commands. `wait_for_device_command` waits for the end. With a `callback_url` the
+        platform pushes each change, and such pushes can arrive in another order. `paras` are sent unchanged.
 
         Raises:
             QuotaReachedError: the device's queue is full (100223).
-            DeviceOfflineError: an immediate command and the device is not online (100428), or it has been silent for
-                more than seven days (100612).
+            DeviceOfflineError: the command is immediate and the device is not online (100428), or the device has been
+                silent for more than seven days (100612).
             NotFoundError: there is no data of this device (100418).
             InvalidArgumentError: a field breaks its rule (1007), the platform refuses it (100022), or the device has no
                 such service (100431).
@@ -127,16 +127,17 @@ class SignalDelivery(Service):
     def query_device_command(
         self, qdc_in_dto: QueryDeviceCommandInDTO2 | None = None, *, access_token: str | None = None
     ) -> QueryDeviceCommandOutDTO2:
-        """Return one page of commands with their states: of one device, of a span of time, or all.
+        """Return one page of commands with their states: of one device, of a period of time, or all.
 
-        1 to 1,000 per page, 1,000 if no size is given; pages count from 0. `iter_device_commands` reads them all. The
-        span is that of the commands' creation. It takes either end alone; `end_time` must not be before `start_time`.
+        A page has 1 to 1,000 commands, 1,000 if no size is given. Page numbers start at 0. `iter_device_commands` reads
+        all pages. The period is that of the commands' creation. `start_time` and `end_time` can be given alone;
+        `end_time` must not be before `start_time`.
 
         Raises:
             NotFoundError: there is no data of this device (100418).
-            InvalidArgumentError: the platform refuses the page or the span (100022).
+            InvalidArgumentError: the platform refuses the page or the period (100022).
 
-        The reference also lists 100428 and 100431, which are about creating a command.
+        The reference also lists 100428 and 100431, which are about the creation of a command.
 
         Reference: section 1.7.2.
         """
@@ -149,9 +150,9 @@ class SignalDelivery(Service):
     def iter_device_commands(
         self, qdc_in_dto: QueryDeviceCommandInDTO2 | None = None, *, access_token: str | None = None
     ) -> Iterator[DeviceCommandRespV4]:
-        """Yield every command that fits the query, each once, page after page as they are wanted.
+        """Yield every command that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (1,000).
+        It begins at the query's `page_no` (0) with its `page_size` (1,000).
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -174,11 +175,11 @@ class SignalDelivery(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> DeviceCommandRespV4:
-        """Return the command once it has ended: SUCCESSFUL, FAILED, TIMEOUT, EXPIRED or CANCELED.
+        """Wait until the command has ended, and return it: SUCCESSFUL, FAILED, TIMEOUT, EXPIRED or CANCELED.
 
-        Look at `status`: an end is not always a good one. The platform has no query for one command, so each look
-        reads the device's commands; `device_id` keeps that to one call as a rule. `timeout` is in seconds;
-        `on_progress` gets the command at first sight and after each change.
+        An end is not always a success: look at `status`. The platform has no query for one command, so each look reads
+        the device's commands. With `device_id` this is usually one call. `timeout` is in seconds. `on_progress` gets
+        the command at the first look and after each change.
 
         Raises:
             WaitTimeoutError: the command has not ended in time, or was never found (1003); see `last_state`.
@@ -211,14 +212,14 @@ class SignalDelivery(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> UpdateDeviceCommandOutDTO:
-        """Revoke a command that is still PENDING (the platform takes no status but CANCELED) and return it.
+        """Revoke a command that is still PENDING and return it. The platform accepts only the status CANCELED.
 
         Raises:
             NotFoundError: no such command (100434), or there is no data of its device (100418).
             InvalidArgumentError: the platform refuses the status (100022).
-            NorthApiException: the command is not PENDING any more (100435): it was sent, has ended or was revoked.
+            NorthApiException: the command is no longer PENDING (100435): it was sent, has ended or was revoked.
 
-        The reference also lists 100428 and 100431, which are about creating a command.
+        The reference also lists 100428 and 100431, which are about the creation of a command.
 
         Reference: section 1.7.3.
         """
@@ -237,7 +238,7 @@ class SignalDelivery(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> CreateDeviceCmdCancelTaskOutDTO:
-        """Have all pending commands of a device revoked and return the task that does it.
+        """Revoke all pending commands of a device and return the task that does it.
 
         `wait_for_device_cmd_cancel_task` waits for its end.
 
@@ -252,10 +253,10 @@ class SignalDelivery(Service):
     def query_device_cmd_cancel_task(
         self, qdcct_in_dto: QueryDeviceCmdCancelTaskInDTO2 | None = None, *, access_token: str | None = None
     ) -> QueryDeviceCmdCancelTaskOutDTO2:
-        """Return one page of revocation tasks with the commands each of them revoked.
+        """Return one page of revocation tasks with the commands that each of them revoked.
 
-        1 to 1,000 per page, 1,000 if no size is given; pages count from 0. `iter_device_cmd_cancel_tasks` reads them
-        all. The span is that of the tasks' creation, as in `query_device_command`.
+        A page has 1 to 1,000 tasks, 1,000 if no size is given. Page numbers start at 0. `iter_device_cmd_cancel_tasks`
+        reads all pages. The period is that of the tasks' creation, as in `query_device_command`.
 
         Raises:
             NotFoundError: there is no data of this device (100418).
@@ -269,9 +270,9 @@ class SignalDelivery(Service):
     def iter_device_cmd_cancel_tasks(
         self, qdcct_in_dto: QueryDeviceCmdCancelTaskInDTO2 | None = None, *, access_token: str | None = None
     ) -> Iterator[DeviceCommandCancelTaskRespV4]:
-        """Yield every revocation task that fits the query, each once, page after page as they are wanted.
+        """Yield every revocation task that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (100).
+        It begins at the query's `page_no` (0) with its `page_size` (100).
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -293,10 +294,10 @@ class SignalDelivery(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> DeviceCommandCancelTaskRespV4:
-        """Return the revocation task once it has ended: SUCCESS, PART_SUCCESS or FAILED.
+        """Wait until the revocation task has ended, and return it: SUCCESS, PART_SUCCESS or FAILED.
 
-        Look at `status`: an end is not always a good one. `timeout` is in seconds; `on_progress` gets the task at
-        first sight and after each change.
+        An end is not always a success: look at `status`. `timeout` is in seconds. `on_progress` gets the task at the
+        first look and after each change.
 
         Raises:
             WaitTimeoutError: the task has not ended in time, or was never found (1003); see `last_state`.
@@ -329,14 +330,14 @@ class SignalDelivery(Service):
         app_id: str | None = None,
         access_token: str | None = None,
     ) -> InvokeDeviceServiceOutDTO:
-        """Send a command straight to a connected device (not NB-IoT) and return whether it went out.
+        """Send a command directly to a connected device (not NB-IoT) and return whether it was sent.
 
         With `header.to_type` GATEWAY, the default, `status` is ``sent``; with CLOUD it is ``delivered`` or ``failed``,
         and `request_id` is None. A `request_id` can be used once.
 
-        The device's answer arrives later as a push (commandRsp), joined by `request_id`, with either `header.mode`.
-        With ACK, pushes of messageConfirm also tell that the command was sent, delivered and executed; with NOACK the
-        device acknowledges nothing.
+        The device's answer arrives later as a push (commandRsp) with the same `request_id`, in both modes
+        (`header.mode`). With ACK, pushes of messageConfirm also report that the command was sent, delivered and
+        executed. With NOACK the device does not acknowledge.
 
         Raises:
             DeviceOfflineError: the device or its gateway is not online (100428, 100450).

@@ -1,4 +1,4 @@
-"""Making the subscriptions match a wanted set, keeping those that are right."""
+"""Makes the subscriptions match a desired set, and keeps the right ones."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -26,27 +26,27 @@ MANAGEMENT_KINDS = frozenset(
         NotifyType.FW_UPGRADE_RESULT_NOTIFY,
     }
 )
-"""Kinds that are subscribed to as management data (section 1.6.2)."""
+"""Types with a subscription to management data (section 1.6.2)."""
 
 
 @attrs.frozen
 class SubscriptionChanges:
-    """What `ensure` found and did, by notification type."""
+    """The result of `ensure`, by notification type."""
 
     kept: tuple[str, ...]
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    """Types of this receiver nobody wants any more."""
+    """Types of this receiver that are no longer wanted."""
     moved: Mapping[str, str]
-    """Types that were pushed elsewhere before, with that URL; they stand under `added` too."""
+    """Types that were pushed to another URL before, with this URL; they are also in `added`."""
 
 
 def ensure(
     service: "SubscriptionManagement", receiver_url: str, kinds: Iterable[str], access_token: str | None
 ) -> SubscriptionChanges:
-    """Subscribe to what is wanted and missing, end what leads to this receiver and is not wanted.
+    """Subscribe to wanted types that are missing, and end subscriptions of this receiver that are not wanted.
 
-    Where the platform refuses a type, those that led elsewhere and are not here yet lead there again.
+    If the platform refuses a type, types that were pushed elsewhere and are not moved yet are pushed there again.
     """
     wanted = _wanted(receiver_url, kinds)
     kept, removed, moved = set[str](), list[str](), dict[str, str]()
@@ -55,11 +55,11 @@ def ensure(
         if kind in wanted and mine and kind not in kept:
             kept.add(kind)
         elif mine or kind in wanted:
-            # A type has one URL an application: the old subscription has to go before the new one can come.
+            # A type has one URL per application: the old subscription must be deleted before the new one is made.
             try:
                 service.delete_single_subscription(subscription.subscription_id or "", access_token=access_token)
             except NotFoundError:
-                continue  # somebody else deleted it just now
+                continue  # another program has just deleted it
             if mine:
                 removed.append(kind)
             else:
@@ -71,7 +71,7 @@ def ensure(
         except NorthApiException:
             for other in added[position:]:
                 if other in moved:
-                    with suppress(NorthApiException):  # the first error is the one to tell
+                    with suppress(NorthApiException):  # the first error is the one to raise
                         subscribe(service, other, moved[other], access_token)
             raise
     return SubscriptionChanges(tuple(k for k in wanted if k in kept), tuple(added), tuple(removed), moved)
@@ -87,7 +87,7 @@ def _wanted(receiver_url: str, kinds: Iterable[str]) -> tuple[str, ...]:
 
 
 def subscribe(service: "SubscriptionManagement", kind: str, receiver_url: str, access_token: str | None = None) -> None:
-    """Have one type pushed to a URL; which of the two calls that takes is the type's matter."""
+    """Subscribe to one type. The type decides which of the two calls is made."""
     if kind not in MANAGEMENT_KINDS:
         service.sub_device_data(
             SubDeviceDataInDTO(notify_type=kind, callback_url=receiver_url), access_token=access_token
@@ -97,6 +97,6 @@ def subscribe(service: "SubscriptionManagement", kind: str, receiver_url: str, a
     try:
         service.sub_device_data(dto, access_token=access_token)
     except AlreadyExistsError:
-        # Some deployments do not list management subscriptions, so this one may lead elsewhere.
+        # Some platforms do not list management subscriptions, so this one may have another URL.
         service.delete_batch_subscriptions(DeleteBatchSubInDTO(notify_type=kind), access_token=access_token)
         service.sub_device_data(dto, access_token=access_token)

@@ -1,4 +1,4 @@
-"""Tell the platform what to push, and where to."""
+"""Say what the platform should push, and to which URL."""
 
 from collections.abc import Iterable, Iterator
 from typing import overload
@@ -51,8 +51,7 @@ SUBSCRIPTIONS = Paged[QueryBatchSubOutDTO, SubscriptionDTO](
 class SubscriptionManagement(Service):
     """Subscriptions: a notification type and the URL it is pushed to.
 
-    All callback URLs of an application share one host and port. `access_token` overrides the token the client
-    manages.
+    All callback URLs of an application have the same host and port. `access_token` replaces the client's token.
     """
 
     @overload
@@ -72,14 +71,13 @@ class SubscriptionManagement(Service):
     ) -> SubscriptionDTO | None:
         """Subscribe to one type of notification and return the subscription.
 
-        A `SubDeviceDataInDTO` subscribes to what devices are and report. `owner_flag` says whose the callback URL
-        is: ``"false"`` the authorising application's, ``"true"`` the authorised one's. A
-        `SubDeviceManagementDataInDTO` subscribes to the progress of upgrades; it takes no `owner_flag`, and the
-        platform answers it with nothing.
+        A `SubDeviceDataInDTO` subscribes to devices and their reports. `owner_flag` says who owns the callback URL:
+        ``"false"`` the authorising application, ``"true"`` the authorised one. A `SubDeviceManagementDataInDTO`
+        subscribes to the progress of upgrades. It has no `owner_flag`, and the method returns None.
 
         Raises:
-            AlreadyExistsError: the type is subscribed to already (100227); a subscription to management data moves to
-                the new URL instead.
+            AlreadyExistsError: there is already a subscription for this type (100227). A subscription to management
+                data gets the new URL instead.
             InvalidArgumentError: the DTO is of another type or breaks a rule (1007), or the platform refuses the
                 callback URL (100222) or another field (100228).
             NotAuthorizedError: the platform did not get the application's key (100229).
@@ -96,7 +94,9 @@ class SubscriptionManagement(Service):
                 "it must be a SubDeviceDataInDTO or a SubDeviceManagementDataInDTO",
             )
         if owner_flag is not None:
-            raise InvalidArgumentError.of("owner_flag", repr(owner_flag), "management data are subscribed to without")
+            raise InvalidArgumentError.of(
+                "owner_flag", repr(owner_flag), "a subscription to management data has no owner_flag"
+            )
         return self._call(SUBSCRIBE_MANAGEMENT, body=sdd_in_dto, access_token=access_token)
 
     def query_single_subscription(
@@ -105,7 +105,7 @@ class SubscriptionManagement(Service):
         """Return one subscription. `app_id` names the application that authorised this one.
 
         Raises:
-            NotFoundError: no such subscription (100225, which the reference leaves out here).
+            NotFoundError: no such subscription (100225, which the reference does not list here).
 
         Reference: section 1.6.3.
         """
@@ -114,12 +114,12 @@ class SubscriptionManagement(Service):
     def query_batch_subscriptions(
         self, qbs_in_dto: QueryBatchSubInDTO | None = None, *, access_token: str | None = None
     ) -> QueryBatchSubOutDTO:
-        """Return one page of the subscriptions that fit the query; all of them where it names no `page_no`.
+        """Return one page of the subscriptions that fit the query, or all of them if it has no `page_no`.
 
-        10 a page where no size is given; pages count from 0. `iter_subscriptions` reads them all.
+        A page has 10 subscriptions if no size is given. Page numbers start at 0. `iter_subscriptions` reads all pages.
 
         Raises:
-            InvalidArgumentError: too much is found (100224): ask for pages, or for one type.
+            InvalidArgumentError: the query finds too much (100224): read pages, or only one type.
 
         Reference: section 1.6.4.
         """
@@ -130,9 +130,10 @@ class SubscriptionManagement(Service):
     def iter_subscriptions(
         self, qbs_in_dto: QueryBatchSubInDTO | None = None, *, access_token: str | None = None
     ) -> Iterator[SubscriptionDTO]:
-        """Yield every subscription that fits the query, each once, page after page as they are wanted.
+        """Yield every subscription that fits the query, each once. Pages are read when they are needed.
 
-        Begins at the query's `page_no` (0) with its `page_size` (100). Deleting what one is given is fine.
+        It begins at the query's `page_no` (0) with its `page_size` (100). You may delete the subscriptions that you
+        get.
 
         Raises:
             UnreadableAnswerError: pages repeat although there should be more (1004).
@@ -150,7 +151,7 @@ class SubscriptionManagement(Service):
         """Delete one subscription. `app_id` names the application that authorised this one.
 
         Raises:
-            NotFoundError: no such subscription (100225), also where an earlier try deleted it unheard.
+            NotFoundError: no such subscription (100225), also if an earlier try deleted it and its answer was lost.
 
         Reference: section 1.6.5.
         """
@@ -159,9 +160,9 @@ class SubscriptionManagement(Service):
     def delete_batch_subscriptions(
         self, dbs_in_dto: DeleteBatchSubInDTO | None = None, *, access_token: str | None = None
     ) -> None:
-        """Delete the subscriptions that fit: by type, by callback URL, by both, or, with no argument, all.
+        """Delete the subscriptions with this type, this callback URL, or both; without an argument, all of them.
 
-        Without a `channel` those pushed over HTTP go, with MQTT those alone.
+        Without a `channel` those pushed over HTTP are deleted, with MQTT only those of MQTT.
 
         Raises:
             NotFoundError: nothing fits (100225).
@@ -175,21 +176,21 @@ class SubscriptionManagement(Service):
     def ensure(
         self, receiver_url: str, kinds: Iterable[str], *, access_token: str | None = None
     ) -> SubscriptionChanges:
-        """Make the subscriptions that lead to one receiver exactly the wanted ones, and return what changed.
+        """Make the subscriptions of one receiver exactly the wanted ones, and return what has changed.
 
-        Right ones are kept untouched. The platform takes one URL per type, so a wanted type that is pushed elsewhere is
-        moved here: its subscription is deleted and made anew, and made as it was if the platform refuses the new URL.
-        Pushes that the platform still holds for the old URL may be lost with it. Unwanted subscriptions of this
-        receiver are deleted; those of other receivers stay. Calling it twice changes nothing the second time, so an
-        application can call it at each start.
+        Subscriptions that are right do not change. The platform allows one URL per type, so a wanted type that is
+        pushed elsewhere is moved to this receiver: its subscription is deleted and made again. If the platform refuses
+        the new URL, the old subscription is restored. Pushes that wait for the old URL may be lost. Unwanted
+        subscriptions of this receiver are deleted; those of other receivers stay. A second call changes nothing, so an
+        application can call this method at each start.
 
         Args:
             receiver_url: the callback URL, http or https.
-            kinds: notification types, as text or `NotifyType`; none ends all subscriptions of this receiver.
-            access_token: overrides the token the client manages.
+            kinds: notification types, as text or `NotifyType`. An empty list ends all subscriptions of this receiver.
+            access_token: replaces the client's token.
 
         Raises:
-            InvalidArgumentError: the URL is none (1007), or the platform refuses it (100222).
+            InvalidArgumentError: the URL is not valid (1007), or the platform refuses it (100222).
 
         Reference: sections 1.6.1 to 1.6.6.
         """

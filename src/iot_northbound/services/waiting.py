@@ -1,4 +1,4 @@
-"""Waiting for what takes time on the platform: look, sleep a little longer each time, until it has ended."""
+"""Waits until something on the platform has ended: looks, and sleeps a little longer each time."""
 
 import math
 from collections.abc import Callable, Set
@@ -23,7 +23,7 @@ from iot_northbound.errors import (
 State = TypeVar("State")
 
 PASSING = (ConnectionFailedError, RequestTimeoutError, ThrottledError, PlatformFailureError)
-"""Failures that may be over at the next look."""
+"""Temporary failures, which may be over at the next look."""
 
 
 def _seconds(low: float) -> Callable[[object, "attrs.Attribute[float]", float], None]:
@@ -38,10 +38,10 @@ def _seconds(low: float) -> Callable[[object, "attrs.Attribute[float]", float], 
 
 @attrs.frozen(kw_only=True)
 class Polling:
-    """How often a waiter looks: after `start` seconds, each time `factor` times later, `cap` seconds at most.
+    """How often a waiter looks. The first pause is `start` seconds. Each is `factor` times longer, up to `cap` seconds.
 
-    The platform allows 100 calls a minute by default, and each look is one call, or a few where a list has to be
-    read; many waiters at a time want a longer `cap`.
+    By default the platform allows 100 calls per minute. Each look is one call, or a few if a list must be read. If you
+    have many waiters at the same time, choose a longer `cap`.
     """
 
     start: float = attrs.field(default=1.0, validator=_seconds(0.001))
@@ -49,14 +49,14 @@ class Polling:
     cap: float = attrs.field(default=30.0, validator=_seconds(0.001))
 
     def after(self, interval: float) -> float:
-        """Return the interval that follows this one, in seconds."""
+        """Return the next interval, in seconds."""
         return min(interval * self.factor, self.cap)
 
 
 QUICK = Polling()
-"""For what takes seconds: a command, a revocation."""
+"""For things that take seconds: a command, a revocation."""
 SLOW = Polling(start=2.0, cap=60.0)
-"""For what takes minutes or hours: batch and upgrade tasks."""
+"""For things that take minutes or hours: batch and upgrade tasks."""
 
 
 END_WORDS = frozenset(
@@ -76,11 +76,11 @@ END_WORDS = frozenset(
         *("cancel", "canceled", "cancelled", "revoked", "stop", "stopped", "abort", "aborted", "terminated"),
     }
 )
-"""Words by which platforms say that something is over, where the reference's enumeration has none of them."""
+"""Words that mean an end, for platforms that send a status which the reference does not have."""
 
 
 def has_ended(status: OpenEnum | None, final: Set[str]) -> bool:
-    """Tell whether a status is one of the final ones, in any spelling, or no documented one but a word for an end."""
+    """Return whether a status is final, in any spelling, or has no documented meaning and its word means an end."""
     if status is None or status in final:
         return status is not None
     meant = status.canonical
@@ -98,25 +98,25 @@ def wait_until(
     clock: Clock,
     on_progress: Callable[[State], object] | None = None,
 ) -> State:
-    """Return the first state that has ended, be it well or badly.
+    """Return the first final state, also if it is not a success.
 
     Args:
-        look: reads the state; None stands for "not there yet".
-        ended: tells a final state.
+        look: reads the state; None means "not there yet".
+        ended: returns whether a state is final.
         what: the thing in words, for the error message; without secrets.
-        endpoint: the route template that is asked.
-        timeout: seconds until the wait is given up; the last look is made when they are over, and a look
-            under way is waited for, as long as the client's own deadline allows a call. 0 looks once.
+        endpoint: the route template that is called.
+        timeout: seconds until the wait ends. The last look is made when they are over. A look that has begun may take
+            longer, up to the client's deadline for a call. With 0 there is only one look.
         polling: the intervals.
-        clock: the time to go by.
-        on_progress: called with the first state and with each that differs from the one before it. What it raises
-            ends the wait.
+        clock: the clock for waiting.
+        on_progress: called with the first state and with each state that differs from the one before it. An exception
+            of it ends the wait.
 
     Raises:
         WaitTimeoutError: the state has not ended in time (1003); `last_state` is the last one seen, or None.
-        InvalidArgumentError: the timeout is no number, or negative (1007).
-        NorthApiException: a look failed. Once a state was seen, failures that pass (no connection, no answer,
-            throttling, platform failure) do not end the wait; the last one is the timeout's cause then.
+        InvalidArgumentError: the timeout is not a number, or it is negative (1007).
+        NorthApiException: a look failed. Once a state was seen, temporary failures (no connection, no answer,
+            throttling, platform failure) do not end the wait. If the time is over then, the last one is the cause.
     """
     if not (isinstance(timeout, (int, float)) and (0 <= timeout <= LONGEST or timeout == math.inf)):
         raise InvalidArgumentError.of("timeout", shown(timeout), "it must be a number of seconds, 0 or more")
