@@ -77,7 +77,7 @@ def test_the_object_takes_a_tilde_too(home: Path, name: str) -> None:
 NOBODY = "~no-such-user-here/platform"
 
 
-def test_a_home_of_nobody_is_named_to_everyone_who_asks(
+def test_the_home_of_an_unknown_user_is_named_in_every_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ValueError, match="no such user"):
@@ -94,6 +94,6 @@ def test_a_home_of_nobody_is_named_to_everyone_who_asks(
     assert capsys.readouterr().err.count("no such user") == 2
 
 
-def test_the_default_is_the_one_that_the_certificates_stand_in(home: Path) -> None:
+def test_the_default_is_the_folder_with_the_certificates(home: Path) -> None:
     prepare(emulator_home())
     assert SSLConfig.emulator().trust_ca_path == home / ".iot-northbound" / "emulator" / "ca.pem"

@@ -1,4 +1,4 @@
-"""How a SQLite file with one owner is made, and what is refused."""
+"""A SQLite file with one owner: its creation, and the files that are refused."""
 
 import os
 import random
@@ -37,7 +37,7 @@ def filled(path, rows=200):
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o777])
-def test_no_other_user_may_read_any_of_its_files_whatever_the_umask(path, mask):
+def test_no_other_user_may_read_any_of_its_files_with_any_umask(path, mask):
     before = os.umask(mask)
     try:
         file = filled(path)
@@ -191,14 +191,14 @@ def a_link_for_a_lock(path):
 
 
 @pytest.mark.parametrize("make", [a_folder, a_pipe, a_loop, a_folder_for_a_lock, a_link_for_a_lock])
-def test_what_is_no_file_is_refused(path, make):
+def test_a_path_that_is_not_a_file_is_refused(path, make):
     make(path)
     with pytest.raises(UnfitFileError):
         opened(path)
     assert not path.with_name("elsewhere").exists()
 
 
-def test_a_missing_folder_and_an_impossible_name_are_told(tmp_path):
+def test_a_missing_folder_and_an_impossible_name_are_reported(tmp_path):
     for wrong in (tmp_path / "nowhere" / "file", tmp_path / "\0", tmp_path / ("x" * 300)):
         with pytest.raises(UnfitFileError):
             opened(wrong)
@@ -212,7 +212,7 @@ def test_any_name_is_a_files_name(tmp_path, name):
 
 
 def test_a_change_that_a_crash_cut_short_is_undone(path, tmp_path):
-    """A journal of the old kind, as it is in force while a new file is made."""
+    """With a journal of the old kind, which SQLite uses while a new file is created."""
     with sqlite3.connect(path, isolation_level=None) as db:
         db.execute("PRAGMA cache_size = 1")
         db.execute("PRAGMA journal_mode = DELETE")

@@ -1,4 +1,4 @@
-"""Who owns a SQLite file: one object of one process, by whatever name, as long as nobody takes it away."""
+"""The owner of a SQLite file: one object of one process, under any name of the file, until the lock is lost."""
 
 import contextlib
 import fcntl
@@ -45,7 +45,7 @@ def by_a_relative_path(path):
 @pytest.mark.parametrize(
     "another_name", [lambda path: path, by_a_link, by_a_hard_link, by_a_way_round, by_a_relative_path]
 )
-def test_a_second_owner_in_the_process_is_refused_whatever_name_it_uses(path, another_name):
+def test_a_second_owner_in_the_process_is_refused_under_any_name(path, another_name):
     file = opened(path)
     owner = path.with_name("file.sqlite3-owner")
     before = locks(path, os.getpid()), locks(owner, os.getpid())
@@ -74,7 +74,7 @@ def test_a_failed_start_owns_nothing(path):
     opened(path).close()
 
 
-def test_of_many_starts_at_once_one_succeeds(path):
+def test_only_one_of_many_starts_at_once_succeeds(path):
     files, refused, together = [], [], threading.Barrier(8)
 
     def start():
@@ -162,7 +162,7 @@ def taken_by_another(path):
 
 
 @pytest.mark.parametrize("take", [replaced, renamed, taken_by_another])
-def test_an_owner_whose_lock_may_be_anothers_writes_no_more_even_if_that_one_is_gone(path, take):
+def test_an_owner_that_may_have_lost_its_lock_writes_no_more_even_if_the_other_one_is_gone(path, take):
     file = opened(path)
     write(file, "1")
     take(path)

@@ -1,4 +1,4 @@
-"""Damage in a write-ahead log is refused and not passed over; what a crash leaves is taken as it is."""
+"""Damage in a write-ahead log is refused and not skipped. A log that a crash interrupted is accepted."""
 
 import contextlib
 import random
@@ -38,7 +38,7 @@ def crashed(folder, transactions=6, rows=1, before=0):
 
 
 def found(path):
-    """Return which transactions are there."""
+    """Return the transactions in the file."""
     names = []
     OwnedSqlite(
         path, SCHEMA, lambda db: names.extend(name for (name,) in db.execute("SELECT name FROM things"))
@@ -104,7 +104,7 @@ def test_damage_of_the_last_transaction_looks_like_a_crash(tmp_path):
     assert found(path) == [*range(5)]
 
 
-def test_what_a_crash_cuts_short_at_any_point_is_taken(tmp_path):
+def test_a_log_that_a_crash_interrupts_at_any_point_is_accepted(tmp_path):
     path = crashed(tmp_path, transactions=3, rows=200)
     log = beside(path).read_bytes()
     frames = (len(log) - HEADER) // FRAME
@@ -125,7 +125,7 @@ def test_a_log_that_is_used_again_and_cut_short_is_taken(tmp_path):
     assert found(path) == [*range(6)]
 
 
-def test_a_transaction_that_was_undone_leaves_nothing_to_complain_of(tmp_path):
+def test_a_transaction_that_was_undone_is_not_damage(tmp_path):
     file = opened(tmp_path / "running")
     file.writer.execute("PRAGMA cache_size = 1")
     with file.transaction() as db:

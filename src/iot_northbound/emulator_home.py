@@ -1,4 +1,4 @@
-"""Where the embedded platform keeps its certificates and its profile: one answer for the platform and its clients."""
+"""The folder of the embedded platform's certificates and profile, for the platform and for its clients."""
 
 import os
 from os import PathLike
@@ -13,7 +13,7 @@ def emulator_home(folder: str | PathLike[str] | None = None) -> Path:
     """Return the platform's folder: the given one, or that of `IOT_NORTHBOUND_EMULATOR_HOME`, or the default.
 
     Raises:
-        ValueError: It begins with the home of a user whom this machine does not know.
+        ValueError: It begins with the home of a user that does not exist on this machine.
     """
     return expanded(folder or os.environ.get(EMULATOR_HOME) or EMULATOR_FOLDER)
 
@@ -22,7 +22,7 @@ def expanded(path: str | PathLike[str]) -> Path:
     """Return a path with the user's home in place of a `~` at its beginning.
 
     Raises:
-        ValueError: This machine does not know the user.
+        ValueError: The user does not exist on this machine.
     """
     try:
         return Path(path).expanduser()

@@ -1,11 +1,11 @@
-"""A SQLite file with one owner, under the receiver's inbox and the emulator's state.
+"""A SQLite file with one owner. The receiver's inbox and the emulator's state use it.
 
-SQLite's locks belong to a process and a file, and three things break them without a word:
+SQLite's locks belong to a process and a file, and three things break them without an error:
 
-- When a process closes any descriptor of a file, POSIX drops every lock that it holds on it. The next program that
-  looks at the file then takes itself for the last user, and deletes the log beside it. So nothing here opens a file
-  that exists except SQLite.
-- A forked child has copies of the connections but none of the locks. So forks wait until no transaction is open, and
+- When a process closes any descriptor of a file, POSIX drops all locks of the process on this file. The next program
+  that reads the file then seems to be its last user, and SQLite deletes the log. So only SQLite opens existing files
+  here.
+- A forked child has copies of the connections but not the locks. So forks wait until no transaction is open, and
   no connection is in exclusive locking mode: closing such a copy would delete the log.
 - SQLite names the log after the file. So a file with two names (hard links) has two logs, and is refused.
 """
@@ -41,18 +41,18 @@ _AROUND = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
 )
-"""Errors of the disk, the rights or another program; all others mean that the file is damaged."""
+"""Errors caused by the disk, the permissions or another program. All other errors mean that the file is damaged."""
 
 
 @attrs.frozen
 class Schema:
-    """What a file has to hold.
+    """The required content of a file.
 
     Attributes:
-        what: its name in errors, with its article.
+        what: its name in error texts, with the article.
         version: its ``user_version``.
-        tables: SQL that makes its tables and indexes.
-        pragmas: settings of each connection that writes; one about the file itself counts when it is made.
+        tables: SQL that creates its tables and indexes.
+        pragmas: settings of each connection that writes. Settings of the file itself count when it is created.
     """
 
     what: str
@@ -62,25 +62,25 @@ class Schema:
 
 
 class OwnedSqlite:
-    """A SQLite file that only this object works on, made when it is missing.
+    """A SQLite file that only this object uses. It is created if it is missing.
 
-    Others may look at it with SQLite at any time. It is readable by its owner alone.
+    Other programs may read it with SQLite at any time. Only the user who owns it can read it.
 
     Args:
-        path: the file; its folder has to exist.
-        schema: what is in it.
-        read: takes over what is in the file, from a connection that cannot write. A ValueError or TypeError it raises
-            says that the file is damaged.
+        path: the file; its folder must exist.
+        schema: its content.
+        read: loads the content of the file, from a connection that cannot write. If it raises a ValueError or
+            TypeError, the file is damaged.
 
     Raises:
-        FileInUseError: another process, or another object of this one, works on it or could do so unseen.
-        UnfitFileError: it cannot be opened, is damaged, or is something else. Its bytes are left as they were.
+        FileInUseError: another process, or another object of this process, uses it or could use it unnoticed.
+        UnfitFileError: it cannot be opened, is damaged, or is another kind of file. Its bytes are not changed.
     """
 
     def __init__(self, path: Path, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
         self._connections: list[sqlite3.Connection] = []
         self.gate = threading.Lock()
-        """Held while something is written; a fork waits for it."""
+        """Locked while something is written; a fork waits for it."""
         self._claim: Claim | None = None
         try:
             self.path = path.resolve()
@@ -96,7 +96,7 @@ class OwnedSqlite:
 
     @property
     def inherited(self) -> bool:
-        """Whether this process got the object by a fork; the file is then another process's."""
+        """Whether this process got the object by a fork. The file then belongs to another process."""
         return self._claim is not None and self._claim.process != os.getpid()
 
     def _make(self, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
@@ -106,7 +106,7 @@ class OwnedSqlite:
                 f"as they are. To go on without what is in the log, move it away; to begin anew, move it away with "
                 f"{self.path.name}"
             )
-        # Read-only first: a connection that could write would tidy up the log of a file that is not ours.
+        # Read-only first: a connection that can write would clean up the log of a file that is not ours.
         try:
             with contextlib.closing(_connect(self.path, "ro")) as reader:
                 is_new = _inspect(reader, schema, read)
@@ -119,26 +119,26 @@ class OwnedSqlite:
             refuse_orphan(self.path)
         self.writer = self.connect()
         for pragma in (*schema.pragmas, "synchronous = FULL", "fullfsync = ON"):
-            self.writer.execute(f"PRAGMA {pragma}")  # fullfsync: on macOS, through the drive's own cache
+            self.writer.execute(f"PRAGMA {pragma}")  # fullfsync: on macOS, also write the drive's own cache
         if is_new:  # before there is a log, so that a file without tables never has one
             self.writer.executescript(f"BEGIN; {schema.tables} PRAGMA user_version = {schema.version}; COMMIT;")
         self.writer.execute("PRAGMA journal_mode = WAL")
-        self.writer.execute("SELECT 1 FROM sqlite_master").fetchall()  # takes the lock that keeps the log from others
+        self.writer.execute("SELECT 1 FROM sqlite_master").fetchall()  # takes the lock that protects the log
         for each in (self.path, *[beside(self.path, suffix) for suffix in BESIDE]):
             _make_private(each)
 
     def connect(self) -> sqlite3.Connection:
-        """Return a further connection, closed with the file."""
+        """Return another connection. It is closed with the file."""
         connection = _connect(self.path, "rw")
         self._connections.append(connection)
         return connection
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what the block writes, or nothing of it if it raises.
+        """Commit what the block writes; if it raises, write nothing.
 
         Raises:
-            FileInUseError: another process may have taken the file meanwhile; from then on nothing is written.
+            FileInUseError: another process may use the file now; nothing more is written.
         """
         with self.gate:
             if self._claim is not None:
@@ -153,7 +153,7 @@ class OwnedSqlite:
                 raise
 
     def close(self) -> None:
-        """Close every connection, then let go of the file. In a forked child, the parent keeps it."""
+        """Close every connection, then release the file. If a forked child calls this, the parent keeps the file."""
         with self.gate:
             for connection in reversed(self._connections):
                 connection.close()
@@ -166,7 +166,7 @@ class OwnedSqlite:
 
 
 def damaged(error: BaseException) -> bool:
-    """Tell whether an error says that a file is damaged, which no second try mends."""
+    """Return whether an error means that a file is damaged. Then a second try does not help."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -174,12 +174,12 @@ def damaged(error: BaseException) -> bool:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
-    connection.text_factory = bytes.decode  # sqlite3's own error would repeat a text that is no UTF-8
+    connection.text_factory = bytes.decode  # sqlite3's own error would repeat a text that is not UTF-8
     return connection
 
 
 def _inspect(connection: sqlite3.Connection, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> bool:
-    """Return whether the file is empty; have what is in it read, and raise if it is damaged or something else."""
+    """Return whether the file is empty; if not, read its content, and raise if it is damaged or of another kind."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     found = _objects(connection)
     if not version and not found:
@@ -234,7 +234,7 @@ def _make_private(path: Path) -> None:
 
 _OPEN: weakref.WeakSet[OwnedSqlite] = weakref.WeakSet()
 _HELD: list[OwnedSqlite] = []
-"""What a fork under way holds still."""
+"""The files whose writes wait while a fork is in progress."""
 
 
 def _before_fork() -> None:
@@ -254,7 +254,7 @@ def _after_fork() -> None:
 def _after_fork_in_child() -> None:
     for each in _HELD:
         if each._claim is not None:
-            each._claim.drop_lock()  # it ends with the parent, not with its last child
+            each._claim.drop_lock()  # the lock ends with the parent, not with its last child
     CLAIMED.clear()
     _OPEN.clear()
     _after_fork()

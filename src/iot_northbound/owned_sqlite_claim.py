@@ -1,7 +1,7 @@
-"""Who owns a SQLite file: told to this process by a table, and to others by a lock on a second file.
+"""The owner of a SQLite file: this process has a table of its files, and a lock on a second file keeps others out.
 
-That lock, `flock` on ``<file>-owner``, belongs to an open descriptor: whoever reads the second file changes nothing,
-and the kernel lets go of the lock when the process ends.
+That lock, `flock` on ``<file>-owner``, belongs to an open descriptor: a program that reads the second file does not
+change the lock, and the kernel releases it when the process ends.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pathlib import Path
 log = logging.getLogger("iot_northbound.files")
 
 BESIDE = ("-wal", "-shm")
-"""The files SQLite keeps beside one in use."""
+"""Suffixes of the files that SQLite keeps next to a file in use."""
 _TAKEN = (*BESIDE, "-journal", "-owner")
-"""How the names of files end that belong to another one."""
+"""Suffixes of files that belong to another file."""
 
 
 class FileInUseError(Exception):
-    """Somebody else works on the file, in this process or another."""
+    """Another part of this process, or another process, uses the file."""
 
 
 class UnfitFileError(Exception):
-    """The file cannot be used; the text says why, and what to do."""
+    """The file cannot be used. The text says why, and what to do."""
 
 
 class Claim:
-    """The ownership of one file, told to this process by a table and to others by a lock."""
+    """The ownership of one file: a table shows it to this process, and a lock shows it to other processes."""
 
     def __init__(self, path: Path) -> None:
         if path.name.lower().endswith(_TAKEN):
@@ -46,7 +46,7 @@ class Claim:
         with CLAIMING:
             if path in CLAIMED:
                 raise FileInUseError("this process has it open")
-            # Under its owner's lock, so that no two processes make it at the same time.
+            # Under its owner's lock, so that two processes cannot create it at the same time.
             self._lock = _lock(self._second)
             self._held = os.fstat(self._lock)
             try:
@@ -66,10 +66,10 @@ class Claim:
             CLAIMED.update(self._keys)
 
     def renew(self) -> None:
-        """Make the second file anew and lock it if somebody has deleted it; called before anything is written.
+        """Create and lock the second file again if it was deleted; called before anything is written.
 
         Raises:
-            FileInUseError: there is another one, so another process may have taken the file.
+            FileInUseError: another second file exists, so another process may use the file.
         """
         if not self._lost:
             try:
@@ -95,14 +95,14 @@ class Claim:
         self._lock, self._held = lock, os.fstat(lock)
 
     def release(self) -> None:
-        """Let go of the file, if it is this process's."""
+        """Release the file, if it belongs to this process."""
         if self.process == os.getpid():
             with CLAIMING:
                 CLAIMED.difference_update(self._keys)
                 self.drop_lock()
 
     def drop_lock(self) -> None:
-        """Close the descriptor of the lock; others that a fork made keep it."""
+        """Close the descriptor of the lock. Copies of the descriptor that a fork made keep the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -128,17 +128,17 @@ def _lock(path: Path) -> int:
         except BaseException:
             os.close(lock)
             raise
-        os.close(lock)  # deleted meanwhile: what is locked there is nobody's any more
+        os.close(lock)  # deleted meanwhile: the locked file is no longer at this path
 
 
 def _regular(path: Path) -> os.stat_result:
-    """Return the file's facts; make it, readable by its owner alone, if there is none."""
+    """Return the file's `stat`. Create the file if it is missing; only its owner can read it."""
     try:
         found = path.stat()
     except FileNotFoundError:
         new = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
-            os.chmod(path, 0o600)  # whatever the umask
+            os.chmod(path, 0o600)  # with any umask
         finally:
             os.close(new)
         found = path.stat()
@@ -150,7 +150,7 @@ def _regular(path: Path) -> os.stat_result:
 
 
 def refuse_orphan(path: Path) -> None:
-    """Raise UnfitFileError if an empty file has a log with something in it."""
+    """Raise UnfitFileError if an empty file has a log that is not empty."""
     left = beside(path, "-wal")
     if left.exists() and left.stat().st_size:
         raise UnfitFileError(
@@ -159,10 +159,10 @@ def refuse_orphan(path: Path) -> None:
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """Return a file whose name is another one's with something behind it."""
+    """Return the path with a suffix added to its name."""
     return path.with_name(path.name + suffix)
 
 
 CLAIMING = threading.Lock()
 CLAIMED: set[object] = set()
-"""What this process owns: paths, and (device, inode)."""
+"""The files that this process owns: paths, and (device, inode)."""

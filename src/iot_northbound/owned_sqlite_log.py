@@ -1,9 +1,9 @@
-"""What a write-ahead log holds that SQLite would pass over without a word.
+"""Finds the transactions in a write-ahead log that SQLite would skip without an error.
 
-When SQLite opens a file after a crash, it reads the log up to the first frame that is not whole, and takes the rest for
-what the crash cut short. Damage looks the same to it: if one byte is wrong, all transactions from there on are gone,
-and the next checkpoint overwrites them. The two can be told apart: with ``synchronous=FULL`` each transaction is on the
-disk before the next one begins, so a crash cuts short the last one only.
+When SQLite opens a file after a crash, it reads the log up to the first incomplete frame. It treats the rest as a
+transaction that the crash interrupted. Damage looks the same to SQLite: if one byte is wrong, all transactions from
+there on are lost, and the next checkpoint overwrites them. But there is a difference: with ``synchronous=FULL`` each
+transaction is on the disk before the next one begins, so a crash can interrupt only the last one.
 
 The format is part of SQLite's file format, section 4 (https://sqlite.org/fileformat2.html#walformat).
 """
@@ -21,12 +21,12 @@ _MAGIC, _VERSION = 0x377F0682, 3_007_000
 
 
 def lost_in(log: Path) -> str | None:
-    """Return what is wrong with a log of which SQLite would not read all that was committed; None if nothing is."""
+    """Return the problem of a log if SQLite would not read all its committed transactions; None if it would."""
     try:
         with log.open("rb") as file:
             header = file.read(_HEADER.size)
             if not any(header) and not any(file.read()):
-                return None  # empty, or given room on the disk and never written
+                return None  # empty, or space was reserved on the disk but never written
             magic, version, page_size, _, *salts_and_sums = _HEADER.unpack(header.ljust(_HEADER.size, b"\0"))
             salts, sums = salts_and_sums[:2], (salts_and_sums[2], salts_and_sums[3])
             order = ">" if magic & 1 else "<"
@@ -37,7 +37,7 @@ def lost_in(log: Path) -> str | None:
             while len(frame := file.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
                 _, commits, salt, other_salt, *found = _FRAME.unpack_from(frame)
                 if [salt, other_salt] != salts:
-                    whole = False  # of an earlier use of the log, unless it is damaged
+                    whole = False  # a frame of an earlier use of the log, unless it is damaged
                     continue
                 if whole:
                     sums = _summed(order, frame[_FRAME.size :], _summed(order, frame[:8], sums))

@@ -27,10 +27,10 @@ _CODES = ("errorcode", "resultcode", "errcode", "code")
 _INSIDE = ("error", "errors", "fault", "exception", "result")
 """The fields that can contain the code and the description one level below."""
 _SUSPICIOUS = frozenset(_CODES[:3] + _INSIDE)
-"""The fields that can make a success an error; most successes have none of them."""
+"""The fields that can make a success an error. Most successes do not have these fields."""
 _DEEPEST = 3
 _harmless: set[str] = set()
-"""Names seen in successes that are none of these, as they are spelled."""
+"""Names seen in successes that are not these fields, as they are spelled."""
 _MOST_HARMLESS, _LONGEST_HARMLESS = 4096, 64
 
 

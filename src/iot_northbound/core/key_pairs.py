@@ -22,7 +22,7 @@ def choose_pair(
         source: the keys' file, for messages.
 
     Raises:
-        TlsError: no key has that alias, none has a certificate, or several have one and no alias is given (1006).
+        TlsError: no key has that alias, no key has a certificate, or several have one and no alias is given (1006).
     """
     _refuse_hidden(keys, alias, source)
     leaves = {id(entry): leaf_of(entry, certificates) for entry in keys}

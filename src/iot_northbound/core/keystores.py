@@ -74,7 +74,7 @@ class Store:
 
     @property
     def key(self) -> PrivateKeyTypes | None:
-        """The first private key; None if there is none."""
+        """The first private key; None if the file has no private key."""
         return self.keys[0].open() if self.keys else None
 
 
@@ -153,7 +153,7 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
         return Store("PKCS#12", certificates, (_entry(bags[0].alias, found.key, named),))
     keys = [_entry(bag.alias, _private_key(bag.der, source, pem=False), named) for bag in bags]
     if found.key is not None and not any(public_bytes(found.key) == public_bytes(each.open()) for each in keys):
-        # It stands in an encrypted part, where the library sees this one alone. Its certificate tells its name.
+        # It is in an encrypted part, in which the library finds only this key. Its certificate has its name.
         leaf = next((each for each in named if public_bytes(each.certificate) == public_bytes(found.key)), None)
         keys.append(_entry(_name(leaf), found.key, named, beside=_leaf_names(named)))
     return Store("PKCS#12", certificates, tuple(keys))
@@ -162,7 +162,7 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
 def _entry(
     alias: str, key: PrivateKeyTypes, named: Sequence[pkcs12.PKCS12Certificate], beside: tuple[str, ...] = ()
 ) -> KeyEntry:
-    """Return a key with its certificate, which bears its name if the key has several."""
+    """Return a key. If one of its certificates has the key's alias as its name, it is included."""
     own = [each for each in named if public_bytes(each.certificate) == public_bytes(key)]
     leaf = next((each for each in own if _name(each) == alias), None) if alias else None
     return KeyEntry(alias, partial(_same, key), (leaf.certificate,) if leaf else (), beside)
@@ -173,7 +173,7 @@ def _name(certificate: pkcs12.PKCS12Certificate | None) -> str:
 
 
 def _leaf_names(named: Sequence[pkcs12.PKCS12Certificate]) -> tuple[str, ...]:
-    """Return what the certificates are called that have issued none of the others."""
+    """Return the names of the certificates that have not issued another one."""
     issuers = {each.certificate.issuer for each in named if each.certificate.issuer != each.certificate.subject}
     leaves = [each for each in named if each.certificate.subject not in issuers]
     return tuple(_name(each) or each.certificate.subject.rfc4514_string() for each in leaves)
@@ -220,7 +220,7 @@ def _private_key(data: bytes, source: Source, *, pem: bool) -> PrivateKeyTypes:
     load = load_pem_private_key if pem else load_der_private_key
     try:
         return load(data, None)
-    except TypeError:  # how cryptography says that the key is encrypted and no password is given
+    except TypeError:  # cryptography raises this if the key is encrypted and no password is given
         if source.password is None:
             raise source.wrong_password() from None
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -149,7 +149,7 @@ def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
 
 
 def lost_part(dto: Received) -> ShapeError | None:
-    """Return what is wrong with the first object or list that a DTO should have and does not; None if all is well."""
+    """Return the problem of the first object or list that a DTO should have but does not; None if all are there."""
     cls: Any = type(dto)
     for name, raw in dto.unknown_fields.items():
         spec = specs(cls).get(respelled(cls, name) or "")
@@ -163,7 +163,7 @@ def sent_items(dto: Any, read: Sequence[Any] | None) -> Sequence[Any]:
     """Return the items that the platform sent for a list of a DTO: as they came if not all of them could be read.
 
     Raises:
-        ShapeError: something came for the list that is none.
+        ShapeError: the value that came for the list is not a list.
     """
     if isinstance(dto, Received):
         cls: Any = type(dto)
@@ -212,7 +212,7 @@ def _scalar(raw: Any, kind: Any) -> Any:
 
 
 def _whole(number: Any) -> Any:
-    """Return a float that stands for a single whole number as that number; all else as it is."""
+    """Return a float that means exactly one whole number as that number; anything else as it is."""
     if isinstance(number, float) and number.is_integer() and abs(number) < _EXACT:
         return int(number)
     return number

@@ -86,7 +86,7 @@ def _extent(data: bytes, at: int) -> tuple[int, int | None]:
 
 
 def _end_mark(data: bytes, at: int) -> int:
-    """Return where the mark stands that ends the content which starts at `at`."""
+    """Return the position of the mark that ends the content that starts at `at`."""
     level = 1
     while True:
         if data[at : at + 2] == _END:
@@ -100,7 +100,7 @@ def _end_mark(data: bytes, at: int) -> int:
 
 
 def _der(element: _Element) -> bytes:
-    """Return an element as DER: lengths said before, octets in one piece."""
+    """Return an element as DER: the lengths come first, and the octets are in one piece."""
     tag, content = element.tag, element.content
     if tag == _OCTETS | _CONSTRUCTED:
         tag, content = _OCTETS, _joined(element)

@@ -30,7 +30,7 @@ _NAME_END = (
 _NAMED = re.compile(
     rf"(?:{_NAMES}){_FORMS}\d*{_NAME_END}(?:(?:bearer|basic|digest|negotiate)(?:\s|%20|\+)+)?", re.IGNORECASE
 )
-# A field that says of which name the value beside it is, as in {"name": "psk", "value": …}, and that value's own name.
+# A field that gives the name of the value next to it, as in {"name": "psk", "value": …}, and that value's own name.
 _LABEL = re.compile(
     rf"(?:name|key|field|param(?:eter)?|attribute|property|label|id|type|kind)(?:{_ESCAPES}(?:{_QUOTE}))?{_BLANKS}"
     rf"(?:=>|[:=]|%3[AD]){_BLANKS}(?:{_ESCAPES}(?:{_QUOTE}))?[\w .:-]{{0,64}}?(?:{_NAMES}){_FORMS}\d*(?![\w.:-])",
@@ -91,7 +91,7 @@ def one_line(text: str) -> str:
 
 
 def _letter(found: "re.Match[str]") -> str:
-    """Return an escaped letter or digit as itself, since a name may hide behind it; all else as it is."""
+    """Return an escaped letter or digit as itself, because it may be part of a name; anything else as it is."""
     html = found["html"]
     number = int(found["unicode"] or found["percent"] or html[1:], 16) if not html or html[0] in "xX" else int(html)
     letter = chr(number) if number < 128 else ""
@@ -124,7 +124,7 @@ def _without_elements(text: str) -> Iterator[str]:
 
 
 def _end_of_element(text: str, tag: "re.Match[str]") -> int:
-    """Return where an element's content ends: at its own end tag; at the text's end if there is none."""
+    """Return where an element's content ends: at its own end tag, or at the text's end if it has no end tag."""
     level = 1
     same = re.compile(rf"{_LESS}(?P<end>/|%2F)?{re.escape(tag['tag'])}(?![\w:.-])", re.IGNORECASE)
     for each in same.finditer(text, tag.end()):
@@ -135,7 +135,7 @@ def _end_of_element(text: str, tag: "re.Match[str]") -> int:
 
 
 def _named(text: str) -> "list[re.Match[str]]":
-    """Return where the names of secrets are, or of the value that a label beside it calls a secret."""
+    """Return where the names of secrets are, or the name of a value that the label next to it marks as a secret."""
     found = [*_NAMED.finditer(text)]
     looked = 0
     for label in _LABEL.finditer(text):
@@ -169,7 +169,7 @@ def _without_named(text: str) -> Iterator[str]:
 
 
 def _end_of_value(text: str, named: "re.Match[str]") -> int:
-    """Return where a value ends that is no text in quotes: an object, a list, a number, lines of their own."""
+    """Return where a value ends that is not text in quotes: an object, a list, a number, lines of their own."""
     start = named.end()
     if _OPEN.match(text, start):
         inner = named if named["quote"] else _QUOTED.search(text, start)

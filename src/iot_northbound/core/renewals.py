@@ -34,7 +34,7 @@ class Renewal:
 
 
 class Renewals:
-    """Allows one thread at a time to renew. The others wait for its result, and take over if it is gone."""
+    """Allows one thread at a time to renew. The others wait for its result; if it is interrupted, one takes over."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

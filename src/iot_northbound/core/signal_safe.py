@@ -1,7 +1,7 @@
 """Flags, locks, stacks and counters that an exception from a signal handler cannot leave locked.
 
 Python runs signal handlers when a Python function begins and when a call has returned. A `threading.Event` and a
-`queue.Queue` have Python functions around a lock, so a handler that raises can leave that lock held for ever. Here each
+`queue.Queue` have Python functions around a lock, so a handler that raises can leave it locked for ever. Here each
 step that counts is a single call into C: it is done, or it has not begun.
 """
 
@@ -95,7 +95,7 @@ class Stack:
         """Put an item on top.
 
         Raises:
-            queue.Full: there are `maxsize` items.
+            queue.Full: the stack has `maxsize` items.
         """
         if 0 < self._maxsize <= len(self._items):
             raise queue.Full
@@ -105,7 +105,7 @@ class Stack:
         """Take the item on top.
 
         Raises:
-            queue.Empty: there is none.
+            queue.Empty: the stack has no items.
         """
         try:
             return self._items.pop()

@@ -12,7 +12,7 @@ INBOX_METHODS = (
     *("start", "put", "refused_another", "get", "done", "bury"),
     *("dead_letters", "replay", "discard", "stats", "stop"),
 )
-"""What an inbox has to have (the protocol `Inbox`)."""
+"""The members that an inbox must have (the protocol `Inbox`)."""
 
 _CLOCK_METHODS = ("now", "monotonic", "sleep", "wait")
 LONGEST = 1_000_000_000
@@ -54,7 +54,7 @@ def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
     """Return some texts as a tuple.
 
     Raises:
-        TypeError: they are something else; a single text is no list of texts.
+        TypeError: they are something else; a single text is not a list of texts.
     """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of texts, not {type(values).__name__}")
@@ -65,7 +65,7 @@ def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_clock(clock: object) -> None:
-    """Raise TypeError unless a value tells the time."""
+    """Raise TypeError unless a value is a source of time."""
     missing = [name for name in _CLOCK_METHODS if not callable(getattr(clock, name, None))]
     if missing:
         raise TypeError(f"clock must be a Clock, not {type(clock).__name__}: it has no {', '.join(missing)}")

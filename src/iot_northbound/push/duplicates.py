@@ -1,4 +1,4 @@
-"""Which messages have come before."""
+"""Recognises messages that have come before."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DuplicateWindow:
 
 @attrs.frozen
 class Trace:
-    """What is remembered about a message.
+    """The facts that are remembered about a message.
 
     Attributes:
         identity: the digest of its body.

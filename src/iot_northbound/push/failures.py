@@ -14,23 +14,23 @@ _LONGEST_TRACE = 10_000
 class Log:
     """A logger that cannot fail.
 
-    What an application's logging handlers and filters raise must not stop a message on its way: it would be tried
-    again, and fail again, without end.
+    If an application's logging handlers or filters raise, this must not stop a message: it would be tried again, and
+    fail again, without end.
     """
 
     def __init__(self) -> None:
         self._log = logging.getLogger("iot_northbound.push")
 
     def info(self, text: str, *values: object) -> None:
-        """Say what is worth knowing."""
+        """Log an event of normal operation."""
         self._say(logging.INFO, text, *values)
 
     def warning(self, text: str, *values: object) -> None:
-        """Say what somebody should look at."""
+        """Log something that needs attention."""
         self._say(logging.WARNING, text, *values)
 
     def error(self, text: str, *values: object) -> None:
-        """Say what went wrong."""
+        """Log an error."""
         self._say(logging.ERROR, text, *values)
 
     def failure(self, level: int, error: BaseException, text: str, *values: object) -> None:

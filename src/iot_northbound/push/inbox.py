@@ -111,7 +111,7 @@ class Inbox(Protocol):
         ...
 
     def refused_another(self) -> None:
-        """Take note that a message came and was refused before anybody knew whose it is.
+        """Take note that a message came and was refused before its device was known.
 
         Until then a message may have counted as a repetition because nothing else of its device came between.
         """

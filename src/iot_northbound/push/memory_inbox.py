@@ -46,7 +46,7 @@ class MemoryInbox:
     def start(self, deliver: Deliver) -> None:
         """Call `deliver` for each message that waits, then for each new one."""
         with self._lock:
-            self._ledger.seen.forget_doubtful()  # nobody knows what was refused meanwhile
+            self._ledger.seen.forget_doubtful()  # it is not known which messages were refused meanwhile
             self._deliver = deliver
             for message_id in self._ledger.waiting:
                 deliver(message_id, self._messages[message_id].device)

@@ -1,6 +1,6 @@
-"""Bytes -> Message: what came, which kind it is, and which device it is about.
+"""Bytes -> Message: its content, its kind, and its device.
 
-It has no I/O and no clock. The kind comes from the parsed JSON, never from its text.
+This module has no I/O and no clock. The kind comes from the parsed JSON, never from its text.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class SqliteInbox:
             InboxError: it was not started, or is being stopped.
         """
         future: Future[bool] = Future()
-        future.set_running_or_notify_cancel()  # from here on it is written, even if nobody waits any more
+        future.set_running_or_notify_cancel()  # from here on it is written, even if the caller no longer waits
         body = message.text.encode()
         self._opened()
         with self._changed:
@@ -295,7 +295,7 @@ class SqliteInbox:
                 work.moved.append((old, new, device))
 
     def _announce(self, batch: list[Work]) -> None:
-        """Tell the workers first, then the requests that wait for their answer."""
+        """Inform the workers first, then the requests that wait for their answer."""
         now = self._clock.now()
         with self._changed:
             for work in batch:

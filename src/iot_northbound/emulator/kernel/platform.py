@@ -33,7 +33,7 @@ class Platform:
     Args:
         settings: The settings of this deployment.
         clock: The time; real time by default.
-        ids: Makes ids and tokens; by chance by default.
+        ids: Makes ids and tokens; random ones by default.
     """
 
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None, ids: Ids | None = None) -> None:
@@ -81,7 +81,7 @@ class Platform:
         return self.at(self.now() + delay, kind, **args)
 
     def cancel(self, timer_id: str | None) -> None:
-        """Forget a timer; None, or one that has run, is no error."""
+        """Forget a timer; None, or a timer that has run, is not an error."""
         if timer_id is not None:
             self.timers.delete(timer_id)
 
@@ -160,14 +160,14 @@ class Platform:
         return value
 
     def seed_ids(self, seed: str | None) -> None:
-        """Make ids from a seed from now on; None makes them by chance again."""
+        """Make ids from a seed from now on; None makes them random again."""
         self.ids.seed, self.ids.counter = seed, 0
         self.meta.delete("ids")
 
     def work(self, action: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Run an action as a whole: if it raises, everything that it changed is undone.
 
-        Inside another piece of work it is part of that one.
+        Inside another action it is part of that one.
         """
         if self.store.working:
             return action(*args, **named)

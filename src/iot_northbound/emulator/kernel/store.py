@@ -189,7 +189,7 @@ class Table:
         return self.put(key, {**self.rows[key], **fields})
 
     def delete(self, key: str) -> Row | None:
-        """Remove a row and return it; a missing one is no error."""
+        """Remove a row and return it; a missing row is not an error."""
         row = self.rows.get(key)
         if row is not None:
             self._replace(key, None)
@@ -268,7 +268,7 @@ class Store:
 
     @property
     def working(self) -> bool:
-        """Whether a piece of work is under way."""
+        """Whether a piece of work is in progress."""
         return self._undo is not None
 
     def begin(self) -> None:

@@ -29,7 +29,7 @@ _APPLICATION: Final[dict[str, Any]] = {"app_status": 200, "removed_app": (200, "
 
 
 COMMAND = structure(must("serviceId", text(1, 64)), must("method", text(1, 128)), may("paras", json_object))
-"""The CommandDTO structure. `paras` may be absent: there are commands without parameters."""
+"""The CommandDTO structure. `paras` may be absent: some commands have no parameters."""
 CREATE = Shape(
     must("deviceId", text(1, 64)),
     must("command", COMMAND),
@@ -142,7 +142,7 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
 
 @on("device_heard")
 def send_waiting(platform: Platform, device: Row) -> None:
-    """Send what waits for a device that has said something: even a sleeping device listens now."""
+    """Send the commands that wait for a device that has just sent something: even a sleeping device listens now."""
     commands.pump(platform, device["deviceId"])
 
 

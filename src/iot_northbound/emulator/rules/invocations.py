@@ -36,7 +36,7 @@ def find(platform: Platform, device_id: str, request_id: str) -> Row | None:
 
 
 def delivered(platform: Platform, invocation_id: str) -> None:
-    """Take a device's word that it received a call; one that comes twice or too late is a sign of life and no more."""
+    """Take a device's acknowledgement of a call. If it comes twice or too late, it is only a sign of life."""
     row = platform.table(INVOCATIONS).get(invocation_id)
     if row is None:
         return
@@ -48,7 +48,7 @@ def delivered(platform: Platform, invocation_id: str) -> None:
 def answered(
     platform: Platform, invocation_id: str, body: Mapping[str, Any], *, ok: bool = True, response: str | None = None
 ) -> None:
-    """Take a device's answer to a call; if the call has ended, it is a sign of life and no more.
+    """Take a device's answer to a call; if the call has ended, it is only a sign of life.
 
     Args:
         platform: the platform.

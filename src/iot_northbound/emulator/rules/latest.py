@@ -1,4 +1,4 @@
-"""The values that the shadow shows of a service: the newest of each property, by the time of its report."""
+"""The values of a service in the shadow: the newest value of each property, by the time of its report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def of(before: Row, data: Mapping[str, Any], when: float, *, dated: bool) -> Row
     """
     known, last = before.get("data", {}), before.get("time", when)
     if not dated and "times" not in before and known.keys() <= data.keys():
-        return {**before, "data": dict(data), "time": when}  # as most reports are: the same properties again, now
+        return {**before, "data": dict(data), "time": when}  # the usual report: the same properties again, now
     times = {**dict.fromkeys(known, last), **before.get("times", {})}
     taken = {name: value for name, value in data.items() if not dated or when >= times.get(name, when)}
     newest = max(when, last) if dated else when

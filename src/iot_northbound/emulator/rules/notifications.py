@@ -6,7 +6,7 @@ A push sender sends what is in the queue:
 - `begin_attempt` says whether one is still to be sent;
 - `record_attempt` says how one went: delivered ones leave the queue, the others wait for growing intervals, and after
   ten failures in a row their destination rests;
-- `next_due` tells when to look again.
+- `next_due` says when to look again.
 
 A destination is scheme, host and port of the callback URL, so that one dead receiver does not delay others.
 
@@ -83,7 +83,7 @@ def push(platform: Platform, app_id: str, url: str, body: Body, subscription_id:
 
 
 def drop(platform: Platform, **equal: str) -> None:
-    """Forget the queued pushes whose rows have these fields: those of a deleted subscription, say.
+    """Forget the queued pushes whose rows have these fields, for example those of a deleted subscription.
 
     If one is being sent, `record_attempt` decides whether it counts as dropped or delivered.
     """
@@ -106,9 +106,9 @@ def move(platform: Platform, subscription_id: str, url: str) -> None:
 
 
 def begin_attempt(platform: Platform, sent: Row) -> bool:
-    """Tell whether a push is still in the queue, and still goes to the same URL.
+    """Return whether a push is still in the queue, and still goes to the same URL.
 
-    If so, it is under way from now on, until `record_attempt`.
+    If so, it counts as being sent until `record_attempt`.
     """
     row = platform.table(PUSHES).get(sent["pushId"])
     wanted = row is not None and row["url"] == sent["url"]
@@ -150,11 +150,11 @@ def next_due(
     busy: Collection[str] = frozenset(),
     failing: Collection[str] = frozenset(),
 ) -> float | None:
-    """Return the epoch second at which `due` will have another push; None if waiting alone brings none.
+    """Return the epoch second at which `due` will have another push; None if waiting alone is not enough.
 
     Args:
         platform: the platform.
-        per_destination: as in `due`; a destination with so many pushes being sent has none until one of them ends.
+        per_destination: as in `due`; while so many pushes are being sent to a destination, it has no next push.
         busy: ids of pushes being sent right now.
         failing: destinations that are tried with one push at a time.
     """
@@ -174,11 +174,11 @@ def _ready(
     failing: Collection[str],
     now: float | None = None,
 ) -> list[Row]:
-    """Return the next pushes (due now, if a time is given) for a destination, beside those that are being sent."""
+    """Return the next pushes (due now, if a time is given) for a destination, without those that are being sent."""
     waiting = platform.table(PUSHES).where(destination=destination).between(high=now).slice(0, per_destination)
     ready = [row for row in waiting if row["pushId"] not in busy]
     if destination in failing:
-        # Receivers that hang must not use up the room of all.
+        # Receivers that hang must not take the places of all others.
         return ready[:1] if len(ready) == len(waiting) else []
     return ready
 
@@ -197,7 +197,7 @@ def record_attempt(
         now: the time, in epoch seconds.
 
     Returns:
-        What became of the push: "delivered"; "waiting" for its next attempt; "dropped", too old for another one, or
+        The result of the push: "delivered"; "waiting" for its next attempt; "dropped", too old for another one, or
         its subscription was deleted meanwhile; "gone", the platform was reset meanwhile.
     """
     was_dropped = platform.pushes_under_way.pop(sent["pushId"], False)

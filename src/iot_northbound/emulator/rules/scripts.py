@@ -75,12 +75,12 @@ def attach(
 
 
 def _parts(report: Any) -> list[Any]:
-    """Return what a report says of each service; a single service stands without a list."""
+    """Return the parts of a report, one per service. A report about a single service may come without a list."""
     return [report] if isinstance(report, Mapping) else list(report)
 
 
 def _check_part(platform: Platform, device: Row, part: Mapping[str, Any]) -> None:
-    # Refused now: at the time of a report nobody waits for an answer.
+    # Refused now: when the report is sent, no caller waits for an answer.
     model = models.of_device(platform, device)
     if model is not None and models.find_service(model, part["service_id"]) is None:
         raise ValueError(f"report.service_id must be a service of the device's model, not {part['service_id']!r}")
@@ -144,14 +144,14 @@ def _answer(platform: Platform, command_id: str, device_id: str) -> None:
 
 
 def has_script(platform: Platform, device_id: str) -> bool:
-    """Tell whether a device acts by a script."""
+    """Return whether a device has a script."""
     return device_id in platform.table(SCRIPTS)
 
 
 def take_desired(platform: Platform, change_id: str, change: Row) -> None:
     """Let a scripted device take a change that its shadow desires.
 
-    The event `desired_ended` says what becomes of it.
+    The event `desired_ended` reports the result.
     """
     row = platform.table(SCRIPTS)[change["deviceId"]]
     if row["acknowledge"]:

@@ -94,7 +94,7 @@ def report_state(platform: Platform, sub_operation_id: str, state: str) -> None:
 
     Args:
         platform: the platform.
-        sub_operation_id: the device's part of an upgrade; if that has ended, this is a sign of life and no more.
+        sub_operation_id: the device's part of an upgrade; if that has ended, this is only a sign of life.
         state: "downloading", "downloaded", "updating" or "idle".
 
     Raises:
@@ -124,7 +124,7 @@ def finish(platform: Platform, sub_operation_id: str, *, ok: bool, detail: str =
 
     Args:
         platform: the platform.
-        sub_operation_id: the device's part of an upgrade; if that has ended, this is a sign of life and no more.
+        sub_operation_id: the device's part of an upgrade; if that has ended, this is only a sign of life.
         ok: whether the device runs the target version now.
         detail: what happened, in words.
         timed_out: whether it failed because the device said nothing in time.
@@ -304,7 +304,7 @@ def _state_message(sub: Row, state: str) -> tuple[str, Row]:
 
 @on("device_heard")
 def device_heard(platform: Platform, device: Row) -> None:
-    """Start what waits for a device to be heard, and let a scripted one take up what it slept through."""
+    """Start what waits for the device to be heard. A scripted device also continues what it missed in its sleep."""
     for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="wait"):
         if platform.table(OPERATIONS)[sub["operationId"]]["executeType"] == "device_online":
             _start(platform, sub)
