@@ -9,6 +9,24 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any, cast
+
+
+class _Lazy:
+    """A regular expression that is compiled at its first use, because that takes longer than an import should."""
+
+    def __init__(self, text: str, flags: int) -> None:
+        self._text, self._flags = text, flags
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(re.compile(self._text, self._flags), name)
+        setattr(self, name, method)
+        return method
+
+
+def _pattern(text: str, flags: int = 0) -> "re.Pattern[str]":
+    return cast("re.Pattern[str]", _Lazy(text, flags))
+
 
 MASK = "***"
 _SHORTEST = 4
@@ -27,44 +45,44 @@ _NAME_END = (
     rf"(?P<quote>(?P<escapes>{_ESCAPES})(?P<mark>{_QUOTE}))?{_BLANKS}(?P<parted>=>|[:=]|%3[AD])(?P<gap>{_BLANKS})"
 )
 # The end of a name with its quotes, the separator before the value, and the scheme if it is a header.
-_NAMED = re.compile(
+_NAMED = _pattern(
     rf"(?:{_NAMES}){_FORMS}\d*{_NAME_END}(?:(?:bearer|basic|digest|negotiate)(?:\s|%20|\+)+)?", re.IGNORECASE
 )
 # A field that gives the name of the value next to it, as in {"name": "psk", "value": …}, and that value's own name.
-_LABEL = re.compile(
+_LABEL = _pattern(
     rf"(?:name|key|field|param(?:eter)?|attribute|property|label|id|type|kind)(?:{_ESCAPES}(?:{_QUOTE}))?{_BLANKS}"
     rf"(?:=>|[:=]|%3[AD]){_BLANKS}(?:{_ESCAPES}(?:{_QUOTE}))?[\w .:-]{{0,64}}?(?:{_NAMES}){_FORMS}\d*(?![\w.:-])",
     re.IGNORECASE,
 )
-_LABELLED = re.compile(rf"(?:value|val|content|data|text|raw|hex){_NAME_END}", re.IGNORECASE)
+_LABELLED = _pattern(rf"(?:value|val|content|data|text|raw|hex){_NAME_END}", re.IGNORECASE)
 _NEAR = 300
 """Characters before and after a label in which its value is looked for."""
-_EDGE = re.compile(r"[{}<>]|%7[BD]|%3[CE]|&[lg]t;", re.IGNORECASE)
-_QUOTED = re.compile(rf"(?P<escapes>\\*|(?:%5C)*)(?P<mark>{_QUOTE})", re.IGNORECASE)
-_MARK = re.compile(_QUOTE, re.IGNORECASE)
-_OPEN = re.compile(r"[{\[]|%7B|%5B", re.IGNORECASE)
-_PART = re.compile(rf"{_QUOTE}|[{{}}\[\]]|%[57][BD]", re.IGNORECASE)
-_NOTHING = re.compile(r"(?:null|none|true|false)(?![\w.+/-])", re.IGNORECASE)
-_BARE = re.compile(r"[^\s,;&\"'<>}\]\\]*")
+_EDGE = _pattern(r"[{}<>]|%7[BD]|%3[CE]|&[lg]t;", re.IGNORECASE)
+_QUOTED = _pattern(rf"(?P<escapes>\\*|(?:%5C)*)(?P<mark>{_QUOTE})", re.IGNORECASE)
+_MARK = _pattern(_QUOTE, re.IGNORECASE)
+_OPEN = _pattern(r"[{\[]|%7B|%5B", re.IGNORECASE)
+_PART = _pattern(rf"{_QUOTE}|[{{}}\[\]]|%[57][BD]", re.IGNORECASE)
+_NOTHING = _pattern(r"(?:null|none|true|false)(?![\w.+/-])", re.IGNORECASE)
+_BARE = _pattern(r"[^\s,;&\"'<>}\]\\]*")
 _LESS, _MORE = r"(?:<|&lt;|%3C|\\{1,16}u003c)", r"(?:>|&gt;|%3E|\\{1,16}u003e)"
-_TAG = re.compile(
+_TAG = _pattern(
     rf"{_LESS}(?P<tag>(?:[\w:.-]|%3A){{1,128}})(?P<attributes>(?:\s|%20|\+)(?:(?!{_LESS}|{_MORE}).)*)?{_MORE}",
     re.IGNORECASE | re.DOTALL,
 )
-_SECRET_NAME = re.compile(rf"(?:{_NAMES}){_FORMS}\d*$", re.IGNORECASE)
+_SECRET_NAME = _pattern(rf"(?:{_NAMES}){_FORMS}\d*$", re.IGNORECASE)
 _LINE = r"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n|(?:%0D)?%0A)"
-_LINE_END = re.compile(_LINE, re.IGNORECASE)
-_INDENT = re.compile(r"(?:[ \t]|%20)*", re.IGNORECASE)
-_REST_OF_LINE = re.compile(
+_LINE_END = _pattern(_LINE, re.IGNORECASE)
+_INDENT = _pattern(r"(?:[ \t]|%20)*", re.IGNORECASE)
+_REST_OF_LINE = _pattern(
     rf"(?:[ \t]|%20)*(?:(?:[|>]|&gt;|%7C|%3E|\\{{1,16}}u003e)[+-]?\d?(?:[ \t]|%20)*)?(?={_LINE})", re.IGNORECASE
 )
-_LETTER = re.compile(
+_LETTER = _pattern(
     r"(?:\\{1,16}|(?:%5C){1,16})u00(?P<unicode>[0-9a-f]{2})|%(?:25){0,8}(?P<percent>[0-9a-f]{2})"
     r"|(?:&(?:amp;)?|%26)(?:#|%23)(?P<html>x[0-9a-f]{1,9}|\d{1,9})(?:;|%3B)",
     re.IGNORECASE,
 )
-_SCHEME = re.compile(r"\b(bearer(?:\s|%20|\+)+)[\w.~+/=-]+|\b(basic(?:\s|%20|\+)+)[\w+/=-]{8,}", re.IGNORECASE)
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+_SCHEME = _pattern(r"\b(bearer(?:\s|%20|\+)+)[\w.~+/=-]+|\b(basic(?:\s|%20|\+)+)[\w+/=-]{8,}", re.IGNORECASE)
+_INVISIBLE = _pattern(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
