@@ -1,16 +1,16 @@
-"""A SQLite file with one owner, under the receiver's inbox and the emulator's state.
+"""A SQLite file with one owner. The receiver's inbox and the emulator's state use it.
 
-SQLite's locks belong to a process and a file, and three things break them without a word:
+SQLite's locks belong to a process and a file, and three things break them without an error:
 
-- When a process closes any descriptor of a file, POSIX drops every lock that it holds on it. The next program that
-  looks at the file then takes itself for the last user, and deletes the log beside it. So nothing here opens a file
-  that exists except SQLite.
-- A forked child has copies of the connections but none of the locks. So forks wait until no transaction is open, and
-  no connection is in exclusive locking mode: closing such a copy would delete the log.
+- When a process closes any descriptor of a file, POSIX drops all locks of the process on this file. The next program
+  that opens the file then believes that it is the last user, and deletes the log. So only SQLite opens existing files
+  here.
+- A forked child has copies of the connections, but not the locks. So forks wait until no transaction is open, and no
+  connection is in exclusive locking mode: if such a copy were closed, this would delete the log.
 - SQLite names the log after the file. So a file with two names (hard links) has two logs, and is refused.
 
-The owner of a file holds `flock` on a second file, ``<file>-owner``. That lock belongs to an open descriptor: whoever
-reads the second file changes nothing, and the kernel lets go of the lock when the process ends.
+The owner of a file holds `flock` on a second file, ``<file>-owner``. This lock belongs to an open descriptor: a
+program that reads the second file changes nothing, and the kernel releases the lock when the process ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import attrs
 log = logging.getLogger("iot_northbound.files")
 
 _BESIDE = ("-wal", "-shm")
-"""The files SQLite keeps beside one in use."""
+"""The files that SQLite keeps next to a file in use."""
 _AROUND = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -46,7 +46,7 @@ _AROUND = (
 
 
 class FileInUseError(Exception):
-    """Somebody else works on the file, in this process or another."""
+    """Another object works on the file, in this process or in another one."""
 
 
 class UnfitFileError(Exception):
@@ -55,13 +55,14 @@ class UnfitFileError(Exception):
 
 @attrs.frozen
 class Schema:
-    """What a file has to hold.
+    """The required content of a file.
 
     Attributes:
         what: its name in errors, with its article.
         version: its ``user_version``.
         tables: SQL that makes its tables and indexes.
-        pragmas: settings of each connection that writes; one about the file itself counts when it is made.
+        pragmas: settings of each connection that writes. A setting of the file itself has an effect when the file is
+            made.
     """
 
     what: str
@@ -71,19 +72,19 @@ class Schema:
 
 
 class OwnedSqlite:
-    """A SQLite file that only this object works on, made when it is missing.
+    """A SQLite file that only this object works on. It is made if it is missing.
 
-    Others may look at it with SQLite at any time. It is readable by its owner alone.
+    Other programs may read it with SQLite at any time. Only its owner can read it.
 
     Args:
-        path: the file; its folder has to exist.
-        schema: what is in it.
-        read: takes over what is in the file, from a connection that cannot write. A ValueError or TypeError it raises
-            says that the file is damaged.
+        path: the file; its folder must exist.
+        schema: its content.
+        read: reads the content of the file, from a connection that cannot write. If it raises a ValueError or a
+            TypeError, the file is damaged.
 
     Raises:
-        FileInUseError: another process, or another object of this one, works on it or could do so unseen.
-        UnfitFileError: it cannot be opened, is damaged, or is something else. Its bytes are left as they were.
+        FileInUseError: another process, or another object of this one, works on it or could do so unnoticed.
+        UnfitFileError: it cannot be opened, is damaged, or is something else. Its bytes are not changed.
     """
 
     def __init__(self, path: Path, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
@@ -105,18 +106,18 @@ class OwnedSqlite:
 
     @property
     def inherited(self) -> bool:
-        """Whether this process got the object by a fork; the file is then another process's."""
+        """Whether this process got the object from a fork; then another process owns the file."""
         return self._claim is not None and self._claim.process != os.getpid()
 
     def _make(self, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> None:
-        # Read-only first: a connection that could write would tidy up the log of a file that is not ours.
+        # Read-only first: a connection that can write would clean up the log of another program's file.
         try:
             with contextlib.closing(_connect(self.path, "ro")) as reader:
                 is_new = _inspect(reader, schema, read)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
                 raise
-            with contextlib.closing(_connect(self.path, "rw")) as healer:  # undoes a change that a crash cut short
+            with contextlib.closing(_connect(self.path, "rw")) as healer:  # undoes a change that a crash interrupted
                 is_new = _inspect(healer, schema, read)
         self.writer = self.connect()
         for pragma in (*schema.pragmas, "journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
@@ -127,14 +128,14 @@ class OwnedSqlite:
             _make_private(each)
 
     def connect(self) -> sqlite3.Connection:
-        """Return a further connection, closed with the file."""
+        """Return another connection, which is closed with the file."""
         connection = _connect(self.path, "rw")
         self._connections.append(connection)
         return connection
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what the block writes, or nothing of it if it raises."""
+        """Commit everything that the block writes, or nothing if it raises an exception."""
         with self.gate:
             self.writer.execute("BEGIN IMMEDIATE")
             try:
@@ -146,7 +147,7 @@ class OwnedSqlite:
                 raise
 
     def close(self) -> None:
-        """Close every connection, then let go of the file. In a forked child, the parent keeps it."""
+        """Close every connection, then release the file. In a forked child, the parent keeps it."""
         with self.gate:
             for connection in reversed(self._connections):
                 connection.close()
@@ -159,13 +160,13 @@ class OwnedSqlite:
 
 
 def damaged(error: BaseException) -> bool:
-    """Tell whether an error says that a file is damaged, which no second try mends."""
+    """Return whether an error means that a file is damaged, so that a second try does not help."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class _Claim:
-    """The ownership of one file, told to this process by a table and to others by a lock."""
+    """The ownership of one file. A table shows it to this process, and a lock to other processes."""
 
     def __init__(self, path: Path) -> None:
         self.process = os.getpid()
@@ -174,7 +175,7 @@ class _Claim:
         with _CLAIMING:
             if path in _CLAIMED:
                 raise FileInUseError("this process has it open")
-            # Under its owner's lock, so that no two processes make it at the same time.
+            # With the owner's lock, so that two processes cannot make it at the same time.
             self._lock = _lock(_beside(path, "-owner"))
             try:
                 found = _regular(path)
@@ -184,7 +185,7 @@ class _Claim:
                 if found.st_nlink > 1:
                     raise FileInUseError(
                         f"it has {found.st_nlink} names (hard links), and may be in use under another: SQLite keeps a "
-                        "log beside each name. Delete the other names, or make a copy"
+                        "log for each name. Delete the other names, or make a copy"
                     )
             except BaseException:
                 os.close(self._lock)
@@ -193,14 +194,14 @@ class _Claim:
             _CLAIMED.update(self._keys)
 
     def release(self) -> None:
-        """Let go of the file, if it is this process's."""
+        """Release the file, if this process owns it."""
         if self.process == os.getpid():
             with _CLAIMING:
                 _CLAIMED.difference_update(self._keys)
                 self.drop_lock()
 
     def drop_lock(self) -> None:
-        """Close the descriptor of the lock; others that a fork made keep it."""
+        """Close the descriptor of the lock. Copies that a fork has made keep the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -226,22 +227,22 @@ def _lock(path: Path) -> int:
         except BaseException:
             os.close(lock)
             raise
-        os.close(lock)  # deleted meanwhile: what is locked there is nobody's any more
+        os.close(lock)  # it was deleted in the meantime: the locked file no longer belongs to anyone
 
 
 def _regular(path: Path) -> os.stat_result:
-    """Return the file's facts; make it, readable by its owner alone, if there is none."""
+    """Return the file's status. If it is missing, make it so that only its owner can read it."""
     try:
         found = path.stat()
     except FileNotFoundError:
         new = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
-            os.chmod(path, 0o600)  # whatever the umask
+            os.chmod(path, 0o600)  # with any umask
         finally:
             os.close(new)
         found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise UnfitFileError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}: give a file")
+        raise UnfitFileError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'not a file'}: give a file")
     left = _beside(path, "-wal")
     if not found.st_size and left.exists() and left.stat().st_size:
         raise UnfitFileError(
@@ -253,12 +254,12 @@ def _regular(path: Path) -> os.stat_result:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
-    connection.text_factory = bytes.decode  # sqlite3's own error would repeat a text that is no UTF-8
+    connection.text_factory = bytes.decode  # sqlite3's own error would repeat a text that is not UTF-8
     return connection
 
 
 def _inspect(connection: sqlite3.Connection, schema: Schema, read: Callable[[sqlite3.Connection], None]) -> bool:
-    """Return whether the file is empty; have what is in it read, and raise if it is damaged or something else."""
+    """Return whether the file is empty. Read its content, and raise if it is damaged or something else."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     found = _objects(connection)
     if not version and not found:
@@ -288,7 +289,7 @@ def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
 
 def _advice(path: Path, error: BaseException) -> str:
     away = (
-        f"move it away with what stands beside it ({path.name}-wal), and a new one is made; "
+        f"move it away together with {path.name}-wal, and a new one is made; "
         f"`sqlite3 {path.name} .recover` reads what can still be read"
     )
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -297,7 +298,7 @@ def _advice(path: Path, error: BaseException) -> str:
     if isinstance(error, OSError) or code in _AROUND:
         return str(error)
     if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-        return f"it is damaged, or no SQLite file ({error}). It was left as it is: {away}"
+        return f"it is damaged, or not a SQLite file ({error}). It was not changed: {away}"
     return f"{error}: give the path of a file"
 
 
@@ -312,12 +313,12 @@ def _make_private(path: Path) -> None:
             try:
                 path.chmod(mode & 0o700)
             except OSError as error:
-                log.warning("others may read %s, and that cannot be changed: %s", path, error)
+                log.warning("other users can read %s, and this cannot be changed: %s", path, error)
 
 
 _CLAIMING = threading.Lock()
 _CLAIMED: set[object] = set()
-"""What this process owns: paths, and (device, inode)."""
+"""What this process owns: paths, and pairs of device and inode."""
 _OPEN: weakref.WeakSet[OwnedSqlite] = weakref.WeakSet()
 _HELD: list[OwnedSqlite] = []
 """What a fork under way holds still."""
@@ -340,7 +341,7 @@ def _after_fork() -> None:
 def _after_fork_in_child() -> None:
     for each in _HELD:
         if each._claim is not None:
-            each._claim.drop_lock()  # it ends with the parent, not with its last child
+            each._claim.drop_lock()  # it ends with the parent, not with the last child
     _CLAIMED.clear()
     _OPEN.clear()
     _after_fork()
