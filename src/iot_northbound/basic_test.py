@@ -142,8 +142,8 @@ class BasicTest:
         """
         info = ClientInfo(platform_ip=platform_ip, platform_port=platform_port, app_id=app_id, secret=secret)
         stream = out or sys.stdout
-        tell = on_step or (lambda step: print(step.line(), file=stream, flush=True))
-        return _Run(info, ssl_config, http or HttpConfig(max_attempts=1), tell, clock).run()
+        report = on_step or (lambda step: print(step.line(), file=stream, flush=True))
+        return _Run(info, ssl_config, http or HttpConfig(max_attempts=1), report, clock).run()
 
 
 class _Run:
@@ -152,13 +152,13 @@ class _Run:
         info: ClientInfo,
         ssl_config: SSLConfig | None,
         http: HttpConfig,
-        tell: Callable[[Step], None],
+        on_step: Callable[[Step], None],
         clock: Clock,
     ) -> None:
         self._info = info
         self._ssl_config = ssl_config
         self._http = http
-        self._tell = tell
+        self._on_step = on_step
         self._clock = clock
         self._steps: list[Step] = []
         self._client: NorthApiClient | None = None
@@ -184,7 +184,7 @@ class _Run:
 
     def _note(self, step: Step) -> None:
         self._steps.append(step)
-        self._tell(step)
+        self._on_step(step)
 
     def _failed(self, name: str, started: float, error: NorthApiException) -> None:
         detail, cause, remedy = diagnose(error)
@@ -347,10 +347,10 @@ def _reach(info: ClientInfo, http: HttpConfig) -> str:
         # UnicodeError: the name has a part that is not allowed in a DNS name.
         raise ConnectionFailedError(SdkCode.NO_ANSWER, f"no address is known for the name {host!r}") from error
     except TimeoutError as error:
-        told = f"no connection to {where} within {http.connect_timeout:g} s"
-        raise RequestTimeoutError(SdkCode.NO_ANSWER, told) from error
+        desc = f"no connection to {where} within {http.connect_timeout:g} s"
+        raise RequestTimeoutError(SdkCode.NO_ANSWER, desc) from error
     except ConnectionRefusedError as error:
         raise ConnectionFailedError(SdkCode.NO_ANSWER, f"{where} refuses connections") from error
     except OSError as error:
-        told = f"{where} cannot be reached: {error.strerror or error}"
-        raise ConnectionFailedError(SdkCode.NO_ANSWER, told) from error
+        desc = f"{where} cannot be reached: {error.strerror or error}"
+        raise ConnectionFailedError(SdkCode.NO_ANSWER, desc) from error

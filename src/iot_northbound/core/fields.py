@@ -327,11 +327,11 @@ def _tell_mandatory(cls: type[Any]) -> None:
     if not mandatory:
         return
     init: Any = cls.__init__
-    told = inspect.signature(init)
-    init.__signature__ = told.replace(
+    signature = inspect.signature(init)
+    init.__signature__ = signature.replace(
         parameters=[
             parameter.replace(default=parameter.empty) if name in mandatory else parameter
-            for name, parameter in told.parameters.items()
+            for name, parameter in signature.parameters.items()
         ]
     )
     if cls.__doc__:

@@ -49,7 +49,7 @@ class Hooks(NamedTuple):
     on_retry: Callable[[RetryEvent], None] | None = None
 
 
-def tell(hook: Callable[[E], None] | None, event: E, until: float | None = None) -> None:
+def notify(hook: Callable[[E], None] | None, event: E, until: float | None = None) -> None:
     """Call one hook. Its failure has no effect on the call. Calls that it makes also keep the deadline `until`."""
     if hook is None:
         return

@@ -10,7 +10,7 @@ from iot_northbound.core.answers import Answer, cleared, is_bad_token, read_answ
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.deadline import earlier, enclosing
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, tell
+from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, notify
 from iot_northbound.core.redact import one_line, redact
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit, RetryQuota, outcome_of
 from iot_northbound.core.signal_safe import Flag
@@ -289,7 +289,7 @@ class Pipeline:
                 too_late = prepared.until is not None and self._clock.monotonic() + delay >= prepared.until
                 if too_late or delay > LONGEST_PAUSE:
                     raise error from failed.__cause__
-                tell(
+                notify(
                     self._hooks.on_retry,
                     RetryEvent(
                         prepared.endpoint.name, prepared.attempts, delay, f"{failed.outcome.value}: {error.error_code}"
@@ -318,7 +318,7 @@ class Pipeline:
             headers["Content-Length"] = str(len(prepared.body))
         elif endpoint.method != "GET":
             headers["Content-Length"] = "0"
-        tell(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts), prepared.until)
+        notify(self._hooks.before_request, RequestEvent(endpoint.name, prepared.attempts), prepared.until)
         started = self._clock.monotonic()
         status: int | None = None
         code: str | None = None
@@ -343,7 +343,7 @@ class Pipeline:
         finally:
             if self._hooks.after_response is not None:
                 elapsed = self._clock.monotonic() - started
-                tell(
+                notify(
                     self._hooks.after_response,
                     ResponseEvent(endpoint.name, prepared.attempts, status, code, elapsed),
                     prepared.until,

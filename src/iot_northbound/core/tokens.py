@@ -303,8 +303,8 @@ class Tokens:
         if isinstance(error, NorthApiException):
             shared = copy_of(error)
         else:
-            told = f"the renewal of the token was interrupted by {type(error).__name__}"
-            shared = NorthApiException(SdkCode.CLIENT_INTERNAL, told)
+            desc = f"the renewal of the token was interrupted by {type(error).__name__}"
+            shared = NorthApiException(SdkCode.CLIENT_INTERNAL, desc)
         self._failures += 1
         self._failed_at = self._clock.monotonic()
         self._last_error = shared

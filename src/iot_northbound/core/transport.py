@@ -190,10 +190,10 @@ class Transport:
         tls = _first(chain, ssl.SSLError, ssl.CertificateError)
         hung_up = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         if (isinstance(error, requests_errors.SSLError) or tls) and not (hung_up and sent):
-            told = self._tls_error(error, chain)
+            failure = self._tls_error(error, chain)
             # With TLS 1.3 a server refuses our certificate only when the request is on its way, and does not read it.
             refused = not sent or (call.fresh and "ALERT" in str(getattr(tls, "reason", "")))
-            return AttemptFailed(told, outcome if hung_up or not refused else Outcome.FINAL)
+            return AttemptFailed(failure, outcome if hung_up or not refused else Outcome.FINAL)
         if isinstance(error, requests_errors.ConnectTimeout):
             told_timeout = RequestTimeoutError(SdkCode.NO_ANSWER, f"no connection to {self._base_url} in time")
             return AttemptFailed(told_timeout, Outcome.NOT_SENT)
@@ -245,14 +245,14 @@ class Transport:
             "http_reason_phrase": response.reason,
         }
         _drop(response)
-        told: NorthApiException
+        failure: NorthApiException
         if _first(chain, TimeoutError, urllib3_errors.ReadTimeoutError):
-            told = RequestTimeoutError(SdkCode.UNREADABLE, "the body of the answer did not come in time", **details)
+            failure = RequestTimeoutError(SdkCode.UNREADABLE, "the body of the answer did not come in time", **details)
         else:
-            told = UnreadableAnswerError(
+            failure = UnreadableAnswerError(
                 SdkCode.UNREADABLE, f"the body of the answer broke off or cannot be decoded: {_root(chain)}", **details
             )
-        return AttemptFailed(told, Outcome.UNKNOWN)
+        return AttemptFailed(failure, Outcome.UNKNOWN)
 
 
 _BARE = (
