@@ -87,6 +87,8 @@ class Platform:
 def _exchange(
     connection: http.client.HTTPConnection, method: str, path: str, body: Any, headers: dict[str, str]
 ) -> Any:
+    if body is not None:
+        headers = headers | {"Content-Type": "application/json"}
     connection.request(method, path, None if body is None else json.dumps(body), headers)
     answer = connection.getresponse()
     content = answer.read()
