@@ -160,7 +160,7 @@ def _check_number(value: float, schema: Schema, name: str) -> None:
 
 def _check_array(value: Sequence[Any], schema: Schema, name: str) -> list[Any]:
     pair = "x-low-and-high" in schema
-    if pair and len(value) != 2:  # noqa: PLR2004
+    if pair and len(value) != 2:
         raise InvalidArgument(f"{name} must have two items, the lowest and the highest")
     if len(value) < schema.get("minItems", 0):
         raise InvalidArgument(f"{name} must have at least {schema['minItems']} item")
