@@ -130,7 +130,7 @@ ENTRY = st.fixed_dictionaries(
 
 
 @given(entries=st.lists(ENTRY, max_size=4))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_content_raises_and_each_entry_is_kept_or_has_a_sentence(
     platform: Platform, device: str, entries: list[dict[str, Any]]
 ) -> None:
