@@ -11,6 +11,8 @@ _NAMES = (
     "model_calls",
     "devices",
     "registrations",
+    "binding",
+    "device_logins",
     "silence",
     "registration_calls",
     "device_calls",
