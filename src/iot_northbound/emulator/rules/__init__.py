@@ -11,6 +11,7 @@ _NAMES = (
     "model_calls",
     "devices",
     "registrations",
+    "provisioning",
     "silence",
     "registration_calls",
     "device_calls",
