@@ -12,6 +12,8 @@ _NAMES = (
     "devices",
     "registrations",
     "provisioning",
+    "binding",
+    "device_logins",
     "silence",
     "registration_calls",
     "device_calls",
