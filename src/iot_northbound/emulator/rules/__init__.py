@@ -11,6 +11,7 @@ _NAMES = (
     "model_calls",
     "devices",
     "registrations",
+    "provisioning",
     "binding",
     "device_logins",
     "silence",
