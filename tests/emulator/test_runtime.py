@@ -93,6 +93,20 @@ def test_a_pause_ends_with_the_emulator() -> None:
     run(act)
 
 
+def test_a_watcher_hears_of_the_changes_to_its_tables_and_of_no_others() -> None:
+    async def act(runtime: Runtime) -> None:
+        heard: list[list[str]] = []
+        runtime.watch(("devices",), lambda changes: heard.append([key for _, key, _ in changes]))
+        await runtime.execute(lambda: runtime.platform.meta.put("other", {"n": 1}))
+        assert heard == []
+        put = runtime.platform.table("devices").put
+        row = {"created": 1.0, "seq": 1}
+        await runtime.execute(lambda: (put("one", row), put("two", row), runtime.platform.meta.put("other", {"n": 2})))
+        assert heard == [["one", "two"]]
+
+    run(act)
+
+
 # --- timers under a clock that stands still ---
 
 
