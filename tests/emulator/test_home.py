@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from iot_northbound import load_profile
 from iot_northbound.emulator.home import prepare
 
 
@@ -72,6 +73,14 @@ def test_the_profile_has_the_address_that_is_really_bound(tmp_path: Path) -> Non
     profile = tomllib.loads(home.profile.read_text())["default"]
     assert (profile["platform_ip"], profile["platform_port"]) == ("localhost", 40_123)
     assert (profile["app_id"], profile["secret"]) == (home.app_id, home.secret)
+
+
+def test_the_ports_for_devices_have_a_table_of_their_own(tmp_path: Path) -> None:
+    home = prepare(tmp_path)
+    home.write_profile("localhost", 40_123, device_ports={"mqtt_port": 40_124, "hub_port": 40_125})
+    devices = tomllib.loads(home.profile.read_text())["devices"]
+    assert devices == {"mqtt_host": "localhost", "mqtt_port": 40_124, "hub_port": 40_125, "ca_path": "ca.pem"}
+    assert load_profile(home.profile).client_info.platform_port == 40_123
 
 
 def test_the_repr_has_no_secret(tmp_path: Path) -> None:

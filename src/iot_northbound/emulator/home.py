@@ -12,7 +12,7 @@ import os
 import secrets
 import ssl
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,9 +66,25 @@ class Home:
         set_checks(context, strict_x509=strict_x509)
         return context
 
-    def write_profile(self, host: str, port: int, path: Path | None = None) -> None:
-        """Write the profile (or another one, at `path` in this folder) for the address that the emulator listens on."""
-        lines = (
+    def device_context(self) -> ssl.SSLContext:
+        """Return the context of the ports for devices: TLS 1.2 and up, no client certificate asked for."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
+        return context
+
+    def write_profile(
+        self, host: str, port: int, path: Path | None = None, device_ports: Mapping[str, int] | None = None
+    ) -> None:
+        """Write the profile (or another one, at `path` in this folder) for the addresses that the emulator listens on.
+
+        Args:
+            host: Where clients reach it.
+            port: The port of the northbound API.
+            path: Another file than `profile`.
+            device_ports: The open ports for devices by name: `mqtt_port`, `agentlite_port`, `hub_port`.
+        """
+        lines = [
             "# Written by the emulator at each start.",
             "[default]",
             f'platform_ip = "{host}"',
@@ -78,7 +94,10 @@ class Home:
             'self_cert_path = "client.p12"',
             f'self_cert_pwd = "{self.p12_password}"',
             'trust_ca_path = "ca.pem"',
-        )
+        ]
+        if device_ports:
+            ports = [f"{name} = {number}" for name, number in device_ports.items()]
+            lines += ["", "[devices]", f'mqtt_host = "{host}"', *ports, 'ca_path = "ca.pem"']
         _write(path or self.profile, ("\n".join(lines) + "\n").encode())
 
 
@@ -89,7 +108,7 @@ class RunningProfile:
     deleted at the end. So `profile.toml` always leads to the emulator that was started first.
     """
 
-    def __init__(self, home: Home, host: str, port: int) -> None:
+    def __init__(self, home: Home, host: str, port: int, device_ports: Mapping[str, int] | None = None) -> None:
         self._lock = (home.folder / ".profile.lock").open("w")
         self.path = home.profile
         try:
@@ -97,7 +116,7 @@ class RunningProfile:
         except BlockingIOError:
             self.path = home.folder / f"profile-{port}.toml"
         self._is_own = self.path != home.profile
-        home.write_profile(host, port, self.path)
+        home.write_profile(host, port, self.path, device_ports)
 
     def withdraw(self) -> None:
         """Give `profile.toml` up for the next emulator."""

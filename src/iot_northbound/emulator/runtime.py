@@ -11,7 +11,7 @@ import contextlib
 import logging
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ from iot_northbound.emulator.journal import Journal
 from iot_northbound.emulator.kernel.calls import Answer, Request
 from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE, Platform
 from iot_northbound.emulator.kernel.settings import Settings
+from iot_northbound.emulator.kernel.store import Change
 from iot_northbound.emulator.push_client import PushClient
 from iot_northbound.emulator.push_sender import PushSender
 
@@ -63,6 +64,8 @@ class Runtime:
             # No answer shows how a push went, and after a crash it is sent again. So no call waits for that.
             lambda: self.noted(awaited=False),
         )
+        self._watchers: list[tuple[frozenset[str], Callable[[list[Change]], None]]] = []
+        self.watch(("pushes", "push_destinations"), lambda _: self.pushes.wake())
         self.closing = asyncio.Event()
         self._timers_changed = asyncio.Event()
         self._timer_due: float | None = None
@@ -87,8 +90,15 @@ class Runtime:
         self.noted()
         return answer
 
+    def watch(self, tables: Collection[str], notify: Callable[[list[Change]], None]) -> None:
+        """Call a function, whenever changes are handed over, with those of these tables.
+
+        It is called on the loop, before the changes are durable. What it sends to others waits for `settled`.
+        """
+        self._watchers.append((frozenset(tables), notify))
+
     def noted(self, *, awaited: bool = True) -> None:
-        """Hand the changes over to durability, to the timers and to the pushes.
+        """Hand the changes over to durability, to the timers and to those that watch their tables.
 
         Args:
             awaited: Whether an answer may report the changes, so that `settled` has to wait for them.
@@ -101,8 +111,10 @@ class Runtime:
         due = self.platform.next_due()
         if due is not None and (self._timer_due is None or due < self._timer_due):
             self._timers_changed.set()
-        if any(change[0] in ("pushes", "push_destinations") for change in changes):
-            self.pushes.wake()
+        touched = {change[0] for change in changes}
+        for tables, notify in self._watchers:
+            if not tables.isdisjoint(touched):
+                notify([change for change in changes if change[0] in tables])
 
     async def settled(self) -> None:
         """Return once all changes so far that an answer may report would survive a crash.

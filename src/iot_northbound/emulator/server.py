@@ -6,10 +6,11 @@ import shutil
 import ssl
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from iot_northbound.emulator.agentlite.app import AgentLiteApp
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
@@ -19,9 +20,12 @@ from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
 from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator_home import expanded
-from iot_northbound.serving import BindError, Limits, LoopService
+from iot_northbound.serving import BindError, GuardedListener, Limits, LoopService
 from iot_northbound.serving.http import GuardedServer
 from iot_northbound.serving.tls import set_checks
+
+App = Callable[[dict[str, Any], Any, Any], Coroutine[Any, Any, None]]
+DEVICE_PORTS = ("mqtt_port", "agentlite_port", "hub_port")
 
 
 class Emulator(LoopService):
@@ -35,6 +39,10 @@ class Emulator(LoopService):
         host: Address of the northbound API. The certificate's names fit only addresses of this machine.
         port: Port of the northbound API; 0 takes a free one.
         control_port: Port of the control plane, on 127.0.0.1 only; 0 takes a free one; None: no control plane.
+        mqtt_port: Port for devices that speak MQTT over TLS; 0 takes a free one; None: not opened.
+        agentlite_port: Port for the binding and the children of AgentLite devices; 0 takes a free one; None: not
+            opened.
+        hub_port: Port for hubs that post XML; 0 takes a free one; None: not opened.
         folder: Where certificates, application and profile are kept. None takes `home` in the data directory. Without
             a data directory it takes a temporary folder that is deleted with this object. It never uses the command's
             own home unless you name it.
@@ -57,6 +65,9 @@ class Emulator(LoopService):
         port: int = 0,
         *,
         control_port: int | None = 0,
+        mqtt_port: int | None = None,
+        agentlite_port: int | None = None,
+        hub_port: int | None = None,
         folder: Path | str | None = None,
         data_dir: Path | str | None = None,
         callback_ca: Path | str | None = None,
@@ -69,7 +80,14 @@ class Emulator(LoopService):
         if unknown := sorted(settings.keys() - known.keys()):
             raise TypeError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
         self._given = check(settings, schema_of(SomeSettings))
-        self._host, self._port, self._control_port = host, port, control_port
+        self._host = host
+        self._ports: dict[str, int | None] = {
+            "port": port,
+            "control_port": control_port,
+            "mqtt_port": mqtt_port,
+            "agentlite_port": agentlite_port,
+            "hub_port": hub_port,
+        }
         self._data_dir = expanded(data_dir) if data_dir is not None else None
         self._folder = expanded(folder) if folder is not None else self._data_dir and self._data_dir / "home"
         self._callback_ca, self._callback_certificate = callback_ca, callback_certificate
@@ -77,7 +95,8 @@ class Emulator(LoopService):
         # The machine of a test has one address, which may use every connection.
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
-        self._servers: list[GuardedServer] = []
+        self._servers: list[GuardedListener] = []
+        self._apps: dict[str, App] = {}
         self._profile: RunningProfile | None = None
         self.home: Home
         """The folder with the certificates and the profile; it exists once the emulator has started."""
@@ -87,17 +106,47 @@ class Emulator(LoopService):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the northbound API."""
-        return self._host, self._port
+        return self._host, self._opened("port")
 
     @property
     def base_url(self) -> str:
         """Address of the northbound API as a URL without a path."""
-        return f"https://{_in_url(self._host)}:{self._port}"
+        return f"https://{_in_url(self._host)}:{self._ports['port']}"
 
     @property
     def control_url(self) -> str | None:
         """Address of the control plane, or None without one."""
-        return None if self._control_port is None else f"http://127.0.0.1:{self._control_port}"
+        port = self._ports["control_port"]
+        return None if port is None else f"http://127.0.0.1:{port}"
+
+    @property
+    def mqtt_address(self) -> tuple[str, int]:
+        """Host and port for devices that speak MQTT.
+
+        Raises:
+            RuntimeError: It has no such port.
+        """
+        return self._host, self._opened("mqtt_port")
+
+    @property
+    def mqtt_url(self) -> str | None:
+        """Address for devices that speak MQTT, or None if it has no such port."""
+        return self._device_url("mqtts", "mqtt_port")
+
+    @property
+    def agentlite_url(self) -> str | None:
+        """Address for AgentLite devices, or None if it has no such port."""
+        return self._device_url("https", "agentlite_port")
+
+    @property
+    def hub_url(self) -> str | None:
+        """Address for hubs that post XML, or None if it has no such port."""
+        return self._device_url("https", "hub_port")
+
+    @property
+    def device_ca(self) -> Path:
+        """The CA file (PEM) that devices check this server with."""
+        return self.home.ca
 
     @property
     def profile_path(self) -> Path:
@@ -142,34 +191,29 @@ class Emulator(LoopService):
             # Not at the stop: if this emulator is started again, it has the same application and certificates.
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self.home = prepare(self._folder)
-        northbound = GuardedServer(
-            self._serve_northbound,
-            self._host,
-            self._port,
-            ssl_context=self.home.server_context(strict_x509=self._strict_x509),
-            limits=self._limits,
-            refusal=server_refusal,
-        )
-        self._servers = [northbound]
-        _, self._port = northbound.bind()  # before any state is touched: a port in use is the likeliest mistake
-        if self._control_port is not None:
-            control = GuardedServer(self._serve_control, "127.0.0.1", self._control_port, limits=self._limits)
-            self._servers.append(control)
+        # Bound before any state is touched: a port in use is the likeliest mistake.
+        for setting, server in self._listeners():
+            self._servers.append(server)
             try:
-                _, self._control_port = control.bind()
+                _, port = server.bind()
             except BindError as error:
-                where = "the control plane's port is control_port (--control-port)"
+                if setting == "port":
+                    raise
+                where = f"this port is {setting} (--{setting.replace('_', '-')})"
                 raise BindError(error.errno, f"{error.strerror}; {where}") from error
+            self._ports[setting] = port
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
         await runtime.execute(
             lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
         )
         self._control = Control(runtime, self._facts)
-        self._northbound_app = NorthboundApp(runtime)
-        self._control_app = ControlApp(self._control)
-        host = "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
-        self._profile = RunningProfile(self.home, host, self._port)
+        self._apps = {
+            "port": NorthboundApp(runtime),
+            "control_port": ControlApp(self._control),
+            "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
+        }
+        self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self._device_ports())
         for server in self._servers:
             await server.open()
 
@@ -187,14 +231,57 @@ class Emulator(LoopService):
         if runtime is not None:
             await runtime.aclose()
 
-    async def _serve_northbound(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await self._northbound_app(scope, receive, send)
+    def _listeners(self) -> Iterator[tuple[str, GuardedListener]]:
+        """Yield the listener of each port that is to be opened, with the name of the port's setting."""
+        host, limits = self._host, self._limits
+        mutual = self.home.server_context(strict_x509=self._strict_x509)
+        app = self._app("port")
+        yield (
+            "port",
+            GuardedServer(app, host, self._opened("port"), ssl_context=mutual, limits=limits, refusal=server_refusal),
+        )
+        if (port := self._ports["control_port"]) is not None:
+            yield "control_port", GuardedServer(self._app("control_port"), "127.0.0.1", port, limits=limits)
+        devices_tls = self.home.device_context()
+        if (port := self._ports["agentlite_port"]) is not None:
+            app = self._app("agentlite_port")
+            server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
+            yield "agentlite_port", server
 
-    async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await self._control_app(scope, receive, send)
+    def _app(self, setting: str) -> App:
+        """Return an application that serves as the one of this port does, which is made after its port is bound."""
+
+        async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            await self._apps[setting](scope, receive, send)
+
+        return serve
+
+    @property
+    def _reachable_host(self) -> str:
+        return "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
+
+    def _device_ports(self) -> dict[str, int]:
+        return {name: port for name in DEVICE_PORTS if (port := self._ports[name]) is not None}
+
+    def _device_url(self, scheme: str, setting: str) -> str | None:
+        port = self._ports[setting]
+        return None if port is None else f"{scheme}://{_in_url(self._host)}:{port}"
+
+    def _opened(self, setting: str) -> int:
+        port = self._ports[setting]
+        if port is None:
+            raise RuntimeError(f"the emulator has no such port; open one with Emulator({setting}=0)")
+        return port
 
     def _facts(self) -> Mapping[str, Any]:
-        return {"base_url": self.base_url, "control_url": self.control_url, "app_id": self.app_id}
+        return {
+            "base_url": self.base_url,
+            "control_url": self.control_url,
+            "mqtt_url": self.mqtt_url,
+            "agentlite_url": self.agentlite_url,
+            "hub_url": self.hub_url,
+            "app_id": self.app_id,
+        }
 
     def _callback_context(self) -> ssl.SSLContext:
         ca = expanded(self._callback_ca) if self._callback_ca is not None else self.home.ca

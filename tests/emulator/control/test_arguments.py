@@ -26,7 +26,7 @@ def over_http(emulator: Emulator, name: str, arguments: dict[str, Any]) -> tuple
     operation = next(one for one in OPERATIONS if one.name == name)
     path = operation.path.format(**arguments)
     body = {field: value for field, value in arguments.items() if field not in operation.ids}
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
     kind = {"Content-Type": "application/json"}
     connection.request(operation.method, path, json.dumps(body), kind)
     answer = connection.getresponse()
@@ -42,6 +42,10 @@ def over_http(emulator: Emulator, name: str, arguments: dict[str, Any]) -> tuple
         ("change_settings", {"offline_after": "1h"}, "offline_after must be a number or null"),
         ("change_settings", {"transitions": "never"}, "transitions must be one of immediate, timed, manual"),
         ("change_settings", {"history_rows_per_device": 1.5}, "history_rows_per_device must be a whole number"),
+        ("change_settings", {"mqtt_keepalive": [30]}, "mqtt_keepalive must have two items, the lowest and the highest"),
+        ("change_settings", {"mqtt_keepalive": [120, 30]}, "mqtt_keepalive must have the lowest first, and not 120"),
+        ("change_settings", {"mqtt_keepalive": [30, "x"]}, "mqtt_keepalive[1] must be a whole number"),
+        ("change_settings", {"hub_params": {"level": 3}}, "hub_params.level must be a string"),
         ("add_devices", {"count": 0}, "count must be from 1 to 1000000"),
         ("add_devices", {"count": 1, "prefix": ""}, "prefix must have 1 to 40 characters"),
         ("advance", {"seconds": -1}, "seconds must be from 0"),
@@ -118,7 +122,7 @@ def test_a_wrong_value_is_refused_alike(
 
 
 def test_a_field_that_the_path_names_cannot_be_given_twice(emulator: Emulator) -> None:
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
     kind = {"Content-Type": "application/json"}
     connection.request("POST", "/devices/a/reports", '{"device_id": "b", "service_id": "s", "data": {}}', kind)
     answer = connection.getresponse()

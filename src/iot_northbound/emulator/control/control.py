@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Unpack
 
 from iot_northbound.emulator.control.base import Count, Name, NotFound, Row, Seconds, operation
 from iot_northbound.emulator.control.devices import DeviceControl
+from iot_northbound.emulator.control.mqtt import MqttControl
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
 from iot_northbound.emulator.kernel import transitions
@@ -25,7 +26,7 @@ DEVICES_AT_ONCE = 2_000
 Headers = Annotated[dict[str, Annotated[str, Pattern("^[ -~]*$")]], Names("^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
-class Control(DeviceControl):
+class Control(DeviceControl, MqttControl):
     """Operations on a running emulator. Each is done as a whole or not at all, and is durable when it returns.
 
     Every method may be called from any thread except the emulator's own. The HTTP control plane offers the same
@@ -233,15 +234,15 @@ class Control(DeviceControl):
     def journal(
         self,
         *,
-        kind: Literal["call", "push"] | None = None,
+        kind: Literal["call", "push", "agentlite"] | None = None,
         endpoint: str | None = None,
         since: Annotated[int, Range(0, 10**15)] = 0,
         limit: Annotated[int, Range(1, 10_000)] = 1_000,
     ) -> list[Row]:
-        """Return the newest calls and pushes, oldest first.
+        """Return the newest calls, pushes and messages of devices, oldest first.
 
         Args:
-            kind: "call" or "push"; None for both.
+            kind: "call", "push", or "agentlite" (calls of devices at the AgentLite port); None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most.

@@ -139,9 +139,7 @@ def check(value: Any, schema: Schema, name: str = "") -> Any:
     elif isinstance(value, Mapping):
         return _check_object(value, schema, name)
     elif isinstance(value, list | tuple) and "items" in schema:
-        if len(value) < schema.get("minItems", 0):
-            raise InvalidArgument(f"{name} must have at least {schema['minItems']} item")
-        return [check(item, schema["items"], f"{name}[{position}]") for position, item in enumerate(value)]
+        return _check_array(value, schema, name)
     return value
 
 
@@ -158,6 +156,18 @@ def _check_number(value: float, schema: Schema, name: str) -> None:
         raise InvalidArgument(f"{name} must be from {schema['minimum']} to {schema['maximum']}")
     if schema.get("not", {}).get("const") == value:
         raise InvalidArgument(f"{name} must not be {value}")
+
+
+def _check_array(value: Sequence[Any], schema: Schema, name: str) -> list[Any]:
+    pair = "x-low-and-high" in schema
+    if pair and len(value) != 2:
+        raise InvalidArgument(f"{name} must have two items, the lowest and the highest")
+    if len(value) < schema.get("minItems", 0):
+        raise InvalidArgument(f"{name} must have at least {schema['minItems']} item")
+    items = [check(item, schema["items"], f"{name}[{position}]") for position, item in enumerate(value)]
+    if pair and items[0] > items[1]:
+        raise InvalidArgument(f"{name} must have the lowest first, and not {items[0]} before {items[1]}")
+    return items
 
 
 def _check_object(value: Mapping[str, Any], schema: Schema, name: str) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from iot_northbound.emulator.control.control import Control
@@ -61,6 +62,8 @@ def _shown(default: Any) -> str:
         return "none"
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, Mapping):
+        return f"`{json.dumps(default)}`"
     return f'`"{default}"`' if isinstance(default, str) else f"{default:g}" if default < 1e6 else f"{default:,}"
 
 

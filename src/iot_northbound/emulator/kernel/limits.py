@@ -74,3 +74,12 @@ class Items:
     def keywords(self) -> dict[str, Any]:
         """Return the limit as JSON Schema says it."""
         return {"minItems": self.low}
+
+
+@dataclass(frozen=True, slots=True)
+class LowAndHigh:
+    """An array of two numbers, of which the first is not above the second."""
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the limit as JSON Schema says it, and what it cannot say as an extension."""
+        return {"minItems": 2, "maxItems": 2, "x-low-and-high": True}

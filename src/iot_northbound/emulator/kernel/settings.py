@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypedDict
 
-from iot_northbound.emulator.kernel.limits import Range
+from iot_northbound.emulator.kernel.limits import LowAndHigh, Range
 
 Mode = Literal["immediate", "timed", "manual"]
 Seconds = Annotated[float, Range(0, 10 * 365 * 86_400)]
 WholeSeconds = Annotated[int, Range(1, 1_000_000_000)]
 Count = Annotated[int, Range(1, 1_000_000_000)]
 Most = Annotated[int, Range(0, 1_000_000_000)]
+Hours = Annotated[int, Range(0, 10_000)]
+KeepAlive = Annotated[Sequence[Annotated[int, Range(0, 65_535)]], LowAndHigh()]
 
 
 @dataclass(slots=True)
@@ -66,6 +69,22 @@ class Settings:
     """How steps of devices and tasks happen: immediate, timed (after their delay), or manual (when released)."""
     transition_delay: Seconds = 1.0
     """How long a step of a task takes if `transitions` is timed."""
+    mqtt_hour_tolerance: Hours = 0
+    """How many hours the hour in an MQTT client id with signType 1 may be off (CONNACK 4 beyond)."""
+    mqtt_keepalive: KeepAlive | None = None
+    """The lowest and the highest keep-alive that an MQTT device may ask for (CONNACK 2 beyond); None: any."""
+    mqtt_messages_per_second: Count | None = None
+    """How many messages per second are read from one MQTT device; the others wait; None: any number."""
+    mqtt_connections: Count = 20_000
+    """How many MQTT connections there may be at a time (CONNACK 3 beyond)."""
+    mqtt_model_secrets: bool = False
+    """Whether a device may log in with the secret of its product model to get one of its own (authType 1)."""
+    agentlite_mqtt_login: bool = False
+    """Whether a device may log in over MQTT as AgentLite devices in the field do: with its secret in clear text."""
+    hub_params: Mapping[str, str] = field(default_factory=dict)
+    """For names of a hub's params that several services of a model have: which serviceId is meant."""
+    hub_models: Mapping[str, str] = field(default_factory=dict)
+    """Which product model (productId) a device has that a hub adds, by the deviceType that the hub sends."""
 
 
 class SomeSettings(TypedDict, total=False):
@@ -95,3 +114,11 @@ class SomeSettings(TypedDict, total=False):
     push_retention: Seconds
     transitions: Mode
     transition_delay: Seconds
+    mqtt_hour_tolerance: Hours
+    mqtt_keepalive: KeepAlive | None
+    mqtt_messages_per_second: Count | None
+    mqtt_connections: Count
+    mqtt_model_secrets: bool
+    agentlite_mqtt_login: bool
+    hub_params: Mapping[str, str]
+    hub_models: Mapping[str, str]

@@ -140,7 +140,7 @@ def add_sub_device(platform: Platform, gateway_id: str, node_id: str, **info: An
     gateway = need(platform, gateway_id)
     if gateway["parent"] is not None:
         raise ValueError(f"{gateway_id} is itself connected through a gateway")
-    if len(platform.table(DEVICES).where(parent=gateway_id, nodeId=node_id)):
+    if sub_device(platform, gateway_id, node_id) is not None:
         raise ValueError(f"gateway {gateway_id} already has a device with node id {node_id!r}")
     set_online(platform, gateway_id)
     row = create(platform, gateway["appId"], node_id, gateway, **info)
@@ -187,6 +187,11 @@ def delete(platform: Platform, row: Row) -> None:
     platform.table(DEVICES).delete(row["deviceId"])
     platform.notify(row["appId"], "deviceDeleted", bodies.device_deleted(row["deviceId"], row["gatewayId"]))
     platform.emit("device_deleted", row)
+
+
+def sub_device(platform: Platform, gateway_id: str, node_id: str) -> Row | None:
+    """Return the device of this node id behind a gateway, or None."""
+    return platform.table(DEVICES).where(parent=gateway_id, nodeId=node_id).first()
 
 
 def sub_devices(platform: Platform, gateway_id: str) -> list[Row]:

@@ -78,6 +78,7 @@ MODEL: Check = structure(
     *[must(name, text(1)) for name in IDENTITY],
     may("nodeType", one_of("ENDPOINT", "GATEWAY")),
     must("services", array(_SERVICE, 1)),
+    may("secret", text(1)),
 )
 
 

@@ -16,7 +16,16 @@ from iot_northbound.emulator.kernel.values import (
     structure,
     text,
 )
-from iot_northbound.emulator.rules import admission, device_calls, devices, models, protocols, registrations
+from iot_northbound.emulator.rules import (
+    admission,
+    binding,
+    device_calls,
+    device_logins,
+    devices,
+    models,
+    protocols,
+    registrations,
+)
 from iot_northbound.emulator.rules.devices import DEVICES
 
 REMOVED = (401, "100025")
@@ -84,6 +93,7 @@ def register(platform: Platform, call: Call) -> Answer:
         isSecure=given.get("isSecure", False),
         psk=given.get("psk") or platform.ids.hex(32),
         verifyCode=given.get("verifyCode") or platform.ids.hex(16),
+        mustBind=True,
     )
     row = registrations.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
     return Answer(200, {name: row[name] for name in ("deviceId", "psk", "timeout", "verifyCode")})
@@ -91,7 +101,7 @@ def register(platform: Platform, call: Call) -> Answer:
 
 @route("1.4.2", "POST", "/iocm/app/reg/v2.0.0/deviceCredentials")
 def register_with_secret(platform: Platform, call: Call) -> Answer:
-    """Register a device that will present a secret (MQTT)."""
+    """Register a device that will present a secret (MQTT); without `mqttConnect` it has to bind first, with a code."""
     given = REGISTER_WITH_SECRET.read(call.body)
     node_id = given["deviceInfo"].pop("nodeId")
     info, product = _identified(platform, call, given)
@@ -99,19 +109,21 @@ def register_with_secret(platform: Platform, call: Call) -> Answer:
         raise Refusal(400, "100426")
     _room_for(platform, call.app_id, secure=True, used_up=(500, "100412"))
     kept = {name: given.get(name) for name in ("organization", "region", "timezone", "mqttConnect")}
+    code = {"verifyCode": platform.ids.hex(16), "mustBind": True} if given.get("mqttConnect") is False else {}
     row = devices.create(
         platform,
         call.app_id,
         node_id,
         **info,
         **kept,
+        **code,
         productId=product,
         endUser=given.get("endUserId"),
         psk=platform.ids.hex(32),
         secret=given.get("secret") or platform.ids.hex(20),
     )
     protocols.hint(platform, row, "1.4.2")
-    return Answer(200, {name: row[name] for name in ("deviceId", "psk", "secret")})
+    return Answer(200, {name: row[name] for name in ("deviceId", "psk", "secret", "verifyCode") if name in row})
 
 
 def _identified(platform: Platform, call: Call, given: Row) -> tuple[Row, str | None]:
@@ -155,7 +167,9 @@ def refresh_key(platform: Platform, call: Call) -> Answer:
         activated=False,
         status="INACTIVE",
         statusDetail="NOT_ACTIVE",
+        **binding.begun_again(row),
     )
+    device_logins.forget(platform, row)
     row = registrations.await_binding(platform, row, given.get("timeout", platform.settings.verify_timeout))
     return Answer(200, {"verifyCode": row["verifyCode"], "timeout": row["timeout"]})
 

@@ -45,6 +45,7 @@ def registration_expired(platform: Platform, device_id: str) -> None:
     if row is not None and not row["activated"]:
         body = bodies.bind_device(device_id, "expired", devices.info_of(row))
         platform.notify(row["appId"], "bindDevice", body)
+        platform.emit("registration_expired", row)
         devices.delete(platform, {**row, "expiryTimer": None})
 
 
