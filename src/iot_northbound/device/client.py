@@ -54,6 +54,7 @@ class DeviceClient:
         backoff: how long to wait between attempts.
         clock: the time; for tests.
         handler_threads: how many commands can run at the same time.
+        hold: whether what is queued waits after each connect until `release` is called.
         connect_timeout: seconds for one attempt, from the first packet to the confirmed subscription.
         ack_timeout: seconds after which a connection is given up if the platform confirms nothing.
 
@@ -77,6 +78,7 @@ class DeviceClient:
         backoff: Backoff | None = None,
         clock: Clock = SYSTEM_CLOCK,
         handler_threads: int = 4,
+        hold: bool = False,
         connect_timeout: float = 15.0,
         ack_timeout: float = 60.0,
     ) -> None:
@@ -112,7 +114,7 @@ class DeviceClient:
         self._report_topic = topics.report_topic(credentials.id, kind)
         self._command_topic = topics.command_topic(credentials.id, kind)
         self._subscriptions = [Subscription(self._command_topic, 1, lambda topic, payload: None)]
-        self._outbox = Outbox(queue or MemoryQueue(), credentials.id)
+        self._outbox = Outbox(queue or MemoryQueue(), credentials.id, hold=hold)
         _ALL.add(self)
 
     def __repr__(self) -> str:
@@ -242,9 +244,15 @@ class DeviceClient:
             self._announce(self._droppers, each.message)
         return pending
 
-    def _answer(self, payload: bytes) -> None:
-        self._outbox.add_urgent(Message(self._report_topic, payload))
+    def release(self) -> None:
+        """Send what is queued, if the client was made with `hold`. It is held again when the connection ends."""
+        self._outbox.held = False
         self._wake.set()
+
+    def _answer(self, payload: bytes) -> Pending[None]:
+        pending = self._outbox.add_urgent(Message(self._report_topic, payload))
+        self._wake.set()
+        return pending
 
     # -- what the device hears -----------------------------------------------------------------------------------------
 
