@@ -140,7 +140,7 @@ class FaultyServer:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def _start(self, work: Any, *args: Any) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
@@ -158,7 +158,7 @@ class FaultyServer:
             self._start(self._serve, connection, self.connections)
 
     def _serve(self, raw: socket.socket, number: int) -> None:
-        raw.settimeout(20)
+        raw.settimeout(60)
         wire = Wire(raw, number, self.closing)
         self._sockets.append(raw)
         try:

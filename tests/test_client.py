@@ -115,7 +115,7 @@ def test_closing_ends_the_waits_of_calls(serve: Any, connect: Any, limit: int | 
     eventually(lambda: limit or len(server.calls()) == 2)
     client.close()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert [type(each) for each in ended] == [ClientClosedError] * 2
 
 
@@ -130,7 +130,7 @@ def test_closing_ends_the_renewal_the_timer_waits_with(
     eventually(lambda: desk.logins == 2)
     closing = threading.Thread(target=client.close, daemon=True)
     closing.start()
-    closing.join(20)
+    closing.join(60)
     assert not closing.is_alive()
     assert "the renewal of the token failed" not in caplog.text
 

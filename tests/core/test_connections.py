@@ -118,7 +118,7 @@ def test_a_kept_connection_the_server_closed_meanwhile_is_not_used_even_for_a_po
     server = serve(answer_and_close)
     client = connect(server, max_attempts=1)
     call(client, WRITE)
-    assert gone.wait(5)
+    assert gone.wait(60)
     assert call(client, WRITE) is None
     assert len(server.seen) == 2
 
@@ -217,7 +217,7 @@ def test_closing_the_client_closes_its_connections_even_if_an_exception_is_kept(
     with pytest.raises(NorthApiException) as kept:
         call(client)
     client.close()
-    assert closed.wait(10)
+    assert closed.wait(60)
     assert kept.value.error_code == "100001"
 
 

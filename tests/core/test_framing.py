@@ -189,7 +189,7 @@ def test_what_is_left_on_a_connection_never_becomes_the_next_calls_answer(serve:
             client.call(spoiling, {}, access_token=TOKEN)
         except NorthApiException as error:
             assert error.http_status_code == 304  # noqa: PT017  # the others succeed
-        assert sent.wait(10)  # what crosses the next request on its way cannot be told from its answer
+        assert sent.wait(60)  # what crosses the next request on its way cannot be told from its answer
         sent.clear()
         assert ask(client, number) == f"/{number}"
     assert server.connections >= 5
@@ -286,7 +286,7 @@ def test_bytes_that_wait_on_a_kept_connection_are_seen_before_a_request_goes_out
     server = serve(answer_again_later)
     client = connect(server, max_attempts=1)
     assert ask(client, 1) == "/1"
-    assert late.wait(10)
+    assert late.wait(60)
     assert ask(client, 2, "POST", text="x") == "/2"
     assert [seen.connection for seen in server.seen] == [1, 2]
 

@@ -50,7 +50,7 @@ class Proxy:
                 client.sendall(self._answer)
                 return
             host, port = head.split(b" ")[1].decode().rsplit(":", 1)
-            platform = socket.create_connection((host, int(port)), timeout=10)
+            platform = socket.create_connection((host, int(port)), timeout=60)
             self._sockets.append(platform)
             client.sendall(self._hint + b"HTTP/1.1 200 Connection established\r\n\r\n")
             threading.Thread(target=_pipe, args=(platform, client), daemon=True).start()

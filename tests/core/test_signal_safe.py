@@ -42,7 +42,7 @@ class TestFlag:
         flag.set()
         flag.clear()
         for each in threads:
-            each.join(10)
+            each.join(60)
         assert woken == [True] * len(threads)
         assert flag._waiting == []
 

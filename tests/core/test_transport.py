@@ -217,7 +217,7 @@ def test_an_ipv6_platform_is_reached(serve: Any, connect: Any) -> None:
 
 
 def test_two_threads_open_two_connections_and_no_more(serve: Any, connect: Any) -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def together(seen: Seen, wire: Wire) -> Any:
         both.wait()
@@ -229,6 +229,6 @@ def test_two_threads_open_two_connections_and_no_more(serve: Any, connect: Any) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(server.seen) == 100
     assert client.connections_opened == server.connections == 2

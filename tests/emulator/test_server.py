@@ -43,7 +43,7 @@ def test_a_client_without_a_certificate_is_turned_away(emulator: Emulator) -> No
     answer = b""
     with (
         contextlib.suppress(OSError),  # TLS 1.3 tells the client only at its first read
-        socket.create_connection(emulator.address, timeout=5) as raw,
+        socket.create_connection(emulator.address, timeout=60) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as peer,
     ):
         peer.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -240,5 +240,5 @@ def test_an_ordinary_life_logs_nothing(home_folder: Path, caplog: pytest.LogCapt
 
 
 def http_status(url: str) -> int:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return int(answer.status)

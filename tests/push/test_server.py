@@ -241,7 +241,7 @@ def test_half_a_push_of_one_address_over_and_over_does_not_delay_the_next_one() 
             halves.append(socket.create_connection(server.address, PATIENCE, ("127.0.0.1", 0)))
             halves[-1].sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{" % ROUTE.encode())
         for source in ("127.0.0.2", "127.0.0.1"):
-            connection = http.client.HTTPConnection(*server.address, timeout=10, source_address=(source, 0))
+            connection = http.client.HTTPConnection(*server.address, timeout=60, source_address=(source, 0))
             connection.request("POST", ROUTE, data_body(source))
             assert connection.getresponse().read() == b"ok"
             connection.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from iot_northbound.emulator.agentlite.app import AgentLiteApp
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
@@ -207,7 +208,11 @@ class Emulator(LoopService):
             lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
         )
         self._control = Control(runtime, self._facts)
-        self._apps = {"port": NorthboundApp(runtime), "control_port": ControlApp(self._control)}
+        self._apps = {
+            "port": NorthboundApp(runtime),
+            "control_port": ControlApp(self._control),
+            "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
+        }
         self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self._device_ports())
         for server in self._servers:
             await server.open()
@@ -237,6 +242,11 @@ class Emulator(LoopService):
         )
         if (port := self._ports["control_port"]) is not None:
             yield "control_port", GuardedServer(self._app("control_port"), "127.0.0.1", port, limits=limits)
+        devices_tls = self.home.device_context()
+        if (port := self._ports["agentlite_port"]) is not None:
+            app = self._app("agentlite_port")
+            server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
+            yield "agentlite_port", server
 
     def _app(self, setting: str) -> App:
         """Return an application that serves as the one of this port does, which is made after its port is bound."""

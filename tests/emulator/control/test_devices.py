@@ -84,7 +84,7 @@ def test_a_service_call_is_answered_over_http(emulator: Emulator, wire: Wire) ->
     path = f"/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/Gateway/sendCommand"
     header = {"mode": "NOACK", "method": "RESTART", "requestId": "a/b"}
     assert wire.call("POST", path, {"header": header})[0] == 202
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
 
     def control(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         content = None if body is None else json.dumps(body).encode()
@@ -210,7 +210,7 @@ class Hands:
     def __init__(self, emulator: Emulator, over_http: bool) -> None:
         self.control, self.over_http = emulator.control, over_http
         parts = urlsplit(str(emulator.control_url))
-        self.connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 0, timeout=10)
+        self.connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 0, timeout=60)
 
     def act(self, method: str, path: str, name: str, *ids: str, **fields: Any) -> Any:
         if not self.over_http:

@@ -234,15 +234,15 @@ class Control(DeviceControl, MqttControl):
     def journal(
         self,
         *,
-        kind: Literal["call", "push"] | None = None,
+        kind: Literal["call", "push", "agentlite"] | None = None,
         endpoint: str | None = None,
         since: Annotated[int, Range(0, 10**15)] = 0,
         limit: Annotated[int, Range(1, 10_000)] = 1_000,
     ) -> list[Row]:
-        """Return the newest calls and pushes, oldest first.
+        """Return the newest calls, pushes and messages of devices, oldest first.
 
         Args:
-            kind: "call" or "push"; None for both.
+            kind: "call", "push", or "agentlite" (calls of devices at the AgentLite port); None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most.

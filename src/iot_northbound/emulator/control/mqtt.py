@@ -18,5 +18,5 @@ class MqttControl(ControlBase):
         """
         row = devices.need(self._platform, self._device(device_id))
         if row.get("secret") is None:
-            raise NotFound(f"device {device_id!r} has no secret; only a registration with a secret (1.4.2) gives one")
+            raise NotFound(f"device {device_id!r} has no secret: registration by 1.4.2 gives one, and so does binding")
         return {name: row[name] for name in ("deviceId", "nodeId", "secret")}
