@@ -19,7 +19,7 @@ from iot_northbound.device import arguments, messages, topics
 from iot_northbound.device.commands import Commands, Handler
 from iot_northbound.device.credentials import DeviceCredentials, stamp_of
 from iot_northbound.device.failures import DeviceRefusedError
-from iot_northbound.device.messages import JSON, Codec, Entry
+from iot_northbound.device.messages import JSON, Codec, CodecWire, Entry
 from iot_northbound.device.mqtt import WRONG_CREDENTIALS, Connection, Listener, Subscription, Target, matches
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.queue import MemoryQueue, Message, Queue
@@ -107,7 +107,7 @@ class DeviceClient:
         self._droppers: list[Callable[[Message], object]] = []
         name = f"device-{credentials.id}"
         self._events = Workers(1, f"{name}-events")
-        self._commands = Commands(self._codec, handler_threads, self._answer, f"{name}-command")
+        self._commands = Commands(CodecWire(self._codec), handler_threads, self._answer, f"{name}-command")
         kind = "json" if self._codec is JSON else "binary"
         self._report_topic = topics.report_topic(credentials.id, kind)
         self._command_topic = topics.command_topic(credentials.id, kind)

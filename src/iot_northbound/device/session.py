@@ -84,6 +84,8 @@ class Outbox:
         self._gone: list[int] = []
         self._end: NorthApiException | None = None
         self.dropped = 0
+        self.held = False
+        """Whether what is queued has to wait; answers go out all the same."""
         for seq, message in queue.open(device_id):
             self._waiting.append(Item(message, Pending("the PUBACK of a report"), seq))
 
@@ -136,13 +138,13 @@ class Outbox:
         return len(self._flying)
 
     def next(self) -> Item | None:
-        """Return what to send now; None if nothing waits or too much is under way."""
+        """Return what to send now; None if nothing waits, or it has to wait, or too much is under way."""
         with self._lock:
             if len(self._flying) >= self._window:
                 return None
             if self._urgent:
                 return self._urgent.popleft()
-            return self._waiting.popleft() if self._waiting else None
+            return self._waiting.popleft() if self._waiting and not self.held else None
 
     def sent(self, mid: int, item: Item) -> None:
         """Note that a message is under way with this packet id."""
