@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -14,9 +15,10 @@ from iot_northbound.device.commands import Commands, Handler
 from iot_northbound.device.credentials import BY_DEVICE_ID, DeviceCredentials
 from iot_northbound.device.field_http import AddedChild, FieldHttp
 from iot_northbound.device.messages import Codec, NotACommandError
+from iot_northbound.device.mqtt import Subscription
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.queue import Message, Queue
-from iot_northbound.device.session import Backoff
+from iot_northbound.device.session import Backoff, DeviceState
 from iot_northbound.device.workers import Workers
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, NotFoundError
 from iot_northbound.ssl_config import SSLConfig
@@ -105,7 +107,14 @@ class GatewayClient(DeviceClient):
         self._restorer = Workers(1, f"{name}-status")
         self._turn = 0
         """Counts the connections: only the newest one's statuses may let the queue go on."""
-        self.subscribe(children.listen_topic(credentials.id), self._heard)
+        self._link.subscriptions.append(Subscription(children.listen_topic(credentials.id), 1, self._heard))
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Disconnect, as `DeviceClient.close` says."""
+        super().close(timeout)
+        self._child_commands.close()
+        self._restorer.close()
+        self.field.close()
 
     # -- children ------------------------------------------------------------------------------------------------------
 
@@ -227,12 +236,11 @@ class GatewayClient(DeviceClient):
     def _heard(self, topic: str, payload: bytes) -> None:
         if topic != self._child_topic:
             log.debug("a message on %s was dropped: nothing is known about it", topic)
-            return
-        if self._is_unbind(payload):
+        elif self._is_unbind(payload):
             for each in self._unbinders[:]:
                 self._events.submit(each)
-            return
-        self._child_commands.received(payload)
+        else:
+            self._child_commands.received(payload)
 
     def _is_unbind(self, payload: bytes) -> bool:
         try:
@@ -243,25 +251,20 @@ class GatewayClient(DeviceClient):
 
     def _answer_for_child(self, payload: bytes) -> None:
         self._outbox.add_urgent(Message(children.REPLY_TOPIC, payload))
-        self._wake.set()
+        self._link.wake()
 
-    def _forget(self, child_id: str) -> None:
-        with self._known:
-            self._statuses.pop(child_id, None)
-
-    def _attempt(self, *, again: bool = False) -> float | None:
+    def _connecting(self) -> None:
+        super()._connecting()
         self._child_commands.new_connection()
-        return super()._attempt(again=again)
 
-    def connected(self) -> None:
-        """Let the children's statuses go first; the connection calls it."""
-        self._turn += 1
-        turn = self._turn
-        if self._statuses:
-            self._outbox.held = True
-            if not self._restorer.submit(lambda: self._restore(turn)):
-                self._outbox.held = False
-        super().connected()
+    def _is_busy(self) -> bool:
+        return super()._is_busy() or bool(self._child_commands.open)
+
+    def _changed(self, state: DeviceState) -> None:
+        if state is DeviceState.CONNECTED:
+            self._turn += 1
+            self._outbox.held = bool(self._statuses) and self._restorer.submit(partial(self._restore, self._turn))
+        super()._changed(state)
 
     def _restore(self, turn: int) -> None:
         """Tell the platform the status of each child, and let the queue go on, whatever comes of it."""
@@ -274,7 +277,7 @@ class GatewayClient(DeviceClient):
         finally:
             if turn == self._turn:
                 self._outbox.held = False
-                self._wake.set()
+                self._link.wake()
 
     def _tell(self, child_id: str, status: str, detail: str) -> bool:
         """Return whether the next child can be tried."""
@@ -288,12 +291,6 @@ class GatewayClient(DeviceClient):
             return error.http_status_code is not None
         return True
 
-    def is_drained(self) -> bool:
-        """Return whether nothing is under way; the connection asks before it leaves."""
-        return super().is_drained() and not self._child_commands.open
-
-    def _shut(self) -> None:
-        self._child_commands.close()
-        self._restorer.close()
-        super()._shut()
-        self.field.close()
+    def _forget(self, child_id: str) -> None:
+        with self._known:
+            self._statuses.pop(child_id, None)
