@@ -92,6 +92,7 @@ class GatewayClient(DeviceClient):
             backoff=backoff,
             clock=clock,
             handler_threads=handler_threads,
+            hold=True,
             connect_timeout=connect_timeout,
             ack_timeout=ack_timeout,
         )
@@ -249,9 +250,10 @@ class GatewayClient(DeviceClient):
             return False  # the commands say why they drop it
         return command is not None and command.method == children.UNBIND
 
-    def _answer_for_child(self, payload: bytes) -> None:
-        self._outbox.add_urgent(Message(children.REPLY_TOPIC, payload))
+    def _answer_for_child(self, payload: bytes) -> Pending[None]:
+        pending = self._outbox.add_urgent(Message(children.REPLY_TOPIC, payload))
         self._link.wake()
+        return pending
 
     def _connecting(self) -> None:
         super()._connecting()
@@ -263,7 +265,9 @@ class GatewayClient(DeviceClient):
     def _changed(self, state: DeviceState) -> None:
         if state is DeviceState.CONNECTED:
             self._turn += 1
-            self._outbox.held = bool(self._statuses) and self._restorer.submit(partial(self._restore, self._turn))
+            self._outbox.held = True
+            if not self._statuses or not self._restorer.submit(partial(self._restore, self._turn)):
+                self.release()
         super()._changed(state)
 
     def _restore(self, turn: int) -> None:
@@ -276,8 +280,7 @@ class GatewayClient(DeviceClient):
                     break
         finally:
             if turn == self._turn:
-                self._outbox.held = False
-                self._link.wake()
+                self.release()
 
     def _tell(self, child_id: str, status: str, detail: str) -> bool:
         """Return whether the next child can be tried."""

@@ -72,8 +72,10 @@ class Outbox:
     Any thread may add. One thread, that of the network, takes.
     """
 
-    def __init__(self, queue: Queue, device_id: str, window: int = WINDOW) -> None:
+    def __init__(self, queue: Queue, device_id: str, window: int = WINDOW, *, hold: bool = False) -> None:
         self._queue = queue
+        self._hold = self.held = hold
+        """Whether what is queued waits after each connect, and whether it waits now."""
         self._window = window
         self._adding = threading.Lock()
         """Held while the queue writes, so that its order is the order of sending."""
@@ -84,8 +86,6 @@ class Outbox:
         self._gone: list[int] = []
         self._end: NorthApiException | None = None
         self.dropped = 0
-        self.held = False
-        """Whether what is queued has to wait; answers go out all the same."""
         for seq, message in queue.open(device_id):
             self._waiting.append(Item(message, Pending("the PUBACK of a report"), seq))
 
@@ -164,6 +164,7 @@ class Outbox:
     def lost(self) -> None:
         """Put what is under way back in front, in its order, because the connection ended."""
         with self._lock:
+            self.held = self._hold
             flying = list(self._flying.values())
             self._flying.clear()
             self._waiting.extendleft(reversed([each for each in flying if each.seq is not None]))
