@@ -43,6 +43,7 @@ class GatewayClient(DeviceClient):
         port: the platform's port for devices.
         app_id: the gateway's application, as binding returns it.
         agentlite_port: the platform's port for AgentLite, which the calls about children go to.
+        agentlite_host: the host of that port, if it is another one.
         field_wire: whether to try the field's messages with a platform that is no emulator of this package.
         ca_path: as for `DeviceClient`, and so are all that follow.
 
@@ -60,6 +61,7 @@ class GatewayClient(DeviceClient):
         *,
         app_id: str,
         agentlite_port: int = 8943,
+        agentlite_host: str | None = None,
         field_wire: bool = False,
         ca_path: str | PathLike[str] | None = None,
         ssl_config: SSLConfig | None = None,
@@ -77,7 +79,12 @@ class GatewayClient(DeviceClient):
                 "credentials", credentials.id[:80], "a gateway logs in with its deviceId, not with its nodeId"
             )
         self.field = FieldHttp(
-            host, agentlite_port, ca_path=ca_path, ssl_config=ssl_config, field_wire=field_wire, clock=clock
+            agentlite_host or host,
+            agentlite_port,
+            ca_path=ca_path,
+            ssl_config=ssl_config,
+            field_wire=field_wire,
+            clock=clock,
         )
         """The platform's AgentLite port."""
         super().__init__(
