@@ -238,17 +238,19 @@ class AgentLite(CNames):
                     DeviceCredentials(who.device_id, who.secret),
                     who.mqtt_addr,
                     who.mqtt_port,
+                    app_id=who.app_id,
+                    agentlite_host=who.iocm_addr,
+                    agentlite_port=who.iocm_port,
+                    field_wire=self._field_wire,
                     keepalive=self._keepalive,
                     queue=None if self._queue is None else self._queue(),
                     backoff=None if self._backoff is None else self._backoff(),
                     clock=self._clock,
-                    hold=True,
                     **self._tls,
                 )
             except NorthApiException as error:
                 raise converted(error) from None
-            http = self._http(who.iocm_addr, who.iocm_port)
-            self._link = Link(who, client, http, self.events, self._ended, self._name)
+            self._link = Link(who, client, self.events, self._ended, self._name)
             self._link.start()
             return self._link.login
 
@@ -298,8 +300,8 @@ class AgentLite(CNames):
         else:
             known = {"iocm_addr": config.mqtt_addr, "iocm_port": BIND_PORT, "mqtt_addr": config.iocm_addr}
         values = {name: value for name, value in attrs.asdict(config).items() if value is not None}
-        known = {"app_id": "", "mqtt_port": MQTT_PORT, **known, **values}
-        for name in ("device_id", "secret", "mqtt_addr"):
+        known = {"mqtt_port": MQTT_PORT, **known, **values}
+        for name in ("device_id", "app_id", "secret", "mqtt_addr", "iocm_addr"):
             if known.get(name) is None:
                 raise AgentLiteError(HwErr.STATE, f"login_config.{name} is not set, and no bind has stored it")
         return Stored(**known)

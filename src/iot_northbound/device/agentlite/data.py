@@ -34,7 +34,7 @@ class Data:
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], LaterAnswer] = {}
         client.on_command()(self._command)
-        client.on_child_command()(self._child_command)
+        client.on_child_command()(self._command)
 
     def report(self, device_id: str, service_id: str, values: dict[str, Any], cookie: int | None) -> Accepted:
         """Report data of the device or of one behind it."""
@@ -84,10 +84,9 @@ class Data:
         return call
 
     def _command(self, command: Command) -> LaterAnswer:
-        return self._tell(self._own, None if command.mid is None else str(command.mid), command)
-
-    def _tell(self, device_id: str, request_id: str | None, command: Command) -> LaterAnswer:
         later = LaterAnswer()
+        device_id = command.device_id or self._own
+        request_id = None if command.mid is None else str(command.mid)
         if request_id is not None:
             with self._lock:
                 self._open.pop((device_id, request_id), None)  # the platform gave the number to another command

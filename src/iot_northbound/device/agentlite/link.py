@@ -13,12 +13,11 @@ from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.message import IotaMessage
 from iot_northbound.device.agentlite.reasons import reason_of
 from iot_northbound.device.agentlite.store import Stored
-from iot_northbound.device.field_http import FieldHttp
 from iot_northbound.device.gateway import GatewayClient
 from iot_northbound.device.session import DeviceState
 
 PATIENCE = 5.0
-"""Seconds in which a logout still sends what waits."""
+"""Seconds in which a logout still sends what waits. Nothing waits for a login that the platform has ended."""
 
 
 class Link:
@@ -26,8 +25,7 @@ class Link:
 
     Args:
         who: the device, and where it connects to.
-        client: its MQTT client, made with `hold`.
-        http: the AgentLite port.
+        client: its client.
         events: where messages go.
         ended: called with the reason when the login has ended, before the observers hear of it.
         name: the name of its threads.
@@ -37,7 +35,6 @@ class Link:
         self,
         who: Stored,
         client: GatewayClient,
-        http: FieldHttp,
         events: Events,
         ended: Callable[["Link", LoginReason], object],
         name: str,
@@ -45,12 +42,11 @@ class Link:
         self._client, self._events, self._ended = client, events, ended
         self.login = Accepted(events, Topic.LOGIN_CONNECTED)
         self.logout = Accepted(events, Topic.LOGIN_DISCONNECT)
-        self.children = Children(who, http, events, lambda: self.end(LoginReason.DEVICE_NOEXIST), name)
+        self.children = Children(who, client, events, lambda: self.end(LoginReason.DEVICE_NOEXIST), name)
         self.data = Data(client, events)
         self.reason: LoginReason | None = None
         """Why the login ends; None while it does not."""
         self._lock = threading.Lock()
-        self._connections = 0
         self._ending = threading.Thread(target=self._end, name=f"{name}-end", daemon=True)
         client.on_state(self._moved)
         client.on_unbind(lambda: self.end(LoginReason.DEVICE_RMVED))
@@ -74,7 +70,6 @@ class Link:
 
     def _end(self) -> None:
         reason = self.reason or LoginReason.NULL
-        self._client.release()
         self._client.close(PATIENCE if reason is LoginReason.NULL else 0.0)
         self.children.close()
         if reason is LoginReason.DEVICE_RMVED:
@@ -88,27 +83,14 @@ class Link:
         if self.reason is not None:
             return
         if state is DeviceState.CONNECTED:
-            self._connected()
+            message = IotaMessage(Topic.LOGIN_CONNECTED, {LoginIE.REASON: LoginReason.NULL})
+            self._events.tell(message)
+            self.login.succeed(message)
         elif state is DeviceState.WAITING:
-            self.children.disconnected()
             reason = reason_of(self._client.last_error)
             self._events.tell(IotaMessage(Topic.LOGIN_DISCONNECT, {LoginIE.REASON: reason}))
         elif state is DeviceState.REFUSED:
             reason = reason_of(self._client.last_error)
-            if reason is LoginReason.AUTH_FAILED and not self.children.known_to_the_platform():
+            if reason is LoginReason.AUTH_FAILED and not self.children.is_known():
                 reason = LoginReason.DEVICE_NOEXIST
             self.end(reason)
-
-    def _connected(self) -> None:
-        with self._lock:
-            self._connections += 1
-            mine = self._connections
-        message = IotaMessage(Topic.LOGIN_CONNECTED, {LoginIE.REASON: LoginReason.NULL})
-        self._events.tell(message)
-        self.login.succeed(message)
-
-        def release() -> None:
-            if mine == self._connections:  # not what a connection that has ended began
-                self._client.release()
-
-        self.children.connected(release)
