@@ -104,6 +104,10 @@ class AgentLite(CNames):
         self._lock = threading.RLock()
         self._link: Link | None = None
         self._closed = False
+        self.bind_service = BindService(self)
+        self.login_service = LoginService(self)
+        self.hub_service = HubService(self)
+        self.data_trans_service = DataTransService(self)
 
     def __repr__(self) -> str:
         return f"<AgentLite {self._name}: {'closed' if self._closed else 'open'}>"
@@ -113,28 +117,6 @@ class AgentLite(CNames):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # -- the services --------------------------------------------------------------------------------------------------
-
-    @property
-    def bind_service(self) -> BindService:
-        """Binds the device."""
-        return BindService(self)
-
-    @property
-    def login_service(self) -> LoginService:
-        """Connects the device."""
-        return LoginService(self)
-
-    @property
-    def hub_service(self) -> HubService:
-        """Manages the devices behind a gateway."""
-        return HubService(self)
-
-    @property
-    def data_trans_service(self) -> DataTransService:
-        """Reports, and answers commands."""
-        return DataTransService(self)
 
     @property
     def alg_type(self) -> AlgType:
@@ -152,6 +134,8 @@ class AgentLite(CNames):
         except ValueError as error:
             raise AgentLiteError(HwErr.PARA, f"alg_type = {error}") from None
         return True
+
+    # -- events --------------------------------------------------------------------------------------------------------
 
     def on(self, event: Topic | MsgType | str, device_id: str | None = None) -> Callable[[H], H]:
         """Decorate a function that is called with each message of an event, and of one device if one is given.
@@ -196,7 +180,9 @@ class AgentLite(CNames):
         self._close_log()
 
     destroy = close
+    IOTA_Destroy = close
     setAlgType = set_alg_type
+    HW_SetAlgType = set_alg_type
 
     def _close_log(self) -> None:
         if self._log_file is not None:
