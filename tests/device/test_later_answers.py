@@ -1,14 +1,16 @@
-"""A handler may answer later, from any thread."""
+"""What AgentLite needs of the client below it: answers that come later, and a queue that waits after a connect."""
 
 import json
 from typing import Any
 
 import pytest
 
-from iot_northbound.device import LaterAnswer, Pending
+from iot_northbound.device import LaterAnswer, MemoryQueue, Pending
 from iot_northbound.device.commands import Commands
 from iot_northbound.device.failures import ReportDroppedError
 from iot_northbound.device.messages import JSON
+from iot_northbound.device.queue import Message
+from iot_northbound.device.session import Outbox
 from tests.clock import eventually
 
 
@@ -81,3 +83,18 @@ def test_an_answer_to_a_command_without_a_number_is_done_and_not_sent(answers: A
     assert later.sent.result(0) is None
     assert answers.sent == []
 
+
+def test_a_held_queue_lets_only_answers_out_until_it_is_released_and_is_held_again_after_the_connection() -> None:
+    outbox = Outbox(MemoryQueue(), "device-1", hold=True)
+    outbox.add(Message("reports", b"1"))
+    assert outbox.next() is None
+    outbox.add_urgent(Message("answers", b"2"))
+    answer = outbox.next()
+    assert answer is not None
+    assert answer.message.topic == "answers"
+    outbox.held = False
+    report = outbox.next()
+    assert report is not None
+    outbox.sent(1, report)
+    outbox.lost()
+    assert outbox.next() is None

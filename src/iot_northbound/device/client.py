@@ -17,7 +17,7 @@ from iot_northbound.device import arguments, messages, topics
 from iot_northbound.device.commands import Commands, Handler
 from iot_northbound.device.credentials import DeviceCredentials
 from iot_northbound.device.link import Link
-from iot_northbound.device.messages import JSON, Codec, Entry
+from iot_northbound.device.messages import JSON, Codec, CodecWire, Entry
 from iot_northbound.device.mqtt import Subscription, Target, matches
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.queue import MemoryQueue, Message, Queue
@@ -51,6 +51,7 @@ class DeviceClient:
         backoff: how long to wait between attempts.
         clock: the time; for tests.
         handler_threads: how many commands can run at the same time.
+        hold: whether what is queued waits after each connect until `release` is called.
         connect_timeout: seconds for one attempt, from the first packet to the confirmed subscription.
         ack_timeout: seconds after which a connection is given up if the platform confirms nothing.
 
@@ -74,6 +75,7 @@ class DeviceClient:
         backoff: Backoff | None = None,
         clock: Clock = SYSTEM_CLOCK,
         handler_threads: int = 4,
+        hold: bool = False,
         connect_timeout: float = 15.0,
         ack_timeout: float = 60.0,
     ) -> None:
@@ -97,17 +99,17 @@ class DeviceClient:
         self._droppers: list[Callable[[Message], object]] = []
         name = f"device-{credentials.id}"
         self._events = Workers(1, f"{name}-events")
-        self._commands = Commands(self._codec, handler_threads, self._answer, f"{name}-command")
-        self._outbox = Outbox(queue or MemoryQueue(), credentials.id)
+        self._commands = Commands(CodecWire(self._codec), handler_threads, self._answer, f"{name}-command")
+        self._outbox = Outbox(queue or MemoryQueue(), credentials.id, hold=hold)
         self._link = Link(
             target,
             clock,
             backoff or Backoff(),
             self._outbox,
-            changed=lambda state: self._announce(self._watchers, state),
-            connecting=self._commands.new_connection,
+            changed=self._changed,
+            connecting=self._connecting,
             received=self._received,
-            is_busy=lambda: bool(self._commands.open),
+            is_busy=self._is_busy,
         )
         self._link.subscriptions.append(Subscription(self._command_topic, 1, self._command))
         _ALL.add(self)
@@ -206,6 +208,11 @@ class DeviceClient:
             self._announce(self._droppers, each.message)
         return pending
 
+    def release(self) -> None:
+        """Send what is queued, if the client was made with `hold`. It is held again when the connection ends."""
+        self._outbox.held = False
+        self._link.wake()
+
     def _answer(self, payload: bytes) -> Pending[None]:
         pending = self._outbox.add_urgent(Message(self._report_topic, payload))
         self._link.wake()
@@ -280,6 +287,15 @@ class DeviceClient:
         return self._outbox.dropped
 
     # -- for the network thread ----------------------------------------------------------------------------------------
+
+    def _changed(self, state: DeviceState) -> None:
+        self._announce(self._watchers, state)
+
+    def _connecting(self) -> None:
+        self._commands.new_connection()
+
+    def _is_busy(self) -> bool:
+        return bool(self._commands.open)
 
     def _announce(self, functions: Sequence[Callable[[Any], object]], value: object) -> None:
         for each in functions[:]:
