@@ -5,6 +5,7 @@ from typing import Final
 from iot_northbound.device.agentlite.elements import BindIE, DataIE, HubIE, LoginIE, LoginKey, Topic
 from iot_northbound.device.agentlite.enums import BindResult, HubResult, LoginReason
 from iot_northbound.device.agentlite.errors import HwErr
+from iot_northbound.device.agentlite.info import IotaDeviceInfo
 from iot_northbound.device.agentlite.message import IotaMessage
 
 HW_NULL: Final = None
@@ -125,6 +126,7 @@ EN_IOTA_DEVUPDATE_IE_RESULT: Final = HubIE.RESULT
 EN_IOTA_DEVUPDATE_IE_DEVICEID: Final = HubIE.DEVICEID
 
 EN_IOTA_DATATRANS_IE_RESULT: Final = DataIE.RESULT
+EN_IOTA_DATA_TRANS_IE_RESULT: Final = DataIE.RESULT
 EN_IOTA_DATATRANS_IE_DEVICEID: Final = DataIE.DEVICEID
 EN_IOTA_DATATRANS_IE_REQUESTID: Final = DataIE.REQUESTID
 EN_IOTA_DATATRANS_IE_SERVICEID: Final = DataIE.SERVICEID
@@ -136,3 +138,15 @@ EN_IOTA_DATATRANS_IE_MSGTOPIC: Final = DataIE.MSGTOPIC
 HW_MsgGetStr: Final = IotaMessage.get_string
 HW_MsgGetUint: Final = IotaMessage.get_uint
 HW_MsgGetByteArray: Final = IotaMessage.get_bytes
+
+EN_IOTA_BIND_IE_TYPE: Final = BindIE
+EN_IOTA_BIND_RESULT_TYPE: Final = BindResult
+EN_IOTA_LGN_IE_TYPE: Final = LoginIE
+EN_IOTA_LGN_REASON_TYPE: Final = LoginReason
+EN_IOTA_CFG_TYPE: Final = LoginKey
+EN_IOTA_HUB_IE_TYPE: Final = HubIE
+EN_IOTA_HUB_RESULT_TYPE: Final = HubResult
+EN_IOTA_DATATRANS_IE_TYPE: Final = DataIE
+EN_IOTA_DEVUPDATE_IE_TYPE: Final = HubIE
+ST_IOTA_DEVICE_INFO: Final = IotaDeviceInfo
+ST_HW_DEVICE_INFO: Final = IotaDeviceInfo
