@@ -55,7 +55,8 @@ class Data:
             later = self._open.pop((device_id, request_id), None)
         if later is None:
             raise AgentLiteError(
-                HwErr.NOMATCH, f"request_id = {request_id!r}: no command to {device_id} with this id waits for an answer"
+                HwErr.NOMATCH,
+                f"request_id = {request_id!r}: no command to {device_id} with this id waits for an answer",
             )
         later.give(errcode, values)
         return self._ends_with(call, later.sent, device_id)
