@@ -1,4 +1,4 @@
-"""The journal: the last calls and pushes, without secrets."""
+"""The journal: the last calls, pushes and MQTT packets, without secrets."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Journal:
         """Return at most `limit` of the newest matching entries, oldest first.
 
         Args:
-            kind: `call` or `push`; None for both.
+            kind: `call`, `push` or `mqtt`; None for all.
             endpoint: Route as in `PUT /path/{deviceId}`, its path template alone, or `PUT *`.
             since: Only entries whose `seq` is greater.
             limit: The most entries to return.
