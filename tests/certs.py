@@ -226,7 +226,7 @@ class TlsServer:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(each, socket.SHUT_RDWR)  # SSLSocket.shutdown takes the state away from a reader
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         for each in self._sockets:
             each.close()
 
@@ -246,7 +246,7 @@ class TlsServer:
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(20)
+        connection.settimeout(60)
         try:
             if self._context is not None:
                 # In two steps: wrap_socket closes at once if the handshake fails, and the reset destroys our alert.
@@ -265,7 +265,7 @@ class TlsServer:
             self.refused.set()
             # Read what the client has sent meanwhile: otherwise closing sends a reset, and our alert is lost.
             with contextlib.suppress(OSError), socket.socket(fileno=connection.detach()) as bare:
-                bare.settimeout(5)
+                bare.settimeout(60)
                 bare.shutdown(socket.SHUT_WR)
                 while bare.recv(4096):
                     pass
@@ -284,7 +284,7 @@ class TlsServer:
         )
 
 
-def get(policy: TlsPolicy, url: str, timeout: float = 10) -> requests.Response:
+def get(policy: TlsPolicy, url: str, timeout: float = 60) -> requests.Response:
     """Make one request under this policy, on a new connection."""
     with requests.Session() as session:
         session.trust_env = False

@@ -46,7 +46,7 @@ class Interrupter:
         gc.disable()  # an exception in a finalizer would be lost
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        thread.join(30)
+        thread.join(60)
         if collecting:
             gc.enable()
         assert not thread.is_alive(), "it hangs"

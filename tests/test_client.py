@@ -115,7 +115,7 @@ def test_closing_ends_the_waits_of_calls(serve: Any, connect: Any, limit: int | 
     eventually(lambda: limit or len(server.calls()) == 2)
     client.close()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert [type(each) for each in ended] == [ClientClosedError] * 2
 
 
@@ -130,7 +130,7 @@ def test_closing_ends_the_renewal_the_timer_waits_with(
     eventually(lambda: desk.logins == 2)
     closing = threading.Thread(target=client.close, daemon=True)
     closing.start()
-    closing.join(20)
+    closing.join(60)
     assert not closing.is_alive()
     assert "the renewal of the token failed" not in caplog.text
 
@@ -172,15 +172,15 @@ def test_a_client_nobody_holds_any_more_is_freed(serve: Any, pki: Any) -> None:
 def test_a_calls_own_patience_is_its_own(serve: Any, connect: Any) -> None:
     server = serve(lambda seen, wire: wire.hold() if seen.path == "/read" else ok(seen, wire))
     client = connect(server, max_attempts=1)
-    hasty = client.with_options(timeout=(5, 0.2))
+    hasty = client.with_options(timeout=(50, 0.2))
     started = time.monotonic()
     with pytest.raises(RequestTimeoutError):
         hasty.call(READ, {}, access_token="given")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     assert client._options.timeouts.read == 30
-    assert hasty._options.timeouts.connect == 5
+    assert hasty._options.timeouts.connect == 50
     assert hasty.with_options(deadline=1)._options.timeouts.read == 0.2
-    assert hasty.with_options(read_timeout=7)._options.timeouts == (5, 7)
+    assert hasty.with_options(read_timeout=7)._options.timeouts == (50, 7)
     assert hasty.with_options(connect_timeout=3)._options.timeouts == (3, 0.2)
     assert hasty.device_management._client is hasty
 

@@ -96,7 +96,7 @@ def test_commands_one_by_one_and_in_a_batch(client: NorthApiClient, platform: Em
     posted = signals.post_device_command(
         dto.PostDeviceCommandInDTO2(device_id=awake, command=command(), expire_time=3600)
     )
-    ended = signals.wait_for_device_command(posted.command_id, awake, timeout=10, polling=QUICK)
+    ended = signals.wait_for_device_command(posted.command_id, awake, timeout=60, polling=QUICK)
     assert ended.status == "SUCCESSFUL"
 
     silent = lamp(client, platform, "command-2", asleep=True, answer="never")
@@ -111,7 +111,7 @@ def test_commands_one_by_one_and_in_a_batch(client: NorthApiClient, platform: Em
     canceled = signals.update_device_command(dto.UpdateDeviceCommandInDTO(status="CANCELED"), waiting[0].command_id)
     assert canceled.status == "CANCELED"
     task = signals.create_device_cmd_cancel_task(dto.CreateDeviceCmdCancelTaskInDTO(device_id=silent))
-    done = signals.wait_for_device_cmd_cancel_task(task.task_id, timeout=10, polling=QUICK)
+    done = signals.wait_for_device_cmd_cancel_task(task.task_id, timeout=60, polling=QUICK)
     assert (done.status, done.total_count) == ("SUCCESS", 2)
     query = dto.QueryDeviceCommandInDTO2(device_id=silent)
     assert [each.status for each in signals.iter_device_commands(query)] == ["CANCELED"] * 3
@@ -131,7 +131,7 @@ def test_commands_one_by_one_and_in_a_batch(client: NorthApiClient, platform: Em
             app_id=platform.app_id, task_name="dim", task_type="DeviceCmd", timeout=10, param=param
         )
     )
-    result = batch.wait_for_batch_task(made.task_id, timeout=10, polling=QUICK)
+    result = batch.wait_for_batch_task(made.task_id, timeout=60, polling=QUICK)
     assert (result.success_cnt, result.total_cnt) == (1, 1)
     details = list(batch.iter_task_details(dto.QueryTaskDetailsInDTO(task_id=made.task_id)))
     assert [each.status for each in details] == ["Success"]
@@ -193,7 +193,7 @@ def test_subscriptions_and_upgrades(client: NorthApiClient, platform: Emulator) 
                 policy=dto.OperatePolicy(execute_type="now"),
             )
         )
-        ended = upgrade.wait_for_upgrade_task(task.operation_id, timeout=10, polling=QUICK)
+        ended = upgrade.wait_for_upgrade_task(task.operation_id, timeout=60, polling=QUICK)
         assert ended.status == "success"
         assert upgrade.query_upgrade_task(task.operation_id).status == "success"
         subs = list(upgrade.iter_upgrade_sub_tasks(None, task.operation_id))

@@ -21,6 +21,8 @@ class SdkCode:
     BLANK_IN_CREDENTIALS = "1010"
     NOT_JSON = "1011"
     FORBIDDEN_WITHOUT_CODE = "1012"
+    DEVICE_REFUSED = "1013"  # from here on, the device side's: the Java SDK has none
+    QUEUE = "1014"
 
 
 _SELF_EXPLANATORY = frozenset(

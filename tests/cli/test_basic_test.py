@@ -255,7 +255,7 @@ def test_a_signal_cleans_up_and_ends_with_130(emulator: Emulator, number: signal
         try:
             _until_stalled(emulator, struck)
             process.send_signal(number)
-            out, errors = process.communicate(timeout=20)
+            out, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 130
@@ -284,7 +284,7 @@ def test_a_reader_that_goes_away_leaves_no_device(emulator: Emulator) -> None:
         assert process.stdout.readline().startswith("[Y]")
         process.stdout.close()
         told = process.stderr.read()
-        assert process.wait(20) in (0, 141)
+        assert process.wait(60) in (0, 141)
     assert "Traceback" not in told
     assert "Exception ignored" not in told
     assert devices(emulator) == 0

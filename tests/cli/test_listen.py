@@ -52,7 +52,7 @@ def listening(*arguments: str, cwd: Path, stdout: Any = subprocess.PIPE) -> Iter
 
 
 def post(address: str, body: bytes, path: str = ROUTE) -> int:
-    connection = http.client.HTTPConnection(address, timeout=10)
+    connection = http.client.HTTPConnection(address, timeout=60)
     connection.request("POST", path, body)
     status = connection.getresponse().status
     connection.close()
@@ -61,7 +61,7 @@ def post(address: str, body: bytes, path: str = ROUTE) -> int:
 
 def end(process: Any) -> None:
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def event(body: bytes) -> Event:
@@ -78,7 +78,7 @@ def test_strict_checking_of_the_platforms_certificate_is_an_option(tmp_path: Pat
     context = ssl.create_default_context(cafile=trusted)
     context.load_cert_chain(*untidy.write(tmp_path, "client"))
     with listening(*map(str, options), *["--tls-strict-x509"] * strict, cwd=tmp_path) as (_, address):
-        connection = http.client.HTTPSConnection(address, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(address, timeout=60, context=context)
         with pytest.raises((ssl.SSLError, ConnectionError)) if strict else nullcontext():
             connection.request("POST", ROUTE, push_body("deviceDataChanged"))
             assert connection.getresponse().status == 200
@@ -118,7 +118,7 @@ def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path: Pat
     with listening(cwd=tmp_path) as (process, address):
         process.stdout.close()
         assert post(address, push_body("deviceAdded", deviceId="d1")) == 200
-        process.wait(20)
+        process.wait(60)
         assert process.stderr.read() == "stopped\n"
     with listening(cwd=tmp_path) as (process, _):
         assert process.stdout.readline().split()[1:3] == ["deviceAdded", "d1"]
@@ -200,7 +200,7 @@ def test_it_says_where_messages_wait(tmp_path: Path) -> None:
             assert inbox in process.lines
             process.send_signal(signal.SIGINT)
             assert process.stderr.read() == "stopped\n"
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 def test_lines_in_a_file_are_whole(tmp_path: Path) -> None:

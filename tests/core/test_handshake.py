@@ -272,7 +272,7 @@ def _after_hello(act: Callable[[socket.socket], None]) -> Iterator[int]:
 
         def serve() -> None:
             connection, _ = listener.accept()
-            connection.settimeout(10)
+            connection.settimeout(60)
             with connection:
                 connection.recv(65536)
                 act(connection)
@@ -280,7 +280,7 @@ def _after_hello(act: Callable[[socket.socket], None]) -> Iterator[int]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -166,7 +166,7 @@ def in_another_thread(work: Callable[[], Any]) -> list[BaseException]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive(), "it hangs"
     return failures
 
@@ -232,7 +232,7 @@ def test_those_who_wait_take_over_from_a_leader_interrupted_at_any_step(kind: ty
         interrupter = Interrupter([tokens, renewals], at, kind("interrupted"))
         interrupter(lambda: rig.tokens.replace(old))  # noqa: B023
         if begun.is_set():
-            follower.join(10)
+            follower.join(60)
             assert not follower.is_alive(), f"interrupted at step {at}"
             if kind is SoftTimeLimit and isinstance(found[0], NorthApiException):
                 # Raised while the store was at work, it is taken for the store's failure, which all share.
@@ -259,7 +259,7 @@ def test_a_leader_that_is_gone_without_a_trace_is_followed_by_whoever_waits() ->
     shared = rig.tokens._shared
     gone = threading.Thread(target=lambda: shared._line.append(Renewal()))
     gone.start()
-    gone.join(10)
+    gone.join(60)
     waited = in_another_thread(lambda: rig.tokens.replace(old))
     assert waited == []
     shared._line.append(Renewal())  # this thread's own, left behind
@@ -295,7 +295,7 @@ def test_closing_does_not_wait_for_a_renewal_that_hangs(monkeypatch: pytest.Monk
 
     def send(*args: Any) -> Answer:
         begun.set()
-        go_on.wait(20)
+        go_on.wait(60)
         return real(*args)
 
     rig.wires.send = send  # type: ignore[method-assign]
@@ -303,10 +303,10 @@ def test_closing_does_not_wait_for_a_renewal_that_hangs(monkeypatch: pytest.Monk
     assert timer is not None
     eventually(lambda: rig.clock.waits)
     rig.clock.advance(LIFE)
-    assert begun.wait(10)
+    assert begun.wait(60)
     assert in_another_thread(rig.pipeline.close) == []
     go_on.set()
-    timer.join(10)
+    timer.join(60)
     assert not timer.is_alive()
     assert rig.tokens.held == ()
 
@@ -320,7 +320,7 @@ def test_a_timer_whose_thread_was_ended_is_started_again_by_the_next_call(monkey
     rig.wires.send = interrupted  # type: ignore[method-assign]
     eventually(lambda: rig.clock.waits)
     rig.clock.advance(LIFE * 0.9)
-    first.join(10)
+    first.join(60)
     assert not first.is_alive()
     del rig.wires.send  # type: ignore[method-assign]
     rig.call()

@@ -72,7 +72,7 @@ def test_the_quota_counts_right_across_threads() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert taken.count(True) == 100
 
 

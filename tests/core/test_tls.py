@@ -48,7 +48,7 @@ class TestPinning:
         with requests.Session() as session:
             session.mount("https://", PinnedAdapter(policy))
             with pytest.raises(requests.exceptions.SSLError):
-                session.get(server.url, verify=False, timeout=10)
+                session.get(server.url, verify=False, timeout=60)
 
 
 class TestProxy:
@@ -64,7 +64,7 @@ class TestProxy:
             session.trust_env = False
             session.mount("https://", PinnedAdapter(policy))
             url = f"https://localhost:{server.port}"
-            assert session.get(url, proxies={"https": proxy}, timeout=10).status_code == 200
+            assert session.get(url, proxies={"https": proxy}, timeout=60).status_code == 200
         assert asked == [f"CONNECT localhost:{server.port}"]
         assert hosts == ["localhost"]
         assert policy.context.cert_store_stats()["x509"] == 1
@@ -86,18 +86,18 @@ def connect_proxy() -> Iterator[tuple[str, list[str]]]:
         with near:
             method, target, _ = near.recv(65536).decode().split("\r\n")[0].split(" ")
             asked.append(f"{method} {target}")
-            with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2])), timeout=10) as far:
+            with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2])), timeout=60) as far:
                 near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
                 back = threading.Thread(target=pump, args=(far, near), daemon=True)
                 back.start()
                 pump(near, far)
-                back.join(10)
+                back.join(60)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -124,7 +124,7 @@ session = requests.Session()
 session.trust_env = False
 session.mount("https://", PinnedAdapter(policy))
 try:
-    print(session.get(url, timeout=10).status_code)
+    print(session.get(url, timeout=60).status_code)
 except requests.exceptions.SSLError as error:
     print("refused", "CERTIFICATE_VERIFY_FAILED" in str(error))
 print(policy.context.cert_store_stats()["x509"], policy.context.keylog_filename)

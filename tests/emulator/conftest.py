@@ -23,7 +23,7 @@ from tests.emulator.calling import START, Caller
 class Wire:
     """A client of the northbound API without any SDK: http.client over mutual TLS."""
 
-    def __init__(self, emulator: Emulator, *, timeout: float = 10.0) -> None:
+    def __init__(self, emulator: Emulator, *, timeout: float = 60.0) -> None:
         self.emulator = emulator
         context = ssl.create_default_context(cafile=str(emulator.home.ca))
         context.load_cert_chain(emulator.home.folder / "client.pem", emulator.home.folder / "client.key")

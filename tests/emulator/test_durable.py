@@ -68,7 +68,7 @@ def test_a_second_process_fails_because_the_folder_is_in_use(tmp_path: Path) -> 
         "except DataDirError as error: print(error)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    told = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path)}, timeout=30)
+    told = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path)}, timeout=60)
     durable.close()
     assert "in use by another emulator" in told.stdout, told.stderr
     assert subprocess.run(command, capture_output=True, env={"PYTHONPATH": ":".join(sys.path)}).stdout == b""
@@ -109,7 +109,7 @@ def test_a_change_that_no_answer_reports_is_written_but_not_awaited(
     commit = Durable._commit
 
     def slow_commit(self: Durable, changes: list[Any]) -> None:
-        assert disk.wait(10)
+        assert disk.wait(60)
         commit(self, changes)
 
     monkeypatch.setattr(Durable, "_commit", slow_commit)
@@ -117,13 +117,13 @@ def test_a_change_that_no_answer_reports_is_written_but_not_awaited(
     async def work() -> None:
         durable = Durable(tmp_path)
         durable.take([("t", "quiet", {"n": 1})], awaited=False)
-        await asyncio.wait_for(durable.settled(), 5)
+        await asyncio.wait_for(durable.settled(), 60)
         durable.take([("t", "told", {"n": 2})])
         waiting = asyncio.ensure_future(durable.settled())
         done, _ = await asyncio.wait({waiting}, timeout=0.05)
         assert not done
         disk.set()
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 60)
         durable.close()
 
     asyncio.run(work())
@@ -189,7 +189,7 @@ class Process:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
 
 
 @needs_proc_locks

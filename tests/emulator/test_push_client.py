@@ -137,7 +137,7 @@ class TestOverTls:
 
             async def work() -> int:
                 client = PushClient(context)
-                status = await client.post(f"https://localhost:{server.port}/", b"{}", 5)
+                status = await client.post(f"https://localhost:{server.port}/", b"{}", 60)
                 await client.aclose()
                 return status
 

@@ -69,7 +69,7 @@ def test_a_read_is_answered_only_when_the_changes_it_saw_are_stored(tmp_path: Pa
         runtime.noted()
         waiting = asyncio.ensure_future(runtime.settled())
         runtime.handle(Request("GET", "/nowhere"))  # changes nothing itself
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 60)
         assert runtime.durable._written == runtime.durable._taken
 
     run(act, tmp_path)
@@ -88,7 +88,7 @@ def test_a_pause_ends_with_the_emulator() -> None:
         pause = asyncio.ensure_future(runtime.pause(1_000))
         await asyncio.sleep(0)
         runtime.closing.set()
-        await asyncio.wait_for(pause, 5)
+        await asyncio.wait_for(pause, 60)
 
     run(act)
 
@@ -134,7 +134,7 @@ def test_a_chain_of_timers_due_now_runs_to_its_end_while_the_clock_is_frozen(
         await runtime.execute(runtime.platform.freeze, whole=False)
         monkeypatch.setattr(runtime.platform, "_serve", lambda _: runtime.platform.after(0, "chain", left=300))
         runtime.handle(Request("GET", "/iocm/app/dm/v1.4.0/devices"))
-        await asyncio.wait_for(chain.ended.wait(), 10)
+        await asyncio.wait_for(chain.ended.wait(), 60)
 
     run(act)
     assert chain.ran == 301
@@ -182,7 +182,7 @@ def test_a_chain_without_end_delays_neither_operations_nor_calls(monkeypatch: py
 
     async def act(runtime: Runtime) -> None:
         await runtime.execute(runtime.platform.freeze, whole=False)
-        await asyncio.wait_for(runtime.execute(lambda: runtime.platform.after(0, "endless")), 10)
+        await asyncio.wait_for(runtime.execute(lambda: runtime.platform.after(0, "endless")), 60)
         assert runtime.handle(Request("GET", "/nowhere")).status == 404
 
     run(act)

@@ -80,7 +80,7 @@ class Run:
                 try:
                     if connection is None or port != self.port:
                         port = self.port
-                        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
                     connection.request("POST", ROUTE, body)
                     answer = connection.getresponse()
                     answer.read()

@@ -77,7 +77,7 @@ def test_uvicorn_uses_a_forwarded_address_from_this_machine_by_default(proxy_hea
 
 def test_its_own_server_ignores_forwarded_addresses() -> None:
     with for_another_address().server(port=0) as server:
-        connection = http.client.HTTPConnection(*server.address, timeout=20)
+        connection = http.client.HTTPConnection(*server.address, timeout=60)
         connection.request("POST", "/v1.0.0/messageReceiver", b"{}", {"X-Forwarded-For": "192.0.2.1"})
         assert connection.getresponse().status == 403
         connection.close()

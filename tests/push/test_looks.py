@@ -39,14 +39,14 @@ class Process:
         self.port = self._process.stdout.readline()
 
     def post(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", int(self.port), timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.port), timeout=60)
         connection.request("POST", "/v1.0.0/messageReceiver", data_body("d1", number))
         assert connection.getresponse().status == 200
         connection.close()
 
     def kill(self) -> str:
         self._process.send_signal(signal.SIGKILL)
-        return self._process.communicate(timeout=30)[1]
+        return self._process.communicate(timeout=60)[1]
 
 
 Run = Callable[[], Process]
@@ -133,7 +133,7 @@ def say(text):
 
 def put(number):
     body = b'{"notifyType":"deviceDataChanged","deviceId":"d","requestId":"%d","n":%d}' % (number, number)
-    return inbox.put(parse(body, 1e9)).result(20)
+    return inbox.put(parse(body, 1e9)).result(60)
 
 inbox = SqliteInbox(sys.argv[1])
 inbox.start(lambda message_id, device: None)
@@ -179,7 +179,7 @@ def test_a_forked_child_leaves_the_inbox_to_its_parent(path: Path, end: str) -> 
         SqliteInbox(path).start(lambda _id, _device: None)
     look(path, "a query")
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert kept(path) == [0, 1]
 
 
@@ -192,7 +192,7 @@ def test_the_lock_ends_with_the_parent_not_with_its_last_child(path: Path) -> No
     assert process.stdout is not None
     assert "ready\n" in [process.stdout.readline() for _ in range(3)]
     process.kill()
-    process.wait(30)
+    process.wait(60)
     assert kept(path) == [0, 1]
     process.stdin.close()
     process.stdout.close()

@@ -268,7 +268,7 @@ def test_metrics_tell_depth_age_rate_and_failures() -> None:
     import threading
 
     release = threading.Event()
-    blocked.on_body(lambda _: release.wait(10))
+    blocked.on_body(lambda _: release.wait(60))
     with blocked as receiver:
         for number in range(6):
             receiver.receive(data_body("d", number))

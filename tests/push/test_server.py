@@ -34,6 +34,7 @@ from iot_northbound.serving import BindError, Limits
 from tests.certs import ODD, UNTIDY, Authority, altered
 from tests.clock import eventually
 from tests.push.helpers import PATIENCE, Recorder, data_body
+from tests.serving.probe import is_open
 
 ROUTE = "/v1.0.0/messageReceiver"
 
@@ -224,12 +225,12 @@ def test_tls_files_that_cannot_be_used_are_named_with_the_reason(tls: Tls, tmp_p
 
 def test_a_silent_peer_does_not_disturb_others(tls: Tls) -> None:
     receiver = Recorder(MemoryInbox())
-    limits = Limits(header_deadline=0.3)
+    limits = Limits(header_deadline=3600)
     with receiver.server(port=0, ssl=server_context(tls.certificate, tls.key), limits=limits) as server:
         silent = [socket.create_connection(server.address, timeout=PATIENCE) for _ in range(20)]
         assert post(server, data_body(), tls.client())[0] == 200
+        assert all(is_open(each) for each in silent)
         for each in silent:
-            assert each.recv(1) == b""
             each.close()
 
 
@@ -241,7 +242,7 @@ def test_half_a_push_of_one_address_over_and_over_does_not_delay_the_next_one() 
             halves.append(socket.create_connection(server.address, PATIENCE, ("127.0.0.1", 0)))
             halves[-1].sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{" % ROUTE.encode())
         for source in ("127.0.0.2", "127.0.0.1"):
-            connection = http.client.HTTPConnection(*server.address, timeout=10, source_address=(source, 0))
+            connection = http.client.HTTPConnection(*server.address, timeout=60, source_address=(source, 0))
             connection.request("POST", ROUTE, data_body(source))
             assert connection.getresponse().read() == b"ok"
             connection.close()

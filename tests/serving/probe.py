@@ -6,14 +6,25 @@ import asyncio
 import json
 import socket
 import threading
+from dataclasses import replace
 from typing import Any
 
-from iot_northbound.serving import Limits
+from iot_northbound.serving import GuardedListener, Limits
 from iot_northbound.serving.http import CONNECTION, GuardedServer
+from tests.clock import eventually
 
-QUICK = Limits(
-    header_deadline=0.4, body_deadline=0.4, write_deadline=0.4, idle=0.6, body_limit=10_000, linger=0.2, stop_grace=3.0
+PATIENT = Limits(
+    header_deadline=3600,
+    body_deadline=3600,
+    write_deadline=3600,
+    idle=3600,
+    body_limit=10_000,
+    linger=3600,
+    stop_grace=60,
 )
+"""No deadline passes during a test, on the slowest machine either."""
+AT_ONCE = 0.05
+"""A deadline that a test waits for."""
 
 
 class Probe:
@@ -55,8 +66,34 @@ class Probe:
         await send({"type": "http.response.body", "body": answer})
 
 
-def connect(server: GuardedServer) -> socket.socket:
-    return socket.create_connection(server.address, timeout=5)
+def connect(server: GuardedListener, **deadlines: Any) -> socket.socket:
+    """Connect; the server gives this connection such deadlines, and its usual ones to all others."""
+    usual, others = server.limits, server.connections
+    server.limits = replace(usual, **deadlines)
+    peer = socket.create_connection(server.address, timeout=60)
+    if deadlines:
+        eventually(lambda: [each for each in server.connections if each not in others])
+    server.limits = usual
+    return peer
+
+
+def hurry(server: GuardedListener, **deadlines: Any) -> None:
+    """Give the open connections such deadlines, from their next step on."""
+    for connection in server.connections:
+        connection.limits = replace(connection.limits, **deadlines)
+
+
+def is_open(peer: socket.socket) -> bool:
+    """Whether the server has not closed it, as far as this side knows."""
+    peer.setblocking(False)
+    try:
+        return peer.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
+    finally:
+        peer.settimeout(60)
 
 
 def request(path: str = "/", body: bytes = b"") -> bytes:

@@ -64,7 +64,7 @@ class Journal:
         """Return at most `limit` of the newest matching entries, oldest first.
 
         Args:
-            kind: `call`, `push` or `mqtt`; None for all.
+            kind: One kind of entries; None for all.
             endpoint: Route as in `PUT /path/{deviceId}`, its path template alone, or `PUT *`.
             since: Only entries whose `seq` is greater.
             limit: The most entries to return.

@@ -1,4 +1,4 @@
-"""The SDK's own codes, with the numbers of the Java SDK."""
+"""The SDK's own codes, with the numbers of the Java SDK; those from 1013 are only ours."""
 
 from iot_northbound.error_codes.model import ErrorCode, Kind, by_code
 
@@ -98,5 +98,21 @@ CODES = by_code(
         "The call was forbidden without a code.",
         "Something in front of the platform answered with HTTP 403.",
         "Check the token, the application's rights and proxies on the way.",
+    ),
+    ErrorCode(
+        "1013",
+        Kind.NOT_AUTHORIZED,
+        (),
+        "The platform refuses the device.",
+        "The id or the secret is wrong, the clock of the device is not right, or the device may not connect.",
+        "Check id, secret and the device's UTC time. Then make a new DeviceClient.",
+    ),
+    ErrorCode(
+        "1014",
+        Kind.OTHER,
+        (),
+        "The queue of a device cannot be used.",
+        "Its file is in use, damaged or not writable, or the queue was full and dropped a report.",
+        "Do what the message says. A larger limit, or a faster connection, keeps a queue from overflowing.",
     ),
 )

@@ -50,7 +50,7 @@ def refused(status: int | None = 401) -> NotAuthorizedError:
 
 def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
     """Do it in that many threads that start together; return results and exceptions."""
-    ready = threading.Barrier(count, timeout=20)
+    ready = threading.Barrier(count, timeout=60)
     found: list[Any] = []
 
     def run() -> None:
@@ -64,7 +64,7 @@ def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(found) == count
     return found
 

@@ -74,15 +74,15 @@ def test_stop_waits_for_a_renewal_in_the_timers_thread(make: Any, platform: Plat
     tokens.start()
     eventually(lambda: clock.waits)
     begun, go_on = threading.Event(), threading.Event()
-    platform.outcomes.append(lambda: (begun.set(), go_on.wait(10)))
+    platform.outcomes.append(lambda: (begun.set(), go_on.wait(60)))
     clock.advance(801)
-    assert begun.wait(10)
+    assert begun.wait(60)
     stopping = threading.Thread(target=tokens.stop)
     stopping.start()
     eventually(lambda: not tokens.status().timer_running)
     assert stopping.is_alive()
     go_on.set()
-    stopping.join(10)
+    stopping.join(60)
     assert not stopping.is_alive()
     assert tokens.held == ()
 
@@ -118,7 +118,7 @@ def test_a_forked_child_gets_its_own_locks_and_thread(make: Any, platform: Platf
     assert tokens.current() == "token-1"
     assert tokens._timer not in (None, parents)
     parents.wake.set()
-    parents.join(10)
+    parents.join(60)
     assert not parents.is_alive()
 
 
@@ -128,13 +128,13 @@ def test_a_child_forked_during_a_renewal_does_not_wait_for_the_thread_of_its_par
     tokens = make()
     tokens.start()
     begun, go_on = threading.Event(), threading.Event()
-    platform.outcomes.append(lambda: (begun.set(), go_on.wait(10)))
+    platform.outcomes.append(lambda: (begun.set(), go_on.wait(60)))
     parents = threading.Thread(target=lambda: tokens.replace("token-1"))
     parents.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     timer = tokens._timer
     tokens.after_fork()
     assert tokens.replace("token-1") == "token-3"
     go_on.set()
-    parents.join(10)
+    parents.join(60)
     timer.wake.set()

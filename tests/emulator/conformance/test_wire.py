@@ -32,7 +32,7 @@ def context_of(platform: Emulator, *, certificate: bool = True) -> ssl.SSLContex
 
 def exchange(platform: Emulator, request: bytes) -> tuple[int, str, bytes]:
     """Send bytes as they are and read one answer."""
-    plain = socket.create_connection(platform.address, timeout=10)
+    plain = socket.create_connection(platform.address, timeout=60)
     with context_of(platform).wrap_socket(plain, server_hostname="localhost") as sock:
         sock.sendall(request)
         answer = http.client.HTTPResponse(sock, method=request.split(b" ", 1)[0].decode("latin-1"))
@@ -126,7 +126,7 @@ def asked(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
 
 def test_without_a_client_certificate_no_request_is_answered(platform: Emulator) -> None:
     context = context_of(platform, certificate=False)
-    connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context, timeout=10)
+    connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context, timeout=60)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         asked(connection)
 
@@ -135,12 +135,12 @@ def test_a_certificate_of_another_authority_is_refused(platform: Emulator, tmp_p
     strangers = prepare(tmp_path / "strangers")
     context = ssl.create_default_context(cafile=str(platform.home.ca))
     context.load_cert_chain(strangers.folder / "client.pem", strangers.folder / "client.key")
-    connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context, timeout=10)
+    connection = http.client.HTTPSConnection("localhost", platform.address[1], context=context, timeout=60)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         asked(connection)
 
 
 def test_plain_http_is_not_answered(platform: Emulator) -> None:
-    connection = http.client.HTTPConnection("localhost", platform.address[1], timeout=10)
+    connection = http.client.HTTPConnection("localhost", platform.address[1], timeout=60)
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         asked(connection)

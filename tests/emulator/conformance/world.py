@@ -63,7 +63,7 @@ class Api:
     def __init__(self, emulator: Emulator) -> None:
         context = ssl.create_default_context(cafile=str(emulator.home.ca))
         context.load_cert_chain(emulator.home.folder / "client.pem", emulator.home.folder / "client.key")
-        self.connection = http.client.HTTPSConnection("localhost", emulator.address[1], context=context, timeout=10)
+        self.connection = http.client.HTTPSConnection("localhost", emulator.address[1], context=context, timeout=60)
 
     def send(self, method: str, path: str, content: bytes | None, headers: dict[str, str]) -> Reply:
         """Exchange bytes; the answer has to be JSON or nothing."""

@@ -26,7 +26,7 @@ def over_http(emulator: Emulator, name: str, arguments: dict[str, Any]) -> tuple
     operation = next(one for one in OPERATIONS if one.name == name)
     path = operation.path.format(**arguments)
     body = {field: value for field, value in arguments.items() if field not in operation.ids}
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
     kind = {"Content-Type": "application/json"}
     connection.request(operation.method, path, json.dumps(body), kind)
     answer = connection.getresponse()
@@ -122,7 +122,7 @@ def test_a_wrong_value_is_refused_alike(
 
 
 def test_a_field_that_the_path_names_cannot_be_given_twice(emulator: Emulator) -> None:
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
     kind = {"Content-Type": "application/json"}
     connection.request("POST", "/devices/a/reports", '{"device_id": "b", "service_id": "s", "data": {}}', kind)
     answer = connection.getresponse()

@@ -84,7 +84,7 @@ def test_a_service_call_is_answered_over_http(emulator: Emulator, wire: Wire) ->
     path = f"/iocm/app/signaltrans/v1.1.0/devices/{device_id}/services/Gateway/sendCommand"
     header = {"mode": "NOACK", "method": "RESTART", "requestId": "a/b"}
     assert wire.call("POST", path, {"header": header})[0] == 202
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
 
     def control(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         content = None if body is None else json.dumps(body).encode()
@@ -210,7 +210,7 @@ class Hands:
     def __init__(self, emulator: Emulator, over_http: bool) -> None:
         self.control, self.over_http = emulator.control, over_http
         parts = urlsplit(str(emulator.control_url))
-        self.connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 0, timeout=10)
+        self.connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 0, timeout=60)
 
     def act(self, method: str, path: str, name: str, *ids: str, **fields: Any) -> Any:
         if not self.over_http:
@@ -300,6 +300,17 @@ def test_a_gateway_removes_its_device_and_this_is_pushed(hands: Hands, heard: An
     assert wire.devices() == [gateway]
     with pytest.raises(NotFound, match="has no device"):
         hands.control.remove_sub_device(gateway, child)
+
+
+def test_a_gateway_is_unbound_with_the_devices_behind_it(hands: Hands, heard: Any, wire: Wire) -> None:
+    receiver = heard("deviceDeleted")
+    gateway = wire.register("gw")
+    child = hands.act("POST", "/devices/{}/devices", "add_sub_device", gateway, node_id="c")["deviceId"]
+    hands.act("POST", "/devices/{}/unbind", "unbind_gateway", gateway)
+    assert [body["deviceId"] for body in receiver.wait_for(2)] == [child, gateway]
+    assert wire.devices() == []
+    with pytest.raises(NotFound):
+        hands.control.unbind_gateway(gateway)
 
 
 def test_a_rule_says_how_its_conditions_are_joined(hands: Hands, heard: Any) -> None:

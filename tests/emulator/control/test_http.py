@@ -23,7 +23,7 @@ Call = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def call(emulator: Emulator) -> Iterator[Call]:
-    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection((emulator.control_url or "").removeprefix("http://"), timeout=60)
 
     def send(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -125,7 +125,7 @@ def test_every_request_of_a_web_page_is_refused(emulator: Emulator, call: Call, 
 
 def test_several_host_headers_are_refused(emulator: Emulator) -> None:
     host, _, port = (emulator.control_url or "").removeprefix("http://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as peer:
+    with socket.create_connection((host, int(port)), timeout=60) as peer:
         peer.sendall(b"POST /reset HTTP/1.1\r\nHost: localhost\r\nHost: page.example\r\nContent-Length: 0\r\n\r\n")
         assert b" 403 " in peer.recv(65_536)
 
@@ -170,7 +170,7 @@ def raw(emulator: Emulator, *headers: str) -> tuple[int, str]:
     host, _, port = (emulator.control_url or "").removeprefix("http://").rpartition(":")
     body = b'{"count": 3}'
     lines = ["POST /devices HTTP/1.1", f"Host: {host}:{port}", f"Content-Length: {len(body)}", "Connection: close"]
-    with socket.create_connection((host, int(port)), timeout=10) as peer:
+    with socket.create_connection((host, int(port)), timeout=60) as peer:
         peer.sendall("\r\n".join([*lines, *headers, "", ""]).encode() + body)
         answer = b"".join(iter(lambda: peer.recv(65_536), b""))
     head, _, content = answer.partition(b"\r\n\r\n")
@@ -216,7 +216,7 @@ def test_json_may_be_spelt_as_http_allows(call: Call, kind: str) -> None:
 def test_no_page_is_let_in_by_a_preflight(call: Call, emulator: Emulator, path: str) -> None:
     host, _, port = (emulator.control_url or "").removeprefix("http://").rpartition(":")
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     connection.request("OPTIONS", path, headers={"Origin": "https://page.example", **asked})
     answer = connection.getresponse()
     assert answer.status == 403

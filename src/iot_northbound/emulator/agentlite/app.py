@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
 from iot_northbound.emulator.agentlite import calls
@@ -29,10 +28,10 @@ class AgentLiteApp:
 
     Args:
         runtime: the platform it is part of.
-        mqtt_port: returns the port of the MQTT endpoint, or None.
+        mqtt_port: the port of the MQTT endpoint, or None without one.
     """
 
-    def __init__(self, runtime: Runtime, mqtt_port: Callable[[], int | None]) -> None:
+    def __init__(self, runtime: Runtime, mqtt_port: int | None) -> None:
         self._runtime = runtime
         self._mqtt_port = mqtt_port
 
@@ -45,7 +44,7 @@ class AgentLiteApp:
             return
         started = time.perf_counter()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = FieldCall(decode(body), _bearer(headers), _host(headers, scope), self._mqtt_port())
+        call = FieldCall(decode(body), _bearer(headers), _host(headers, scope), self._mqtt_port)
         path, method = scope["raw_path"].decode("latin-1"), scope["method"]
         template, answer, allowed = await self._answer(method, path, headers, call)
         content = b"" if answer.body is None else encode(answer.body)

@@ -148,7 +148,7 @@ def _addresses(call: FieldCall) -> Row:
 
 def _granted(platform: Platform, call: FieldCall, granted: Row) -> Answer:
     tokens = {name: granted[name] for name in ("accessToken", "refreshToken", "mqttClientId")}
-    timeout = str(int(granted["expires"] - platform.now()))
+    timeout = str(platform.settings.token_lifetime)
     return Answer(200, {"tokenType": "bearer", "timeout": timeout, **tokens, **_addresses(call)})
 
 

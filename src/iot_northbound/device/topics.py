@@ -1,0 +1,11 @@
+"""The topics of a device (reference 8.2.1)."""
+
+
+def report_topic(device_id: str, codec: str = "json") -> str:
+    """Return the topic that a device reports to, and answers commands on; `codec` is json or binary."""
+    return f"/huawei/v1/devices/{device_id}/data/{codec}"
+
+
+def command_topic(device_id: str, codec: str = "json") -> str:
+    """Return the topic on which a device gets its commands; `codec` is json or binary."""
+    return f"/huawei/v1/devices/{device_id}/command/{codec}"

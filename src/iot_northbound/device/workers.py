@@ -1,0 +1,60 @@
+"""Threads that run functions of the application, so that none of them can delay the network."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger("iot_northbound.device")
+
+MOST = 1_000
+"""Calls that may wait; a flood of messages must not fill the memory."""
+
+
+class Workers:
+    """Up to `threads` daemon threads, started when they are needed. With one thread, calls keep their order.
+
+    The threads of concurrent.futures would make the end of the program wait for a function that never returns.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._limit, self._name = threads, name
+        self._started = self._open = 0
+        self._closed = self._finish = False
+
+    @property
+    def open(self) -> int:
+        """How many calls wait or run."""
+        return self._open
+
+    def submit(self, call: Callable[[], object]) -> bool:
+        """Run the call on one of the threads; return False, and do nothing, if too many wait or it is closed."""
+        with self._lock:
+            if self._closed or self._open >= MOST + self._limit:
+                return False
+            self._open += 1
+            if self._open > self._started < self._limit:
+                self._started += 1
+                threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+            self._calls.put(call)
+        return True
+
+    def close(self, *, finish: bool = False) -> None:
+        """Take no more calls. Those that wait are run only with `finish`; none is waited for."""
+        with self._lock:
+            self._closed, self._finish = True, finish
+            for _ in range(self._started):
+                self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                if not self._closed or self._finish:
+                    call()
+            except Exception:
+                log.exception("a function of the application failed")
+            finally:
+                with self._lock:
+                    self._open -= 1

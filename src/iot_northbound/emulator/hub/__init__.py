@@ -1,0 +1,1 @@
+"""The platform's endpoint for hubs that post XML."""
