@@ -15,6 +15,7 @@ from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
 from iot_northbound.emulator.home import Home, RunningProfile, prepare
+from iot_northbound.emulator.hub.app import HubApp
 from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
 from iot_northbound.emulator.mqtt.codecs import Codec
 from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
@@ -220,6 +221,7 @@ class Emulator(LoopService):
             "port": NorthboundApp(runtime),
             "control_port": ControlApp(self._control),
             "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
+            "hub_port": HubApp(runtime),
         }
         self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self._device_ports())
         for server in self._servers:
@@ -255,10 +257,11 @@ class Emulator(LoopService):
             mqtt = MqttEndpoint(host, port, ssl_context=devices_tls, limits=limits, model_codecs=self._codecs)
             self._mqtt = mqtt
             yield "mqtt_port", mqtt
-        if (port := self._ports["agentlite_port"]) is not None:
-            app = self._app("agentlite_port")
-            server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
-            yield "agentlite_port", server
+        for name in ("agentlite_port", "hub_port"):
+            if (port := self._ports[name]) is not None:
+                app = self._app(name)
+                server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
+                yield name, server
 
     def _app(self, setting: str) -> App:
         """Return an application that serves as the one of this port does, which is made after its port is bound."""
