@@ -7,10 +7,16 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, settings
 
 from iot_northbound import ClientInfo, HttpConfig, NorthApiClient, SSLConfig
 from tests.certs import LOOPBACK_NAMES, Authority, server_context
+from tests.clock import FakeClock
 from tests.faulty_server import APP_ID, SECRET, FaultyServer, Handler
+
+# A machine may be slow: how long an example takes says nothing.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @attrs.frozen
@@ -45,6 +51,22 @@ def serve(pki: Pki) -> Iterator[Callable[..., FaultyServer]]:
     yield start
     for server in servers:
         server.__exit__(None, None, None)
+
+
+def look_at(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Make the sockets of calls use this clock, and return it."""
+    for module in ("sockets", "tls"):
+        monkeypatch.setattr(f"iot_northbound.core.{module}.time", clock)
+    return clock
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """A clock on which no time passes by itself, for a client and its sockets: a slow machine misses no deadline.
+
+    A socket that waits for nothing still gives up after so many real seconds as the call has left.
+    """
+    return look_at(FakeClock(), monkeypatch)
 
 
 @pytest.fixture

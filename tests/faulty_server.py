@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from tests.clock import FakeClock
+
 LOGIN = "/iocm/app/sec/v1.1.0/login"
 REFRESH = "/iocm/app/sec/v1.1.0/refreshToken"
 APP_ID, SECRET = "app-0042", "sesame-Open-81"
@@ -37,10 +39,11 @@ class Seen:
 class Wire:
     """One connection, as a handler sees it."""
 
-    def __init__(self, sock: Any, number: int, closing: threading.Event) -> None:
+    def __init__(self, sock: Any, number: int, closing: threading.Event, clock: FakeClock | None) -> None:
         self.socket = sock
         self.number = number
         self.closing = closing
+        self._clock = clock
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
@@ -57,7 +60,15 @@ class Wire:
     def send_below_tls(self, data: bytes) -> None:
         socket.socket.sendall(self.socket, data)
 
-    def hold(self, seconds: float = 20) -> None:
+    def pause(self, seconds: float) -> None:
+        """Let that much time pass on the server's clock; without one, wait. End the connection if the test is over."""
+        if self._clock is not None:
+            self._clock.advance(seconds)
+            seconds = 0.0005
+        if self.closing.wait(seconds):
+            raise Hangup
+
+    def hold(self, seconds: float = 60) -> None:
         """Send nothing until the test is over."""
         self.closing.wait(seconds)
         raise Hangup
@@ -66,8 +77,7 @@ class Wire:
         """Send byte by byte, until the test is over or the other side has closed."""
         for each in data:
             self.send(bytes([each]))
-            if self.closing.wait(every):
-                raise Hangup
+            self.pause(every)
 
 
 class Hangup(Exception):
@@ -90,6 +100,7 @@ class FaultyServer:
 
     A handler returns (status, body) or (status, body, headers), or sends bytes itself and returns None.
     `on_connect` sees each connection before TLS and may raise `Hangup`. `seen` contains every complete request.
+    With a clock, a server that drips lets time pass on it.
     """
 
     def __init__(
@@ -99,11 +110,13 @@ class FaultyServer:
         *,
         on_connect: Callable[[Wire], None] | None = None,
         host: str = "127.0.0.1",
+        clock: FakeClock | None = None,
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=256)
         self._context = context
         self._on_connect = on_connect
+        self._clock = clock
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self.handler = handler
@@ -159,7 +172,7 @@ class FaultyServer:
 
     def _serve(self, raw: socket.socket, number: int) -> None:
         raw.settimeout(60)
-        wire = Wire(raw, number, self.closing)
+        wire = Wire(raw, number, self.closing, self._clock)
         self._sockets.append(raw)
         try:
             if self._on_connect is not None:

@@ -111,7 +111,7 @@ def test_signals_at_any_moment_leave_a_client_that_answers_and_closes(serve: Any
     assert ask(client, "first") == "/first"
     typical = time.monotonic() - started
     before = signal.signal(signal.SIGALRM, strike)
-    faulthandler.dump_traceback_later(120, exit=True)  # a hang shows where
+    faulthandler.dump_traceback_later(500, exit=True)  # a hang shows where
     try:
         for number in range(300):
             with contextlib.suppress(SoftTimeLimit):

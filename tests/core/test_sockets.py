@@ -49,7 +49,7 @@ def test_a_success_before_the_request_is_whole_is_no_answer_to_it(
     serve: Any, connect: Any, pki: Any, used: bool, reads_on: bool
 ) -> None:
     hasty = Hasty(pki, FALSE, reads_on)
-    client = connect(serve(answering(echo), on_connect=hasty), max_attempts=5, deadline=10)
+    client = connect(serve(answering(echo), on_connect=hasty), max_attempts=5, deadline=60)
     if used:
         assert ask(client, "first") == "/first"
     with pytest.raises(NorthApiException) as caught:
@@ -65,7 +65,7 @@ def test_an_early_refusal_is_believed_where_it_cannot_be_another_calls(
     serve: Any, connect: Any, pki: Any, used: bool
 ) -> None:
     refusal = message(413, {"error_code": "100022", "error_desc": "the body is too long for this platform"})
-    client = connect(serve(answering(echo), on_connect=Hasty(pki, refusal)), max_attempts=1, deadline=10)
+    client = connect(serve(answering(echo), on_connect=Hasty(pki, refusal)), max_attempts=1, deadline=60)
     if used:
         assert ask(client, "first") == "/first"
     with pytest.raises(NorthApiException) as caught:
@@ -80,7 +80,7 @@ def test_an_interim_answer_before_the_request_is_whole_does_no_harm(
     serve: Any, connect: Any, pki: Any, used: bool
 ) -> None:
     hasty = Hasty(pki, interim(102))
-    client = connect(serve(answering(echo), on_connect=hasty), max_attempts=1, deadline=10)
+    client = connect(serve(answering(echo), on_connect=hasty), max_attempts=1, deadline=60)
     if used:
         assert ask(client, "first") == "/first"
     assert ask(client, "long", "POST", text=LONG) == "/long"

@@ -43,7 +43,6 @@ from iot_northbound import (
 AFTER_THE_REQUEST = [
     (reset, ConnectionFailedError, "1003"),
     (close, ConnectionFailedError, "1003"),
-    (stall, RequestTimeoutError, "1003"),
     (slow_head, RequestTimeoutError, "1003"),
     (endless_continue, RequestTimeoutError, "1003"),
     (slow_body, RequestTimeoutError, "1004"),
@@ -61,13 +60,23 @@ AFTER_THE_REQUEST = [
 
 @pytest.mark.parametrize(("fault", "kind", "code"), AFTER_THE_REQUEST, ids=lambda each: getattr(each, "__name__", each))
 def test_a_post_that_may_have_arrived_is_sent_once_and_its_outcome_is_said_to_be_unknown(
-    serve: Any, connect: Any, fault: Any, kind: Any, code: str
+    serve: Any, connect: Any, stopped: Any, fault: Any, kind: Any, code: str
 ) -> None:
-    server = serve(fault)
-    error = fails(connect(server, deadline=0.4, max_attempts=5), WRITE, kind, code)
+    server = serve(fault, clock=stopped)
+    error = fails(connect(server, clock=stopped, deadline=30, max_attempts=5), WRITE, kind, code)
     assert error.outcome_unknown
     assert error.attempts == 1
     assert len(server.seen) == 1
+
+
+def test_a_post_that_is_never_answered_is_sent_once_and_costs_the_deadline(
+    serve: Any, connect: Any, stopped: Any
+) -> None:
+    server = serve(lambda seen, wire: ok(seen, wire) if len(server.seen) == 1 else wire.hold())
+    client = connect(server, clock=stopped, max_attempts=5)
+    call(client, WRITE)  # the handshake is not part of the deadline below
+    error = fails(client.with_options(deadline=0.3), WRITE, RequestTimeoutError, "1003")
+    assert (error.outcome_unknown, error.attempts, len(server.seen)) == (True, 1, 2)
 
 
 @pytest.mark.parametrize("fault", [reset, close, truncated, truncated_chunk, garbage, bad_gzip])
@@ -81,9 +90,10 @@ def test_what_may_be_repeated_is_repeated_until_it_works(serve: Any, connect: An
 @pytest.mark.parametrize("fault", [reset, stall])
 def test_what_stays_unknown_after_repeats_is_said_to_be_for_writes_only(serve: Any, connect: Any, fault: Any) -> None:
     server = serve(fault)
-    client = connect(server, max_attempts=2, read_timeout=0.2)
-    assert fails(client, PUT, ConnectionFailedError if fault is reset else RequestTimeoutError, "1003").outcome_unknown
-    error = fails(client, READ, ConnectionFailedError if fault is reset else RequestTimeoutError, "1003")
+    kind, patience = (ConnectionFailedError, 30) if fault is reset else (RequestTimeoutError, 0.2)
+    client = connect(server, max_attempts=2, read_timeout=patience)
+    assert fails(client, PUT, kind, "1003").outcome_unknown
+    error = fails(client, READ, kind, "1003")
     assert not error.outcome_unknown
     assert error.attempts == 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,12 +12,12 @@ import pytest
 
 from iot_northbound.push import Access, InboxLimits, MemoryInbox, Message, SqliteInbox
 from iot_northbound.push.access import Peer
-from iot_northbound.serving import Limits
 from iot_northbound.testing.messages import push_body
 from tests.clock import FakeClock, eventually
-from tests.push.helpers import PATIENCE, Recorder, data_body
+from tests.push.helpers import Recorder, data_body
 from tests.push.test_asgi import call
 from tests.push.test_server import post
+from tests.serving.probe import AT_ONCE, connect
 
 ONLINE, OFFLINE = (push_body("deviceInfoChanged", deviceInfo={"status": status}) for status in ("ONLINE", "OFFLINE"))
 ALARM = push_body("deviceEvent")
@@ -136,9 +135,9 @@ def test_a_forked_child_that_refuses_hangs_on_nothing(tmp_path: Path) -> None:
 
 def test_what_the_own_server_refuses_counts_too() -> None:
     receiver = Recorder(MemoryInbox())
-    with receiver.server(port=0, limits=Limits(body_deadline=0.1, linger=0.1)) as server:
+    with receiver.server(port=0) as server:
         assert post(server, ONLINE)[0] == 200
-        with socket.create_connection(server.address, timeout=PATIENCE) as slow:
+        with connect(server._server, body_deadline=AT_ONCE) as slow:
             slow.sendall(b"POST /v1.0.0/messageReceiver HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
             assert b" 408 " in slow.recv(1_000)
         eventually(lambda: receiver.metrics().refused == {408: 1})

@@ -10,8 +10,10 @@ from iot_northbound._lazy import lazy_names
 if TYPE_CHECKING:
     from iot_northbound.device.client import DeviceClient as DeviceClient
     from iot_northbound.device.commands import CommandFailed as CommandFailed
+    from iot_northbound.device.commands import LaterAnswer as LaterAnswer
     from iot_northbound.device.credentials import DeviceCredentials as DeviceCredentials
     from iot_northbound.device.failures import DeviceRefusedError as DeviceRefusedError
+    from iot_northbound.device.failures import PlatformBusyError as PlatformBusyError
     from iot_northbound.device.failures import QueueError as QueueError
     from iot_northbound.device.failures import QueueInUseError as QueueInUseError
     from iot_northbound.device.failures import ReportDroppedError as ReportDroppedError
@@ -29,8 +31,10 @@ _ROOMS = {
     "DeviceClient": "client",
     "DeviceState": "session",
     "CommandFailed": "commands",
+    "LaterAnswer": "commands",
     "DeviceCredentials": "credentials",
     "DeviceRefusedError": "failures",
+    "PlatformBusyError": "failures",
     "QueueError": "failures",
     "QueueInUseError": "failures",
     "ReportDroppedError": "failures",

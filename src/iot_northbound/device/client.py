@@ -51,6 +51,7 @@ class DeviceClient:
         backoff: how long to wait between attempts.
         clock: the time; for tests.
         handler_threads: how many commands can run at the same time.
+        hold: whether what is queued waits after each connect until `release` is called.
         connect_timeout: seconds for one attempt, from the first packet to the confirmed subscription.
         ack_timeout: seconds after which a connection is given up if the platform confirms nothing.
 
@@ -74,6 +75,7 @@ class DeviceClient:
         backoff: Backoff | None = None,
         clock: Clock = SYSTEM_CLOCK,
         handler_threads: int = 4,
+        hold: bool = False,
         connect_timeout: float = 15.0,
         ack_timeout: float = 60.0,
     ) -> None:
@@ -98,7 +100,7 @@ class DeviceClient:
         name = f"device-{credentials.id}"
         self._events = Workers(1, f"{name}-events")
         self._commands = Commands(self._codec, handler_threads, self._answer, f"{name}-command")
-        self._outbox = Outbox(queue or MemoryQueue(), credentials.id)
+        self._outbox = Outbox(queue or MemoryQueue(), credentials.id, hold=hold)
         self._link = Link(
             target,
             clock,
@@ -206,9 +208,15 @@ class DeviceClient:
             self._announce(self._droppers, each.message)
         return pending
 
-    def _answer(self, payload: bytes) -> None:
-        self._outbox.add_urgent(Message(self._report_topic, payload))
+    def release(self) -> None:
+        """Send what is queued, if the client was made with `hold`. It is held again when the connection ends."""
+        self._outbox.held = False
         self._link.wake()
+
+    def _answer(self, payload: bytes) -> Pending[None]:
+        pending = self._outbox.add_urgent(Message(self._report_topic, payload))
+        self._link.wake()
+        return pending
 
     # -- what the device hears -----------------------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from iot_northbound.device import messages
+from iot_northbound.device.failures import ReportDroppedError
 from iot_northbound.device.messages import Codec, Command, NotACommandError
+from iot_northbound.device.pending import Pending
 from iot_northbound.device.workers import Workers
-from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.errors import InvalidArgumentError, SdkCode
 
 log = logging.getLogger("iot_northbound.device")
 
-Handler = Callable[[Command], Mapping[str, Any] | None]
 SUCCESS, FAILED = 0, 1
 
 
@@ -32,6 +33,25 @@ class CommandFailed(Exception):
         self.body = dict(body or {})
 
 
+class LaterAnswer:
+    """What a handler returns if it has no answer yet.
+
+    Attributes:
+        sent: is done when the platform has confirmed the answer.
+    """
+
+    def __init__(self) -> None:
+        self.sent: Pending[None] = Pending("the PUBACK of an answer")
+        self.given: Pending[tuple[int, Mapping[str, Any]]] = Pending("the answer to a command")
+
+    def give(self, errcode: int = SUCCESS, body: Mapping[str, Any] | None = None) -> None:
+        """Answer now, on any thread; only the first answer counts."""
+        self.given.succeed((errcode, body or {}))
+
+
+Handler = Callable[[Command], Mapping[str, Any] | LaterAnswer | None]
+
+
 class Commands:
     """The handlers of a device. Each command runs on one of the threads and is answered when its handler returns.
 
@@ -42,7 +62,7 @@ class Commands:
         name: the name of the threads.
     """
 
-    def __init__(self, codec: Codec, threads: int, answer: Callable[[bytes], object], name: str) -> None:
+    def __init__(self, codec: Codec, threads: int, answer: Callable[[bytes], Pending[None]], name: str) -> None:
         self._codec = codec
         self._answer = answer
         self._workers = Workers(threads, name)
@@ -119,6 +139,10 @@ class Commands:
             return
         try:
             body = handler(command)
+            if isinstance(body, LaterAnswer):
+                sent = body.sent
+                body.given.add_done_callback(lambda given: self._finish(command, token, *given.result(), sent))
+                return
             if not isinstance(body, Mapping | None):
                 raise TypeError(f"a command's handler must return a mapping or None, not {type(body).__name__}")
             self._finish(command, token, SUCCESS, body)
@@ -129,20 +153,30 @@ class Commands:
             log.exception("the handler of the command %s of %s failed", command.method, command.service_id)
             self._finish(command, token, FAILED, {"error": "failed"})
 
-    def _finish(self, command: Command, token: object, errcode: int, body: Mapping[str, Any] | None) -> None:
+    def _finish(
+        self,
+        command: Command,
+        token: object,
+        errcode: int,
+        body: Mapping[str, Any] | None,
+        sent: Pending[None] | None = None,
+    ) -> None:
+        sent = sent or Pending()
         if command.mid is None:  # the platform expects no answer
+            sent.succeed(None)
             return
+        with self._lock:
+            if self._open.get(command.mid) is not token:
+                sent.fail(ReportDroppedError(SdkCode.QUEUE, "the number of the command belongs to another one now"))
+                return
+            del self._open[command.mid]
+            self._earlier.discard(command.mid)
         try:
             payload = messages.answer(command.mid, errcode, body, self._codec)
         except Exception:
             log.exception("the answer to the command %s of %s cannot be sent", command.method, command.service_id)
             payload = messages.answer(command.mid, FAILED, {"error": "failed"}, self._codec)
-        with self._lock:
-            if self._open.get(command.mid) is not token:
-                return  # the number belongs to another command now
-            del self._open[command.mid]
-            self._earlier.discard(command.mid)
-        self._answer(payload)
+        self._answer(payload).add_done_callback(sent.follow)
 
     def _handler_of(self, command: Command) -> Handler | None:
         service, method = command.service_id, command.method

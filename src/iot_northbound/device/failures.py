@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from iot_northbound.errors import NorthApiException, NotAuthorizedError, QuotaReachedError
+from iot_northbound.errors import ConnectionFailedError, NorthApiException, NotAuthorizedError, QuotaReachedError
 
 
 class DeviceRefusedError(NotAuthorizedError):
@@ -15,6 +15,10 @@ class DeviceRefusedError(NotAuthorizedError):
     def __init__(self, error_code: str, error_desc: str, *, return_code: int = 0, **rest: Any) -> None:
         super().__init__(error_code, error_desc, **rest)
         self.return_code = return_code
+
+
+class PlatformBusyError(ConnectionFailedError):
+    """The platform has no room for the device now (CONNACK 3). The client tries again."""
 
 
 class SubscriptionRefusedError(NotAuthorizedError):

@@ -181,6 +181,18 @@ class FieldHttp:
             mqtt_port=port if isinstance(port, int) else None,
         )
 
+    def use(self, app_id: str, device_id: str, secret: str) -> None:
+        """Keep what the login needs, for the first call about child devices to log in by itself.
+
+        Raises:
+            InvalidArgumentError: a value is no text, or empty (1007).
+        """
+        for name, value in (("app_id", app_id), ("device_id", device_id), ("secret", secret)):
+            if not isinstance(value, str) or not value:
+                raise InvalidArgumentError.of(name, "***", "it must be text, not empty")
+        with self._lock:
+            self._credentials, self._login = (app_id, device_id, secret), None
+
     def login(self, app_id: str, device_id: str, secret: str) -> FieldLogin:
         """Log the device in, and keep what later logins need.
 
@@ -189,13 +201,10 @@ class FieldHttp:
             NotFoundError: the device does not exist (100403).
             NotAuthorizedError: the secret or the application is wrong (100208).
         """
-        for name, value in (("app_id", app_id), ("device_id", device_id), ("secret", secret)):
-            if not isinstance(value, str) or not value:
-                raise InvalidArgumentError.of(name, "***", "it must be text, not empty")
+        self.use(app_id, device_id, secret)
         with self._lock:
             body = {"appId": app_id, "deviceId": device_id, "secret": secret}
             self._login = self._granted(self._call("POST", _LOGIN, body, secrets=(secret,)))
-            self._credentials = app_id, device_id, secret
             return self._login
 
     def refresh(self) -> FieldLogin:

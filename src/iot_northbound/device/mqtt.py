@@ -12,7 +12,7 @@ import attrs
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.tls import TlsPolicy
 from iot_northbound.device.credentials import DeviceCredentials, stamp_of
-from iot_northbound.device.failures import DeviceRefusedError, SubscriptionRefusedError
+from iot_northbound.device.failures import DeviceRefusedError, PlatformBusyError, SubscriptionRefusedError
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.session import Item, Outbox
 from iot_northbound.device.tls import SLICE, Deadline, Wake, explained, open_tls
@@ -257,7 +257,10 @@ class Connection:
         if self._return_code in _FINAL:
             raise self._refused(self._return_code)
         if self._return_code == 3:
-            raise self._lost("the platform has no room, or is being stopped (CONNACK 3)")
+            where = f"{self._target.host}:{self._target.port}"
+            raise PlatformBusyError(
+                SdkCode.NO_ANSWER, f"{where}: the platform has no room, or is being stopped (CONNACK 3)"
+            )
         if self._return_code:
             raise self._lost(f"the platform refused the login with the unknown code {self._return_code}")
         self._subscribe(self._subscriptions[:])

@@ -74,6 +74,14 @@ class Pending(Generic[T]):
             self._error = error
             self._finish()
 
+    def follow(self, other: "Pending[T]") -> None:
+        """End as another one has ended."""
+        error = other.exception()
+        if error is None:
+            self.succeed(other.result())
+        else:
+            self.fail(error)
+
     def _finish(self) -> None:
         self._flag.set()
         self._call_back()

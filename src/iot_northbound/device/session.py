@@ -72,8 +72,10 @@ class Outbox:
     Any thread may add. One thread, that of the network, takes.
     """
 
-    def __init__(self, queue: Queue, device_id: str, window: int = WINDOW) -> None:
+    def __init__(self, queue: Queue, device_id: str, window: int = WINDOW, *, hold: bool = False) -> None:
         self._queue = queue
+        self._hold = self.held = hold
+        """Whether what is queued waits after each connect, and whether it waits now."""
         self._window = window
         self._adding = threading.Lock()
         """Held while the queue writes, so that its order is the order of sending."""
@@ -145,7 +147,7 @@ class Outbox:
                 return None
             if self._urgent:
                 return self._urgent.popleft()
-            return self._waiting.popleft() if self._waiting else None
+            return self._waiting.popleft() if self._waiting and not self.held else None
 
     def sent(self, mid: int, item: Item) -> None:
         """Note that a message is under way with this packet id."""
@@ -165,6 +167,7 @@ class Outbox:
     def lost(self) -> None:
         """Put what is under way back in front, in its order, because the connection ended."""
         with self._lock:
+            self.held = self._hold
             flying = list(self._flying.values())
             self._flying.clear()
             self._waiting.extendleft(reversed([each for each in flying if each.seq is not None]))

@@ -132,7 +132,7 @@ def test_a_device_that_the_gateway_has_already_is_described_anew_and_keeps_its_i
     first = gateway.call("POST", DEVICES, {"deviceInfo": CHILD})[1]
     again = {**CHILD, "swVersion": "2", "status": "OFFLINE", "statusDetail": "NOT_ACTIVE"}
     assert gateway.call("POST", DEVICES, {"deviceInfo": again}) == (200, {"deviceId": first["deviceId"], "result": 1})
-    status, answer = wire.call("GET", f"/iocm/app/dm/v1.4.0/devices/{first['deviceId']}")
+    _, answer = wire.call("GET", f"/iocm/app/dm/v1.4.0/devices/{first['deviceId']}")
     assert (answer["deviceInfo"]["swVersion"], answer["deviceInfo"]["status"]) == ("2", "OFFLINE")
 
 

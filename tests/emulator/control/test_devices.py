@@ -302,6 +302,17 @@ def test_a_gateway_removes_its_device_and_this_is_pushed(hands: Hands, heard: An
         hands.control.remove_sub_device(gateway, child)
 
 
+def test_a_gateway_is_unbound_with_the_devices_behind_it(hands: Hands, heard: Any, wire: Wire) -> None:
+    receiver = heard("deviceDeleted")
+    gateway = wire.register("gw")
+    child = hands.act("POST", "/devices/{}/devices", "add_sub_device", gateway, node_id="c")["deviceId"]
+    hands.act("POST", "/devices/{}/unbind", "unbind_gateway", gateway)
+    assert [body["deviceId"] for body in receiver.wait_for(2)] == [child, gateway]
+    assert wire.devices() == []
+    with pytest.raises(NotFound):
+        hands.control.unbind_gateway(gateway)
+
+
 def test_a_rule_says_how_its_conditions_are_joined(hands: Hands, heard: Any) -> None:
     receiver = heard("ruleEvent")
     rule = {"rule_name": "leak", "reasons": [{"type": "DEVICE_DATA"}], "actions": [{"type": "SMS", "result": {}}]}

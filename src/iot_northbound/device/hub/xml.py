@@ -38,6 +38,8 @@ def read(content: bytes) -> Element:
     """
     if len(content) > MAX_BYTES:
         raise _unreadable(f"it has more than {MAX_BYTES} bytes")
+    if b"\0" in content:  # expat finds out UTF-16 by itself; it is UTF-16 or no XML at all
+        raise _unreadable("it has a NUL byte; only UTF-8 is read")
     reader = _Reader()
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True

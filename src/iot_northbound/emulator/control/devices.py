@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict, Unpack
 
 from iot_northbound.emulator.control.base import ControlBase, Name, NotFound, Row, Seconds, TimeText, operation
 from iot_northbound.emulator.kernel.limits import Items, Length, OneOf, Range
-from iot_northbound.emulator.rules import commands, devices, events, invocations, scripts, shadows, upgrades
+from iot_northbound.emulator.rules import binding, commands, devices, events, invocations, scripts, shadows, upgrades
 
 RequestId = Annotated[str, Length(1, 128)]
 StatusDetail = Annotated[str, OneOf(tuple(dict.fromkeys((*devices.ONLINE_DETAILS, *devices.OFFLINE_DETAILS))))]
@@ -135,6 +135,15 @@ class DeviceControl(ControlBase):
             devices.remove_sub_device(self._platform, self._device(gateway_id), device_id)
         except LookupError as error:
             raise NotFound(error.args[0]) from None
+
+    @operation()
+    def unbind_gateway(self, device_id: str) -> None:
+        """Unbind a directly connected device: it and the devices behind it are deleted, as by 1.4.5.
+
+        A gateway that is connected and listens for it is told so (REMOVE_GATEWAY). After that its session ends, and it
+        can neither connect nor log in until it is registered and bound again.
+        """
+        binding.unbind(self._platform, self._device(device_id))
 
     @operation()
     def refuse_desired(self, device_id: str, service_id: str, refused: bool = True) -> None:

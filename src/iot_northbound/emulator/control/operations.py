@@ -109,4 +109,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", "/upgrades/{operation_id}/stop", "stop_upgrade", 204),
     Operation("POST", "/devices/{gateway_id}/devices", "add_sub_device", 201),
     Operation("DELETE", "/devices/{gateway_id}/devices/{device_id}", "remove_sub_device", 204),
+    Operation("POST", "/devices/{device_id}/unbind", "unbind_gateway", 204),
 )

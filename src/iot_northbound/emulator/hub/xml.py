@@ -49,6 +49,8 @@ def read(content: bytes) -> tuple[Posted, int]:
     try:
         if len(content) > LONGEST:
             raise Malformed(f"it has more than {LONGEST} bytes")
+        if b"\0" in content:  # expat would read UTF-16, whatever it is told
+            raise Malformed("it has a NUL byte, and so is not UTF-8")
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.XmlDeclHandler = reading.declaration

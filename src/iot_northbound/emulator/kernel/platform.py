@@ -240,6 +240,7 @@ class Platform:
             self.clock.resume(clock)
         ids = self.meta.get("ids") or {"seed": None, "counter": 0}
         self.ids.seed, self.ids.counter = ids["seed"], ids["counter"]
+        self.work(lambda: self.emit("resumed"))
 
     # --- events ---
 

@@ -85,6 +85,18 @@ def described(platform: Platform, device_id: str, info: Mapping[str, Any]) -> Ro
     return devices.changed(platform, device_id, **devices.with_model(platform, {**row, **told}))
 
 
+def unbind(platform: Platform, device_id: str) -> None:
+    """Remove a device and those behind it. If it is a gateway that listens for it, it is told so (REMOVE_GATEWAY).
+
+    Raises:
+        LookupError: There is no such device.
+    """
+    row = devices.need(platform, device_id)
+    for child in devices.sub_devices(platform, device_id):
+        devices.delete(platform, child)
+    devices.delete(platform, row)
+
+
 def begun_again(row: Row) -> Row:
     """Return the fields of a device that has to bind once more, with a new code; none if it does not bind."""
     return {"mustBind": True, "mayRepeatBind": False, "secret": None} if "mustBind" in row else {}

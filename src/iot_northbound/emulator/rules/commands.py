@@ -14,7 +14,7 @@ from iot_northbound.emulator.kernel.calls import Refusal
 from iot_northbound.emulator.kernel.clock import time_text
 from iot_northbound.emulator.kernel.routing import table, timer
 from iot_northbound.emulator.kernel.values import refuse
-from iot_northbound.emulator.rules import devices, models, protocols
+from iot_northbound.emulator.rules import devices, links, models, protocols
 from iot_northbound.emulator.rules.notifications import notify_command
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ REACHABLE: list[Callable[[Platform, str], bool]] = []
 def reachable(platform: Platform, device_id: str) -> bool:
     """Return whether a device listens right now, without having to report first."""
     return any(listens(platform, device_id) for listens in REACHABLE)
+
+
+def is_unreachable(platform: Platform, device: Row) -> bool:
+    """Return whether a message that cannot wait for a device would be lost: it is not online, or its link is deaf."""
+    if not devices.is_online(device):
+        return True
+    linked = links.carrier(platform, device) is not None
+    return linked and not links.takes_calls(platform, device["deviceId"])
 
 
 def pending_count(platform: Platform, device_id: str) -> int:
@@ -128,9 +136,10 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
     if fault is not None:
         raise refuse(INPUT, f"paras: {fault}")
     # A device that has never said anything may not be installed yet: commands wait for it.
-    if platform.now() - device.get("heard", platform.now()) > platform.settings.zombie_after:
+    silent = 0.0 if links.is_alive(platform, device_id) else platform.now() - device.get("heard", platform.now())
+    if silent > platform.settings.zombie_after:
         raise Refusal(403, "100612")
-    if immediate and not devices.is_online(device):
+    if immediate and is_unreachable(platform, device):
         raise Refusal(200, "100428")
     if not immediate and pending_count(platform, device_id) >= platform.settings.pending_commands_per_device:
         raise Refusal(400, "100223")
@@ -139,13 +148,33 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
 
 
 def pump(platform: Platform, device_id: str) -> None:
-    """Send the next cached command of a device that is reachable now, unless one is under way."""
+    """Send the next cached command of a device that is reachable now, unless one is under way.
+
+    A linked device that does not listen to commands yet hears nothing, even if it has just said something.
+    """
     table = platform.table(COMMANDS)
-    if any(row["queued"] for row in table.where(deviceId=device_id, status="SENT")):
-        return
     row = table.where(deviceId=device_id, status="PENDING").first()
-    if row is not None:
+    if row is None or any(other["queued"] for other in table.where(deviceId=device_id, status="SENT")):
+        return
+    device = devices.find(platform, device_id)
+    if device is None or links.carrier(platform, device) is None or reachable(platform, device_id):
         _send(platform, row)
+
+
+def take_back(platform: Platform, command_id: str) -> None:
+    """Let a cached command wait again that was to be sent and was not; an immediate one ends by its timer."""
+    row = platform.table(COMMANDS).get(command_id)
+    if row is None or row["status"] != "SENT" or not row["queued"]:
+        return
+    platform.cancel(row["timer"])
+    lifetime = DEFAULT_EXPIRE_SECONDS if row["expireTime"] is None else row["expireTime"]
+    times = row["issuedTimes"] - 1
+    changes: dict[str, Any] = {
+        "timer": platform.at(row["created"] + lifetime, "command.expire", command_id=command_id),
+        "issuedTimes": times or None,
+        "platformIssuedTime": row["platformIssuedTime"] if times else None,
+    }
+    _status(platform, row, "PENDING", **changes)
 
 
 def delivered(platform: Platform, command_id: str) -> None:

@@ -25,7 +25,7 @@ from iot_northbound.emulator.kernel.values import (
     text,
     time_of,
 )
-from iot_northbound.emulator.rules import admission, devices, models, registrations
+from iot_northbound.emulator.rules import admission, binding, devices, models, registrations
 from iot_northbound.emulator.rules.devices import DEVICES
 
 MALFORMED = (400, "50400")
@@ -120,12 +120,10 @@ def delete(platform: Platform, call: Call) -> Answer:
     """Delete a device and those behind it; with cascade=false, those become directly connected."""
     cascade = DELETE.read_query(call.query).get("cascade", True)
     row = of_call(platform, call)
-    for child in devices.sub_devices(platform, row["deviceId"]):
-        if cascade:
-            devices.delete(platform, child)
-        else:
+    if not cascade:
+        for child in devices.sub_devices(platform, row["deviceId"]):
             devices.connect_directly(platform, child)
-    devices.delete(platform, row)
+    binding.unbind(platform, row["deviceId"])
     return Answer(204)
 
 

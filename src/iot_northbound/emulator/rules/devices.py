@@ -25,6 +25,9 @@ INFO_FIELDS = (
     "signalStrength", "sigVersion", "serialNumber", "batteryLevel",
 )  # fmt: skip
 
+CREDENTIALS = frozenset(("nodeId", "secret", "verifyCode"))
+"""What a device identifies itself with: when one of them changes, its present session ends."""
+
 Text = Annotated[str, Length(1, 256)]
 
 
@@ -173,6 +176,9 @@ def changed(platform: Platform, device_id: str, **fields: Any) -> Row:
         return row
     row = platform.table(DEVICES).change(device_id, modified=platform.now(), **fields)
     _notify_change(platform, row)
+    if not CREDENTIALS.isdisjoint(fields):
+        platform.emit("credentials_changed", row)
+        row = need(platform, device_id)
     return row
 
 
@@ -329,8 +335,15 @@ def report_services(
             raise ValueError(f"product model {model['productId']!r} has no service {each['serviceId']!r}")
         if model is not None:
             models.hint_misfits(platform, model, each["serviceId"], each["data"])
+    take_report(platform, device_id, model, given, request_id)
+
+
+def take_report(
+    platform: Platform, device_id: str, model: Row | None, given: list[Row], request_id: str | None
+) -> None:
+    """Take a report that was checked: {serviceId, data, time or None} for each service. See `report_services`."""
     row = _connect(platform, device_id)
-    if row.get("mute") != "TRUE":
+    if given and row.get("mute") != "TRUE":
         row = _take(platform, row, model, given, request_id)
     platform.emit("device_heard", row)
 

@@ -1,7 +1,7 @@
 """Hubs: gateways that post what they measured, and hear commands in the answers.
 
-A hub is a registered gateway: its id is the node id, its token the secret. It has a link, so that what is for it and for
-the devices behind it waits in the outbox. The link listens only while a message is answered.
+A hub is a registered gateway: its id is the node id, its token the secret. It has a link, so that what is for it and
+for the devices behind it waits in the outbox. The link listens only while a message is answered.
 """
 
 from __future__ import annotations
@@ -211,7 +211,9 @@ def _commands(platform: Platform, hub: Row) -> list[Row]:
         if length > LONGEST:
             outbox.sent(platform, row["seq"])
             _respond(platform, hub, str(row["mid"]), 8)
-            platform.hint(f"hub length {hub_id}", f"a command for hub {hub['nodeId']!r} is too long: {length} characters")
+            platform.hint(
+                f"hub length {hub_id}", f"a command for hub {hub['nodeId']!r} is too long: {length} characters"
+            )
             continue
         room -= length
         if room < 0:

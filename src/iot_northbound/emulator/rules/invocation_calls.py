@@ -111,7 +111,7 @@ def _hindrance(platform: Platform, device: Row) -> Refusal | None:
     gateway = devices.find(platform, device["gatewayId"])
     if gateway is not None and gateway is not device and not devices.is_online(gateway):
         return Refusal(403, "100450")
-    return None if devices.is_online(device) else Refusal(200, "100428")
+    return Refusal(200, "100428") if commands.is_unreachable(platform, device) else None
 
 
 CODES = codes(
@@ -122,7 +122,7 @@ CODES = codes(
         "100022": "a field is missing or breaks its rule, a requestId is used again, or body does not fit the model",
         "100023": "fault: a database inside the platform",
         "100418": "no such device in this application",
-        "100428": "the device is not online (with toType CLOUD the answer's status says failed)",
+        "100428": "the device is not online, or does not listen (with toType CLOUD the answer's status says failed)",
         "100432": "the command is muted on the device",
         "100444": "toType is neither CLOUD nor GATEWAY, or the device has no such service",
         "100450": "the device's gateway is not online (with toType CLOUD the answer's status says failed)",

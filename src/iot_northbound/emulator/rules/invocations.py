@@ -113,7 +113,9 @@ def deliver_now(platform: Platform, row: Row, hindered: Refusal | None) -> str:
 
 def _end(platform: Platform, row: Row, status: str) -> Row:
     platform.cancel(row["timer"])
-    return _status(platform, {**row, "timer": None}, status)
+    row = _status(platform, {**row, "timer": None}, status)
+    platform.emit("call_ended", row)
+    return row
 
 
 def _status(platform: Platform, row: Row, status: str) -> Row:

@@ -109,7 +109,7 @@ def register_with_secret(platform: Platform, call: Call) -> Answer:
         raise Refusal(400, "100426")
     _room_for(platform, call.app_id, secure=True, used_up=(500, "100412"))
     kept = {name: given.get(name) for name in ("organization", "region", "timezone", "mqttConnect")}
-    code = {"verifyCode": platform.ids.hex(16), "mustBind": True} if given.get("mqttConnect") is False else {}
+    code: Row = {"verifyCode": platform.ids.hex(16), "mustBind": True} if given.get("mqttConnect") is False else {}
     row = devices.create(
         platform,
         call.app_id,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iot_northbound.emulator.kernel import transitions
 from iot_northbound.emulator.kernel.routing import on, table, timer
-from iot_northbound.emulator.rules import commands, devices, models
+from iot_northbound.emulator.rules import commands, devices, links, models
 
 if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.platform import Platform
@@ -232,3 +232,4 @@ def forget_device(platform: Platform, device: Row) -> None:
 
 
 commands.REACHABLE.append(listens)
+links.PLAYED.append(has_script)

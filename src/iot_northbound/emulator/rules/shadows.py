@@ -5,7 +5,7 @@ from __future__ import annotations
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.kernel.routing import on, table
 from iot_northbound.emulator.kernel.store import Row
-from iot_northbound.emulator.rules import devices, models, scripts
+from iot_northbound.emulator.rules import devices, links, models, scripts
 from iot_northbound.emulator.rules import notification_bodies as bodies
 from iot_northbound.emulator.rules.devices import DEVICES
 
@@ -20,6 +20,8 @@ def deliver(platform: Platform, row: Row) -> None:
     waiting = {service_id: service["pending"] for service_id, service in services.items() if "pending" in service}
     if not waiting or not devices.is_online(row) or scripts.sleeps(platform, row):
         return
+    if links.carrier(platform, row) is not None:
+        return  # no link has a message for desired values: they stay pending (1.4.8 is for LWM2M devices)
     kept = {
         service_id: {name: value for name, value in service.items() if name != "pending"}
         for service_id, service in services.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iot_northbound.emulator.kernel.routing import on, timer
-from iot_northbound.emulator.rules import devices
+from iot_northbound.emulator.rules import devices, links
 from iot_northbound.emulator.rules.devices import DEVICES
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def device_silent(platform: Platform, device_id: str) -> None:
     if row is None:
         return
     first, last = _first_step(platform), platform.settings.offline_after
-    silent = platform.now() - row["heard"]
+    # A device that only keeps its session alive is not silent, and its pings do not write a row each.
+    heard = platform.now() if links.is_alive(platform, device_id) else row["heard"]
+    silent = platform.now() - heard
     due: float | None = None
     if first is not None:
         if silent < first[0]:
@@ -69,5 +71,5 @@ def device_silent(platform: Platform, device_id: str) -> None:
             devices.set_offline(platform, device_id, "TIME_OUT")
         elif devices.is_online(row):
             devices.set_offline(platform, device_id, status=first[1])
-    timer_id = None if due is None else platform.at(row["heard"] + due, "device_silent", device_id=device_id)
+    timer_id = None if due is None else platform.at(heard + due, "device_silent", device_id=device_id)
     platform.table(DEVICES).change(device_id, watchTimer=timer_id)

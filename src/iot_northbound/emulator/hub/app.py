@@ -1,0 +1,124 @@
+"""The port for hubs as an ASGI application: XML becomes messages, answers become XML."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Any, Final
+
+from iot_northbound.emulator.durable import DataDirError
+from iot_northbound.emulator.hub import xml
+from iot_northbound.emulator.json_bodies import Receive, Send, read_body
+from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE
+from iot_northbound.emulator.rules import hubs
+from iot_northbound.emulator.rules.hubs import Posted
+from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.serving.http import CONNECTION, HttpConnection
+
+log = logging.getLogger("iot_northbound.emulator")
+
+PATH: Final = "/deviceio/ml"
+_XML = (b"content-type", b"text/xml;charset=UTF-8")
+_TEXT = (b"content-type", b"text/plain;charset=UTF-8")
+_TOKEN = re.compile(r'\s*esp\s+token\s*=\s*"([^"]*)"\s*', re.IGNORECASE)
+
+
+class HubApp:
+    """Answers the messages of hubs. Each is answered with HTTP status 200; its own status is in the XML."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        body = await read_body(receive)
+        if body is None:
+            return
+        if scope["path"] != PATH:
+            await _respond(send, 404, _TEXT, f"Hubs post to {PATH}.\n".encode())
+        elif scope["method"] != "POST":
+            await _respond(send, 405, _TEXT, b"Hubs post their messages.\n", (b"allow", b"POST"))
+        else:
+            await self._post(scope, body, send)
+
+    async def _post(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
+        runtime, started = self._runtime, time.perf_counter()
+        posted: Posted | None = None
+        skipped, why = 0, None
+        try:
+            posted, skipped = xml.read(body)
+        except xml.Malformed as malformed:
+            why = str(malformed)
+            answer: dict[str, Any] = {"status": "ERR_FORMAT", "seq": malformed.seq}
+        fault = runtime.faults.for_hub("" if posted is None else posted.hub_id)
+        if fault is not None and fault.kind == "hub_err" and fault.when == "before":
+            answer = {"status": "ERR", "seq": posted and posted.seq}
+        elif posted is not None:
+            answer = await self._take(posted, _token(scope["headers"]))
+        if fault is not None and fault.kind == "hub_err":
+            answer = {"status": "ERR", "seq": answer["seq"]}
+        content = xml.write(**answer)
+        lost = fault is not None and fault.kind == "hub_lost"
+        if lost:
+            connection: HttpConnection = scope["extensions"][CONNECTION]
+            connection.reset()
+        else:
+            await _respond(send, 200, _XML, content)
+        entry = {
+            "kind": "hub",
+            "at": runtime.platform.clock.now(),
+            "hubId": posted and posted.hub_id,
+            "messageSeq": answer["seq"],
+            "status": answer["status"],
+            "why": why,
+            "measures": len(posted.measures) if posted else 0,
+            "adds": len(posted.adds) if posted else 0,
+            "responses": len(posted.responses) if posted else 0,
+            "skipped": skipped,
+            "commands": len(answer.get("commands", ())),
+            "unknown": list(answer.get("unknown", ())),
+            "requestBytes": len(body),
+            "answerBytes": len(content),
+            "durationMs": round((time.perf_counter() - started) * 1000, 3),
+            "fault": fault and fault.kind,
+        }
+        if runtime.journal.bodies:
+            entry["request"] = body.decode("utf-8", "replace")
+            entry["answer"] = content.decode()
+        runtime.journal.note(entry)
+
+    async def _take(self, posted: Posted, token: str | None) -> dict[str, Any]:
+        """Return the answer to a message; what it changed is durable."""
+        platform = self._runtime.platform
+        try:
+            platform.run_due(DUE_AT_ONCE)
+            try:
+                answer: dict[str, Any] = platform.work(hubs.take, platform, posted, token)
+            finally:
+                self._runtime.noted()
+            await self._runtime.settled()
+        except DataDirError as error:
+            log.error("%s", error)
+        except Exception:
+            log.exception("a message of hub %r failed inside the emulator", posted.hub_id)
+        else:
+            return answer
+        return {"status": "ERR", "seq": posted.seq}
+
+
+def _token(headers: list[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"ppcauthorization" and (found := _TOKEN.fullmatch(value.decode("latin-1"))) is not None:
+            return found[1]
+    return None
+
+
+async def _respond(
+    send: Send, status: int, kind: tuple[bytes, bytes], content: bytes, *more: tuple[bytes, bytes]
+) -> None:
+    headers = [kind, (b"content-length", str(len(content)).encode()), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
