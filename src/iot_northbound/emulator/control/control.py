@@ -18,6 +18,7 @@ from iot_northbound.emulator.kernel import transitions
 from iot_northbound.emulator.kernel.clock import time_text
 from iot_northbound.emulator.kernel.limits import Length, Names, Pattern, Range
 from iot_northbound.emulator.kernel.settings import SomeSettings
+from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.rules import applications, events, fleets, models, notifications, packages
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
 
@@ -36,8 +37,10 @@ class Control(DeviceControl, MqttControl, HubControl):
     value has a wrong type, is out of its range or does not fit, it raises InvalidArgument. The text names the mistake.
     """
 
-    def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
-        super().__init__(runtime, facts)
+    def __init__(
+        self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]], mqtt: MqttEndpoint | None = None
+    ) -> None:
+        super().__init__(runtime, facts, mqtt)
         self._snapshots: dict[str, dict[str, dict[str, Row]]] = {}
         self._started = time.monotonic()
 
@@ -257,8 +260,8 @@ class Control(DeviceControl, MqttControl, HubControl):
         """Return the newest calls, pushes and messages of devices, oldest first.
 
         Args:
-            kind: "call", "push", "mqtt", "agentlite" (calls of devices at the AgentLite port), or "hub" (messages of
-                hubs); None for all.
+            kind: "call", "push", "mqtt" (packets), "agentlite" (calls of devices at the AgentLite port), or "hub"
+                (messages of hubs); None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most.

@@ -5,12 +5,19 @@ A model with a codec listens on the `binary` topics only, and one without on `js
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
 from iot_northbound.emulator.json_bodies import decode, encode
 from iot_northbound.emulator.kernel.calls import MALFORMED
+
+TEXT, BINARY = "json", "binary"
+"""The names of the codecs in topics."""
+
+
+class CodecError(ValueError):
+    """Raised when a message cannot be read or written; the text says why."""
 
 
 class Codec(Protocol):
@@ -36,11 +43,11 @@ class JsonCodec:
         """Return a device's message.
 
         Raises:
-            ValueError: It is not a JSON object.
+            CodecError: It is not a JSON object.
         """
         message = decode(payload)
         if not isinstance(message, dict):
-            raise ValueError("it is not JSON" if message is MALFORMED or message is None else "it is not a JSON object")
+            raise CodecError("it is not JSON" if message is MALFORMED or message is None else "it is not a JSON object")
         return message
 
     def encode(self, message: dict[str, Any]) -> bytes:
@@ -51,10 +58,56 @@ class JsonCodec:
 JSON = JsonCodec()
 
 
+def decoded(codec: Codec, payload: bytes) -> dict[str, Any]:
+    """Return a device's message.
+
+    Raises:
+        CodecError: The codec failed, or the message is no object.
+    """
+    message = _guarded(codec.decode, payload)
+    if not isinstance(message, dict):
+        raise CodecError(f"its codec returned {type(message).__name__} and not a dict")
+    return message
+
+
+def encoded(codec: Codec, message: dict[str, Any]) -> bytes:
+    """Return the bytes of a command.
+
+    Raises:
+        CodecError: The codec failed, or what it returned is not bytes.
+    """
+    payload = _guarded(codec.encode, message)
+    if not isinstance(payload, bytes):
+        raise CodecError(f"its codec returned {type(payload).__name__} and not bytes")
+    return payload
+
+
+def acknowledgement(codec: Codec, message: dict[str, Any]) -> bytes | None:
+    """Return what a codec answers to a device's message, or None.
+
+    Raises:
+        CodecError: The codec failed, or what it returned is not bytes.
+    """
+    make = getattr(codec, "acknowledge", None)
+    payload = None if make is None else _guarded(make, message)
+    if payload is not None and not isinstance(payload, bytes):
+        raise CodecError(f"its codec returned {type(payload).__name__} and not bytes")
+    return payload
+
+
+def _guarded(act: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return act(value)
+    except CodecError:
+        raise
+    except Exception as error:  # a codec is code of the user's
+        raise CodecError(f"its codec failed: {type(error).__name__}: {error}") from error
+
+
 def of_model(codecs: Mapping[str, Codec], product_id: str | None) -> tuple[str, Codec]:
     """Return the name of a model's codec as topics have it, and the codec."""
     codec = codecs.get(product_id or "")
-    return ("json", JSON) if codec is None else ("binary", codec)
+    return (TEXT, JSON) if codec is None else (BINARY, codec)
 
 
 def load(text: str) -> tuple[str, Codec]:

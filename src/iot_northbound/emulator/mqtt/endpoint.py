@@ -117,8 +117,8 @@ class MqttEndpoint(GuardedListener):
             connection.transport.close()
             return
         row = devices.need(self._platform, login.device_id)
-        codec_name, connection.codec = codecs.of_model(self._codecs, row.get("productId"))
-        connection.login, connection.topics = login, topics.Topics(login, codec_name)
+        connection.codec_name, connection.codec = codecs.of_model(self._codecs, row.get("productId"))
+        connection.login, connection.topics = login, topics.Topics(login, connection.codec_name)
         connection.session = f"{self._prefix}-{next(self._numbers)}"
         connection.since, connection.keep_alive = self._platform.now(), connect.keep_alive
         if login.product_id is None:
@@ -199,27 +199,26 @@ class MqttEndpoint(GuardedListener):
 
     def subscribe(self, connection: MqttConnection, packet_id: int, wanted: list[tuple[str, int]]) -> None:
         """Let a device listen to the topics of its own, and refuse others."""
-        granted: list[int] = []
-        for topic, qos in wanted:
-            channel = connection.topics.down.get(topic)
-            if channel is None:
-                granted.append(packets.REFUSED)
-                mistake = connection.topics.mistake_in_subscribe(topic)
-                self._platform.hint(
-                    f"mqtt filter {connection.name}", f"MQTT: {connection.name!r} subscribes: {mistake}"
-                )
-            else:
-                granted.append(min(qos, 1))
-                connection.channels[channel] = granted[-1]
+        granted = [self._grant(connection, topic, qos) for topic, qos in wanted]
         told = ", ".join("refused" if code == packets.REFUSED else f"QoS {code}" for code in granted)
         self._journal(connection, "in", "SUBSCRIBE", told[:200], " ".join(topic for topic, _ in wanted)[:512])
         connection.reply(packets.suback(packet_id, granted))
-        for channel, qos in connection.channels.items():
+        for channel in {channel: None for topic, _ in wanted if (channel := connection.topics.down.get(topic))}:
+            qos = connection.channels[channel]
             if channel == topics.SECRET:
                 self._send_secret(connection, qos)
             else:
                 args = (self._platform, connection.device_id, connection.session, channel, qos)
                 self._platform.work(links.subscribe, *args)
+
+    def _grant(self, connection: MqttConnection, topic: str, qos: int) -> int:
+        channel = connection.topics.down.get(topic)
+        if channel is None:
+            mistake = connection.topics.mistake_in_subscribe(topic)
+            self._platform.hint(f"mqtt filter {connection.name}", f"MQTT: {connection.name!r} subscribes: {mistake}")
+            return packets.REFUSED
+        connection.channels[channel] = min(qos, 1)
+        return connection.channels[channel]
 
     def unsubscribe(self, connection: MqttConnection, packet_id: int, filters: list[str]) -> None:
         """Let a device no longer listen."""
@@ -266,12 +265,13 @@ class MqttEndpoint(GuardedListener):
             self._take_out()
             self.runtime.noted()
         answering, self._answering = self._answering, []
+        ready = [(connection, b"".join(connection.replies)) for connection in answering]
         for connection in answering:
-            self._unsent.append((connection, b"".join(connection.replies)))
             connection.replies.clear()
         if self.runtime.durable is None:
-            self._send()
+            _send(ready)
         else:
+            self._unsent += ready
             self._more.set()
 
     async def _send_what_is_kept(self) -> None:
@@ -285,15 +285,8 @@ class MqttEndpoint(GuardedListener):
                 log.error("%s; no device gets an acknowledgement any more", error)
                 for connection in self.connections:
                     connection.drop()
-                return
-            self._unsent, later = ready, self._unsent
-            self._send()
-            self._unsent = later
-
-    def _send(self) -> None:
-        unsent, self._unsent = self._unsent, []
-        for connection, content in unsent:
-            connection.write(content)
+            else:
+                _send(ready)
 
     def _outbox_changed(self, changes: list[Change]) -> None:
         waiting = {row["link"]: None for _, _, row in changes if row is not None and row["state"] == "waiting"}
@@ -308,30 +301,29 @@ class MqttEndpoint(GuardedListener):
             connection = self.sessions.get(link_id)
             if connection is None:
                 continue
-            for row in outbox.waiting(self._platform, link_id, WINDOW - len(connection.in_flight)):
+            for row in outbox.waiting(self._platform, link_id, max(0, WINDOW - len(connection.in_flight))):
                 self._platform.work(outbox.sent, self._platform, row["seq"])
                 self._send_command(connection, row)
 
     def _send_command(self, connection: MqttConnection, row: dict[str, Any]) -> None:
-        own = next((channel for channel in ("json", "binary") if channel in connection.channels), topics.GATEWAY)
-        channel = own if row["deviceId"] == row["link"] and row["kind"] != "unbind" else topics.GATEWAY
+        by_gateway = row["deviceId"] != row["link"] or row["kind"] == "unbind"
+        channel = topics.GATEWAY if by_gateway else connection.codec_name
         topic, qos = connection.topics.to[channel], connection.channels.get(channel, 1)
         try:
-            if channel == topics.GATEWAY:
-                payload = encode(messages.gateway_command(row))
-            else:
-                payload = connection.codec.encode(messages.command(row))
+            form = messages.gateway_command(row) if by_gateway else messages.command(row)
+            payload = codecs.encoded(codecs.JSON if by_gateway else connection.codec, form)
             content = connection.publish(topic, payload, qos, row["mid"])
-        except Exception as error:  # a codec is code of the user's
-            told = f"its codec failed at a command: {type(error).__name__}: {error}"
-            self._platform.hint(f"mqtt codec {connection.name}", f"MQTT: {connection.name!r}: {told}")
-            self._journal(connection, "out", "PUBLISH", f"dropped: {told}", topic)
+        except ValueError as error:
+            self._platform.hint(f"mqtt codec {connection.name}", f"MQTT: a command for {connection.name!r}: {error}")
+            self._journal(connection, "out", "PUBLISH", f"dropped: {error}", topic)
             return
         fault = self.faults.for_mqtt("COMMAND", (connection.device_id, connection.name), topic)
         connection.reply(content)
         if fault is not None:
             connection.reply(content)
-        self._journal(connection, "out", "PUBLISH", f"command {row['mid']}", topic, payload, fault and fault.kind)
+        self._journal(
+            connection, "out", "PUBLISH", f"command {row['mid']}", topic, payload, None if fault is None else fault.kind
+        )
 
     # --- journal ---
 
@@ -379,3 +371,8 @@ class MqttEndpoint(GuardedListener):
             }
             for device_id, each in self.sessions.items()
         ]
+
+
+def _send(ready: list[tuple[MqttConnection, bytes]]) -> None:
+    for connection, content in ready:
+        connection.write(content)

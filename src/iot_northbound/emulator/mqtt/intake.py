@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iot_northbound.emulator.mqtt import messages, topics
+from iot_northbound.emulator.mqtt import codecs, messages, topics
 from iot_northbound.emulator.mqtt.codecs import JSON
 from iot_northbound.emulator.rules import devices, outbox, provisioning, reports
 
@@ -39,20 +39,18 @@ def _dropped(platform: Platform, connection: MqttConnection, what: str, why: str
 
 
 def _data(platform: Platform, connection: MqttConnection, payload: bytes) -> str:
-    try:
-        message = connection.codec.decode(payload)
-    except ValueError:
-        raise
-    except Exception as error:  # a codec is code of the user's
-        raise ValueError(f"its codec failed: {type(error).__name__}: {error}") from error
-    kind = message.get("msgType") if isinstance(message, dict) else None
+    message = codecs.decoded(connection.codec, payload)
+    kind = message.get("msgType")
     if kind == "deviceReq":
         told = _report(platform, connection, message)
     elif kind == "deviceRsp":
         told = _answered(platform, connection, messages.reply_of(message))
     else:
         raise ValueError(f"msgType is {kind!r}; it must be deviceReq (a report) or deviceRsp (an answer to a command)")
-    connection.acknowledge(message)
+    try:
+        connection.acknowledge(message)
+    except codecs.CodecError as error:
+        return f"{told}; {error}"
     return told
 
 

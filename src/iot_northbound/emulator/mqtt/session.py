@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from iot_northbound.emulator.mqtt import packets
+from iot_northbound.emulator.mqtt import codecs, packets
 from iot_northbound.emulator.mqtt.packets import Packets, ProtocolError
 from iot_northbound.serving import Admission, Connection
 
@@ -38,7 +38,7 @@ class MqttConnection(Connection):
         login: Who has logged in; None before.
         session: What tells this session from all others.
         topics: The topics that the device may use.
-        codec: The codec of its product model.
+        codec: The codec of its product model; `codec_name` is its name in topics.
         channels: The granted QoS of what it listens to.
         in_flight: The messages that it has not acknowledged: their packet ids, with the number (mid) of those that are
             commands.
@@ -47,6 +47,7 @@ class MqttConnection(Connection):
     first_step = "CONNECT"
     topics: Topics
     codec: Codec
+    codec_name: str
 
     def __init__(self, admission: Admission, endpoint: MqttEndpoint) -> None:
         super().__init__(admission)
@@ -287,10 +288,9 @@ class MqttConnection(Connection):
 
     def acknowledge(self, message: dict[str, Any]) -> None:
         """Send what the codec of the product model answers to a device's message, if it answers."""
-        make = getattr(self.codec, "acknowledge", None)
-        channel = "binary"
-        if make is not None and channel in self.channels and (content := make(message)) is not None:
-            self.reply(self.publish(self.topics.to[channel], content, self.channels[channel]))
+        content = codecs.acknowledgement(self.codec, message)
+        if content is not None and (qos := self.channels.get(codecs.BINARY)) is not None:
+            self.reply(self.publish(self.topics.to[codecs.BINARY], content, qos))
 
     def end(self, reason: str) -> None:
         """End the session; what was written before is still sent."""
