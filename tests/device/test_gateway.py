@@ -97,10 +97,10 @@ def send(wire: Wire, device_id: str, service_id: str, method: str, **paras: Any)
 
 
 def ended(wire: Wire, device_id: str, command_id: str) -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
+    def look() -> dict[str, Any]:
         _, answer = wire.call("GET", f"{COMMANDS}?deviceId={device_id}")
         row = next(each for each in answer["data"] if each["commandId"] == command_id)
-        return dict(row) if row["status"] in ("SUCCESSFUL", "FAILED") else None
+        return dict(row) if row["status"] in ("SUCCESSFUL", "FAILED") else {}
 
     return eventually(look)
 
@@ -321,8 +321,8 @@ def test_no_secret_reaches_the_log_or_a_repr(
 
 
 def test_a_platform_without_one_of_the_ports_makes_no_gateway() -> None:
-    for given in ({"mqtt_port": 1}, {"agentlite_port": 1}):
+    for side in (DeviceSide(mqtt_host="localhost", mqtt_port=1), DeviceSide(mqtt_host="localhost", agentlite_port=1)):
         with pytest.raises(InvalidArgumentError, match="needs both"):
-            DeviceSide(mqtt_host="localhost", **given).gateway(DeviceCredentials("gw-1", "s3cr3t"), "app")
+            side.gateway(DeviceCredentials("gw-1", "s3cr3t"), "app")
     with pytest.raises(InvalidArgumentError, match="no port for AgentLite"):
         DeviceSide(mqtt_host="localhost").field_http()
