@@ -79,7 +79,7 @@ def test_not_found_statuses_mean_not_found() -> None:
 
 def test_the_sdks_own_codes_are_explained() -> None:
     named = {value for name, value in vars(SdkCode).items() if name.isupper()}
-    assert set(SDK_CODES) == named == {str(code) for code in range(1001, 1013)}
+    assert set(SDK_CODES) == named == {str(code) for code in range(1001, 1015)}
     assert "with statement" in SDK_CODES["1009"].remedy
 
 

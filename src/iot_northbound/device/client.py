@@ -3,30 +3,27 @@
 import atexit
 import contextlib
 import logging
-import os
-import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from os import PathLike
 from typing import Any, Self, TypeVar
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.tls import build_policy
 from iot_northbound.device import arguments, messages, topics
 from iot_northbound.device.commands import Commands, Handler
-from iot_northbound.device.credentials import DeviceCredentials, stamp_of
-from iot_northbound.device.failures import DeviceRefusedError
-from iot_northbound.device.messages import JSON, Codec, Entry
-from iot_northbound.device.mqtt import WRONG_CREDENTIALS, Connection, Listener, Subscription, Target, matches
+from iot_northbound.device.credentials import DeviceCredentials
+from iot_northbound.device.link import Link
+from iot_northbound.device.messages import JSON, Codec, CodecWire, Entry
+from iot_northbound.device.mqtt import Subscription, Target, matches
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.queue import MemoryQueue, Message, Queue
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
-from iot_northbound.device.tls import Wake
 from iot_northbound.device.workers import Workers
-from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode, WaitTimeoutError
+from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
 from iot_northbound.ssl_config import SSLConfig
 
 log = logging.getLogger("iot_northbound.device")
@@ -93,32 +90,32 @@ class DeviceClient:
         self._clock = clock
         self._codec = JSON if isinstance(codec, str) else codec
         policy = build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path))
-        self._target = Target(host, port, policy, credentials, keepalive, connect_timeout, ack_timeout)
-        self._backoff = backoff or Backoff()
-        self._failures = 0
-        self._state = DeviceState.IDLE
-        self._last_error: NorthApiException | None = None
-        self._settled = Flag()
-        """Set as soon as the device is connected, refused or closed."""
-        self._stop = Flag()
-        self._wake = Wake()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._process: int | None = None
+        target = Target(host, port, policy, credentials, keepalive, connect_timeout, ack_timeout)
+        kind = "json" if isinstance(codec, str) else "binary"
+        self._report_topic = topics.report_topic(credentials.id, kind)
+        self._command_topic = topics.command_topic(credentials.id, kind)
+        self._where = f"{credentials.id} at {host}:{port}"
         self._watchers: list[Callable[[DeviceState], object]] = []
         self._droppers: list[Callable[[Message], object]] = []
         name = f"device-{credentials.id}"
         self._events = Workers(1, f"{name}-events")
-        self._commands = Commands(self._codec, handler_threads, self._answer, f"{name}-command")
-        kind = "json" if self._codec is JSON else "binary"
-        self._report_topic = topics.report_topic(credentials.id, kind)
-        self._command_topic = topics.command_topic(credentials.id, kind)
-        self._subscriptions = [Subscription(self._command_topic, 1, lambda topic, payload: None)]
+        self._commands = Commands(CodecWire(self._codec), handler_threads, self._answer, f"{name}-command")
         self._outbox = Outbox(queue or MemoryQueue(), credentials.id, hold=hold)
+        self._link = Link(
+            target,
+            clock,
+            backoff or Backoff(),
+            self._outbox,
+            changed=self._changed,
+            connecting=self._connecting,
+            received=self._received,
+            is_busy=self._is_busy,
+        )
+        self._link.subscriptions.append(Subscription(self._command_topic, 1, self._command))
         _ALL.add(self)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.credentials.id} at {self._target.host}:{self._target.port}: {self.state}>"
+        return f"<{type(self).__name__} {self._where}: {self.state}>"
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -144,20 +141,9 @@ class DeviceClient:
             WaitTimeoutError: it is not connected in that time; the text says why the last attempt failed.
             ClientClosedError: the client was closed.
         """
-        self._check_open()
-        with self._lock:
-            if self._thread is None:
-                self._process = os.getpid()
-                self._thread = threading.Thread(target=self._run, name=f"device-{self.credentials.id}", daemon=True)
-                self._thread.start()
-        if not wait:
-            return self
-        if not self._settled.wait(timeout):
-            why = f": {self._last_error.error_desc}" if self._last_error else ""
-            raise WaitTimeoutError(
-                SdkCode.NO_ANSWER, f"the device is not connected after {timeout:g} s{why}"
-            ) from self._last_error
-        self._check_open()
+        self._link.start()
+        if wait:
+            self._link.wait(timeout)
         return self
 
     def close(self, timeout: float = 5.0) -> None:
@@ -166,35 +152,13 @@ class DeviceClient:
         What is not confirmed then fails with a ClientClosedError; a `SqliteQueue` keeps it for the next start. A
         handler that still runs is not waited for. Closing twice is harmless.
         """
-        if self._inherited:
-            return
-        self._begin_to_close(timeout)
-        with self._lock:
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout + 2)
-        self._shut()
-
-    def _begin_to_close(self, patience: float) -> None:
-        if not self._inherited:
-            self._wake.patience = patience
-            self._wake.closing = True
-            self._stop.set()
-            self._wake.set()
-
-    def _shut(self) -> None:
-        with self._lock:
-            if self._state is DeviceState.CLOSED:
-                return
-            self._change(DeviceState.CLOSED)
-        self._settled.set()
-        self._commands.close()
-        self._events.close(finish=True)
-        self._outbox.end(
-            ClientClosedError(SdkCode.CLIENT_INTERNAL, "the device was closed before the platform confirmed this")
-        )
-        self._outbox.close()
-        self._wake.close()
+        if not self._link.inherited and self._link.close(timeout):
+            self._commands.close()
+            self._events.close(finish=True)
+            self._outbox.end(
+                ClientClosedError(SdkCode.CLIENT_INTERNAL, "the device was closed before the platform confirmed this")
+            )
+            self._outbox.close()
 
     # -- what the device says ------------------------------------------------------------------------------------------
 
@@ -235,11 +199,11 @@ class DeviceClient:
         Raises:
             NorthApiException: as for `report`.
         """
-        self._check_open()
+        self._link.check()
         arguments.check_topic(topic, wildcards=False)
         arguments.check_qos(qos)
         pending, dropped = self._outbox.add(Message(topic, arguments.payload(payload), qos))
-        self._wake.set()
+        self._link.wake()
         for each in dropped:
             self._announce(self._droppers, each.message)
         return pending
@@ -247,11 +211,11 @@ class DeviceClient:
     def release(self) -> None:
         """Send what is queued, if the client was made with `hold`. It is held again when the connection ends."""
         self._outbox.held = False
-        self._wake.set()
+        self._link.wake()
 
     def _answer(self, payload: bytes) -> Pending[None]:
         pending = self._outbox.add_urgent(Message(self._report_topic, payload))
-        self._wake.set()
+        self._link.wake()
         return pending
 
     # -- what the device hears -----------------------------------------------------------------------------------------
@@ -282,12 +246,12 @@ class DeviceClient:
             InvalidArgumentError: a value cannot be used (1007).
             ClientClosedError: the client was closed.
         """
-        self._check_open()
+        self._link.check()
         arguments.check_topic(topic, wildcards=True)
         arguments.check_qos(qos)
-        subscription = Subscription(topic, qos, handler)
-        self._subscriptions.append(subscription)
-        self._wake.set()
+        subscription = Subscription(topic, qos, partial(self._hand_on, handler))
+        self._link.subscriptions.append(subscription)
+        self._link.wake()
         return subscription.pending
 
     def on_state(self, function: Callable[[DeviceState], object]) -> Callable[[DeviceState], object]:
@@ -305,12 +269,12 @@ class DeviceClient:
     @property
     def state(self) -> DeviceState:
         """What the device does now."""
-        return self._state
+        return self._link.state
 
     @property
     def last_error(self) -> NorthApiException | None:
         """Why the last attempt failed or the last connection ended; None if nothing failed since."""
-        return self._last_error
+        return self._link.last_error
 
     @property
     def pending(self) -> int:
@@ -322,112 +286,32 @@ class DeviceClient:
         """How many messages a full queue has dropped."""
         return self._outbox.dropped
 
-    @property
-    def _inherited(self) -> bool:
-        return self._process is not None and self._process != os.getpid()
+    # -- for the network thread ----------------------------------------------------------------------------------------
 
-    def _check_open(self) -> None:
-        if self._inherited:
-            raise ClientClosedError(
-                SdkCode.CLIENT_INTERNAL,
-                "this process was forked from the one that started the device, and a connection has one owner: make a "
-                "new DeviceClient here, or fork before start()",
-            )
-        if self._state is DeviceState.REFUSED and self._last_error is not None:
-            raise self._last_error.with_traceback(None)
-        if self._wake.closing:
-            raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the device is closed")
+    def _changed(self, state: DeviceState) -> None:
+        self._announce(self._watchers, state)
 
-    # -- the network thread --------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                delay = self._attempt()
-                if delay is None:
-                    return
-                self._move(DeviceState.WAITING)
-                self._clock.wait(self._stop, delay)
-        except Exception:
-            log.exception("the network thread of the device %s failed", self.credentials.id)
-        finally:
-            self._wake.closing = True  # nothing more is taken
-            self._settled.set()
-
-    def _attempt(self, *, again: bool = False) -> float | None:
-        """Connect, and stay connected; return the seconds to wait then, or None at the end."""
-        self._move(DeviceState.CONNECTING)
+    def _connecting(self) -> None:
         self._commands.new_connection()
-        listener = Listener(self._connected, self._received, self._is_drained)
-        connection = Connection(self._target, self._clock, self._wake, self._outbox, self._subscriptions, listener)
-        try:
-            connection.run()
-            return None
-        except DeviceRefusedError as error:
-            if error.return_code == WRONG_CREDENTIALS and not again and self._hour_turned(connection.stamp):
-                return self._attempt(again=True)
-            self._note(error)
-            self._refuse(error)
-            return None
-        except NorthApiException as error:
-            self._note(error)
-        except Exception as error:
-            log.exception("the connection of the device %s failed", self.credentials.id)
-            self._note(NorthApiException(SdkCode.CLIENT_INTERNAL, f"the connection failed: {type(error).__name__}"))
-        finally:
-            self._outbox.lost()
-        since = connection.connected_at
-        if since is not None and self._clock.monotonic() - since >= self._backoff.healthy:
-            self._failures = 0
-        self._failures += 1
-        return self._backoff.delay(self._failures - 1)
 
-    def _hour_turned(self, stamp: str) -> bool:
-        return bool(self.credentials.sign_type) and stamp != stamp_of(self._clock.now())
-
-    def _refuse(self, error: DeviceRefusedError) -> None:
-        self._move(DeviceState.REFUSED)
-        self._settled.set()
-        self._outbox.end(error)
-
-    def _note(self, error: NorthApiException) -> None:
-        if self._wake.closing:
-            return
-        known = self._last_error is not None and self._last_error.error_desc == error.error_desc
-        log.log(logging.DEBUG if known else logging.WARNING, "device %s: %s", self.credentials.id, error.error_desc)
-        self._last_error = error
-
-    def _move(self, state: DeviceState) -> None:
-        with self._lock:
-            if self._state is not DeviceState.CLOSED:
-                self._change(state)
-
-    def _change(self, state: DeviceState) -> None:
-        if state is not self._state:
-            self._state = state
-            self._announce(self._watchers, state)
+    def _is_busy(self) -> bool:
+        return bool(self._commands.open)
 
     def _announce(self, functions: Sequence[Callable[[Any], object]], value: object) -> None:
         for each in functions[:]:
-            self._events.submit(lambda each=each: each(value))  # type: ignore[misc]
-
-    def _connected(self) -> None:
-        self._last_error = None
-        self._move(DeviceState.CONNECTED)
-        self._settled.set()
+            self._events.submit(partial(each, value))
 
     def _received(self, topic: str, payload: bytes) -> None:
-        if topic == self._command_topic:
-            self._commands.received(payload)
-            return
-        for each in self._subscriptions[1:]:
-            if matches(each.topic, topic) and not self._events.submit(
-                lambda each=each: each.handler(topic, payload)  # type: ignore[misc]
-            ):
-                log.warning("a message on %s was dropped: too many wait for their handlers", topic)
+        for each in self._link.subscriptions[:]:
+            if matches(each.topic, topic):
+                each.handler(topic, payload)
 
-    def _is_drained(self) -> bool:
-        return not len(self._outbox) and not self._commands.open
+    def _command(self, topic: str, payload: bytes) -> None:
+        self._commands.received(payload)
+
+    def _hand_on(self, handler: Callable[[str, bytes], object], topic: str, payload: bytes) -> None:
+        if not self._events.submit(partial(handler, topic, payload)):
+            log.warning("a message on %s was dropped: too many wait for their handlers", topic)
 
 
 _ALL: "weakref.WeakSet[DeviceClient]" = weakref.WeakSet()
@@ -439,7 +323,8 @@ def _leave_all() -> None:
     end = time.monotonic() + _AT_EXIT
     devices = list(_ALL)
     for each in devices:
-        each._begin_to_close(_AT_EXIT)
+        if not each._link.inherited:
+            each._link.begin_to_close(_AT_EXIT)
     for each in devices:
         with contextlib.suppress(Exception):
             each.close(max(end - time.monotonic(), 0.0))

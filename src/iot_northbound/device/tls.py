@@ -35,16 +35,22 @@ class Wake:
     """
 
     def __init__(self) -> None:
-        self.reader, self._writer = socket.socketpair()
-        self.reader.setblocking(False)
-        self._writer.setblocking(False)
+        self.reader: socket.socket
+        self._writer: socket.socket | None = None
         self.closing = False
         self.patience = 0.0
 
+    def open(self) -> None:
+        """Make it ready; not before the process may fork, because a child would share it."""
+        self.reader, self._writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self._writer.setblocking(False)
+
     def set(self) -> None:
         """End the wait that goes on, or the next one."""
-        with contextlib.suppress(OSError):  # it is full, so the reader will wake; or it is closed
-            self._writer.send(b"\0")
+        if (writer := self._writer) is not None:
+            with contextlib.suppress(OSError):  # it is full, so the reader will wake; or it is closed
+                writer.send(b"\0")
 
     def clear(self) -> None:
         """Let the next wait wait."""
@@ -54,8 +60,9 @@ class Wake:
 
     def close(self) -> None:
         """Close both ends."""
-        self.reader.close()
-        self._writer.close()
+        if self._writer is not None:
+            self.reader.close()
+            self._writer.close()
 
 
 class Deadline:
@@ -81,14 +88,15 @@ class Deadline:
 
     def wait(self, sock: socket.socket, *, write: bool) -> None:
         """Wait until the socket can be read, or written."""
-        ready = 0
+        left, ready = self.check(), 0
         poll = select.poll()
         poll.register(sock, select.POLLOUT if write else select.POLLIN)
         poll.register(self._wake.reader, select.POLLIN)
         while not ready:
-            events = poll.poll(min(self.check(), SLICE) * 1000)
+            events = poll.poll(min(left, SLICE) * 1000)
             ready = sum(fd == sock.fileno() for fd, _ in events)
             self._wake.clear()
+            left = self.check()
 
 
 def open_tls(host: str, port: int, policy: TlsPolicy, deadline: Deadline) -> ssl.SSLSocket:
