@@ -18,7 +18,8 @@ def add_parser(subparsers: Any) -> Parser:
     parser: Parser = subparsers.add_parser(
         "emulator",
         help="run a platform on this machine",
-        description="Run a platform on this machine: HTTPS with client certificates, and a control plane beside it.",
+        description="Run a platform on this machine: HTTPS with client certificates, ports for devices, and a control "
+        "plane beside it.",
     )
     add = parser.add_argument
     add("--host", metavar="HOST", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -36,6 +37,32 @@ def add_parser(subparsers: Any) -> Parser:
         help="port of the control plane, 0 for a free one (default: 8744, or a free one with --port 0)",
     )
     add("--no-control", action="store_true", help="run without the control plane")
+    add(
+        "--mqtt-port",
+        type=values.port_or_free,
+        metavar="PORT",
+        help="port for devices that speak MQTT, 0 for a free one (default: 8883, or a free one with --port 0)",
+    )
+    add("--no-mqtt", action="store_true", help="run without the port for devices that speak MQTT")
+    add(
+        "--agentlite-port",
+        type=values.port_or_free,
+        metavar="PORT",
+        help="port for AgentLite devices, 0 for a free one (default: 8943, or a free one with --port 0)",
+    )
+    add(
+        "--hub-port",
+        type=values.port_or_free,
+        metavar="PORT",
+        help="port for hubs that post XML, 0 for a free one (default: not opened)",
+    )
+    add(
+        "--codec",
+        action="append",
+        default=[],
+        metavar="PRODUCT=MODULE:CLASS",
+        help="codec of a product model (productId) whose devices send bytes and not JSON; may be given several times",
+    )
     add(
         "--home",
         type=Path,
@@ -79,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until a signal comes; return the exit status."""
     # Imported here, so that the other commands do not need the emulator's libraries.
     from iot_northbound.emulator.durable import DataDirError
+    from iot_northbound.emulator.mqtt import codecs
     from iot_northbound.emulator.server import Emulator
     from iot_northbound.serving import BindError
 
@@ -93,7 +121,11 @@ def run(args: argparse.Namespace) -> int:
         emulator = Emulator(
             args.host,
             args.port,
-            control_port=None if args.no_control else _control_port(args),
+            control_port=None if args.no_control else _port(args, args.control_port, 8744),
+            mqtt_port=None if args.no_mqtt else _port(args, args.mqtt_port, 8883),
+            agentlite_port=_port(args, args.agentlite_port, 8943),
+            hub_port=args.hub_port,
+            codecs=dict(codecs.load(text) for text in args.codec),
             folder=emulator_home(args.home),
             data_dir=args.data_dir,
             callback_ca=args.callback_ca,
@@ -112,10 +144,10 @@ def _announce_the_end(args: argparse.Namespace) -> None:
     print(json.dumps({"event": "stopped"}) if args.json else f"stopped; {state}", file=sys.stderr, flush=True)
 
 
-def _control_port(args: argparse.Namespace) -> int:
-    if args.control_port is not None:
-        return int(args.control_port)
-    return 8744 if args.port else 0  # with a free port, several emulators may run side by side
+def _port(args: argparse.Namespace, given: int | None, usual: int) -> int:
+    if given is not None:
+        return given
+    return usual if args.port else 0  # with a free port, several emulators may run side by side
 
 
 def _announce(args: argparse.Namespace, emulator: Any) -> None:
@@ -124,11 +156,15 @@ def _announce(args: argparse.Namespace, emulator: Any) -> None:
         "event": "ready",
         "url": emulator.base_url,
         "control": emulator.control_url,
+        "mqtt": emulator.mqtt_url,
+        "agentlite": emulator.agentlite_url,
+        "hub": emulator.hub_url,
         "appId": emulator.app_id,
         # Shown once, when it was made. From then on it is in the profile, which only its owner can read.
         "secret": emulator.secret if home.is_new else None,
         "profile": str(emulator.profile_path),
         "ca": str(home.ca),
+        "deviceCa": str(emulator.device_ca),
         "clientCertificate": str(home.client_p12),
         "dataDir": str(args.data_dir) if args.data_dir else None,
     }
@@ -138,10 +174,14 @@ def _announce(args: argparse.Namespace, emulator: Any) -> None:
     lines = [
         ("platform", facts["url"]),
         ("control plane", facts["control"] or "none"),
+        ("mqtt", facts["mqtt"] or "none"),
+        ("agentlite", facts["agentlite"] or "none"),
+        ("hub", facts["hub"] or "none"),
         ("application id", facts["appId"]),
         ("secret", facts["secret"] or f"as before, in {facts['profile']}"),
         ("profile", facts["profile"]),
         ("CA", facts["ca"]),
+        ("CA for devices", facts["deviceCa"]),
         ("client certificate", facts["clientCertificate"]),
         ("state", facts["dataDir"] or "in memory"),
     ]

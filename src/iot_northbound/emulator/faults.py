@@ -1,4 +1,4 @@
-"""Failing on purpose: which fault strikes which call or push."""
+"""Failing on purpose: which fault strikes which call, push or MQTT packet."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from iot_northbound.emulator.endpoints import names_of
 Kind = Literal[
     "latency", "stall", "reset", "truncate", "garbage", "answer", "wrong_length", "drip",
     "push_lost", "push_double", "push_delay", "push_reorder",
+    "mqtt_refuse", "mqtt_drop", "mqtt_no_puback", "mqtt_slow", "mqtt_double", "mqtt_silence",
 ]  # fmt: skip
 CALL_KINDS: Mapping[str, str] = {
     "latency": "waits `seconds`, then answers as usual",
@@ -30,7 +31,19 @@ PUSH_KINDS: Mapping[str, str] = {
     "push_delay": "sends the push `seconds` late; repeats it only if that fails",
     "push_reorder": "sends the push after a later one, or after `seconds`; repeats it only if that fails",
 }
-_SECONDS = {"latency": 1.0, "stall": 3_600.0, "drip": 0.05, "push_delay": 1.0, "push_reorder": 1.0}
+MQTT_KINDS: Mapping[str, str] = {
+    "mqtt_refuse": "refuses a right CONNECT with `code`",
+    "mqtt_drop": "ends the connection instead of taking the packet; with `after`, once so many packets were taken",
+    "mqtt_no_puback": "takes a report and does not acknowledge it",
+    "mqtt_slow": "takes the packet, and all that follow on this connection, `seconds` later",
+    "mqtt_double": "sends a command twice",
+    "mqtt_silence": "does not answer PINGREQ",
+}
+_PACKETS = {"mqtt_refuse": "CONNECT", "mqtt_no_puback": "PUBLISH", "mqtt_double": "COMMAND", "mqtt_silence": "PINGREQ"}
+"""The packet of the kinds that strike one packet only; COMMAND is a PUBLISH to the device."""
+_SECONDS = {
+    "latency": 1.0, "stall": 3_600.0, "drip": 0.05, "push_delay": 1.0, "push_reorder": 1.0, "mqtt_slow": 1.0
+}  # fmt: skip
 _DOES_WORK_FIRST = frozenset({"truncate", "wrong_length", "drip"})
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
@@ -55,6 +68,11 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     delta: int = 10
+    device: str = "*"
+    topic: str = ""
+    packet: str = "*"
+    code: int = 3
+    after: int = 0
     id: str = ""
     struck: int = 0
 
@@ -92,6 +110,11 @@ _FITTING: Mapping[str, Collection[str]] = {
     "body": ("answer",),
     "headers": ("answer",),
     "delta": ("wrong_length",),
+    "device": MQTT_KINDS,
+    "topic": ("mqtt_drop", "mqtt_no_puback", "mqtt_slow", "mqtt_double"),
+    "packet": ("mqtt_drop", "mqtt_slow"),
+    "code": ("mqtt_refuse",),
+    "after": ("mqtt_drop",),
 }
 """The options that not every kind has. An option at its default counts as not given."""
 
@@ -107,6 +130,11 @@ class FaultPlan:
         self._faults: list[Fault] = []
         self._dice = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
         self._ids = count(1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no fault at all."""
+        return not self._faults
 
     def add(self, fault: Fault) -> Fault:
         """Add a fault and give it its id."""
@@ -147,6 +175,29 @@ class FaultPlan:
         return self._strike(
             lambda fault: (
                 fault.kind in PUSH_KINDS and fault.notify_type in ("*", notify_type or "") and fault.url in url
+            )
+        )
+
+    def for_mqtt(self, packet: str, names: Collection[str], topic: str = "", taken: int = 0) -> Fault | None:
+        """Return the fault that strikes this packet, counting it, or None.
+
+        Args:
+            packet: CONNECT, PUBLISH, …, or COMMAND for a PUBLISH to the device.
+            names: What the device is called: its deviceId and its nodeId.
+            topic: The packet's topics.
+            taken: How many packets the connection has brought before.
+        """
+        if not self._faults:
+            return None
+        return self._strike(
+            lambda fault: (
+                fault.kind in MQTT_KINDS
+                and _PACKETS.get(fault.kind, packet) == packet
+                and fault.packet in ("*", packet)
+                and (fault.device == "*" or fault.device in names)
+                and fault.topic in topic
+                and taken >= fault.after
+                and (packet != "COMMAND" or fault.kind == "mqtt_double")
             )
         )
 

@@ -1,4 +1,4 @@
-"""The journal: the last calls and pushes, without secrets."""
+"""The journal: the last calls, pushes and MQTT packets, without secrets."""
 
 from __future__ import annotations
 

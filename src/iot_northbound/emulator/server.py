@@ -17,6 +17,8 @@ from iot_northbound.emulator.control.schema import check, schema_of
 from iot_northbound.emulator.home import Home, RunningProfile, prepare
 from iot_northbound.emulator.hub.app import HubApp
 from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
+from iot_northbound.emulator.mqtt.codecs import Codec
+from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
 from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
@@ -44,6 +46,7 @@ class Emulator(LoopService):
         agentlite_port: Port for the binding and the children of AgentLite devices; 0 takes a free one; None: not
             opened.
         hub_port: Port for hubs that post XML; 0 takes a free one; None: not opened.
+        codecs: The codecs of product models by productId; their devices use the `binary` topics.
         folder: Where certificates, application and profile are kept. None takes `home` in the data directory. Without
             a data directory it takes a temporary folder that is deleted with this object. It never uses the command's
             own home unless you name it.
@@ -69,6 +72,7 @@ class Emulator(LoopService):
         mqtt_port: int | None = None,
         agentlite_port: int | None = None,
         hub_port: int | None = None,
+        codecs: Mapping[str, Codec] | None = None,
         folder: Path | str | None = None,
         data_dir: Path | str | None = None,
         callback_ca: Path | str | None = None,
@@ -97,6 +101,8 @@ class Emulator(LoopService):
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
         self._runtime: Runtime | None = None
         self._servers: list[GuardedListener] = []
+        self._mqtt: MqttEndpoint | None = None
+        self._codecs = dict(codecs or {})
         self._apps: dict[str, App] = {}
         self._profile: RunningProfile | None = None
         self.home: Home
@@ -208,7 +214,9 @@ class Emulator(LoopService):
         await runtime.execute(
             lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
         )
-        self._control = Control(runtime, self._facts)
+        if self._mqtt is not None:
+            self._mqtt.serve(runtime)
+        self._control = Control(runtime, self._facts, self._mqtt)
         self._apps = {
             "port": NorthboundApp(runtime),
             "control_port": ControlApp(self._control),
@@ -225,7 +233,7 @@ class Emulator(LoopService):
             self._runtime.closing.set()
         for server in self._servers:
             await server.aclose()
-        self._servers = []
+        self._servers, self._mqtt = [], None
         if self._profile is not None:
             self._profile.withdraw()
             self._profile = None
@@ -245,6 +253,10 @@ class Emulator(LoopService):
         if (port := self._ports["control_port"]) is not None:
             yield "control_port", GuardedServer(self._app("control_port"), "127.0.0.1", port, limits=limits)
         devices_tls = self.home.device_context()
+        if (port := self._ports["mqtt_port"]) is not None:
+            mqtt = MqttEndpoint(host, port, ssl_context=devices_tls, limits=limits, model_codecs=self._codecs)
+            self._mqtt = mqtt
+            yield "mqtt_port", mqtt
         for name in ("agentlite_port", "hub_port"):
             if (port := self._ports[name]) is not None:
                 app = self._app(name)

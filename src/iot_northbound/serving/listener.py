@@ -69,6 +69,10 @@ class GuardedListener(LoopService):
         """The open connections, including handshakes."""
         return self._room.connections
 
+    def change_limits(self, limits: Limits) -> None:
+        """Let other limits hold for connections that come from now on."""
+        self.limits = self._room.limits = limits
+
     def bind(self) -> tuple[str, int]:
         """Take the port without serving yet; return host and port.
 

@@ -25,7 +25,7 @@ class Room:
     """The open connections of one server, including handshakes."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._of: dict[str, set[Connection]] = {}
         self._count = 0
 
@@ -51,11 +51,11 @@ class Room:
     def for_address(self, sender: str) -> bool:
         """Make room under the cap of one address; return whether there is room."""
         own = self._of.get(sender, set())
-        return len(own) < self._limits.connections_per_address or self._close_slowest(own)
+        return len(own) < self.limits.connections_per_address or self._close_slowest(own)
 
     def for_another(self) -> bool:
         """Make room under the cap of all addresses; return whether there is room."""
-        return self._count < self._limits.connections or self.close_one()
+        return self._count < self.limits.connections or self.close_one()
 
     def close_one(self) -> bool:
         """Close the slowest connection of the address that has most; return False if all are being answered."""

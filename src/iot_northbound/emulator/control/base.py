@@ -12,6 +12,7 @@ from iot_northbound.emulator.control.schema import InvalidArgument, Schema, chec
 from iot_northbound.emulator.kernel.calls import Refusal
 from iot_northbound.emulator.kernel.limits import Length
 from iot_northbound.emulator.kernel.settings import Count, Seconds
+from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.rules import applications, devices
 from iot_northbound.emulator.runtime import Runtime
 
@@ -125,8 +126,10 @@ def _act(method: Callable[..., Any], control: ControlBase, arguments: Row) -> An
 class ControlBase:
     """The running emulator that the operations work on."""
 
-    def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
-        self._runtime = runtime
+    def __init__(
+        self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]], mqtt: MqttEndpoint | None = None
+    ) -> None:
+        self._runtime, self._mqtt = runtime, mqtt
         self._platform = runtime.platform
         self._facts = facts
 

@@ -18,12 +18,14 @@ from iot_northbound.emulator.kernel import transitions
 from iot_northbound.emulator.kernel.clock import time_text
 from iot_northbound.emulator.kernel.limits import Length, Names, Pattern, Range
 from iot_northbound.emulator.kernel.settings import SomeSettings
+from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.rules import applications, events, fleets, models, notifications, packages
 from iot_northbound.emulator.runtime import SETTINGS, Runtime
 
 DEVICES_AT_ONCE = 2_000
 """How many devices `add_devices` makes in one piece of work; the API is served between two pieces."""
 
+Packet = Literal["*", "CONNECT", "PUBLISH", "PUBACK", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ", "DISCONNECT"]
 Headers = Annotated[dict[str, Annotated[str, Pattern("^[ -~]*$")]], Names("^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
@@ -35,8 +37,10 @@ class Control(DeviceControl, MqttControl, HubControl):
     value has a wrong type, is out of its range or does not fit, it raises InvalidArgument. The text names the mistake.
     """
 
-    def __init__(self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]]) -> None:
-        super().__init__(runtime, facts)
+    def __init__(
+        self, runtime: Runtime, facts: Callable[[], Mapping[str, Any]], mqtt: MqttEndpoint | None = None
+    ) -> None:
+        super().__init__(runtime, facts, mqtt)
         self._snapshots: dict[str, dict[str, dict[str, Row]]] = {}
         self._started = time.monotonic()
 
@@ -179,26 +183,38 @@ class Control(DeviceControl, MqttControl, HubControl):
         body: Any = None,
         headers: Headers | None = None,
         delta: Annotated[int, Range(-1_000_000, 1_000_000, but=0)] = 10,
+        device: Name = "*",
+        topic: Annotated[str, Length(0, 1024)] = "",
+        packet: Packet = "*",
+        code: Annotated[int, Range(1, 5)] = 3,
+        after: Annotated[int, Range(0, 1_000_000_000)] = 0,
     ) -> Row:
-        """Add a fault and return it with its id. If several fit a call, the oldest strikes.
+        """Add a fault and return it with its id. If several fit a call, push or packet, the oldest strikes.
 
         An option that the kind does not have is refused.
 
         Args:
             kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
-                pushes: push_lost, push_double, push_delay, push_reorder.
+                pushes: push_lost, push_double, push_delay, push_reorder. To MQTT packets: mqtt_refuse, mqtt_drop,
+                mqtt_no_puback, mqtt_slow, mqtt_double, mqtt_silence.
             endpoint: Which calls: `*`, `GET *`, a documented path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`) or a
                 method and a path. The names of placeholders make no difference.
             notify_type: Which pushes: their notifyType, `*`, or empty for those that have none (command statuses).
             url: Which pushes: those whose callback URL contains it.
             count: How often it strikes before it is removed; None: for ever.
-            probability: How likely it strikes a call or push that it fits, 0 to 1.
+            probability: How likely it strikes a call, push or packet that it fits, 0 to 1.
             when: Whether it strikes before or after the call's work is done (stall, reset, garbage, answer).
-            seconds: Pause of latency, stall, drip (per byte), push_delay and push_reorder; None: the kind's default.
+            seconds: Pause of latency, stall, drip (per byte), push_delay, push_reorder and mqtt_slow; None: the kind's
+                default.
             status: Status of answer.
             body: Body of answer: text is sent as it is, other values as JSON; None: no body.
             headers: Headers of answer.
             delta: How many bytes wrong_length announces too many or, if negative, too few.
+            device: Which device's MQTT packets, by its deviceId or nodeId.
+            topic: Which MQTT packets: those whose topic contains it.
+            packet: Which packets of a device mqtt_drop and mqtt_slow strike.
+            code: What mqtt_refuse says: 1 to 5.
+            after: How many packets of a connection mqtt_drop lets through before.
 
         Raises:
             InvalidArgument: A value is out of its range, an option does not fit the kind, or no documented call or push
@@ -206,7 +222,8 @@ class Control(DeviceControl, MqttControl, HubControl):
         """
         endpoint, notify_type = known_endpoint(endpoint), known_notify_type(notify_type)
         fault = Fault(
-            kind, endpoint, notify_type, url, count, probability, when, seconds, status, body, headers or {}, delta
+            kind, endpoint, notify_type, url, count, probability, when, seconds, status, body, headers or {}, delta,
+            device, topic, packet, code, after,
         )  # fmt: skip
         return self._runtime.faults.add(fault).describe()
 
@@ -235,7 +252,7 @@ class Control(DeviceControl, MqttControl, HubControl):
     def journal(
         self,
         *,
-        kind: Literal["call", "push", "agentlite", "hub"] | None = None,
+        kind: Literal["call", "push", "mqtt", "agentlite", "hub"] | None = None,
         endpoint: str | None = None,
         since: Annotated[int, Range(0, 10**15)] = 0,
         limit: Annotated[int, Range(1, 10_000)] = 1_000,
@@ -243,8 +260,8 @@ class Control(DeviceControl, MqttControl, HubControl):
         """Return the newest calls, pushes and messages of devices, oldest first.
 
         Args:
-            kind: "call", "push", "agentlite" (calls of devices at the AgentLite port), or "hub" (messages of hubs);
-                None for all.
+            kind: "call", "push", "mqtt" (packets), "agentlite" (calls of devices at the AgentLite port), or "hub"
+                (messages of hubs); None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most.
