@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -18,6 +18,8 @@ from iot_northbound.emulator.server import Emulator
 from tests.emulator.conftest import Wire
 from tests.emulator.hub.conftest import TOKEN, register_hub
 
+KINDS: tuple[Literal["hub_err", "hub_lost"], ...] = ("hub_err", "hub_lost")
+WHEN: tuple[Literal["before", "after"], ...] = ("before", "after")
 COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands"
 
 
@@ -58,6 +60,14 @@ def child_of(wire: Wire, node_id: str) -> dict[str, Any]:
     return found
 
 
+def history(wire: Wire, node_id: str) -> list[int]:
+    """Return every humidity that a device has reported."""
+    child = child_of(wire, node_id)
+    ids = f"deviceId={child['deviceId']}&gatewayId={child['gatewayId']}"
+    answer = wire.call("GET", f"/iocm/app/data/v1.2.0/deviceDataHistory?pageNo=0&pageSize=250&{ids}")[1]
+    return sorted(row["data"]["humidity"] for row in answer["deviceDataHistoryDTOs"])
+
+
 def test_a_hub_measures_hears_and_answers(emulator: Emulator, wire: Wire, connect: Callable[..., HubClient]) -> None:
     hub = connect()
     heard = []
@@ -94,6 +104,19 @@ def test_every_refusal_of_the_emulator_is_an_exception(connect: Callable[..., Hu
         connect("hub-9").post()
     with pytest.raises(InvalidArgumentError, match="ERR_FORMAT"):
         connect().post(Measure("x" * 257, {}))
+
+
+def test_lost_answers_and_err_change_nothing(emulator: Emulator, wire: Wire, connect: Callable[..., HubClient]) -> None:
+    hub = connect(attempts=20)
+    hub.add("d-1", 11)
+    emulator.control.seed_faults(7)
+    for kind in KINDS:
+        for when in WHEN:
+            emulator.control.add_fault(kind, when=when, probability=0.2)
+    for humidity in range(40):
+        hub.post(Measure("d-1", {"humidity": humidity}))
+    assert sum(fault["struck"] for fault in emulator.control.faults()) > 10
+    assert history(wire, "d-1") == list(range(40))
 
 
 def test_many_hubs_post_at_once(emulator: Emulator, wire: Wire, connect: Callable[..., HubClient]) -> None:
@@ -133,8 +156,5 @@ def test_a_hub_goes_on_with_an_emulator_that_was_started_again(tmp_path: Path) -
         hub.post(Measure("d-1", {"humidity": 2}))
         assert hub.pending == 0
         wire = Wire(second).login()
-        history = "/iocm/app/data/v1.2.0/deviceDataHistory?pageNo=0&pageSize=50&deviceId="
-        device_id, gateway_id = child_of(wire, "d-1")["deviceId"], child_of(wire, "d-1")["gatewayId"]
-        rows = wire.call("GET", f"{history}{device_id}&gatewayId={gateway_id}")[1]["deviceDataHistoryDTOs"]
-        assert sorted(row["data"]["humidity"] for row in rows) == [1, 2]
+        assert history(wire, "d-1") == [1, 2]
         wire.close()

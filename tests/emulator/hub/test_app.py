@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import Request, urlopen
 
 import pytest
@@ -159,6 +159,33 @@ def test_a_failure_inside_is_err_and_undone(
         assert hub.post(MEASURE).get("status") == "ERR"
     assert "a message of hub 'hub-1' failed inside the emulator" in caplog.text
     assert len(wire.devices()) == 1
+    assert hub.post(MEASURE).get("status") == "ACK"
+    assert len(wire.devices()) == 2
+
+
+# --- faults ---
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_fault_is_err_before_or_after_the_work(
+    emulator: Emulator, hub: Hub, wire: Wire, when: Literal["before", "after"]
+) -> None:
+    emulator.control.add_fault("hub_err", when=when, device="hub-9")
+    emulator.control.add_fault("hub_err", when=when, device="hub-1", count=1)
+    answer = hub.post(MEASURE)
+    assert (answer.get("status"), answer.get("seq")) == ("ERR", "1")
+    assert len(wire.devices()) == (1 if when == "before" else 2)
+    assert hub.post(MEASURE).get("status") == "ACK"
+    assert len(wire.devices()) == 2
+    assert [entry["fault"] for entry in journal(emulator)] == ["hub_err", None]
+
+
+def test_a_fault_loses_the_answer(emulator: Emulator, hub: Hub, wire: Wire) -> None:
+    emulator.control.add_fault("hub_lost", when="after", count=1)
+    with pytest.raises(OSError, match=r"reset|closed"):
+        hub.post(MEASURE)
+    assert len(wire.devices()) == 2
+    hub.connection.close()
     assert hub.post(MEASURE).get("status") == "ACK"
     assert len(wire.devices()) == 2
 
