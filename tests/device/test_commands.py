@@ -7,7 +7,7 @@ import pytest
 
 from iot_northbound.device import Command, CommandFailed, Pending
 from iot_northbound.device.commands import Commands
-from iot_northbound.device.messages import JSON
+from iot_northbound.device.messages import JSON, CodecWire
 from iot_northbound.device.workers import MOST
 from iot_northbound.errors import InvalidArgumentError
 from tests.clock import eventually
@@ -16,7 +16,7 @@ from tests.clock import eventually
 class Device:
     def __init__(self, threads: int = 2, codec: Any = JSON) -> None:
         self.answers: list[dict[str, Any]] = []
-        self.commands = Commands(codec, threads, self.answer, "test")
+        self.commands = Commands(CodecWire(codec), threads, self.answer, "test")
 
     def answer(self, payload: bytes) -> Pending[None]:
         self.answers.append(json.loads(payload))

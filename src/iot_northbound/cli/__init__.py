@@ -15,8 +15,8 @@ from iot_northbound.profiles import PREFIX
 
 # Each command with the extra that it needs. The modules import the packages of an extra only when they run, so that the
 # other commands and every --help work without them.
-_COMMANDS = {"basic_test": "", "emulator": "emulator", "listen": "receiver"}
-_EXTRAS = {"uvicorn", "httptools", "sortedcontainers"}
+_COMMANDS = {"basic_test": "", "emulator": "emulator", "listen": "receiver", "simulate": "device"}
+_EXTRAS = {"uvicorn", "httptools", "sortedcontainers", "paho"}
 DEBUG = f"{PREFIX}DEBUG"
 """The variable that makes failures show their tracebacks."""
 
@@ -75,7 +75,7 @@ def _parser() -> Parser:
 def _in_words(error: Exception, arguments: argparse.Namespace) -> str:
     if isinstance(error, NorthApiException):
         return in_words_of(arguments, str(error))
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] in _EXTRAS:
+    if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] in _EXTRAS:
         extra = _COMMANDS[arguments.command.replace("-", "_")]
         return f"this command needs {error.name}: pip install 'iot-northbound[{extra}]'"
     if isinstance(error, OSError):

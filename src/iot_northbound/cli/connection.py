@@ -89,6 +89,16 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     return load_profile(profile)
 
 
+def profile_of(arguments: argparse.Namespace) -> Path | None:
+    """Return the file of the profile that `settings_from` reads; None if it does not read one."""
+    if arguments.profile is not None:
+        return Path(_profile(arguments.profile)[0]).expanduser()
+    if arguments.platform_ip is not None:
+        return None
+    named = any(os.environ.get(PREFIX + name) for name in ("PLATFORM_IP", "APP_ID"))
+    return None if named and arguments.emulator is None else _emulator_profile(arguments)
+
+
 def refuse_lonely(arguments: argparse.Namespace, names: Sequence[str], beside: str) -> None:
     """End the program (status 2) if one of these arguments is given, because they need another one."""
     for name in names:

@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     from iot_northbound.device.failures import QueueInUseError as QueueInUseError
     from iot_northbound.device.failures import ReportDroppedError as ReportDroppedError
     from iot_northbound.device.failures import SubscriptionRefusedError as SubscriptionRefusedError
+    from iot_northbound.device.field_http import AddedChild as AddedChild
+    from iot_northbound.device.field_http import Bound as Bound
+    from iot_northbound.device.field_http import FieldHttp as FieldHttp
+    from iot_northbound.device.field_http import FieldLogin as FieldLogin
+    from iot_northbound.device.field_http import UndocumentedWireError as UndocumentedWireError
+    from iot_northbound.device.gateway import GatewayClient as GatewayClient
     from iot_northbound.device.messages import Codec as Codec
     from iot_northbound.device.messages import Command as Command
     from iot_northbound.device.pending import Pending as Pending
     from iot_northbound.device.queue import MemoryQueue as MemoryQueue
+    from iot_northbound.device.queue import Message as Message
+    from iot_northbound.device.queue import Queue as Queue
     from iot_northbound.device.queue_sqlite import SqliteQueue as SqliteQueue
     from iot_northbound.device.session import Backoff as Backoff
     from iot_northbound.device.session import DeviceState as DeviceState
@@ -39,10 +47,18 @@ _ROOMS = {
     "QueueInUseError": "failures",
     "ReportDroppedError": "failures",
     "SubscriptionRefusedError": "failures",
+    "AddedChild": "field_http",
+    "Bound": "field_http",
+    "FieldHttp": "field_http",
+    "FieldLogin": "field_http",
+    "UndocumentedWireError": "field_http",
+    "GatewayClient": "gateway",
     "Codec": "messages",
     "Command": "messages",
     "Pending": "pending",
     "MemoryQueue": "queue",
+    "Message": "queue",
+    "Queue": "queue",
     "SqliteQueue": "queue_sqlite",
     "Backoff": "session",
     "DeviceSide": "side",

@@ -17,7 +17,7 @@ from iot_northbound.device import arguments, messages, topics
 from iot_northbound.device.commands import Commands, Handler
 from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials
 from iot_northbound.device.link import Link
-from iot_northbound.device.messages import JSON, Codec, Entry
+from iot_northbound.device.messages import JSON, Codec, CodecWire, Entry
 from iot_northbound.device.mqtt import Subscription, Target, matches
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.provisioning import provision
@@ -101,17 +101,17 @@ class DeviceClient:
         self._droppers: list[Callable[[Message], object]] = []
         name = f"device-{credentials.id}"
         self._events = Workers(1, f"{name}-events")
-        self._commands = Commands(self._codec, handler_threads, self._answer, f"{name}-command")
+        self._commands = Commands(CodecWire(self._codec), handler_threads, self._answer, f"{name}-command")
         self._outbox = Outbox(queue or MemoryQueue(), credentials.id, hold=hold)
         self._link = Link(
             target,
             clock,
             backoff or Backoff(),
             self._outbox,
-            changed=lambda state: self._announce(self._watchers, state),
-            connecting=self._commands.new_connection,
+            changed=self._changed,
+            connecting=self._connecting,
             received=self._received,
-            is_busy=lambda: bool(self._commands.open),
+            is_busy=self._is_busy,
         )
         self._link.subscriptions.append(Subscription(self._command_topic, 1, self._command))
         _ALL.add(self)
@@ -335,6 +335,15 @@ class DeviceClient:
         return self._outbox.dropped
 
     # -- for the network thread ----------------------------------------------------------------------------------------
+
+    def _changed(self, state: DeviceState) -> None:
+        self._announce(self._watchers, state)
+
+    def _connecting(self) -> None:
+        self._commands.new_connection()
+
+    def _is_busy(self) -> bool:
+        return bool(self._commands.open)
 
     def _announce(self, functions: Sequence[Callable[[Any], object]], value: object) -> None:
         for each in functions[:]:

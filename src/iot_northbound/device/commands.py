@@ -5,9 +5,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from iot_northbound.device import messages
 from iot_northbound.device.failures import ReportDroppedError
-from iot_northbound.device.messages import Codec, Command, NotACommandError
+from iot_northbound.device.messages import Command, CommandWire, NotACommandError
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.workers import Workers
 from iot_northbound.errors import InvalidArgumentError, SdkCode
@@ -56,14 +55,14 @@ class Commands:
     """The handlers of a device. Each command runs on one of the threads and is answered when its handler returns.
 
     Args:
-        codec: reads commands and writes answers.
+        wire: reads commands and writes answers.
         threads: how many commands can run at the same time.
         answer: sends an answer.
         name: the name of the threads.
     """
 
-    def __init__(self, codec: Codec, threads: int, answer: Callable[[bytes], Pending[None]], name: str) -> None:
-        self._codec = codec
+    def __init__(self, wire: CommandWire, threads: int, answer: Callable[[bytes], Pending[None]], name: str) -> None:
+        self._wire = wire
         self._answer = answer
         self._workers = Workers(threads, name)
         self._handlers: dict[tuple[str | None, str | None], Handler] = {}
@@ -99,7 +98,7 @@ class Commands:
     def received(self, payload: bytes) -> None:
         """Run the handler of a command, and answer it. A command that runs already is not run again."""
         try:
-            command = messages.read_command(payload, self._codec)
+            command = self._wire.read(payload)
         except NotACommandError as error:
             self._hint(str(error), "a message on the command topic was dropped: %s", error)
             return
@@ -172,10 +171,10 @@ class Commands:
             del self._open[command.mid]
             self._earlier.discard(command.mid)
         try:
-            payload = messages.answer(command.mid, errcode, body, self._codec)
+            payload = self._wire.answer(command, errcode, body)
         except Exception:
             log.exception("the answer to the command %s of %s cannot be sent", command.method, command.service_id)
-            payload = messages.answer(command.mid, FAILED, {"error": "failed"}, self._codec)
+            payload = self._wire.answer(command, FAILED, {"error": "failed"})
         self._answer(payload).add_done_callback(sent.follow)
 
     def _handler_of(self, command: Command) -> Handler | None:

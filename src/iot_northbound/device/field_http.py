@@ -40,12 +40,7 @@ _EXISTED = 1
 
 
 class UndocumentedWireError(NorthApiException):
-    """The host is no emulator of this package, and nobody documents what a platform takes on this port."""
-
-    _likely = (
-        "The reference names bind, login and the calls about child devices, but not their messages.",
-        "Pass field_wire=True to try the messages that were seen in the field.",
-    )
+    """The host is no emulator of this package, and nobody documents what a platform takes on this port (1007)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -329,8 +324,11 @@ class FieldHttp:
             return
         answer = self._send("GET", _BIND, {"Accept": "application/json"}, None)
         if answer.headers.get(_MARK) is None:
-            desc = f"{self._where} is no emulator of iot-northbound, and the reference documents no messages for it"
-            raise UndocumentedWireError(SdkCode.INVALID_ARGUMENT, desc)
+            raise UndocumentedWireError(
+                SdkCode.INVALID_ARGUMENT,
+                f"{self._where} is no emulator of iot-northbound, and the reference documents no messages for bind, "
+                "login and child devices; pass field_wire=True to try those that were seen in the field",
+            )
         self._known = True
 
     def _send(self, method: str, path: str, headers: dict[str, str], content: bytes | None) -> Answer:

@@ -37,12 +37,14 @@ class Command:
         method: the name of the command.
         paras: its parameters; empty if it has none.
         mid: the platform's number for it, which the answer repeats.
+        device_id: the device behind a gateway that it is for; None if it is for the device itself.
     """
 
     service_id: str
     method: str
     paras: dict[str, Any] = attrs.field(factory=dict)
     mid: int | None = None
+    device_id: str | None = None
 
 
 class NotACommandError(ValueError):
@@ -160,3 +162,34 @@ def read_command(payload: bytes, codec: Codec = JSON) -> Command | None:
     if mid is not None and (type(mid) is not int or not 0 <= mid <= MID_MAX):
         raise NotACommandError(f"mid must be a whole number up to {MID_MAX}")
     return Command(service_id, method, paras or {}, mid)
+
+
+class CommandWire(Protocol):
+    """How commands and their answers look on one topic."""
+
+    def read(self, payload: bytes) -> Command | None:
+        """Return the command in a payload; None if there is nothing to do.
+
+        Raises:
+            NotACommandError: it is something else.
+        """
+        ...
+
+    def answer(self, command: Command, errcode: int, body: Mapping[str, Any] | None) -> bytes:
+        """Return the answer to a command."""
+        ...
+
+
+@attrs.frozen
+class CodecWire:
+    """The wire of a device's own commands (8.2.4)."""
+
+    codec: Codec
+
+    def read(self, payload: bytes) -> Command | None:
+        """Return the command in a payload; None for a `cloudRsp`."""
+        return read_command(payload, self.codec)
+
+    def answer(self, command: Command, errcode: int, body: Mapping[str, Any] | None) -> bytes:
+        """Return the answer to a command."""
+        return answer(command.mid, errcode, body, self.codec)

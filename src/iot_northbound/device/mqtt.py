@@ -28,9 +28,9 @@ except ImportError as missing:
 
 log = logging.getLogger("iot_northbound.device")
 
-_CONNACK = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
+CONNACK_CODES = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
 """paho gives the reason codes of MQTT 5; these are the codes of 3.1.1."""
-_FINAL = {
+REFUSALS = {
     1: "it does not speak this version of MQTT (3.1.1)",
     2: "it does not accept the client id or the keep-alive",
     4: "id or secret is wrong, or the clock of the device is not right",
@@ -82,7 +82,7 @@ class Listener:
     is_drained: Callable[[], bool]
 
 
-class _Paho(paho.Client):
+class PahoClient(paho.Client):
     """paho's client on a connection that is made before it, so that the password is made after the handshake.
 
     paho asks for a second connection only if it wants to fall back to MQTT 3.1, after CONNACK 1.
@@ -93,11 +93,11 @@ class _Paho(paho.Client):
     def _create_socket_connection(self) -> ssl.SSLSocket:
         connection, self.connection = self.connection, None
         if connection is None:
-            raise _VersionRefused
+            raise VersionRefused
         return connection
 
 
-class _VersionRefused(Exception):
+class VersionRefused(Exception):
     """CONNACK 1."""
 
 
@@ -120,7 +120,7 @@ class Connection:
     ) -> None:
         self._target, self._clock, self._wake, self._outbox = target, clock, wake, outbox
         self._subscriptions, self._listener = subscriptions, listener
-        self._client: _Paho
+        self._client: PahoClient
         self._asked: dict[int | None, list[Subscription]] = {}
         self._subscribed = 0
         self._return_code: int | None = None
@@ -152,7 +152,7 @@ class Connection:
             self._work()
         except TimeoutError as error:
             raise RequestTimeoutError(SdkCode.NO_ANSWER, f"{target.host}:{target.port}: {error}") from None
-        except _VersionRefused:
+        except VersionRefused:
             raise self._refused(1) from None
         finally:
             connection.close()
@@ -160,7 +160,7 @@ class Connection:
     def _login(self, connection: ssl.SSLSocket) -> None:
         target, now = self._target, self._clock.now()
         self.stamp = stamp_of(now)
-        client = _Paho(
+        client = PahoClient(
             CallbackAPIVersion.VERSION2,
             client_id=target.credentials.client_id(now),
             clean_session=True,
@@ -214,7 +214,7 @@ class Connection:
                 code = client.loop_write()
             if code == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 code = client.loop_misc()
-        except (NorthApiException, _VersionRefused):
+        except (NorthApiException, VersionRefused):
             raise
         except Exception as error:  # what paho raises for packets that are no MQTT
             log.debug("a packet of the platform could not be read", exc_info=True)
@@ -229,7 +229,7 @@ class Connection:
         while (item := self._outbox.next()) is not None:
             self._publish(client, item)
 
-    def _publish(self, client: _Paho, item: Item) -> None:
+    def _publish(self, client: PahoClient, item: Item) -> None:
         info = client.publish(item.message.topic, item.message.payload, item.message.qos)
         self._outbox.sent(info.mid, item)
         self._moved = self._clock.monotonic()
@@ -253,8 +253,8 @@ class Connection:
     # -- what paho calls -----------------------------------------------------------------------------------------------
 
     def _on_connect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        self._return_code = _CONNACK.get(reason.value, reason.value)
-        if self._return_code in _FINAL:
+        self._return_code = CONNACK_CODES.get(reason.value, reason.value)
+        if self._return_code in REFUSALS:
             raise self._refused(self._return_code)
         if self._return_code == 3:
             where = f"{self._target.host}:{self._target.port}"
@@ -297,7 +297,7 @@ class Connection:
         who = self._target.credentials
         return DeviceRefusedError(
             SdkCode.DEVICE_REFUSED,
-            f"the platform refuses the device {who.id} (CONNACK {code}): {_FINAL[code]}",
+            f"the platform refuses the device {who.id} (CONNACK {code}): {REFUSALS[code]}",
             return_code=code,
         )
 

@@ -141,7 +141,7 @@ class Outbox:
         return len(self._flying)
 
     def next(self) -> Item | None:
-        """Return what to send now; None if nothing waits or too much is under way."""
+        """Return what to send now; None if nothing waits, or it has to wait, or too much is under way."""
         with self._lock:
             if len(self._flying) >= self._window:
                 return None

@@ -15,6 +15,7 @@ from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
 from iot_northbound.emulator.home import Home, RunningProfile, prepare
+from iot_northbound.emulator.hub.app import HubApp
 from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
 from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
 from iot_northbound.emulator.rules import applications
@@ -212,6 +213,7 @@ class Emulator(LoopService):
             "port": NorthboundApp(runtime),
             "control_port": ControlApp(self._control),
             "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
+            "hub_port": HubApp(runtime),
         }
         self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self._device_ports())
         for server in self._servers:
@@ -243,10 +245,11 @@ class Emulator(LoopService):
         if (port := self._ports["control_port"]) is not None:
             yield "control_port", GuardedServer(self._app("control_port"), "127.0.0.1", port, limits=limits)
         devices_tls = self.home.device_context()
-        if (port := self._ports["agentlite_port"]) is not None:
-            app = self._app("agentlite_port")
-            server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
-            yield "agentlite_port", server
+        for name in ("agentlite_port", "hub_port"):
+            if (port := self._ports[name]) is not None:
+                app = self._app(name)
+                server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
+                yield name, server
 
     def _app(self, setting: str) -> App:
         """Return an application that serves as the one of this port does, which is made after its port is bound."""

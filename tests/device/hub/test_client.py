@@ -275,7 +275,7 @@ def ack(*commands: HubCommand) -> ServerMessage:
     return ServerMessage(ServerStatus.ACK, commands=commands)
 
 
-def test_commands_are_executed_and_their_results_go_out_with_the_next_message(
+def test_commands_are_executed_and_their_results_go_out_at_once(
     server: Server, connect: Callable[..., HubClient]
 ) -> None:
     server.steps = [ack(command(5, level="40"), command(6, "BLINK"), command(7, "DANCE")), ack()]
@@ -292,8 +292,7 @@ def test_commands_are_executed_and_their_results_go_out_with_the_next_message(
 
     hub.post(METER)
     assert heard == [("lamp-1", {"level": "40"})]
-    assert hub.pending == 3
-    hub.post(METER)
+    assert hub.pending == 0
     hub.post(METER)
     assert results(server) == [[], [("5", 1), ("6", 6), ("7", 5)], []]
 
@@ -310,7 +309,6 @@ def test_a_function_that_fails_makes_a_result_and_a_line_in_the_log(
 
     with caplog.at_level(logging.ERROR):
         hub.post()
-    hub.post()
     assert results(server) == [[], [("5", 7)]]
     assert "commands of type 'SET' failed" in caplog.text
 
@@ -319,7 +317,6 @@ def test_a_long_command_is_received_first_and_executed_later(server: Server, con
     server.steps = [ack(command(5)), ack()]
     hub = connect()
     hub.on_command()(lambda asked: CommandResult.RECEIVED)
-    hub.post()
     hub.post()
     hub.respond("5", CommandResult.EXECUTED)
     hub.post()
@@ -339,7 +336,6 @@ def test_a_thread_of_the_handlers_may_be_faster_than_the_handler(
         thread.join()
         return CommandResult.RECEIVED
 
-    hub.post()
     hub.post()
     assert results(server) == [[], [("5", 1)]]
 
@@ -372,6 +368,29 @@ def test_commands_that_came_before_a_failure_are_executed(server: Server, connec
     assert results(server) == [[], [("5", 1)]]  # the message under way has its content already
 
 
+def test_results_that_cannot_go_out_wait_for_the_next_message(
+    server: Server, connect: Callable[..., HubClient]
+) -> None:
+    server.steps = [ack(command(5)), reset]
+    hub = connect(attempts=1)
+    hub.on_command()(lambda asked: None)
+    assert hub.post(METER).status == ServerStatus.ACK
+    server.steps = [ack()]
+    hub.post(METER)
+    assert results(server) == [[], [("5", 1)], [("5", 1)], []]
+
+
+def test_a_server_with_ever_new_commands_does_not_hold_a_post_for_ever(
+    server: Server, connect: Callable[..., HubClient]
+) -> None:
+    server.steps = [ack(command(5))]
+    hub = connect()
+    hub.on_command()(lambda asked: None)
+    hub.post()
+    assert len(server.seen) == 101
+    assert hub.pending == 1
+
+
 def test_a_handler_may_post(server: Server, connect: Callable[..., HubClient]) -> None:
     server.steps = [ack(command(5)), ack()]
     hub = connect()
@@ -380,7 +399,6 @@ def test_a_handler_may_post(server: Server, connect: Callable[..., HubClient]) -
     def measure(asked: HubCommand) -> None:
         hub.post(METER)
 
-    hub.post()
     hub.post()
     assert results(server) == [[], [], [("5", 1)]]
 
@@ -392,7 +410,6 @@ def test_results_that_have_no_room_in_a_message_wait_for_the_next(
     for number in range(900):
         hub.respond(str(number), 1)
     hub.post(*[Measure(f"m-{number}", {}) for number in range(500)])
-    hub.post()
     assert [len(each) for each in results(server)] == [450, 450]
     assert hub.pending == 0
 

@@ -64,6 +64,9 @@ class Binder:
         def run() -> None:
             try:
                 self._run(port, verify_code, info, alg_type, stored, call)
+            except Exception:
+                log.exception("the bind has failed")
+                call.end({BindIE.RESULT: BindResult.FAILED}, AgentLiteError(HwErr.ERR, "the bind has failed"))
             finally:
                 port.close()
 

@@ -1,7 +1,6 @@
 """A call that was accepted: its result comes later, to the caller and to the observers."""
 
 from collections.abc import Mapping
-from enum import IntEnum
 from typing import Any
 
 from iot_northbound.device.agentlite.elements import Topic
@@ -30,7 +29,7 @@ class Accepted(Pending[IotaMessage]):
         self.cookie = checked_cookie(cookie)
         self._events, self._topic = events, topic
 
-    def end(self, values: Mapping[IntEnum, Any], error: NorthApiException | None = None) -> None:
+    def end(self, values: Mapping[Any, Any], error: NorthApiException | None = None) -> None:
         """Tell the observers, then the caller. With an error, the caller gets that in place of the message."""
         if self.done():
             return

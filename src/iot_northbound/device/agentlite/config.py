@@ -20,7 +20,7 @@ def _port(name: str, value: object) -> int:
 
 
 def _checked(self: object, attribute: "attrs.Attribute[Any]", value: object) -> object:
-    if attribute.name.endswith("port"):
+    if attribute.name.endswith("port") and (value is not None or attribute.type is int):
         return _port(attribute.name, value)
     if value is not None and (not isinstance(value, str) or not value):
         shown = "***" if attribute.name == "secret" else repr(value)
@@ -73,25 +73,25 @@ class BindConfig(_Keyed):
 
 @attrs.define(on_setattr=_checked, slots=False)
 class LoginConfig(_Keyed):
-    """Who logs in, and where. What is not set comes from the stored result of the bind.
+    """Who logs in, and where. What is None comes from the stored result of the bind, if there is one.
 
     Attributes:
         device_id: the device's id.
         app_id: the application's id.
         secret: the device's secret; no repr shows it.
         iocm_addr: the host for child devices.
-        iocm_port: its port.
-        mqtt_addr: the host for login and data; None is `iocm_addr`.
-        mqtt_port: its port.
+        iocm_port: its port; 8943 if nothing else says it.
+        mqtt_addr: the host for login and data; `iocm_addr` if nothing else says it.
+        mqtt_port: its port; 8883 if nothing else says it.
     """
 
     device_id: str | None = attrs.field(default=None, validator=_checked_first)
     app_id: str | None = attrs.field(default=None, validator=_checked_first)
     secret: str | None = attrs.field(default=None, validator=_checked_first, repr=hide)
     iocm_addr: str | None = attrs.field(default=None, validator=_checked_first)
-    iocm_port: int = attrs.field(default=BIND_PORT, validator=_checked_first)
+    iocm_port: int | None = attrs.field(default=None, validator=_checked_first)
     mqtt_addr: str | None = attrs.field(default=None, validator=_checked_first)
-    mqtt_port: int = attrs.field(default=MQTT_PORT, validator=_checked_first)
+    mqtt_port: int | None = attrs.field(default=None, validator=_checked_first)
 
     LOGIN_CONFIG_DEVICEID: ClassVar = LoginKey.DEVICEID
     LOGIN_CONFIG_APPID: ClassVar = LoginKey.APPID

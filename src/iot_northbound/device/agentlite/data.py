@@ -13,7 +13,7 @@ from iot_northbound.device.agentlite.errors import AgentLiteError, HwErr
 from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.message import IotaMessage
 from iot_northbound.device.agentlite.reasons import converted
-from iot_northbound.device.commands import LaterAnswer
+from iot_northbound.device.commands import FAILED, LaterAnswer
 from iot_northbound.device.gateway import GatewayClient
 from iot_northbound.device.messages import Command
 from iot_northbound.device.pending import Pending
@@ -34,7 +34,7 @@ class Data:
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], LaterAnswer] = {}
         client.on_command()(self._command)
-        client.on_child_command()(self._child_command)
+        client.on_child_command()(self._command)
 
     def report(self, device_id: str, service_id: str, values: dict[str, Any], cookie: int | None) -> Accepted:
         """Report data of the device or of one behind it."""
@@ -55,7 +55,8 @@ class Data:
             later = self._open.pop((device_id, request_id), None)
         if later is None:
             raise AgentLiteError(
-                HwErr.NOMATCH, f"request_id = {request_id!r}: no command to {device_id} with this id waits for an answer"
+                HwErr.NOMATCH,
+                f"request_id = {request_id!r}: no command to {device_id} with this id waits for an answer",
             )
         later.give(errcode, values)
         return self._ends_with(call, later.sent, device_id)
@@ -82,8 +83,36 @@ class Data:
         sent.add_done_callback(ended)
         return call
 
-    def _command(self, command: Command) -> LaterAnswer | None:
-        if command.mid is None:
-            self._tell(self._own, None, command)
-            return None
-        return self._tell(self._own, str(command.mid), command)
+    def _command(self, command: Command) -> LaterAnswer:
+        later = LaterAnswer()
+        device_id = command.device_id or self._own
+        request_id = None if command.mid is None else str(command.mid)
+        if request_id is not None:
+            with self._lock:
+                self._open.pop((device_id, request_id), None)  # the platform gave the number to another command
+                self._open[device_id, request_id] = later
+                dropped = [self._open.pop(next(iter(self._open))) for _ in range(len(self._open) - _MOST_OPEN)]
+            for each in dropped:
+                log.warning("more than %d commands wait for an answer: the oldest is answered as failed", _MOST_OPEN)
+                each.give(FAILED, {"error": "no answer"})
+        self._events.tell(
+            IotaMessage(
+                Topic.COMMAND_RECEIVE,
+                {
+                    DataIE.REQUESTID: request_id,
+                    DataIE.DEVICEID: device_id,
+                    DataIE.SERVICEID: command.service_id,
+                    DataIE.METHOD: command.method,
+                    DataIE.CMDCONTENT: json.dumps(command.paras, ensure_ascii=False),
+                },
+            )
+        )
+        return later
+
+
+def _asked(ask: Callable[[], Pending[None]]) -> Pending[None]:
+    """Return what the client below returns, and raise what it raises as an AgentLiteError."""
+    try:
+        return ask()
+    except NorthApiException as error:
+        raise converted(error) from None

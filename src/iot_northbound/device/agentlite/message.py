@@ -19,7 +19,7 @@ class IotaMessage:
         cookie: the number that the call gave; 0 if it gave none, and for messages that answer no call.
     """
 
-    def __init__(self, topic: Topic, values: Mapping[IntEnum, Any] | None = None, cookie: int = 0) -> None:
+    def __init__(self, topic: Topic, values: Mapping[Any, Any] | None = None, cookie: int = 0) -> None:
         self.topic = topic
         self.cookie = cookie
         self._values = {int(key): value for key, value in (values or {}).items() if value is not None}

@@ -55,7 +55,9 @@ class Service:
         """
         update = getattr(observer, "update", None)
         if not callable(update):
-            raise AgentLiteError(HwErr.CALLBACK, f"a {type(observer).__name__} is no observer: it needs update(message)")
+            raise AgentLiteError(
+                HwErr.CALLBACK, f"a {type(observer).__name__} is no observer: it needs update(message)"
+            )
         self._agent.events.listen(self.TOPICS, observer, update)
 
     def remove_observer(self, observer: MyObserver) -> None:
@@ -314,7 +316,7 @@ def _properties(given: str | Mapping[str, Any]) -> dict[str, Any]:
         values = None
     if not isinstance(values, dict):
         raise AgentLiteError(
-            HwErr.PARA, "service_properties: give the text of a JSON object, such as {\"status\": \"OPEN\"}, or a mapping"
+            HwErr.PARA, 'service_properties: give the text of a JSON object, such as {"status": "OPEN"}, or a mapping'
         )
     return values
 

@@ -43,6 +43,8 @@ CommandHandler = Callable[[HubCommand], CommandResult | int | None]
 
 _BACKOFF = Backoff(base=0.5, cap=30.0)
 _PATH = "/deviceio/ml"
+_ROUNDS = 100
+"""How many messages with results follow a message at once, if each answer has new commands."""
 _LONGEST_SEQ = 10**19
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP statuses that say nothing of the message."""
@@ -186,7 +188,7 @@ class HubClient:
         return keep
 
     def respond(self, command_id: str, result: CommandResult | int) -> None:
-        """Give the result of a command that was answered with RECEIVED. It goes out with the next post."""
+        """Give the result of a command that was answered with RECEIVED. It goes out with the next `post`."""
         response = CommandResponse(command_id, CommandResult(result))
         with self._lock:
             self._responses[response.command_id] = response
@@ -198,7 +200,8 @@ class HubClient:
     def post(self, *measures: Measure, adds: Iterable[AddDevice] = ()) -> ServerMessage:
         """Send measures, new devices and all results that wait; execute the commands in the answer; return the answer.
 
-        Without any of them, it asks for commands.
+        The results of these commands go out at once, in a message of their own. Without measures and devices, it asks
+        for commands.
 
         If it fails because no answer came, the message is kept, and the next `post` sends it first. The server then
         takes it once, also if it was the answer that was lost.
@@ -218,6 +221,21 @@ class HubClient:
         """
         waiting = _Waiting(measures, tuple(adds))
         HubMessage(self.hub_id, _LONGEST_SEQ, *waiting).encode()  # one that cannot be sent shall not wait
+        answer = self._post(waiting)
+        for _ in range(_ROUNDS):
+            if not self._responses:
+                break
+            try:
+                self._post(_Waiting((), ()))
+            except NorthApiException as error:  # the measures were taken; the next post tells what is wrong
+                log.info("the results of commands of hub %s wait for its next message: %s", self.hub_id, error)
+                break
+        return answer
+
+    # --- sending ---
+
+    def _post(self, waiting: _Waiting) -> ServerMessage:
+        """Send all that waits and then this, execute the commands in the answers, and return the last answer."""
         answers: list[ServerMessage] = []
         try:
             with self._turn:
@@ -231,8 +249,6 @@ class HubClient:
                 for command in answer.commands:
                     self._execute(command)
         return answers[-1]
-
-    # --- sending ---
 
     def _send_all(self, answers: list[ServerMessage]) -> None:
         while self._under_way is not None or self._waiting:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Unpack
 
 from iot_northbound.emulator.control.base import Count, Name, NotFound, Row, Seconds, operation
 from iot_northbound.emulator.control.devices import DeviceControl
+from iot_northbound.emulator.control.hub import HubControl
 from iot_northbound.emulator.control.mqtt import MqttControl
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
@@ -26,7 +27,7 @@ DEVICES_AT_ONCE = 2_000
 Headers = Annotated[dict[str, Annotated[str, Pattern("^[ -~]*$")]], Names("^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
-class Control(DeviceControl, MqttControl):
+class Control(DeviceControl, MqttControl, HubControl):
     """Operations on a running emulator. Each is done as a whole or not at all, and is durable when it returns.
 
     Every method may be called from any thread except the emulator's own. The HTTP control plane offers the same
@@ -234,7 +235,7 @@ class Control(DeviceControl, MqttControl):
     def journal(
         self,
         *,
-        kind: Literal["call", "push", "agentlite"] | None = None,
+        kind: Literal["call", "push", "agentlite", "hub"] | None = None,
         endpoint: str | None = None,
         since: Annotated[int, Range(0, 10**15)] = 0,
         limit: Annotated[int, Range(1, 10_000)] = 1_000,
@@ -242,7 +243,8 @@ class Control(DeviceControl, MqttControl):
         """Return the newest calls, pushes and messages of devices, oldest first.
 
         Args:
-            kind: "call", "push", or "agentlite" (calls of devices at the AgentLite port); None for all.
+            kind: "call", "push", "agentlite" (calls of devices at the AgentLite port), or "hub" (messages of hubs);
+                None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most.

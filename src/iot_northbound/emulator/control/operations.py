@@ -102,6 +102,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", "/devices/{device_id}/events", "device_event", 204),
     Operation("POST", "/rules/{rule_id}/fire", "fire_rule", 204),
     Operation("POST", "/commands/{command_id}/answer", "answer_command", answer=_TEXT),
+    Operation("PUT", "/hubs/{hub_id}/watched", "watch_hub", 204),
     Operation("GET", "/devices/{device_id}/credentials", "device_credentials"),
     Operation("GET", "/devices/{device_id}/calls", "service_calls", answer=_ROWS),
     Operation("POST", "/devices/{device_id}/calls/answer", "answer_service_call", answer=_TEXT),

@@ -14,7 +14,6 @@ from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE
 from iot_northbound.emulator.rules import hubs
 from iot_northbound.emulator.rules.hubs import Posted
 from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.serving.http import CONNECTION, HttpConnection
 
 log = logging.getLogger("iot_northbound.emulator")
 
@@ -53,20 +52,10 @@ class HubApp:
         except xml.Malformed as malformed:
             why = str(malformed)
             answer: dict[str, Any] = {"status": "ERR_FORMAT", "seq": malformed.seq}
-        fault = runtime.faults.for_hub("" if posted is None else posted.hub_id)
-        if fault is not None and fault.kind == "hub_err" and fault.when == "before":
-            answer = {"status": "ERR", "seq": posted and posted.seq}
-        elif posted is not None:
-            answer = await self._take(posted, _token(scope["headers"]))
-        if fault is not None and fault.kind == "hub_err":
-            answer = {"status": "ERR", "seq": answer["seq"]}
-        content = xml.write(**answer)
-        lost = fault is not None and fault.kind == "hub_lost"
-        if lost:
-            connection: HttpConnection = scope["extensions"][CONNECTION]
-            connection.reset()
         else:
-            await _respond(send, 200, _XML, content)
+            answer = await self._take(posted, _token(scope["headers"]))
+        content = xml.write(**answer)
+        await _respond(send, 200, _XML, content)
         entry = {
             "kind": "hub",
             "at": runtime.platform.clock.now(),
@@ -83,7 +72,6 @@ class HubApp:
             "requestBytes": len(body),
             "answerBytes": len(content),
             "durationMs": round((time.perf_counter() - started) * 1000, 3),
-            "fault": fault and fault.kind,
         }
         if runtime.journal.bodies:
             entry["request"] = body.decode("utf-8", "replace")

@@ -23,11 +23,12 @@ FEW = 64
 class Index:
     """Rows grouped by the values of some fields, each group in the table's order."""
 
-    __slots__ = ("fields", "groups", "order")
+    __slots__ = ("fields", "groups", "names", "order")
 
     def __init__(self, fields: tuple[str, ...], order: tuple[str, ...]) -> None:
         self.fields = fields
         self.order = order
+        self.names = frozenset((*fields, *order))
         self.groups: dict[tuple[Any, ...], Entries] = {}
 
     def group_of(self, row: Row) -> tuple[Any, ...]:
@@ -186,7 +187,14 @@ class Table:
 
     def change(self, key: str, **fields: Any) -> Row:
         """Replace a row by itself with some fields changed, and return the new row."""
-        return self.put(key, {**self.rows[key], **fields})
+        old = self.rows[key]
+        new = {**old, **fields}
+        self._log(self.name, key, old)
+        for index in self._indexes.values():
+            if not index.names.isdisjoint(fields):
+                index.replace(key, old, new)
+        self.rows[key] = new
+        return new
 
     def delete(self, key: str) -> Row | None:
         """Remove a row and return it; a missing row is not an error."""
@@ -201,12 +209,18 @@ class Table:
         The index over these fields is built at its first use and kept from then on. So only indexes that are used cost
         memory, and from the second time on a page costs the same for any number of rows.
         """
-        fields = tuple(sorted(equal))
-        index = self._indexes.get(fields)
+        index = self._indexes.get(tuple(equal))
         if index is None:
-            index = self._build(fields)
-        entries: Entries = index.groups.get(tuple([equal[name] for name in fields]), _NOTHING)
+            return self._where_sorted(equal)
+        entries: Entries = index.groups.get(tuple(equal.values()), _NOTHING)
         return Selection(self.rows, entries, 0, len(entries))
+
+    def _where_sorted(self, equal: dict[str, Any]) -> Selection:
+        # One index serves all orders in which the fields can be named.
+        names = tuple(sorted(equal))
+        if names not in self._indexes:
+            self._build(names)
+        return self.where(**{name: equal[name] for name in names})
 
     def forget_indexes(self) -> None:
         """Drop the indexes; each comes back at its next use."""
@@ -217,7 +231,7 @@ class Table:
         for key in list(self.rows):
             self.delete(key)
 
-    def _build(self, fields: tuple[str, ...]) -> Index:
+    def _build(self, fields: tuple[str, ...]) -> None:
         index = Index(fields, self.order)
         groups: dict[tuple[Any, ...], list[Entry]] = {}
         for key, row in self.rows.items():
@@ -226,7 +240,6 @@ class Table:
             group: sorted(entries) if len(entries) <= FEW else SortedList(entries) for group, entries in groups.items()
         }
         self._indexes[fields] = index
-        return index
 
     def _replace(self, key: str, new: Row | None) -> None:
         old = self.rows.get(key)

@@ -36,6 +36,7 @@ _NAMES = (
     "invocation_calls",
     "outbox",
     "reports",
+    "hubs",
     "batch_tasks",
     "batch_task_calls",
     "packages",

@@ -145,7 +145,7 @@ def page(found: Selection, given: Row, shown: Any) -> Row:
 def send_waiting(platform: Platform, device: Row) -> None:
     """Send the commands that wait for a device that has just sent something: even a sleeping device listens now.
 
-    A linked device listens once it has subscribed.
+    A real device listens once it has subscribed.
     """
     commands.pump(platform, device["deviceId"])
 

@@ -36,11 +36,10 @@ def reachable(platform: Platform, device_id: str) -> bool:
 
 
 def is_unreachable(platform: Platform, device: Row) -> bool:
-    """Return whether a message that cannot wait for a device would be lost: it is not online, or its link is deaf."""
+    """Return whether a message that cannot wait for a device is lost: it is offline, or no link listens."""
     if not devices.is_online(device):
         return True
-    linked = links.carrier(platform, device) is not None
-    return linked and not links.takes_calls(platform, device["deviceId"])
+    return links.is_real(platform, device) and not links.takes_calls(platform, device["deviceId"])
 
 
 def pending_count(platform: Platform, device_id: str) -> int:
@@ -150,14 +149,14 @@ def check(platform: Platform, app_id: str, device_id: str, command: Row, *, imme
 def pump(platform: Platform, device_id: str) -> None:
     """Send the next cached command of a device that is reachable now, unless one is under way.
 
-    A linked device that does not listen to commands yet hears nothing, even if it has just said something.
+    A real device that does not listen to commands yet hears nothing, even if it has just said something.
     """
     table = platform.table(COMMANDS)
     row = table.where(deviceId=device_id, status="PENDING").first()
     if row is None or any(other["queued"] for other in table.where(deviceId=device_id, status="SENT")):
         return
     device = devices.find(platform, device_id)
-    if device is None or links.carrier(platform, device) is None or reachable(platform, device_id):
+    if device is None or not links.is_real(platform, device) or links.listens(platform, device_id):
         _send(platform, row)
 
 

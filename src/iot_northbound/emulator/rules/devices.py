@@ -14,7 +14,7 @@ from iot_northbound.emulator.kernel.limits import Length
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.kernel.routing import table
 from iot_northbound.emulator.kernel.store import Row
-from iot_northbound.emulator.rules import latest, models
+from iot_northbound.emulator.rules import intake, models
 from iot_northbound.emulator.rules import notification_bodies as bodies
 
 DEVICES = table("devices", "created", "seq")
@@ -237,7 +237,8 @@ def set_online(platform: Platform, device_id: str, detail: str | None = None) ->
     Raises:
         LookupError: There is no such device.
     """
-    platform.emit("device_heard", _connect(platform, device_id, detail))
+    _connect(platform, device_id, detail)
+    platform.emit("device_heard", platform.table(DEVICES).change(device_id, heard=platform.now()))
 
 
 def heard(platform: Platform, device_id: str) -> None:
@@ -247,9 +248,12 @@ def heard(platform: Platform, device_id: str) -> None:
 
 
 def _connect(platform: Platform, device_id: str, detail: str | None = None) -> Row:
+    """Let a device be activated and online; the caller notes when it was heard."""
     row = need(platform, device_id)
     if row["parent"] is not None:
         heard(platform, row["parent"])  # it speaks through its gateway
+    if row["status"] == "ONLINE" and detail is None:
+        return row
     online = {"status": "ONLINE", "statusDetail": detail or "NONE"}
     if not row["activated"]:
         row = platform.table(DEVICES).change(device_id, **online, activated=True, modified=platform.now())
@@ -259,9 +263,9 @@ def _connect(platform: Platform, device_id: str, detail: str | None = None) -> R
         platform.emit("device_online", row)
     elif row["status"] != "ONLINE":
         platform.emit("device_online", changed(platform, device_id, **online))
-    elif detail is not None:
+    else:
         changed(platform, device_id, statusDetail=detail)
-    return platform.table(DEVICES).change(device_id, heard=platform.now())
+    return need(platform, device_id)
 
 
 def set_offline(platform: Platform, device_id: str, detail: str | None = None, status: str = "OFFLINE") -> None:
@@ -330,11 +334,11 @@ def report_services(
     model = models.of_device(platform, row)
     if not given:
         raise ValueError("a report needs at least one service")
-    for each in given:
-        if model is not None and models.find_service(model, each["serviceId"]) is None:
+    for each in given if model is not None else ():
+        service = models.find_service(model, each["serviceId"])
+        if service is None:
             raise ValueError(f"product model {model['productId']!r} has no service {each['serviceId']!r}")
-        if model is not None:
-            models.hint_misfits(platform, model, each["serviceId"], each["data"])
+        models.hint_misfits(platform, model, service, each["data"])
     take_report(platform, device_id, model, given, request_id)
 
 
@@ -343,29 +347,13 @@ def take_report(
 ) -> None:
     """Take a report that was checked: {serviceId, data, time or None} for each service. See `report_services`."""
     row = _connect(platform, device_id)
-    if given and row.get("mute") != "TRUE":
-        row = _take(platform, row, model, given, request_id)
+    if not given or row.get("mute") == "TRUE":
+        row = platform.table(DEVICES).change(device_id, heard=platform.now())
+    else:
+        services, told = intake.merged(platform, row, model, given)
+        row = platform.table(DEVICES).change(device_id, heard=platform.now(), services=services)
+        intake.tell(platform, row, told, request_id)
     platform.emit("device_heard", row)
-
-
-def _take(platform: Platform, row: Row, model: Row | None, given: list[Row], request_id: str | None) -> Row:
-    device_id, kept = row["deviceId"], dict(row.get("services", ()))
-    told = []
-    for each in given:
-        service_id, data = each["serviceId"], each["data"]
-        when = platform.now() if each["time"] is None else each["time"]
-        before = kept.get(service_id, {})
-        kind = before.get("type") or models.service_type(model, service_id)
-        kept[service_id] = {**latest.of(before, data, when, dated=each["time"] is not None), "type": kind}
-        told.append((when, bodies.service_data(service_id, kind, data, time_text(when))))
-    row = platform.table(DEVICES).change(device_id, services=kept)
-    app_id, ids = row["appId"], (device_id, row["gatewayId"], request_id)
-    for when, service in told:
-        platform.notify(app_id, "deviceDataChanged", bodies.device_data_changed(*ids, service))
-        platform.emit("device_reported", row, service["serviceId"], service["data"], when)
-    everything = [service for _, service in told]
-    platform.notify(app_id, "deviceDatasChanged", bodies.device_datas_changed(*ids, everything))
-    return row
 
 
 def report_info(platform: Platform, device_id: str, **fields: Unpack[ReportedInfo]) -> Row:

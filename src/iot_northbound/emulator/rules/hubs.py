@@ -161,7 +161,7 @@ def _measured(platform: Platform, hub: Row, measure: Measure) -> bool:
     data = hub_values.sort(platform, device, measure.values)
     when = None if measure.time is None else _event_time(platform, device, measure.time)
     entries = [{"serviceId": service_id, "data": each, "eventTime": when} for service_id, each in data.items()]
-    for text in reports.take(platform, device["deviceId"], entries) if entries else ():
+    for text in reports.take(platform, device["deviceId"], entries):
         platform.hint(f"hub report {device['deviceId']} {text}", text)
     return True
 

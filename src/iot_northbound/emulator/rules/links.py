@@ -3,8 +3,9 @@
 A link is a row, so it is part of a snapshot, and whoever holds the session behind it sees in the table `links` that the
 platform has ended it: the row is gone, or has another session.
 
-A device behind a gateway has no link; its gateway's link carries what is for it. For a device with a script no link
-counts: the script answers, also if a real device of this id connects.
+A device that had a link once is real from then on, and so are the devices behind it: a real device hears only through
+a link. A device behind a gateway has no link; its gateway's link carries what is for it. For a device with a script no
+link counts: the script answers, also if a real device of this id connects.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def connect(platform: Platform, device_id: str, session: str, kind: str = "mqtt"
     Raises:
         LookupError: There is no such device.
     """
-    devices.need(platform, device_id)
+    if not devices.need(platform, device_id).get("real"):
+        platform.table(DEVICES).change(device_id, real=True)
     old = find(platform, device_id)
     if old is None or old["session"] != session:
         if old is not None:
@@ -107,11 +109,18 @@ def _drop(platform: Platform, row: Row) -> None:
     platform.emit("link_lost", row)
 
 
+def is_real(platform: Platform, device: Row) -> bool:
+    """Return whether a device hears only through a link: it, or its gateway, has had one."""
+    gateway = device if device["parent"] is None else devices.find(platform, device["parent"])
+    real = device.get("real") or (gateway is not None and gateway.get("real"))
+    return bool(real) and not any(plays(platform, device["deviceId"]) for plays in PLAYED)
+
+
 def carrier(platform: Platform, device: Row) -> Row | None:
-    """Return the link that carries messages to a device: its own or its gateway's, or None."""
-    rows = platform.table(LINKS).rows
-    if not rows or any(plays(platform, device["deviceId"]) for plays in PLAYED):
+    """Return the link that carries messages to a real device: its own or its gateway's, or None."""
+    if not is_real(platform, device):
         return None
+    rows = platform.table(LINKS).rows
     own = rows.get(device["deviceId"])
     return own if own is not None or device["parent"] is None else rows.get(device["parent"])
 

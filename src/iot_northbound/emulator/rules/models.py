@@ -190,13 +190,13 @@ def hint_nearest(platform: Platform, device: Row) -> None:
     )
 
 
-def hint_misfits(platform: Platform, model: Row, service_id: str, data: Mapping[str, Any]) -> None:
+def hint_misfits(platform: Platform, model: Row, service: Row, data: Mapping[str, Any]) -> None:
     """Log the values of a report that the model does not know or allow; the report is taken nevertheless."""
-    rules = {rule["propertyName"]: rule for rule in (find_service(model, service_id) or {}).get("properties", ())}
     for name, value in data.items():
-        fault = fault_of(rules[name], value) if name in rules else "is not a property of this service"
+        rule = find_property(service, name)
+        fault = "is not a property of this service" if rule is None else fault_of(rule, value)
         if fault is not None:
-            where = f"{model['productId']!r}, service {service_id!r}"
+            where = f"{model['productId']!r}, service {service['serviceId']!r}"
             platform.hint(
                 f"report {where} {name} {fault}", f"a report does not fit product model {where}: {name} {fault}"
             )
@@ -209,7 +209,11 @@ def of_device(platform: Platform, device: Row) -> Row | None:
 
 def find_service(model: Row, service_id: str) -> Row | None:
     """Return a model's service, or None."""
-    return next((service for service in model["services"] if service["serviceId"] == service_id), None)
+    for service in model["services"]:
+        if service["serviceId"] == service_id:
+            found: Row = service
+            return found
+    return None
 
 
 def service_type(model: Row | None, service_id: str) -> str:
@@ -233,7 +237,11 @@ def command_names(model: Row, service_id: str) -> list[str]:
 
 def find_property(service: Row, name: str) -> Row | None:
     """Return a property of a service, or None."""
-    return next((each for each in service.get("properties", ()) if each["propertyName"] == name), None)
+    for each in service.get("properties", ()):
+        if each["propertyName"] == name:
+            found: Row = each
+            return found
+    return None
 
 
 def faults_in(paras: list[Row], given: Mapping[str, Any]) -> Iterator[str]:

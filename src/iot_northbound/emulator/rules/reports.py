@@ -41,8 +41,9 @@ def take(
     for entry in entries:
         fault = _fault(model, entry)
         if fault is None:
-            if model is not None:
-                models.hint_misfits(platform, model, entry["serviceId"], entry["data"])
+            service = None if model is None else models.find_service(model, entry["serviceId"])
+            if model is not None and service is not None:
+                models.hint_misfits(platform, model, service, entry["data"])
             good.append({"serviceId": entry["serviceId"], "data": entry["data"], "time": _time(entry.get("eventTime"))})
         else:
             dropped.append(fault)

@@ -305,10 +305,13 @@ def _state_message(sub: Row, state: str) -> tuple[str, Row]:
 @on("device_heard")
 def device_heard(platform: Platform, device: Row) -> None:
     """Start what waits for the device to be heard. A scripted device also continues what it missed in its sleep."""
-    for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], outcome="wait"):
+    subs = platform.table(SUB_OPERATIONS)
+    if not subs.where(deviceId=device["deviceId"]):
+        return
+    for sub in subs.where(deviceId=device["deviceId"], outcome="wait"):
         if platform.table(OPERATIONS)[sub["operationId"]]["executeType"] == "device_online":
             _start(platform, sub)
-    for sub in platform.table(SUB_OPERATIONS).where(deviceId=device["deviceId"], active=True):
+    for sub in subs.where(deviceId=device["deviceId"], active=True):
         if sub["step"] is None and not sub["planned"]:
             _let_script_react(platform, sub)
 
