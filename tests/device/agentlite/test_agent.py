@@ -1,0 +1,529 @@
+"""AgentLite against the emulator's ports 8943 and 8883: real sockets, real TLS."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.certs import LOOPBACK_NAMES, Authority, TlsServer, server_context
+from tests.clock import eventually
+from tests.emulator.conftest import Wire
+
+from iot_northbound.device import Backoff, SqliteQueue
+from iot_northbound.device.agentlite import (
+    AgentLite,
+    AgentLiteError,
+    AlgType,
+    BindConfig,
+    BindIE,
+    BindResult,
+    DataIE,
+    HubResult,
+    HwErr,
+    IotaDeviceInfo,
+    IotaMessage,
+    LoginConfig,
+    LoginReason,
+    MsgType,
+    Topic,
+)
+from iot_northbound.emulator.server import Emulator
+
+GATEWAY = IotaDeviceInfo("gw-1", "NETZWERK", "Gateway", "NG-2", "MQTT")
+SENSOR = IotaDeviceInfo("sensor-1", "NETZWERK", "ClimateSensor", "NC-1", "ZigBee")
+CODE = "code-7531"
+WAIT = 30
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(folder=tmp_path_factory.mktemp("home"), mqtt_port=0, agentlite_port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(emulator: Emulator) -> Iterator[Wire]:
+    emulator.control.reset()
+    made = Wire(emulator).login()
+    yield made
+    made.close()
+
+
+class Heard:
+    """Every message of an agent, by event."""
+
+    def __init__(self, agent: AgentLite) -> None:
+        self.order: list[Topic] = []
+        self._messages: dict[Topic, queue.Queue[IotaMessage]] = {topic: queue.Queue() for topic in Topic}
+        for topic in Topic:
+            agent.on(topic)(self._put)
+
+    def _put(self, message: IotaMessage) -> None:
+        self.order.append(message.topic)
+        self._messages[message.topic].put(message)
+
+    def next(self, topic: Topic) -> IotaMessage:
+        return self._messages[topic].get(timeout=WAIT)
+
+
+MakeAgent = Callable[..., AgentLite]
+
+
+@pytest.fixture
+def make_agent(emulator: Emulator, wire: Wire, tmp_path: Path) -> Iterator[MakeAgent]:
+    made: list[AgentLite] = []
+
+    def make(**options: Any) -> AgentLite:
+        given = {
+            "ca_path": emulator.device_ca,
+            "bind_config": BindConfig("localhost", int(str(emulator.agentlite_url).rpartition(":")[2])),
+            "backoff": lambda: Backoff(first=0, longest=0),
+        }
+        made.append(AgentLite(tmp_path, **(given | options)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def agent(make_agent: MakeAgent) -> AgentLite:
+    return make_agent()
+
+
+def register(wire: Wire) -> str:
+    body = {"nodeId": "gw-1", "verifyCode": CODE, "timeout": 60}
+    status, answer = wire.call("POST", "/iocm/app/reg/v1.1.0/deviceCredentials", body)
+    assert status == 200, answer
+    return str(answer["deviceId"])
+
+
+def bind(agent: AgentLite, wire: Wire) -> str:
+    """Register and bind the gateway, and return its id."""
+    device_id = register(wire)
+    assert agent.bind_service.bind(CODE, GATEWAY).result(WAIT).device_id == device_id
+    return device_id
+
+
+def login(agent: AgentLite, wire: Wire) -> str:
+    device_id = bind(agent, wire)
+    agent.login_service.login().result(WAIT)
+    return device_id
+
+
+def add_sensor(agent: AgentLite) -> str:
+    return str(agent.hub_service.add_device(SENSOR).result(WAIT).device_id)
+
+
+def history(wire: Wire, gateway_id: str, device_id: str) -> list[Any]:
+    path = f"/iocm/app/data/v1.2.0/deviceDataHistory?deviceId={device_id}&gatewayId={gateway_id}&pageNo=0&pageSize=100"
+    status, answer = wire.call("GET", path)
+    assert status == 200, answer
+    return [each["data"] for each in answer["deviceDataHistoryDTOs"]]
+
+
+def command(wire: Wire, device_id: str, service_id: str, method: str) -> str:
+    body = {
+        "deviceId": device_id,
+        "command": {"serviceId": service_id, "method": method, "paras": {"seconds": 60}},
+        "expireTime": 0,
+    }
+    status, answer = wire.call("POST", "/iocm/app/cmd/v1.4.0/deviceCommands", body)
+    assert status == 201, answer
+    return str(answer["commandId"])
+
+
+def ended(wire: Wire, device_id: str, command_id: str) -> dict[str, Any] | None:
+    """A command, once it has a result."""
+    _, answer = wire.call("GET", f"/iocm/app/cmd/v1.4.0/deviceCommands?deviceId={device_id}&pageNo=0&pageSize=10")
+    found = next(each for each in answer["data"] if each["commandId"] == command_id)
+    return dict(found) if found["status"] in ("SUCCESSFUL", "FAILED") else None
+
+
+def refused(code: HwErr, call: Callable[[], Any]) -> AgentLiteError:
+    with pytest.raises(AgentLiteError) as failure:
+        call()
+    assert failure.value.code is code, failure.value
+    return failure.value
+
+
+# -- bind and login ----------------------------------------------------------------------------------------------------
+
+
+def test_a_device_binds_logs_in_and_its_report_is_in_the_history(agent: AgentLite, wire: Wire) -> None:
+    heard = Heard(agent)
+    device_id = bind(agent, wire)
+    assert heard.next(Topic.BINDDEVICE_RSP).result is BindResult.SUCCESS
+    assert agent.login_service.login().result(WAIT).topic is Topic.LOGIN_CONNECTED
+    call = agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 5}, cookie=1211)
+    assert call.result(WAIT).ok
+    reported = heard.next(Topic.DATA_REPORT_RSP)
+    assert (reported.device_id, reported.cookie, reported.get_uint(DataIE.RESULT, 9)) == (device_id, 1211, 0)
+    assert history(wire, device_id, device_id) == [{"uptimeSeconds": 5}]
+
+
+@pytest.mark.parametrize("alg_type", list(AlgType))
+def test_after_a_restart_a_login_works_from_what_the_bind_has_stored(
+    make_agent: MakeAgent, wire: Wire, alg_type: AlgType
+) -> None:
+    first = make_agent(alg_type=alg_type)
+    bind(first, wire)
+    first.close()
+    second = make_agent()
+    assert second.login_service.login().result(WAIT).ok
+
+
+def test_a_login_with_values_of_its_own_needs_no_bind(
+    make_agent: MakeAgent, emulator: Emulator, wire: Wire, tmp_path: Path
+) -> None:
+    agent = make_agent()
+    bound = agent.bind_service.bind(CODE, GATEWAY) if register(wire) else None
+    assert bound is not None
+    message = bound.result(WAIT)
+    agent.close()
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with AgentLite(folder, ca_path=emulator.device_ca) as other:
+        refused(HwErr.STATE, other.login_service.login)
+        for key, value in (
+            (LoginConfig.LOGIN_CONFIG_DEVICEID, message.device_id),
+            (LoginConfig.LOGIN_CONFIG_APPID, message.app_id),
+            (LoginConfig.LOGIN_CONFIG_SECRET, message.device_secret),
+            (LoginConfig.LOGIN_CONFIG_IOCM_ADDR, "localhost"),
+            (LoginConfig.LOGIN_CONFIG_MQTT_PORT, str(message.get_uint(BindIE.MQTT_PORT))),
+        ):
+            assert other.login_config.setConfig(key, str(value))
+        assert other.login_service.login().result(WAIT).ok
+        assert str(message.device_secret) not in repr(other.login_config)
+
+
+def test_an_unregistered_device_and_an_expired_code_have_their_results(
+    make_agent: MakeAgent, emulator: Emulator, wire: Wire
+) -> None:
+    agent = make_agent()
+    register(wire)
+    emulator.control.advance(61)
+    error = agent.bind_service.bind(CODE, GATEWAY).exception(WAIT)
+    assert isinstance(error, AgentLiteError)
+    assert error.message is not None
+    assert error.message.result is BindResult.VERIFICATION_CODE_EXPIRED
+    assert CODE not in str(error)
+
+
+def test_a_logout_tells_the_reason_null_and_a_new_login_follows(
+    agent: AgentLite, wire: Wire, emulator: Emulator
+) -> None:
+    device_id = login(agent, wire)
+    heard = Heard(agent)
+    message = agent.login_service.logout().result(WAIT)
+    assert (message.get_msg_type(), message.reason) == (MsgType.LOGOUT_RSP, LoginReason.NULL)
+    assert heard.next(Topic.LOGIN_DISCONNECT) is message
+    eventually(lambda: emulator.control.mqtt_sessions() == [])
+    refused(HwErr.STATE, lambda: agent.data_trans_service.data_report(device_id, "Gateway", {}))
+    refused(HwErr.STATE, agent.login_service.logout)
+    assert agent.login_service.login().result(WAIT).ok
+
+
+def test_a_wrong_secret_ends_the_login_and_the_next_one_may_have_another(
+    agent: AgentLite, wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    device_id = bind(agent, wire)
+    heard = Heard(agent)
+    agent.login_config.secret = "not-the-secret-9876"
+    agent.login_config.device_id = device_id
+    error = refused(HwErr.AUTH, lambda: agent.login_service.login().result(WAIT))
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.AUTH_FAILED
+    assert "not-the-secret" not in str(error) + caplog.text
+    agent.login_config.secret = None
+    assert agent.login_service.login().result(WAIT).ok
+
+
+def test_a_connection_that_ends_comes_back_by_itself_with_both_events(
+    agent: AgentLite, wire: Wire, emulator: Emulator
+) -> None:
+    device_id = login(agent, wire)
+    heard = Heard(agent)
+    emulator.control.mqtt_kick(device_id)
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.CONNECTION_ERR
+    assert heard.next(Topic.LOGIN_CONNECTED).reason is LoginReason.NULL
+    assert agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 1}).result(WAIT).ok
+
+
+def test_a_busy_platform_is_told_apart(agent: AgentLite, wire: Wire, emulator: Emulator) -> None:
+    bind(agent, wire)
+    heard = Heard(agent)
+    emulator.control.add_fault("mqtt_refuse", code=3, count=1)
+    assert agent.login_service.login().result(WAIT).ok
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.SERVER_BUSY
+
+
+def test_a_platform_that_is_not_there_is_told_apart(agent: AgentLite, wire: Wire) -> None:
+    bind(agent, wire)
+    heard = Heard(agent)
+    agent.login_config.mqtt_port = 1
+    call = agent.login_service.login()
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.NETWORK_UNAVAILABLE
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.NETWORK_UNAVAILABLE
+    agent.login_service.logout().result(WAIT)
+    refused(HwErr.NOEND, lambda: call.result(WAIT))
+
+
+def test_a_certificate_of_an_unknown_authority_is_a_connection_error(
+    make_agent: MakeAgent, agent: AgentLite, wire: Wire
+) -> None:
+    bind(agent, wire)
+    agent.close()
+    other = make_agent(ca_path=None)
+    heard = Heard(other)
+    other.login_service.login()
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.CONNECTION_ERR
+
+
+def test_a_device_that_the_platform_has_deleted_is_told_so_and_forgets_its_credentials(
+    agent: AgentLite, wire: Wire, emulator: Emulator
+) -> None:
+    device_id = login(agent, wire)
+    heard = Heard(agent)
+    emulator.control.unbind_gateway(device_id)
+    message = heard.next(Topic.UNBIND)
+    assert message.get_msg_type() is MsgType.RECEIVE_CMD
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.DEVICE_RMVED
+    assert heard.order.index(Topic.UNBIND) < heard.order.index(Topic.LOGIN_DISCONNECT)
+    assert "no bind has stored" in str(refused(HwErr.STATE, agent.login_service.login))
+    assert bind(agent, wire) != device_id
+    assert agent.login_service.login().result(WAIT).ok
+
+
+def test_a_device_that_was_deleted_meanwhile_does_not_exist(agent: AgentLite, wire: Wire) -> None:
+    device_id = bind(agent, wire)
+    status, _ = wire.call("DELETE", f"/iocm/app/dm/v1.4.0/devices/{device_id}")
+    assert status == 204
+    heard = Heard(agent)
+    refused(HwErr.AUTH, lambda: agent.login_service.login().result(WAIT))
+    assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.DEVICE_NOEXIST
+
+
+# -- children ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_child_is_added_reported_for_and_removed(agent: AgentLite, wire: Wire) -> None:
+    gateway_id = login(agent, wire)
+    heard = Heard(agent)
+    child = add_sensor(agent)
+    again = agent.hub_service.add_device(SENSOR, cookie=29011).result(WAIT)
+    assert (again.result, again.device_id, again.cookie) == (HubResult.DEVICE_EXISTS, child, 29011)
+    assert agent.hub_service.update_device_status(child, "OFFLINE", "NOT_ACTIVE").result(WAIT).device_id == child
+    assert agent.data_trans_service.data_report(child, "Climate", '{"temperature": 21.5}').result(WAIT).ok
+    assert history(wire, gateway_id, child) == [{"temperature": 21.5}]
+    assert agent.hub_service.rmv_device(child, cookie=122).result(WAIT).cookie == 122
+    error = refused(HwErr.ID, lambda: agent.hub_service.rmv_device(child).result(WAIT))
+    assert error.message is not None
+    assert error.message.result is HubResult.DEVICE_NOTEXIST
+    agent.close()
+    assert heard.order.count(Topic.ADDDEV_RSP) == heard.order.count(Topic.RMVDEV_RSP) == 2
+    assert heard.order.count(Topic.DEVSTATUS_RSP) == 1
+
+
+def test_after_a_connect_child_states_go_first_then_what_waited_in_order_then_the_new(
+    agent: AgentLite, wire: Wire, emulator: Emulator
+) -> None:
+    gateway_id = login(agent, wire)
+    child = add_sensor(agent)
+    agent.hub_service.update_device_status(child, "ONLINE", "NONE").result(WAIT)
+    heard = Heard(agent)
+    emulator.control.add_fault("mqtt_refuse", code=3, count=3)
+    emulator.control.mqtt_kick(gateway_id)
+    heard.next(Topic.LOGIN_DISCONNECT)
+    calls = [
+        agent.data_trans_service.data_report(child, "Climate", {"temperature": number}) for number in range(10)
+    ]  # fmt: skip
+    heard.next(Topic.LOGIN_CONNECTED)
+    calls.append(agent.data_trans_service.data_report(child, "Climate", {"temperature": 10}))
+    assert all(each.result(WAIT).ok for each in calls)
+    assert [each["temperature"] for each in history(wire, gateway_id, child)][::-1] == list(range(11))
+    journal = emulator.control.journal()
+    status = max(each["seq"] for each in journal if each["kind"] == "agentlite" and each["method"] == "PUT")
+    sent = [each for each in journal if each["kind"] == "mqtt" and str(each.get("topic")).endswith("categories/data")]
+    reports = [each["seq"] for each in sent]
+    assert len(reports) >= 11
+    assert status < min(reports)
+
+
+def test_what_is_not_sent_survives_a_restart_in_a_queue_with_a_file(
+    make_agent: MakeAgent, wire: Wire, tmp_path: Path
+) -> None:
+    def waiting() -> SqliteQueue:
+        return SqliteQueue(tmp_path / "reports.db")
+
+    first = make_agent(queue=waiting)
+    device_id = bind(first, wire)
+    first.login_config.mqtt_port = 1
+    first.login_service.login()
+    call = first.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 3})
+    first.close()
+    refused(HwErr.NOEND, lambda: call.result(WAIT))
+    second = make_agent(queue=waiting)
+    second.login_service.login().result(WAIT)
+    assert eventually(lambda: history(wire, device_id, device_id)) == [{"uptimeSeconds": 3}]
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("properties", "status"), [({"result": 0}, "SUCCESSFUL"), ({"errcode": 3}, "FAILED")])
+def test_a_command_is_answered_by_a_report_with_its_request_id(
+    agent: AgentLite, wire: Wire, properties: dict[str, int], status: str
+) -> None:
+    device_id = login(agent, wire)
+    heard = Heard(agent)
+    command_id = command(wire, device_id, "Gateway", "PERMIT_JOIN")
+    message = heard.next(Topic.COMMAND_RECEIVE)
+    assert (message.device_id, message.service_id, message.method) == (device_id, "Gateway", "PERMIT_JOIN")
+    assert json.loads(str(message.content)) == {"seconds": 60}
+    report = agent.data_trans_service.data_report
+    assert report(device_id, "Gateway", properties, message.request_id, cookie=7).result(WAIT).cookie == 7
+    assert eventually(lambda: ended(wire, device_id, command_id))["status"] == status
+    refused(HwErr.NOMATCH, lambda: report(device_id, "Gateway", properties, message.request_id))
+
+
+def test_a_command_for_a_child_has_its_id_and_is_answered_in_its_name(agent: AgentLite, wire: Wire) -> None:
+    login(agent, wire)
+    child = add_sensor(agent)
+    heard: queue.Queue[IotaMessage] = queue.Queue()
+    agent.HW_BroadCastReg(f"IOTA_TOPIC_SERVICE_CMD_RECEIVE/{child}", lambda cookie, message: heard.put(message))
+    command_id = command(wire, child, "Climate", "SET_REPORT_INTERVAL")
+    message = heard.get(timeout=WAIT)
+    assert (message.device_id, message.method) == (child, "SET_REPORT_INTERVAL")
+    agent.IOTA_ServiceDataReport(0, message.request_id, child, "Climate", '{"result": 0}').result(WAIT)
+    assert eventually(lambda: ended(wire, child, command_id))["status"] == "SUCCESSFUL"
+
+
+# -- messages of one's own ---------------------------------------------------------------------------------------------
+
+
+def test_bytes_are_published_and_heard_on_topics_of_ones_own(agent: AgentLite, wire: Wire, emulator: Emulator) -> None:
+    device_id = login(agent, wire)
+    heard = Heard(agent)
+    data = agent.data_trans_service
+    topic = f"/huawei/v1/devices/{device_id}/data/json"
+    payload = {"msgType": "deviceReq", "data": [{"serviceId": "Gateway", "serviceData": {"uptimeSeconds": 8}}]}
+    assert data.mqtt_data_pub(topic, json.dumps(payload).encode(), cookie=3).result(WAIT).cookie == 3
+    assert data.mqtt_data_pub(topic, json.dumps(payload), qos=0).result(WAIT).ok
+    assert eventually(lambda: len(history(wire, device_id, device_id)) == 2)
+    listening = f"/huawei/v1/devices/{device_id}/command/binary"
+    assert data.mqtt_sub_topic(listening, cookie=4).result(WAIT).topic is Topic.MQTT_SUB_RSP
+    emulator.control.mqtt_publish(device_id, listening, "hello")
+    message = heard.next(Topic.MQTT_DATA_RECV)
+    assert (message.mqtt_topic, message.payload) == (listening, b"hello")
+    refused(HwErr.NOTALLOW, lambda: data.mqtt_sub_topic("/huawei/v1/devices/another/command/json").result(WAIT))
+
+
+# -- order, arguments, life --------------------------------------------------------------------------------------------
+
+
+def test_calls_out_of_order_are_refused(agent: AgentLite, wire: Wire) -> None:
+    refused(HwErr.STATE, agent.login_service.login)
+    refused(HwErr.STATE, agent.login_service.logout)
+    refused(HwErr.STATE, lambda: agent.hub_service.add_device(SENSOR))
+    refused(HwErr.STATE, lambda: agent.data_trans_service.mqtt_data_pub("a", b""))
+    login(agent, wire)
+    refused(HwErr.STATE, agent.login_service.login)
+    refused(HwErr.STATE, lambda: agent.bind_service.bind(CODE, GATEWAY))
+    agent.close()
+    agent.close()
+    refused(HwErr.NOTLOAD, agent.login_service.login)
+    refused(HwErr.NOTLOAD, lambda: agent.bind_service.bind(CODE, GATEWAY))
+
+
+def test_wrong_arguments_are_refused_by_name_and_change_nothing(agent: AgentLite, wire: Wire) -> None:
+    refused(HwErr.PARA, lambda: agent.bind_service.bind("", GATEWAY))
+    refused(HwErr.PARA, lambda: agent.bind_service.bind(CODE, {"nodeId": "gw-1"}))  # type: ignore[arg-type]
+    device_id = login(agent, wire)
+    data, hub = agent.data_trans_service, agent.hub_service
+    for call, says in (
+        (lambda: data.data_report("", "Gateway", {}), "device_id"),
+        (lambda: data.data_report(device_id, "Gateway", "[1]"), "JSON object"),
+        (lambda: data.data_report(device_id, "Gateway", "{"), "JSON object"),
+        (lambda: data.data_report(device_id, "Gateway", {"a": float("nan")}), "data"),
+        (lambda: data.data_report(device_id, "Gateway", {}, cookie=65_536), "65535"),
+        (lambda: data.mqtt_data_pub("a/+", b""), "topic"),
+        (lambda: data.mqtt_data_pub("a", b"", qos=2), "qos"),
+        (lambda: data.mqtt_data_pub("a", 7), "service_data"),  # type: ignore[arg-type]
+        (lambda: hub.add_device("sensor"), "IotaDeviceInfo"),  # type: ignore[arg-type]
+        (lambda: hub.update_device_status("child", "AWAY"), "ONLINE"),
+        (lambda: agent.set_alg_type(3), "AES_128_GCM"),
+    ):
+        assert says in str(refused(HwErr.PARA, call))  # type: ignore[arg-type]
+    refused(HwErr.CALLBACK, lambda: hub.register_observer(object()))  # type: ignore[arg-type]
+    refused(HwErr.ID, lambda: agent.IOTA_ConfigSetStr(99, "x"))
+    assert history(wire, device_id, device_id) == []
+
+
+def test_a_host_that_is_no_emulator_is_refused_at_once_and_hears_no_verification_code(
+    make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    authority = Authority("foreign")
+    ca = tmp_path / "foreign-ca.pem"
+    ca.write_bytes(authority.pem)
+    with TlsServer(server_context(authority.issue("localhost", LOOPBACK_NAMES), None, tmp_path)) as server:
+        agent = make_agent(bind_config=BindConfig("localhost", server.port), ca_path=ca)
+        error = refused(HwErr.NOTSUPPORT, lambda: agent.bind_service.bind(CODE, GATEWAY).result(WAIT))
+        assert "field_wire=True" in str(error)
+        assert CODE.encode() not in b"".join([*server.requests, *server.bodies])
+
+
+def test_a_work_path_belongs_to_one_agent_and_several_agents_live_side_by_side(
+    make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    make_agent()
+    refused(HwErr.FILEOPEN, make_agent)
+    other = tmp_path / "second"
+    other.mkdir()
+    AgentLite.init(str(other), None).destroy()
+    refused(HwErr.FILEOPEN, lambda: AgentLite(tmp_path / "nowhere"))
+
+
+def test_a_log_path_gets_a_log_file_without_secrets(make_agent: MakeAgent, wire: Wire, tmp_path: Path) -> None:
+    agent = make_agent(log_path=tmp_path)
+    login(agent, wire)
+    refused(HwErr.ID, lambda: agent.hub_service.rmv_device("no-such-child").result(WAIT))
+    agent.close()
+    log = tmp_path / "agentlite.log"
+    assert "a call about a child device has failed" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_calls_of_java_and_c_do_the_same(agent: AgentLite, wire: Wire) -> None:
+    """The order of arguments is the documented one."""
+    register(wire)
+    messages: list[IotaMessage] = []
+
+    class Observer:
+        def update(self, message: IotaMessage) -> None:
+            messages.append(message)
+
+    observer = Observer()
+    agent.hub_service.registerObserver(observer)
+    assert agent.setAlgType(1)
+    assert agent.IOTA_Bind(CODE, GATEWAY)
+    device_id = eventually(lambda: agent._store.load()).device_id
+    assert agent.IOTA_Login().result(WAIT)
+    child = agent.hub_service.addDevice(29011, SENSOR).result(WAIT).device_id
+    assert agent.IOTA_DeviceStatusUpdate(0, str(child), "ONLINE", "None").result(WAIT).ok
+    assert agent.hub_service.deviceStatusUpdate(0, child, "OFFLINE", "DUTY_CYCLE").result(WAIT).ok
+    report = agent.data_trans_service.dataReport(1211, None, device_id, "Gateway", '{"uptimeSeconds": 2}')
+    assert report.result(WAIT).cookie == 1211
+    assert agent.IOTA_HubDeviceRemove(122, str(child)).result(WAIT).cookie == 122
+    agent.hub_service.removeObserver(observer)
+    agent.IOTA_Destroy()
+    assert [each.get_msg_type() for each in messages] == [
+        MsgType.ADD_DEVICE_RSP,
+        MsgType.UPDATE_DEVSTATUS_RSP,
+        MsgType.UPDATE_DEVSTATUS_RSP,
+        MsgType.RMV_DEVICE_RSP,
+    ]
