@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.clock import FakeClock, eventually
 
 from iot_northbound.device.agentlite import (
     Accepted,
@@ -23,6 +22,7 @@ from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.store import Store, Stored
 from iot_northbound.device.field_http import Bound, UndocumentedWireError
 from iot_northbound.errors import ConnectionFailedError, NorthApiException, SdkCode
+from tests.clock import FakeClock, eventually
 
 INFO = IotaDeviceInfo("gw-1", "Acme", "Gateway", "GW1", "MQTT")
 SECRET = "3f7a-not-a-real-secret"
