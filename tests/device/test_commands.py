@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.device import Command, CommandFailed
+from iot_northbound.device import Command, CommandFailed, Pending
 from iot_northbound.device.commands import Commands
-from iot_northbound.device.messages import JSON
+from iot_northbound.device.messages import JSON, CodecWire
 from iot_northbound.device.workers import MOST
 from iot_northbound.errors import InvalidArgumentError
 from tests.clock import eventually
@@ -16,7 +16,11 @@ from tests.clock import eventually
 class Device:
     def __init__(self, threads: int = 2, codec: Any = JSON) -> None:
         self.answers: list[dict[str, Any]] = []
-        self.commands = Commands(codec, threads, lambda payload: self.answers.append(json.loads(payload)), "test")
+        self.commands = Commands(CodecWire(codec), threads, self.answer, "test")
+
+    def answer(self, payload: bytes) -> Pending[None]:
+        self.answers.append(json.loads(payload))
+        return Pending()
 
     def on(self, handler: Callable[[Command], Any], service: str | None = None, method: str | None = None) -> None:
         self.commands.register(service, method, handler)

@@ -61,7 +61,7 @@ def test_a_second_client_is_refused(path: Path) -> None:
     queue = SqliteQueue(path)
     queue.open("pump")
     for other in (SqliteQueue(path), queue):
-        with pytest.raises(QueueInUseError, match="in use.*a file of its own"):
+        with pytest.raises(QueueInUseError, match=r"in use.*a file of its own"):
             other.open("pump")
     queue.close()
 
@@ -108,7 +108,7 @@ def test_a_full_disk_is_an_error_of_the_report_and_changes_nothing(path: Path) -
     box.add(message(0))
     pages = queue._file.writer.execute("PRAGMA page_count").fetchone()[0]
     queue._file.writer.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "database or disk is full"
-    with pytest.raises(QueueError, match="cannot be written.*full"):
+    with pytest.raises(QueueError, match=r"cannot be written.*full"):
         box.add(Message("t", b"x" * 1_000_000))
     assert (len(box), box.dropped) == (1, 0)
     queue._file.writer.execute("PRAGMA max_page_count = 1000000")

@@ -62,3 +62,12 @@ def test_the_demo_tells_its_whole_story() -> None:
     assert pushes["deviceAdded"] == pushes["deviceDeleted"] == pushes["fwUpgradeResultNotify"] == 20
     assert pushes["deviceDataChanged"] >= 20
     assert "done in" in told
+
+
+def test_the_gateway_binds_adds_a_sensor_reports_and_takes_a_command(tmp_path: Path) -> None:
+    with Emulator(folder=tmp_path, mqtt_port=0, agentlite_port=0) as emulator:
+        told = run("gateway.py", str(emulator.profile_path))
+        assert emulator.control.health()["rows"].get("devices", 0) == 0
+    assert "the sensor reported [{'temperature': 21.5}]" in told
+    assert "is to report every 60 s" in told
+    assert "the command ended as SUCCESSFUL" in told

@@ -11,7 +11,7 @@ import attrs
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.tls import TlsPolicy
-from iot_northbound.device.credentials import DeviceCredentials, stamp_of
+from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials, stamp_of
 from iot_northbound.device.failures import DeviceRefusedError, PlatformBusyError, SubscriptionRefusedError
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.session import Item, Outbox
@@ -51,7 +51,7 @@ class Target:
     host: str
     port: int
     policy: TlsPolicy
-    credentials: DeviceCredentials
+    credentials: DeviceCredentials | ProductCredentials
     keepalive: int
     connect_timeout: float
     ack_timeout: float

@@ -68,7 +68,8 @@ class Crew:
             except NorthApiException as error:
                 self.loop.call_soon(partial(failed, error.error_desc))
             except Exception as error:  # whatever it is, the device tries again
-                log.exception("a connection failed in an unexpected way")
+                log.warning("a connection failed in an unexpected way: %s", type(error).__name__)
+                log.debug("a connection failed in an unexpected way", exc_info=True)
                 self.loop.call_soon(partial(failed, type(error).__name__))
             else:
                 self.loop.call_soon(lambda: opened(Link(connection, self.loop.watch_writing)))
@@ -84,6 +85,11 @@ class Crew:
         """Note that a report has been acknowledged or given up."""
         if not self.tally.open:
             self.idle.set()
+
+    def start(self) -> None:
+        """Start the fleet's thread."""
+        self.server.wake.open()
+        self.loop.start()
 
     def end(self) -> None:
         """End the threads."""
@@ -168,7 +174,7 @@ class Fleet:
         if self._started or self._closed:
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "a fleet can be started once: make a new one")
         self._started = True
-        self._crew.loop.start()
+        self._crew.start()
         atexit.register(self.close)
         self._crew.loop.call_soon(partial(self._start_all, ramp))
 

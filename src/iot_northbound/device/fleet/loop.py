@@ -48,14 +48,12 @@ class Loop:
 
     def __init__(self, clock: Clock, name: str) -> None:
         self._clock = clock
-        self._selector = selectors.DefaultSelector()
+        self._selector: selectors.BaseSelector
         self._soon: deque[Callable[[], object]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
-        self._waker, self._woken = socket.socketpair()
-        for each in (self._waker, self._woken):
-            each.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ, self._take_wakes)
+        self._waker: socket.socket
+        self._woken: socket.socket
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._process = os.getpid()
         self._stopping = False
@@ -63,6 +61,12 @@ class Loop:
 
     def start(self) -> None:
         """Start the thread."""
+        self._process = os.getpid()
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._woken = socket.socketpair()
+        for each in (self._waker, self._woken):
+            each.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, self._take_wakes)
         self._thread.start()
 
     def stop(self) -> None:
@@ -92,7 +96,7 @@ class Loop:
                 SdkCode.CLIENT_INTERNAL, "the thread of this fleet is in another process: make a new fleet after fork"
             )
         self._soon.append(call)
-        if not self.is_mine:
+        if self._thread.is_alive() and not self.is_mine:
             with contextlib.suppress(OSError):  # it is full, so the thread will wake; or it is closed
                 self._waker.send(b"\0")
 
