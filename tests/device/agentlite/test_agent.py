@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import queue
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from iot_northbound.device import SqliteQueue
+from iot_northbound.core.signal_safe import Flag
+from iot_northbound.device import MemoryQueue, SqliteQueue
 from iot_northbound.device.agentlite import (
     AgentLite,
     BindConfig,
+    DataIE,
     HubResult,
     HwErr,
     IotaMessage,
@@ -101,6 +104,19 @@ def test_what_is_not_sent_survives_a_restart_in_a_queue_with_a_file(
     second = make_agent(queue=waiting)
     second.login_service.login().result(WAIT)
     assert eventually(lambda: history(wire, device_id, device_id)) == [{"uptimeSeconds": 3}]
+
+
+def test_what_a_full_queue_drops_is_told(make_agent: MakeAgent, wire: Wire) -> None:
+    agent = make_agent(queue=lambda: MemoryQueue(1))
+    device_id = bind(agent, wire)
+    heard = Heard(agent)
+    agent.login_config.mqtt_port = 1
+    agent.login_service.login()
+    dropped = agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 1}, cookie=1)
+    agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 2}, cookie=2)
+    refused(HwErr.DROP, lambda: dropped.result(WAIT))
+    message = heard.next(Topic.DATA_REPORT_RSP)
+    assert (message.cookie, message.get_uint(DataIE.RESULT)) == (1, 1)
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------
@@ -250,7 +266,9 @@ def test_the_calls_of_java_and_c_do_the_same(agent: AgentLite, wire: Wire) -> No
     report = agent.data_trans_service.dataReport(1211, None, device_id, "Gateway", '{"uptimeSeconds": 2}')
     assert report.result(WAIT).cookie == 1211
     assert agent.IOTA_HubDeviceRemove(122, str(child)).result(WAIT).cookie == 122
+    eventually(lambda: len(messages) == 4)
     agent.hub_service.removeObserver(observer)
+    agent.hub_service.addDevice(0, SENSOR).result(WAIT)
     agent.IOTA_Destroy()
     assert [each.get_msg_type() for each in messages] == [
         MsgType.ADD_DEVICE_RSP,
@@ -258,3 +276,35 @@ def test_the_calls_of_java_and_c_do_the_same(agent: AgentLite, wire: Wire) -> No
         MsgType.UPDATE_DEVSTATUS_RSP,
         MsgType.RMV_DEVICE_RSP,
     ]
+
+
+def test_an_observer_and_a_callback_may_close_the_agent(agent: AgentLite, wire: Wire) -> None:
+    device_id = login(agent, wire)
+    closed = Flag()
+
+    @agent.on(Topic.DATA_REPORT_RSP)
+    def close(message: IotaMessage) -> None:
+        agent.close()
+        closed.set()
+
+    agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 1}).result(WAIT)
+    assert closed.wait(WAIT)
+    refused(HwErr.NOTLOAD, agent.login_service.login)
+
+
+def test_many_threads_share_an_agent_and_each_gets_its_own_result(agent: AgentLite, wire: Wire) -> None:
+    gateway_id = login(agent, wire)
+    child = add_sensor(agent)
+
+    def work(number: int) -> list[int]:
+        report = agent.data_trans_service.data_report
+        calls = [
+            report(gateway_id, "Gateway", {"uptimeSeconds": number}, cookie=number),
+            report(child, "Climate", {"temperature": number}, cookie=number),
+            agent.hub_service.update_device_status(child, "ONLINE", "NONE", cookie=number),
+        ]
+        return [call.result(WAIT).cookie for call in calls]
+
+    with ThreadPoolExecutor(50) as pool:
+        assert list(pool.map(work, range(1, 51))) == [[number] * 3 for number in range(1, 51)]
+    assert sorted(each["temperature"] for each in history(wire, gateway_id, child)) == list(range(1, 51))
