@@ -31,6 +31,9 @@ MISSED = 1.5
 """How many keep-alive times a device may be silent."""
 
 
+_CONNECT = packets.CONNECT << 4
+
+
 class MqttConnection(Connection):
     """One device's connection.
 
@@ -106,6 +109,9 @@ class MqttConnection(Connection):
         if self.is_over:
             return
         self._heard = self.loop.time()
+        if self.login is None and not self._packets and data[0] != _CONNECT:
+            self.end("not a CONNECT")  # at once: what speaks another protocol may never complete a packet of this one
+            return
         self._packets.feed(data)
         if not self._holds:
             self._work()
