@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from threading import RLock
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import attrs
@@ -144,6 +144,12 @@ class FieldHttp:
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- binding and login ---
 
