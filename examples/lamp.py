@@ -3,7 +3,8 @@
     python examples/lamp.py
 
 The sensor and the lamp are MQTT devices. The application hears the sensor's report as a push, and sends the lamp a
-command. The program plays all parts, on an embedded platform of its own; nothing is left behind.
+command. The lamp's answer comes as a push too. The program plays all parts, on an embedded platform of its own, and
+leaves nothing behind.
 """
 
 import threading
@@ -12,16 +13,19 @@ from typing import Any
 from iot_northbound import NorthApiClient, PushMessageReceiver, load_profile
 from iot_northbound.device import Command, DeviceClient, DeviceCredentials, DeviceSide
 from iot_northbound.dto import (
-    CommandDTOV4,
+    CommandDTO2,
+    CommandMode,
+    CommandNA2CloudHeader,
     MqttDeviceInfoDTO,
+    NotifyCommandRspDTO,
     NotifyDeviceDataChangedDTO,
     NotifyType,
-    PostDeviceCommandInDTO2,
     RegDeviceWithSecretInDTO,
 )
 from iot_northbound.emulator import Emulator
 from iot_northbound.push import MemoryInbox, server_context
 
+KINDS = (NotifyType.DEVICE_DATA_CHANGED, NotifyType.COMMAND_RSP)
 PROPERTY = {"propertyName": "presence", "dataType": "boolean", "method": "RE"}
 SWITCH = {"commandName": "SWITCH", "paras": [{"paraName": "state", "dataType": "enum", "enumList": ["ON", "OFF"]}]}
 SENSOR = {"serviceId": "Presence", "properties": [PROPERTY]}
@@ -47,11 +51,12 @@ class Application(PushMessageReceiver):
         if body.device_id != self.sensor or body.service is None or not (body.service.data or {}).get("presence"):
             return
         print("application: somebody is there")
-        switch = CommandDTOV4(service_id="Lamp", method="SWITCH", paras={"state": "ON"})
-        order = PostDeviceCommandInDTO2(device_id=self.lamp, command=switch)
-        sent = self.client.signal_delivery.post_device_command(order)
-        ended = self.client.signal_delivery.wait_for_device_command(sent.command_id, self.lamp, timeout=20)
-        print(f"application: the command ended as {ended.status}")
+        switch = CommandDTO2(header=CommandNA2CloudHeader(mode=CommandMode.ACK, method="SWITCH"), body={"state": "ON"})
+        self.client.signal_delivery.invoke_device_service(self.lamp, "Lamp", switch)
+
+    def handle_command_rsp(self, body: NotifyCommandRspDTO) -> None:
+        """Take the lamp's answer."""
+        print(f"application: the lamp answers {body.body}")
         self.done.set()
 
 
@@ -77,7 +82,7 @@ def main() -> None:
         application = Application(client, sensor.credentials.id, lamp.credentials.id)
         tls = server_context(platform.home.folder / "server.pem", platform.home.folder / "server.key")
         with application.server(port=0, ssl=tls) as server, sensor, lamp:
-            client.subscription_management.ensure(server.url, [NotifyType.DEVICE_DATA_CHANGED])
+            client.subscription_management.ensure(server.url, KINDS)
             print("sensor: somebody comes")
             sensor.report("Presence", {"presence": True}).result(10)
             if not application.done.wait(30):

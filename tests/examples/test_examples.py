@@ -79,5 +79,5 @@ def test_the_application_turns_on_the_lamp() -> None:
         "sensor: somebody comes",
         "application: somebody is there",
         "lamp: ON",
-        "application: the command ended as SUCCESSFUL",
+        "application: the lamp answers {'state': 'ON'}",
     ]
