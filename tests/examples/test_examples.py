@@ -74,3 +74,13 @@ def test_the_gateway_binds_adds_a_sensor_reports_and_takes_a_command(tmp_path: P
     assert "the sensor reported [{'temperature': 21.5}]" in told
     assert "is to report every 60 s" in told
     assert "the command ended as SUCCESSFUL" in told
+
+
+def test_the_application_turns_on_the_lamp() -> None:
+    told = run("lamp.py").splitlines()
+    assert told == [
+        "sensor: somebody comes",
+        "application: somebody is there",
+        "lamp: ON",
+        "application: the lamp answers {'state': 'ON'}",
+    ]
