@@ -30,8 +30,8 @@ def status(wire: Wire, device: Device) -> str:
     return str(answer["deviceInfo"]["status"])
 
 
-def history(wire: Wire, device: Device) -> list[dict[str, Any]]:
-    query = f"deviceId={device.device_id}&gatewayId={device.device_id}&pageSize=250"
+def history(wire: Wire, device: Device, page: int = 0) -> list[dict[str, Any]]:
+    query = f"deviceId={device.device_id}&gatewayId={device.device_id}&pageNo={page}&pageSize=250"
     code, answer = wire.call("GET", f"/iocm/app/data/v1.2.0/deviceDataHistory?{query}")
     assert code == 200, answer
     return list(answer["deviceDataHistoryDTOs"])

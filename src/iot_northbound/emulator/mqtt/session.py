@@ -25,6 +25,8 @@ UNREAD = 1024 * 1024
 """How many bytes may wait for a device that does not read."""
 WINDOW = 20
 """How many messages with QoS 1 may be on their way to a device."""
+_UNACKNOWLEDGED = 1_000
+"""How many messages of any kind may be on their way to a device; commands are limited by the window before."""
 AT_ONCE = 64
 """How many packets of one device are taken before others have their turn."""
 MISSED = 1.5
@@ -283,8 +285,11 @@ class MqttConnection(Connection):
             self.reset()
 
     def publish(self, topic: str, payload: bytes, qos: int, mid: int | None = None) -> bytes:
-        """Return a PUBLISH for the device; one with QoS 1 is in flight from now on."""
-        if not qos:
+        """Return a PUBLISH for the device; one with QoS 1 is in flight from now on.
+
+        To a device that leaves very many unacknowledged, the next ones go with QoS 0.
+        """
+        if not qos or len(self.in_flight) >= _UNACKNOWLEDGED:
             return packets.publish(topic, payload)
         self._last_id = self._last_id % 65_535 + 1
         while self._last_id in self.in_flight:
