@@ -163,12 +163,12 @@ def test_the_first_call_logs_in_by_itself(http: FieldHttp, registered: str) -> N
 def test_many_threads_share_one_renewal(gateway: FieldHttp, emulator: Emulator, clock: FakeClock) -> None:
     clock.advance(3_601)
     emulator.control.clear_journal()
-    failed: list[BaseException] = []
+    failed: list[NorthApiException] = []
 
     def add(number: int) -> None:
         try:
             gateway.add_child({**CHILD, "nodeId": f"sensor-{number}"})
-        except BaseException as error:
+        except NorthApiException as error:
             failed.append(error)
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(20)]

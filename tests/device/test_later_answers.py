@@ -8,7 +8,7 @@ import pytest
 from iot_northbound.device import LaterAnswer, MemoryQueue, Pending
 from iot_northbound.device.commands import Commands
 from iot_northbound.device.failures import ReportDroppedError
-from iot_northbound.device.messages import JSON
+from iot_northbound.device.messages import JSON, CodecWire
 from iot_northbound.device.queue import Message
 from iot_northbound.device.session import Outbox
 from tests.clock import eventually
@@ -20,7 +20,7 @@ class Answers:
     def __init__(self) -> None:
         self.sent: list[tuple[dict[str, Any], Pending[None]]] = []
         self.later: list[LaterAnswer] = []
-        self.commands = Commands(JSON, 1, self.answer, "test")
+        self.commands = Commands(CodecWire(JSON), 1, self.answer, "test")
         self.commands.register(None, None, self.handle)
 
     def answer(self, payload: bytes) -> Pending[None]:

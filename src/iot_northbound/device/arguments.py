@@ -12,14 +12,26 @@ _LARGEST_PAYLOAD = 268_435_455 - _LONGEST_TOPIC - 4
 _LONGEST_KEEPALIVE = 65_535
 
 
-def check(credentials: object, host: object, port: object, ca_path: object, ssl_config: object, codec: object) -> None:
-    """Check what a device is made from.
+def check(credentials: object, codec: object) -> None:
+    """Check who a device is, and how it speaks.
 
     Raises:
         InvalidArgumentError: a value cannot be used (1007).
     """
     if not isinstance(credentials, DeviceCredentials):
         raise _bad("credentials", type(credentials).__name__, "they must be DeviceCredentials")
+    if isinstance(codec, str) and codec != "json":
+        raise _bad("codec", codec, 'it must be "json", or an object with encode and decode')
+    if not isinstance(codec, str) and not all(callable(getattr(codec, name, None)) for name in ("encode", "decode")):
+        raise _bad("codec", type(codec).__name__, "it has no methods encode and decode")
+
+
+def check_place(host: object, port: object, ca_path: object, ssl_config: object) -> None:
+    """Check where a device connects to.
+
+    Raises:
+        InvalidArgumentError: a value cannot be used (1007).
+    """
     if not isinstance(host, str) or not host.strip() or "/" in host or "\0" in host:
         raise _bad("host", host, "it must be a host name or an address, without a scheme")
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65_536:
@@ -28,10 +40,6 @@ def check(credentials: object, host: object, port: object, ca_path: object, ssl_
         raise _bad("ssl_config", type(ssl_config).__name__, "it must be an SSLConfig")
     if ca_path is not None and ssl_config is not None:
         raise _bad("ca_path", ca_path, "ssl_config is given too: set its trust_ca_path instead")
-    if isinstance(codec, str) and codec != "json":
-        raise _bad("codec", codec, 'it must be "json", or an object with encode and decode')
-    if not isinstance(codec, str) and not all(callable(getattr(codec, name, None)) for name in ("encode", "decode")):
-        raise _bad("codec", type(codec).__name__, "it has no methods encode and decode")
 
 
 def check_numbers(*, keepalive: Any, handler_threads: Any, connect_timeout: Any, ack_timeout: Any) -> None:

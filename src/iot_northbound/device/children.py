@@ -7,7 +7,6 @@ The reference has none. Topics and names of keys were seen in the field; the lay
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from iot_northbound.device.messages import JSON, MID_MAX, Command, NotACommandError, event_time
 from iot_northbound.errors import InvalidArgumentError
@@ -37,11 +36,11 @@ def report(
         InvalidArgumentError: a value cannot be used (1007).
     """
     for name, value in (("device_id", device_id), ("service_id", service_id)):
-        if not isinstance(value, str) or not value:
-            raise InvalidArgumentError.of(name, repr(value)[:80], "it must be text, not empty")
+        if not isinstance(value, str) or not value or "/" in value:
+            raise InvalidArgumentError.of(name, repr(value)[:80], "it must be text, not empty and without /")
     if not isinstance(data, Mapping):
         raise InvalidArgumentError.of("data", type(data).__name__, "it must be a mapping of names to values")
-    place = f"{quote(device_id, safe='')}/services/{quote(service_id, safe='')}"
+    place = f"{device_id}/services/{service_id}"
     header = {
         "method": "PUT",
         "from": f"/device/{place}",

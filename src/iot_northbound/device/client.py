@@ -15,11 +15,12 @@ from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.tls import build_policy
 from iot_northbound.device import arguments, messages, topics
 from iot_northbound.device.commands import Commands, Handler
-from iot_northbound.device.credentials import DeviceCredentials
+from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials
 from iot_northbound.device.link import Link
 from iot_northbound.device.messages import JSON, Codec, CodecWire, Entry
 from iot_northbound.device.mqtt import Subscription, Target, matches
 from iot_northbound.device.pending import Pending
+from iot_northbound.device.provisioning import provision
 from iot_northbound.device.queue import MemoryQueue, Message, Queue
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
 from iot_northbound.device.workers import Workers
@@ -79,7 +80,8 @@ class DeviceClient:
         connect_timeout: float = 15.0,
         ack_timeout: float = 60.0,
     ) -> None:
-        arguments.check(credentials, host, port, ca_path, ssl_config, codec)
+        arguments.check(credentials, codec)
+        arguments.check_place(host, port, ca_path, ssl_config)
         arguments.check_numbers(
             keepalive=keepalive,
             handler_threads=handler_threads,
@@ -116,6 +118,52 @@ class DeviceClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._where}: {self.state}>"
+
+    @classmethod
+    def provision(
+        cls,
+        product_id: str,
+        node_id: str,
+        product_secret: str,
+        host: str,
+        port: int = 8883,
+        *,
+        keep: Callable[[DeviceCredentials], object],
+        sign_type: int = 1,
+        ca_path: str | PathLike[str] | None = None,
+        ssl_config: SSLConfig | None = None,
+        backoff: Backoff | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        timeout: float = 30.0,
+    ) -> DeviceCredentials:
+        """Return credentials of its own for a device that knows only the secret of its product model.
+
+        The reference only names this mode (authType 1); the messages are those seen in the field.
+
+        Args:
+            product_id: the product model.
+            node_id: the device's own id, such as its IMEI.
+            product_secret: the secret of the product model.
+            host: the platform's host name or address.
+            port: the platform's port for devices.
+            keep: stores the credentials for good. The platform sends them no more once `keep` has returned.
+            sign_type: as for `DeviceCredentials`.
+            ca_path: as for the client.
+            ssl_config: as for the client.
+            backoff: how long to wait between attempts.
+            clock: the time; for tests.
+            timeout: seconds for each of the steps: login, secret, confirmation.
+
+        Raises:
+            DeviceRefusedError: the platform refuses the product model or its secret, or does not offer this.
+            WaitTimeoutError: the secret, or the confirmation, did not come in time.
+            NorthApiException: an argument or a file cannot be used, or what came was no secret.
+        """
+        who = ProductCredentials(product_id, node_id, product_secret, sign_type=sign_type)
+        arguments.check_place(host, port, ca_path, ssl_config)
+        policy = build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path))
+        target = Target(host, port, policy, who, 120, timeout, timeout)
+        return provision(target, who, keep, clock=clock, backoff=backoff or Backoff(), timeout=timeout)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 

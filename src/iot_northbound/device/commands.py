@@ -164,19 +164,17 @@ class Commands:
         if command.mid is None:  # the platform expects no answer
             sent.succeed(None)
             return
+        with self._lock:
+            if self._open.get(command.mid) is not token:
+                sent.fail(ReportDroppedError(SdkCode.QUEUE, "the number of the command belongs to another one now"))
+                return
+            del self._open[command.mid]
+            self._earlier.discard(command.mid)
         try:
             payload = self._wire.answer(command, errcode, body)
         except Exception:
             log.exception("the answer to the command %s of %s cannot be sent", command.method, command.service_id)
             payload = self._wire.answer(command, FAILED, {"error": "failed"})
-        with self._lock:
-            if self._open.get(command.mid) is not token:
-                sent.fail(
-                    ReportDroppedError(SdkCode.CLIENT_INTERNAL, "the number of the command belongs to another one now")
-                )
-                return
-            del self._open[command.mid]
-            self._earlier.discard(command.mid)
         self._answer(payload).add_done_callback(sent.follow)
 
     def _handler_of(self, command: Command) -> Handler | None:

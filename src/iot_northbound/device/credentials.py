@@ -91,3 +91,40 @@ class DeviceCredentials:
     def password(self, now: float) -> str:
         """Return the password for an attempt at this time, in seconds since the epoch."""
         return password_of(self.secret, stamp_of(now))
+
+
+@attrs.frozen
+class ProductCredentials:
+    """The secret that all devices of a product model share, for a device that has none of its own yet.
+
+    The field shows it; the reference only names the mode.
+    """
+
+    product_id: str
+    node_id: str
+    secret: str = attrs.field(repr=hide)
+    sign_type: int = attrs.field(default=_CHECKED, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        for name, value in (("product_id", self.product_id), ("node_id", self.node_id)):
+            DeviceCredentials(value, self.secret, sign_type=self.sign_type)  # the rules are the same
+            if len(self.client_id(0)) > LONGEST_CLIENT_ID:
+                raise InvalidArgumentError.of(name, f"{value[:40]!r}…", f"a client id has at most {LONGEST_CLIENT_ID}")
+
+    @property
+    def id(self) -> str:
+        """Who it is, for people."""
+        return f"{self.product_id}/{self.node_id}"
+
+    @property
+    def username(self) -> str:
+        """The user name of CONNECT."""
+        return self.product_id
+
+    def client_id(self, now: float) -> str:
+        """Return the client id for an attempt at this time, in seconds since the epoch."""
+        return f"{self.product_id}_{self.node_id}_{BY_PRODUCT}_{self.sign_type}_{stamp_of(now)}"
+
+    def password(self, now: float) -> str:
+        """Return the password for an attempt at this time, in seconds since the epoch."""
+        return password_of(self.secret, stamp_of(now))

@@ -11,7 +11,7 @@ import attrs
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.tls import TlsPolicy
-from iot_northbound.device.credentials import DeviceCredentials, stamp_of
+from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials, stamp_of
 from iot_northbound.device.failures import DeviceRefusedError, PlatformBusyError, SubscriptionRefusedError
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.session import Item, Outbox
@@ -51,7 +51,7 @@ class Target:
     host: str
     port: int
     policy: TlsPolicy
-    credentials: DeviceCredentials
+    credentials: DeviceCredentials | ProductCredentials
     keepalive: int
     connect_timeout: float
     ack_timeout: float
@@ -185,7 +185,7 @@ class Connection:
                     self._leave()
                     return
             self._send()
-            self._step()
+            self._step(until - self._clock.monotonic() if until is not None else SLICE)
             self._check_acknowledged()
             self._outbox.tidy()
 
@@ -195,8 +195,8 @@ class Connection:
             with contextlib.suppress(NorthApiException):  # the socket is closed as soon as the packet is written
                 self._step()
 
-    def _step(self) -> None:
-        """Wait for the network or for something to send, and let paho read and write."""
+    def _step(self, seconds: float = SLICE) -> None:
+        """Wait for the network, for something to send or for that long, and let paho read and write."""
         client = self._client
         connection: Any = client.socket()
         if connection is None:
@@ -204,7 +204,7 @@ class Connection:
         poll = select.poll()
         poll.register(connection, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
         poll.register(self._wake.reader, select.POLLIN)
-        poll.poll(0 if connection.pending() else SLICE * 1000)
+        poll.poll(0 if connection.pending() else max(min(seconds, SLICE), 0) * 1000)
         self._wake.clear()
         try:
             code = client.loop_read()

@@ -129,7 +129,10 @@ class Outbox:
         """Add a message that is sent before what is queued, and that the queue does not keep."""
         item = Item(message, Pending("the PUBACK of an answer"))
         with self._lock:
-            self._urgent.append(item)
+            if self._end is None:
+                self._urgent.append(item)
+        if self._end is not None:
+            item.pending.fail(self._end)
         return item.pending
 
     @property

@@ -10,10 +10,13 @@ import attrs
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.core.textfiles import read_text
 from iot_northbound.device.credentials import DeviceCredentials
+from iot_northbound.device.field_http import FieldHttp
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 
 if TYPE_CHECKING:
     from iot_northbound.device.client import DeviceClient
+    from iot_northbound.device.fleet import Fleet
+    from iot_northbound.device.gateway import GatewayClient
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +82,42 @@ class DeviceSide:
         if self.mqtt_port is None:
             raise _wrong("mqtt_port", "the platform has no port for MQTT")
         return DeviceClient(credentials, self.mqtt_host, self.mqtt_port, **{"ca_path": self.ca_path, **options})
+
+    def gateway(self, credentials: DeviceCredentials, app_id: str, **options: Any) -> "GatewayClient":
+        """Return a `GatewayClient` for this platform; `options` are those of the client.
+
+        Raises:
+            InvalidArgumentError: the platform lacks one of the two ports, or an option cannot be used (1007).
+        """
+        from iot_northbound.device.gateway import GatewayClient
+
+        if self.mqtt_port is None or self.agentlite_port is None:
+            name = "mqtt_port" if self.mqtt_port is None else "agentlite_port"
+            raise _wrong(name, "the platform has no such port, and a gateway needs both")
+        ports = {"app_id": app_id, "agentlite_port": self.agentlite_port, "ca_path": self.ca_path}
+        return GatewayClient(credentials, self.mqtt_host, self.mqtt_port, **{**ports, **options})
+
+    def fleet(self, **options: Any) -> "Fleet":
+        """Return a `Fleet` for this platform; `options` are those of the class.
+
+        Raises:
+            InvalidArgumentError: the platform has no port for MQTT, or an option cannot be used (1007).
+        """
+        from iot_northbound.device.fleet import Fleet
+
+        if self.mqtt_port is None:
+            raise _wrong("mqtt_port", "the platform has no port for MQTT")
+        return Fleet(self.mqtt_host, self.mqtt_port, **{"ca_path": self.ca_path, **options})
+
+    def field_http(self, **options: Any) -> FieldHttp:
+        """Return a `FieldHttp` for this platform, to bind a device; `options` are those of the class.
+
+        Raises:
+            InvalidArgumentError: the platform has no AgentLite port, or an option cannot be used (1007).
+        """
+        if self.agentlite_port is None:
+            raise _wrong("agentlite_port", "the platform has no port for AgentLite")
+        return FieldHttp(self.mqtt_host, self.agentlite_port, **{"ca_path": self.ca_path, **options})
 
 
 def _wrong(where: str, rule: str) -> InvalidArgumentError:

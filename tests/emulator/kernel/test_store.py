@@ -20,7 +20,7 @@ def filled(count: int) -> Store:
 
 @pytest.mark.parametrize("count", [FEW, 400])
 def test_a_selection_pages_in_order_both_ways(count: int) -> None:
-    table = filled(count)["things"]
+    table = filled(count).tables["things"]
     red = [row["seq"] for row in table.rows.values() if row["colour"] == "red"]
     found = table.where(colour="red")
     assert len(found) == len(red)
@@ -31,7 +31,7 @@ def test_a_selection_pages_in_order_both_ways(count: int) -> None:
 
 @pytest.mark.parametrize("count", [FEW, 400])
 def test_a_window_includes_both_ends(count: int) -> None:
-    found = filled(count)["things"].where().between(2.0, 4.0)
+    found = filled(count).tables["things"].where().between(2.0, 4.0)
     assert [row["seq"] for row in found] == [4, 5, 6, 7, 8, 9]
 
 
@@ -43,7 +43,7 @@ def test_a_window_over_a_single_order_field_works() -> None:
 
 
 def test_walking_over_rows_allows_deleting_them() -> None:
-    table = filled(300)["things"]
+    table = filled(300).tables["things"]
     for row in table.where(colour="red"):
         table.delete(f"k{row['seq']}")
     assert len(table.where(colour="red")) == 0
@@ -52,7 +52,7 @@ def test_walking_over_rows_allows_deleting_them() -> None:
 
 def test_rollback_restores_rows_and_indexes() -> None:
     store = filled(200)
-    table = store["things"]
+    table = store.tables["things"]
     before, reds = store.dump(), len(table.where(colour="red"))
     store.begin()
     table.change("k1", colour="green")
@@ -67,9 +67,9 @@ def test_rollback_restores_rows_and_indexes() -> None:
 def test_changes_name_each_changed_row_once() -> None:
     store = filled(3)
     store.take_changes()
-    store["things"].change("k0", size=1)
-    store["things"].change("k0", size=2)
-    store["things"].delete("k1")
+    store.tables["things"].change("k0", size=1)
+    store.tables["things"].change("k0", size=2)
+    store.tables["things"].delete("k1")
     changes = store.take_changes()
     assert [(table, key, row and row["size"]) for table, key, row in changes] == [
         ("things", "k0", 2),
@@ -81,7 +81,7 @@ def test_changes_name_each_changed_row_once() -> None:
 def test_rows_loaded_before_their_table_is_declared_get_its_order() -> None:
     store = Store()
     store.load([("late", "a", {"due": 2.0, "seq": 1}), ("late", "b", {"due": 1.0, "seq": 2})])
-    store["late"].where()
+    store.tables["late"].where()
     assert store.table("late", ("due", "seq")).where().keys() == ["b", "a"]
     assert store.take_changes() == []
 
@@ -89,8 +89,8 @@ def test_rows_loaded_before_their_table_is_declared_get_its_order() -> None:
 def test_restoring_a_snapshot_reports_the_differences_as_changes() -> None:
     store = filled(3)
     snapshot = json.loads(json.dumps(store.dump()))
-    store["things"].delete("k0")
-    store["things"].put("k9", {"made": 0.0, "seq": 9})
+    store.tables["things"].delete("k0")
+    store.tables["things"].put("k9", {"made": 0.0, "seq": 9})
     store.take_changes()
     store.restore(snapshot)
     assert {(key, row is None) for _, key, row in store.take_changes()} == {("k0", False), ("k9", True)}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iot_northbound.emulator.kernel.platform import Platform
-from iot_northbound.emulator.rules import applications, devices, links, outbox, scripts
+from iot_northbound.emulator.rules import applications, binding, devices, links, outbox, scripts
 from tests.emulator.calling import Caller, code_of
 from tests.emulator.rules.linked import Linked
 from tests.emulator.scene import COMMANDS, DEVICES, OPEN_VALVE, command, meter, pushed, settle, status_of, subscribe
@@ -225,3 +225,49 @@ def test_a_device_behind_a_gateway_listens_through_its_gateways_channel(platform
     devices.set_offline(platform, child)
     assert not links.listens(platform, child)
     assert devices.same_node(platform, "s") is None  # it never logs in itself
+
+
+def test_what_waits_for_a_real_device_waits_for_its_link(
+    platform: Platform, app: Caller, told: list[Any], device: str
+) -> None:
+    lamp = app.register("lamp", productId="street-lamp-nb", timeout=0)
+    for device_id in (lamp, device):
+        Linked(platform, device_id).leave()
+    waiting = command(app, device)
+    body = {"serviceDesireds": [{"serviceId": "Lamp", "desired": {"brightness": 40}}]}
+    assert app.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{lamp}", body).status == 200
+    told.clear()
+    for device_id in (lamp, device):
+        devices.set_online(platform, device_id)  # for example by a call of its own over HTTP
+    settle(platform)
+    assert status_of(app, waiting) == "PENDING"
+    assert devices.need(platform, lamp)["services"]["Lamp"]["pending"] == {"brightness": 40}
+    refused = app.call("POST", COMMANDS, {"deviceId": device, "command": OPEN_VALVE, "expireTime": 0})
+    assert code_of(refused) == (200, "100428")
+    scripts.attach(platform, device)  # a script takes its place
+    settle(platform)
+    assert status_of(app, waiting) == "SUCCESSFUL"
+
+
+def test_a_device_behind_a_real_gateway_is_real(platform: Platform, app: Caller) -> None:
+    gateway = Linked(platform, app.register("gw", productId=GATEWAY, timeout=0))
+    child = devices.add_sub_device(platform, gateway.id, "s", productId=SENSOR)["deviceId"]
+    gateway.leave()
+    asked = {"serviceId": "Climate", "method": "SET_REPORT_INTERVAL", "paras": {"seconds": 60}}
+    waiting = app.call("POST", COMMANDS, {"deviceId": child, "command": asked}).body["commandId"]
+    devices.report(platform, child, "Climate", {"temperature": 20})
+    assert status_of(app, waiting) == "PENDING"
+
+
+def test_a_device_that_has_bound_gets_its_secret_and_hears_nothing_before_it_has_a_link(
+    platform: Platform, app: Caller
+) -> None:
+    gateway = app.register("gw", productId=GATEWAY, timeout=0, verifyCode="gw")
+    assert "secret" not in devices.need(platform, gateway)
+    asked = {"serviceId": "Gateway", "method": "RESTART"}
+    waiting = app.call("POST", COMMANDS, {"deviceId": gateway, "command": asked}).body["commandId"]
+    assert platform.work(binding.bind, platform, "gw", "gw", {})["secret"]
+    settle(platform)
+    assert (devices.need(platform, gateway)["activated"], status_of(app, waiting)) == (True, "PENDING")
+    Linked(platform, gateway).listen()
+    assert status_of(app, waiting) == "SENT"

@@ -196,21 +196,22 @@ class Control(DeviceControl, MqttControl, HubControl):
         Args:
             kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
                 pushes: push_lost, push_double, push_delay, push_reorder. To MQTT packets: mqtt_refuse, mqtt_drop,
-                mqtt_no_puback, mqtt_slow, mqtt_double, mqtt_silence.
+                mqtt_no_puback, mqtt_slow, mqtt_double, mqtt_silence. To messages of hubs: hub_err, hub_lost.
             endpoint: Which calls: `*`, `GET *`, a documented path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`) or a
                 method and a path. The names of placeholders make no difference.
             notify_type: Which pushes: their notifyType, `*`, or empty for those that have none (command statuses).
             url: Which pushes: those whose callback URL contains it.
             count: How often it strikes before it is removed; None: for ever.
             probability: How likely it strikes a call, push or packet that it fits, 0 to 1.
-            when: Whether it strikes before or after the call's work is done (stall, reset, garbage, answer).
+            when: Whether it strikes before or after the work is done (stall, reset, garbage, answer, hub_err,
+                hub_lost).
             seconds: Pause of latency, stall, drip (per byte), push_delay, push_reorder and mqtt_slow; None: the kind's
                 default.
             status: Status of answer.
             body: Body of answer: text is sent as it is, other values as JSON; None: no body.
             headers: Headers of answer.
             delta: How many bytes wrong_length announces too many or, if negative, too few.
-            device: Which device's MQTT packets, by its deviceId or nodeId.
+            device: Which device's MQTT packets, by its deviceId or nodeId; or which hub's messages, by its hub id.
             topic: Which MQTT packets: those whose topic contains it.
             packet: Which packets of a device mqtt_drop and mqtt_slow strike.
             code: What mqtt_refuse says: 1 to 5.

@@ -41,6 +41,8 @@ class Platform:
         self.clock = clock or Clock()
         self.ids = ids or Ids()
         self.store = Store()
+        self.table: Callable[[str], Table] = self.store.tables.__getitem__
+        """Returns a declared table."""
         self.recent_calls: dict[str, Any] = {}
         """When each application called in the last minute. It is not part of the state, so a restart forgets it."""
         self.pushes_under_way: dict[str, bool] = {}
@@ -144,10 +146,6 @@ class Platform:
         self.meta.put("clock", dict(self.clock.state()))
 
     # --- state ---
-
-    def table(self, name: str) -> Table:
-        """Return a declared table."""
-        return self.store[name]
 
     def next_seq(self) -> int:
         """Return the next number of the platform's sequence. It orders rows that are made at the same moment."""

@@ -42,6 +42,9 @@ class Index:
 
     def replace(self, key: str, old: Row | None, new: Row | None) -> None:
         """Update the index for a row that is inserted, replaced or deleted."""
+        if old is None and new is not None:
+            self._add(self.group_of(new), self.entry_of(key, new))
+            return
         old_group = None if old is None else self.group_of(old)
         new_group = None if new is None else self.group_of(new)
         old_entry = () if old is None else self.entry_of(key, old)
@@ -69,9 +72,6 @@ class Index:
             insort(entries, entry)
         else:
             self.groups[group] = SortedList([*entries, entry])
-
-
-_NOTHING: Entries = []
 
 
 class _Top:
@@ -141,11 +141,18 @@ class Selection:
         return [entry[-1] for entry in self._between(self._low, self._high)]
 
     def __iter__(self) -> Iterator[Row]:
+        return self._each() if self._low < self._high else iter(())
+
+    def _each(self) -> Iterator[Row]:
         # Over a copy of the keys, so that a rule may change or delete the rows on the way.
         for key in self.keys():
             row = self._rows.get(key)
             if row is not None:
                 yield row
+
+
+_NONE = Selection({}, [], 0, 0)
+"""What most look-ups find: nothing."""
 
 
 class Table:
@@ -175,7 +182,11 @@ class Table:
 
     def put(self, key: str, row: Row) -> Row:
         """Insert or replace a row; it must have the table's order fields."""
-        self._replace(key, row)
+        old = self.rows.get(key)
+        self._log(self.name, key, old)
+        for index in self._indexes.values():
+            index.replace(key, old, row)
+        self.rows[key] = row
         return row
 
     def check(self) -> None:
@@ -200,7 +211,10 @@ class Table:
         """Remove a row and return it; a missing row is not an error."""
         row = self.rows.get(key)
         if row is not None:
-            self._replace(key, None)
+            self._log(self.name, key, row)
+            for index in self._indexes.values():
+                index.replace(key, row, None)
+            del self.rows[key]
         return row
 
     def where(self, **equal: Any) -> Selection:
@@ -212,8 +226,8 @@ class Table:
         index = self._indexes.get(tuple(equal))
         if index is None:
             return self._where_sorted(equal)
-        entries: Entries = index.groups.get(tuple(equal.values()), _NOTHING)
-        return Selection(self.rows, entries, 0, len(entries))
+        entries: Entries = index.groups.get(tuple(equal.values()))
+        return _NONE if entries is None else Selection(self.rows, entries, 0, len(entries))
 
     def _where_sorted(self, equal: dict[str, Any]) -> Selection:
         # One index serves all orders in which the fields can be named.
@@ -241,38 +255,26 @@ class Table:
         }
         self._indexes[fields] = index
 
-    def _replace(self, key: str, new: Row | None) -> None:
-        old = self.rows.get(key)
-        self._log(self.name, key, old)
-        for index in self._indexes.values():
-            index.replace(key, old, new)
-        if new is None:
-            del self.rows[key]
-        else:
-            self.rows[key] = new
-
 
 class Store:
     """All tables. Durability, snapshots and rollback see only the changes that are made through it."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, Table] = {}
+        self.tables: dict[str, Table] = {}
+        """All tables by name."""
         self._dirty: dict[tuple[str, str], None] = {}
         self._undo: list[Change] | None = None
 
     def table(self, name: str, order: tuple[str, ...] | None = None) -> Table:
         """Return the table of this name, made at first use; order names its order fields (default: seq)."""
-        table = self._tables.get(name)
+        table = self.tables.get(name)
         if table is None:
-            table = self._tables[name] = Table(name, ("seq",) if order is None else order, self._note)
+            table = self.tables[name] = Table(name, ("seq",) if order is None else order, self._note)
         elif order is not None and order != table.order:
             # The rows were loaded before the table was declared. Indexes are built in this order at their next use.
             table.order = order
             table.forget_indexes()
         return table
-
-    def __getitem__(self, name: str) -> Table:
-        return self._tables[name]
 
     def _note(self, table: str, key: str, old: Row | None) -> None:
         self._dirty[table, key] = None
@@ -297,9 +299,9 @@ class Store:
         undo, self._undo = self._undo or [], None
         for name, key, row in reversed(undo):
             if row is None:
-                self._tables[name].delete(key)
+                self.tables[name].delete(key)
             else:
-                self._tables[name].put(key, row)
+                self.tables[name].put(key, row)
 
     def take_changes(self) -> list[Change]:
         """Return the changes since the last call, one entry per row (None: deleted), and forget them.
@@ -309,7 +311,7 @@ class Store:
         if not self._dirty:
             return []
         dirty, self._dirty = self._dirty, {}
-        return [(name, key, self._tables[name].rows.get(key)) for name, key in dirty]
+        return [(name, key, self.tables[name].rows.get(key)) for name, key in dirty]
 
     def load(self, rows: Iterable[tuple[str, str, Row]]) -> None:
         """Replace all rows by stored ones; they count as unchanged.
@@ -317,25 +319,25 @@ class Store:
         Raises:
             ValueError: a row cannot be ordered.
         """
-        for table in self._tables.values():
+        for table in self.tables.values():
             table.clear()
         for name, key, row in rows:
             self.table(name).put(key, row)
-        for table in self._tables.values():
+        for table in self.tables.values():
             table.check()
         self._dirty.clear()
 
     def sizes(self) -> dict[str, int]:
         """Return the number of rows of each table that is not empty, by name."""
-        return {name: len(table) for name, table in sorted(self._tables.items()) if len(table)}
+        return {name: len(table) for name, table in sorted(self.tables.items()) if len(table)}
 
     def dump(self) -> dict[str, dict[str, Row]]:
         """Return all rows, table by table. Rows are values, so this needs no deep copy; do not change them."""
-        return {name: dict(table.rows) for name, table in self._tables.items()}
+        return {name: dict(table.rows) for name, table in self.tables.items()}
 
     def restore(self, dump: dict[str, dict[str, Row]]) -> None:
         """Replace all rows by those of a dump; the differences count as changes."""
-        for name, table in self._tables.items():
+        for name, table in self.tables.items():
             kept = dump.get(name, {})
             for key in [key for key in table.rows if key not in kept]:
                 table.delete(key)

@@ -48,9 +48,8 @@ def bind(platform: Platform, code: str, node_id: str, info: Mapping[str, Any]) -
     if not row.get("mustBind") and not row.get("mayRepeatBind"):
         raise Refusal(400, "100416")
     device_id = row["deviceId"]
-    platform.table(DEVICES).change(
-        device_id, mustBind=False, mayRepeatBind=False, secret=row.get("secret") or platform.ids.hex(20)
-    )
+    secret = row.get("secret") or platform.ids.hex(20)
+    platform.table(DEVICES).change(device_id, mustBind=False, mayRepeatBind=False, secret=secret, real=True)
     described(platform, device_id, info)
     devices.activate(platform, device_id)
     return platform.table(DEVICES).change(device_id, mayRepeatBind=True)

@@ -334,11 +334,12 @@ def report_services(
     model = models.of_device(platform, row)
     if not given:
         raise ValueError("a report needs at least one service")
-    for each in given if model is not None else ():
-        service = models.find_service(model, each["serviceId"])
-        if service is None:
-            raise ValueError(f"product model {model['productId']!r} has no service {each['serviceId']!r}")
-        models.hint_misfits(platform, model, service, each["data"])
+    if model is not None:
+        for each in given:
+            service = models.find_service(model, each["serviceId"])
+            if service is None:
+                raise ValueError(f"product model {model['productId']!r} has no service {each['serviceId']!r}")
+            models.hint_misfits(platform, model, service, each["data"])
     take_report(platform, device_id, model, given, request_id)
 
 

@@ -40,9 +40,9 @@ def _keep(platform: Platform, name: str, device: Row, service_id: str, data: Row
     }
     rows.put(str(seq), row)
     # Adding a row also deletes old ones, so no history grows without bound, and no timer has to walk over all.
-    own = rows.where(deviceId=device_id)
+    own, oldest = rows.where(deviceId=device_id), platform.now() - days * DAY
     extra = len(own) - platform.settings.history_rows_per_device
-    while (first := own.first()) is not None and (extra > 0 or first["time"] < platform.now() - days * DAY):
+    while (first := own.first()) is not None and (extra > 0 or first["time"] < oldest):
         rows.delete(str(first["seq"]))
         extra -= 1
         own = rows.where(deviceId=device_id)

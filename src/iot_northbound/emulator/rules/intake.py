@@ -38,7 +38,8 @@ def merged(platform: Platform, device: Row, model: Row | None, given: Iterable[R
             when = now
         before = kept.get(service_id, {})
         kind = before.get("type") or models.service_type(model, service_id)
-        kept[service_id] = {**latest.of(before, data, when, dated=dated), "type": kind}
+        after = kept[service_id] = latest.of(before, data, when, dated=dated)
+        after["type"] = kind
         told.append((when, bodies.service_data(service_id, kind, data, time_text(when))))
     return kept, told
 

@@ -17,6 +17,7 @@ new URL. Pushes to a command's own URL belong to no subscription and stay.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -246,9 +247,14 @@ def _leave(platform: Platform, row: Row, outcome: str) -> str:
     return outcome
 
 
-def _destination(platform: Platform, url: str) -> str:
+@lru_cache(maxsize=1024)
+def _place(url: str) -> str:
     parts = urlsplit(url)
-    destination = f"{parts.scheme}://{parts.netloc}".lower()
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _destination(platform: Platform, url: str) -> str:
+    destination = _place(url)
     if destination not in platform.table(DESTINATIONS):
         row = {"destination": destination, "failures": 0, "restingUntil": 0.0}
         platform.table(DESTINATIONS).put(destination, row)

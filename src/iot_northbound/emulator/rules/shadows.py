@@ -17,10 +17,11 @@ CHANGES = table("desired_changes")
 def deliver(platform: Platform, row: Row) -> None:
     """Send a device the desired changes that wait for it, if it listens now."""
     services = row.get("services", {})
-    if not any("pending" in service for service in services.values()):
-        return
-    waiting = {service_id: service["pending"] for service_id, service in services.items() if "pending" in service}
-    if not devices.is_online(row) or scripts.sleeps(platform, row):
+    waiting = {}
+    for service_id, service in services.items():
+        if "pending" in service:
+            waiting[service_id] = service["pending"]
+    if not waiting or not devices.is_online(row) or scripts.sleeps(platform, row):
         return
     if links.is_real(platform, row):
         return  # no link has a message for desired values: they stay pending (1.4.8 is for LWM2M devices)

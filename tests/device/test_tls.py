@@ -1,0 +1,115 @@
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from iot_northbound import SSLConfig
+from iot_northbound.device import DeviceClient, DeviceState
+from iot_northbound.errors import NorthApiException, TlsError, TlsReason
+from tests.certs import Authority
+from tests.clock import FakeClock, eventually
+from tests.device.conftest import CREDENTIALS, MakeDevice
+from tests.device.peer import Peer
+
+
+def failure(device: DeviceClient) -> NorthApiException:
+    device.start(wait=False)
+    return eventually(lambda: device.last_error)  # type: ignore[return-value]  # it is none no longer
+
+
+def test_another_ca_is_refused_and_nothing_is_sent(make_device: MakeDevice, peer: Peer, tmp_path: Path) -> None:
+    other, _ = Authority("another").write(tmp_path, "other")
+    error = failure(make_device(ca_path=other, clock=FakeClock()))
+    assert isinstance(error, TlsError)
+    assert error.reason is TlsReason.SERVER_UNTRUSTED
+    assert peer.logins == []
+
+
+def test_another_host_name_is_refused(make_device: MakeDevice, peer: Peer) -> None:
+    config = SSLConfig(trust_ca_path=peer.ca_path, expected_hostname="platform.example")
+    error = failure(make_device(ssl_config=config, clock=FakeClock()))
+    assert isinstance(error, TlsError)
+    assert error.reason is TlsReason.SERVER_WRONG_NAME
+    assert peer.logins == []
+
+
+def test_an_expected_host_name_replaces_that_of_the_address(tmp_path: Path) -> None:
+    with Peer(tmp_path) as peer:
+        config = SSLConfig(trust_ca_path=peer.ca_path, expected_hostname="localhost")
+        with DeviceClient(CREDENTIALS, "127.0.0.1", peer.port, ssl_config=config) as device:
+            device.report("A", {}).result(30)
+
+
+@pytest.mark.parametrize("answer", [True, False, "yes", ZeroDivisionError])
+def test_a_rule_of_ones_own_decides(make_device: MakeDevice, peer: Peer, answer: Any) -> None:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def rule(host: str, certificate: Any) -> Any:
+        asked.append((host, certificate.dns_names))
+        return 1 / 0 if answer is ZeroDivisionError else answer
+
+    device = make_device(ssl_config=SSLConfig(trust_ca_path=peer.ca_path, hostname_verifier=rule), clock=FakeClock())
+    if answer is True:
+        device.start(timeout=30)
+    else:
+        error = failure(device)
+        assert isinstance(error, TlsError)
+        assert error.reason is TlsReason.SERVER_WRONG_NAME
+        assert peer.logins == []
+    assert asked[0] == ("localhost", ("localhost",))
+
+
+def test_a_ca_may_be_in_a_file_of_another_kind(make_device: MakeDevice, peer: Peer, tmp_path: Path) -> None:
+    der = tmp_path / "ca.der"
+    der.write_bytes(peer.ca.der)
+    p12 = tmp_path / "ca.p12"
+    p12.write_bytes(pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(peer.ca.certificate, b"ca")], _locked()))
+    for options in ({"ca_path": der}, {"ssl_config": SSLConfig(trust_ca_path=p12, trust_ca_pwd="t0p")}):
+        device = make_device(**options)
+        assert device.start(timeout=30).state is DeviceState.CONNECTED
+        device.close()
+
+
+def _locked() -> Any:
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+
+    return BestAvailableEncryption(b"t0p")
+
+
+def test_a_ca_file_that_is_missing_is_named_at_once(make_device: MakeDevice, tmp_path: Path) -> None:
+    with pytest.raises(TlsError, match=r"ca\.pem"):
+        make_device(ca_path=tmp_path / "ca.pem")
+
+
+def test_plain_text_on_the_port_is_named(make_device: MakeDevice, peer: Peer, tmp_path: Path) -> None:
+    import socket
+    import threading
+
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        device = DeviceClient(CREDENTIALS, "127.0.0.1", plain.getsockname()[1], ca_path=peer.ca_path, clock=FakeClock())
+
+        def serve() -> None:
+            connection, _ = plain.accept()
+            with connection:
+                connection.recv(1)
+                connection.sendall(b"\x20\x02\x00\x01 no TLS here")
+                connection.recv(1_000)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        error = failure(device)
+        device.close()
+        thread.join(30)
+    assert isinstance(error, TlsError)
+    assert error.reason is TlsReason.NOT_TLS
+    assert "8883 by default" in str(error)
+
+
+def test_an_old_protocol_is_refused(peer: Peer, make_device: MakeDevice) -> None:
+    peer._context.maximum_version = ssl.TLSVersion.TLSv1_2
+    config = SSLConfig(trust_ca_path=peer.ca_path, minimum_version=ssl.TLSVersion.TLSv1_3)
+    error = failure(make_device(ssl_config=config, clock=FakeClock()))
+    assert isinstance(error, TlsError)
+    assert error.reason is TlsReason.NO_COMMON_PROTOCOL
