@@ -1,8 +1,8 @@
 """The device side against mosquitto: CPU, memory, rates, pushes, commands, odd peers, and the fleet.
 
 `python -m benchmarks.mqtt` measures everything in less than ten minutes, `python -m benchmarks.mqtt connect report`
-only these rows. mosquitto and the emulator take turns for three rounds; figures are medians. Server, devices and receiver
-run in separate processes on 127.0.0.1, and the server's CPU time is read from /proc.
+only these rows. mosquitto and the emulator take turns for three rounds; figures are medians. Server, devices and
+receiver run in separate processes on 127.0.0.1, and the server's CPU time is read from /proc.
 """
 
 from __future__ import annotations
