@@ -90,7 +90,7 @@ def storm() -> None:
             server.process.wait()
         for number in range(5):
             for device in fleet.devices:
-                device.report([("WaterMeter", {"totalVolume": number}, f"20260101T12000{number}Z")])
+                device.report([("WaterMeter", {"totalVolume": number})])
         time.sleep(5)
         with Emulated(home, *options) as server:
             back = time.monotonic()

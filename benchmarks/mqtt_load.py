@@ -22,6 +22,9 @@ from typing import Any, Self
 AT_ONCE = 50
 """Handshakes at the same time."""
 
+NOW = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+"""The event time of all reports: of today, because the history forgets what is old."""
+
 
 class Load:
     """The process with the devices."""
@@ -142,7 +145,7 @@ class Device(asyncio.Protocol):
 
     def report(self) -> None:
         """Send the next report."""
-        data = {"serviceId": "WaterMeter", "serviceData": {"totalVolume": self.number}, "eventTime": "20260101T120000Z"}
+        data = {"serviceId": "WaterMeter", "serviceData": {"totalVolume": self.number}, "eventTime": NOW}
         self.number += 1
         self.moments.append(time.monotonic())
         self.publish(json.dumps({"msgType": "deviceReq", "data": [data]}, separators=(",", ":")).encode())
