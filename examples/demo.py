@@ -4,7 +4,8 @@
 
 It starts a platform with its own certificates in a temporary folder, and runs BasicTest and the quickstart. Then it
 plays an evening in a small town: a receiver listens over HTTPS, street lamps join a group, one batch command dims
-all of them, one upgrade gives them new firmware, and the platform pushes every step. Nothing is left behind.
+all of them, one upgrade gives them new firmware, and the platform pushes every step. At the end real devices close the
+loop: they report and answer over MQTT. Nothing is left behind.
 """
 
 import subprocess
@@ -35,6 +36,7 @@ from iot_northbound.emulator import Emulator
 from iot_northbound.push import MemoryInbox, server_context
 
 sys.path.insert(0, str(Path(__file__).parent))
+from closed_loop import closed_loop
 from quickstart import delete, register
 
 LAMPS = 20
@@ -172,7 +174,10 @@ def evening_in_town(platform: Emulator) -> None:
 
 def main() -> None:
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="iot-northbound-demo-") as folder, Emulator(folder=folder) as platform:
+    with (
+        tempfile.TemporaryDirectory(prefix="iot-northbound-demo-") as folder,
+        Emulator(folder=folder, mqtt_port=0, agentlite_port=0) as platform,
+    ):
         console.rule("the embedded platform")
         console.print(f"{platform.base_url}, control plane {platform.control_url}, own certificates")
         console.rule("BasicTest")
@@ -185,6 +190,8 @@ def main() -> None:
         subprocess.run([sys.executable, quickstart, platform.profile_path], check=True)
         console.rule("an evening in town")
         evening_in_town(platform)
+        console.rule("the closed loop: devices over MQTT")
+        closed_loop(platform, console)
     console.rule(f"done in {time.monotonic() - started:.1f} s")
 
 

@@ -66,9 +66,8 @@ def main() -> None:
         code = register(client, node_id)
 
         # From here on this is what runs in the gateway. It binds once, and keeps what it gets.
-        http = side.field_http()
-        bound = http.bind(code, gateway_info(node_id))
-        http.close()
+        with side.field_http() as http:
+            bound = http.bind(code, gateway_info(node_id))
         print(f"gateway: bound as {bound.device_id}")
         gateway = side.gateway(DeviceCredentials(bound.device_id, bound.secret), bound.app_id)
 

@@ -13,7 +13,7 @@ from iot_northbound import services
 from iot_northbound.core import fields
 from iot_northbound.services.base import Caller, TokenOwner
 
-PACKAGES = ("", ".dto", ".services", ".push", ".error_codes")
+PACKAGES = ("", ".device", ".dto", ".services", ".push", ".error_codes")
 EXPORTED = {
     id(getattr(package, name))
     for package in (importlib.import_module(f"iot_northbound{each}") for each in PACKAGES)

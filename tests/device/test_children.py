@@ -94,6 +94,7 @@ def test_a_command_needs_neither_a_number_nor_a_service_nor_a_body() -> None:
     assert WIRE.read(b'{"header":{"method":"ON","deviceId":"child"}}') == Command("", "ON", {}, None, "child")
 
 
+@settings(max_examples=50)
 @given(
     st.binary() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(lambda v: json.dumps(v).encode())
 )

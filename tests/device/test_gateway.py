@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,10 +98,10 @@ def send(wire: Wire, device_id: str, service_id: str, method: str, **paras: Any)
 
 
 def ended(wire: Wire, device_id: str, command_id: str) -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
+    def look() -> dict[str, Any]:
         _, answer = wire.call("GET", f"{COMMANDS}?deviceId={device_id}")
         row = next(each for each in answer["data"] if each["commandId"] == command_id)
-        return dict(row) if row["status"] in ("SUCCESSFUL", "FAILED") else None
+        return dict(row) if row["status"] in ("SUCCESSFUL", "FAILED") else {}
 
     return eventually(look)
 
@@ -193,6 +194,36 @@ def test_after_a_connect_the_statuses_of_children_go_before_what_was_queued(
     ]
     assert entries == ["CONNECT", "PUT", "PUT", "PUT", "PUBLISH", "PUBLISH"]
     assert device(wire, children[1])["deviceInfo"]["statusDetail"] == "BRIDGE_OFFLINE"
+
+
+def test_a_slow_status_of_an_earlier_connection_does_not_let_the_queue_go_early(
+    wire: Wire, bound: Bound, make: Make, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = make(bound)
+    child = gateway.add_child(CHILD).device_id
+    begun, go_on = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+    tell = gateway.field.update_child
+    calls = iter(range(2))
+
+    def slow(*given: str) -> None:
+        number = next(calls)
+        begun[number].set()
+        assert go_on[number].wait(10)
+        tell(*given)
+
+    monkeypatch.setattr(gateway.field, "update_child", slow)
+    states: list[DeviceState] = []
+    gateway.on_state(states.append)
+    with gateway:
+        report = gateway.report_child(child, "Climate", {"temperature": 1})
+        assert begun[0].wait(10)
+        emulator.control.mqtt_kick(bound.device_id)
+        eventually(lambda: states.count(DeviceState.CONNECTED) == 2)
+        go_on[0].set()
+        assert begun[1].wait(10)
+        assert not report.done()
+        go_on[1].set()
+        report.result(10)
 
 
 def test_a_status_that_could_not_be_told_is_told_after_the_next_connect(tmp_path: Path) -> None:
@@ -321,8 +352,8 @@ def test_no_secret_reaches_the_log_or_a_repr(
 
 
 def test_a_platform_without_one_of_the_ports_makes_no_gateway() -> None:
-    for given in ({"mqtt_port": 1}, {"agentlite_port": 1}):
+    for side in (DeviceSide(mqtt_host="localhost", mqtt_port=1), DeviceSide(mqtt_host="localhost", agentlite_port=1)):
         with pytest.raises(InvalidArgumentError, match="needs both"):
-            DeviceSide(mqtt_host="localhost", **given).gateway(DeviceCredentials("gw-1", "s3cr3t"), "app")
+            side.gateway(DeviceCredentials("gw-1", "s3cr3t"), "app")
     with pytest.raises(InvalidArgumentError, match="no port for AgentLite"):
         DeviceSide(mqtt_host="localhost").field_http()

@@ -58,6 +58,9 @@ def test_the_demo_tells_its_whole_story() -> None:
     assert "group 'town' has 20 members" in told
     assert "batch command: 20 of 20 succeeded" in told
     assert "firmware upgrade: success" in told
+    assert told.count("reported {'subDevices'") == 12
+    assert "answered RESTART with {'result': 0}" in told
+    assert "push: it reported {'temperature': 21.5, 'humidity': 48}" in told
     pushes = {kind: int(count) for count, kind in re.findall(r"^ +(\d+) (\w+)$", told, re.MULTILINE)}
     assert pushes["deviceAdded"] == pushes["deviceDeleted"] == pushes["fwUpgradeResultNotify"] == 20
     assert pushes["deviceDataChanged"] >= 20
@@ -71,3 +74,13 @@ def test_the_gateway_binds_adds_a_sensor_reports_and_takes_a_command(tmp_path: P
     assert "the sensor reported [{'temperature': 21.5}]" in told
     assert "is to report every 60 s" in told
     assert "the command ended as SUCCESSFUL" in told
+
+
+def test_the_application_turns_on_the_lamp() -> None:
+    told = run("lamp.py").splitlines()
+    assert told == [
+        "sensor: somebody comes",
+        "application: somebody is there",
+        "lamp: ON",
+        "application: the lamp answers {'state': 'ON'}",
+    ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
             strict_x509=args.strict_x509,
             **settings,
         )
+        _allow_many_connections()
         emulator.serve_forever(lambda: _announce(args, emulator))
     except (BindError, DataDirError, ValueError, OSError) as error:
         return _fail(args, error.strerror if isinstance(error, BindError) and error.strerror else str(error))
@@ -142,6 +145,13 @@ def run(args: argparse.Namespace) -> int:
 def _announce_the_end(args: argparse.Namespace) -> None:
     state = f"the state is kept in {args.data_dir}" if args.data_dir else "the state was in memory and is lost"
     print(json.dumps({"event": "stopped"}) if args.json else f"stopped; {state}", file=sys.stderr, flush=True)
+
+
+def _allow_many_connections() -> None:
+    """Raise this process's limit of open files, which is often 1,024: each device has a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _port(args: argparse.Namespace, given: int | None, usual: int) -> int:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from iot_northbound.device.messages import Command as Command
     from iot_northbound.device.pending import Pending as Pending
     from iot_northbound.device.queue import MemoryQueue as MemoryQueue
+    from iot_northbound.device.queue import Message as Message
+    from iot_northbound.device.queue import Queue as Queue
     from iot_northbound.device.queue_sqlite import SqliteQueue as SqliteQueue
     from iot_northbound.device.session import Backoff as Backoff
     from iot_northbound.device.session import DeviceState as DeviceState
@@ -55,6 +57,8 @@ _ROOMS = {
     "Command": "messages",
     "Pending": "pending",
     "MemoryQueue": "queue",
+    "Message": "queue",
+    "Queue": "queue",
     "SqliteQueue": "queue_sqlite",
     "Backoff": "session",
     "DeviceSide": "side",

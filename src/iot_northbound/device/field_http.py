@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from threading import RLock
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import attrs
@@ -128,7 +128,7 @@ class FieldHttp:
             raise InvalidArgumentError.of("host", repr(host)[:80], "it must be a host name or an address")
         if not isinstance(port, int) or not 1 <= port <= 65_535:
             raise InvalidArgumentError.of("port", repr(port)[:80], "it must be a whole number from 1 to 65535")
-        config = ssl_config or SSLConfig(trust_ca_path=None if ca_path is None else _path(ca_path))
+        config = ssl_config or SSLConfig(trust_ca_path=ca_path)
         name = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self._where = f"{name}:{port}"
         self._transport = Transport(f"https://{self._where}", build_policy(config), pool_size=2)
@@ -144,6 +144,12 @@ class FieldHttp:
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- binding and login ---
 
@@ -376,10 +382,6 @@ def _child(device_id: str) -> str:
 def _text(answer: Mapping[str, Any], name: str) -> str | None:
     value = answer.get(name)
     return value if isinstance(value, str) and value else None
-
-
-def _path(value: str | PathLike[str]) -> Any:
-    return value
 
 
 def _unreadable(call: str, what: str) -> UnreadableAnswerError:

@@ -15,6 +15,7 @@ from iot_northbound.errors import InvalidArgumentError, SdkCode
 
 if TYPE_CHECKING:
     from iot_northbound.device.client import DeviceClient
+    from iot_northbound.device.fleet import Fleet
     from iot_northbound.device.gateway import GatewayClient
 
 
@@ -95,6 +96,18 @@ class DeviceSide:
             raise _wrong(name, "the platform has no such port, and a gateway needs both")
         ports = {"app_id": app_id, "agentlite_port": self.agentlite_port, "ca_path": self.ca_path}
         return GatewayClient(credentials, self.mqtt_host, self.mqtt_port, **{**ports, **options})
+
+    def fleet(self, **options: Any) -> "Fleet":
+        """Return a `Fleet` for this platform; `options` are those of the class.
+
+        Raises:
+            InvalidArgumentError: the platform has no port for MQTT, or an option cannot be used (1007).
+        """
+        from iot_northbound.device.fleet import Fleet
+
+        if self.mqtt_port is None:
+            raise _wrong("mqtt_port", "the platform has no port for MQTT")
+        return Fleet(self.mqtt_host, self.mqtt_port, **{"ca_path": self.ca_path, **options})
 
     def field_http(self, **options: Any) -> FieldHttp:
         """Return a `FieldHttp` for this platform, to bind a device; `options` are those of the class.

@@ -1,4 +1,4 @@
-"""Failing on purpose: which fault strikes which call, push or MQTT packet."""
+"""Failing on purpose: which fault strikes which call, push, MQTT packet or message of a hub."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ Kind = Literal[
     "latency", "stall", "reset", "truncate", "garbage", "answer", "wrong_length", "drip",
     "push_lost", "push_double", "push_delay", "push_reorder",
     "mqtt_refuse", "mqtt_drop", "mqtt_no_puback", "mqtt_slow", "mqtt_double", "mqtt_silence",
+    "hub_err", "hub_lost",
 ]  # fmt: skip
 CALL_KINDS: Mapping[str, str] = {
     "latency": "waits `seconds`, then answers as usual",
@@ -38,6 +39,10 @@ MQTT_KINDS: Mapping[str, str] = {
     "mqtt_slow": "takes the packet, and all that follow on this connection, `seconds` later",
     "mqtt_double": "sends a command twice",
     "mqtt_silence": "does not answer PINGREQ",
+}
+HUB_KINDS: Mapping[str, str] = {
+    "hub_err": "answers a hub's message with the status ERR instead",
+    "hub_lost": "ends the hub's connection with a TCP reset instead of an answer",
 }
 _PACKETS = {"mqtt_refuse": "CONNECT", "mqtt_no_puback": "PUBLISH", "mqtt_double": "COMMAND", "mqtt_silence": "PINGREQ"}
 """The packet of the kinds that strike one packet only; COMMAND is a PUBLISH to the device."""
@@ -102,7 +107,7 @@ _DEFAULTS = {
 }
 _FITTING: Mapping[str, Collection[str]] = {
     "endpoint": CALL_KINDS,
-    "when": CALL_KINDS,
+    "when": (*CALL_KINDS, *HUB_KINDS),
     "notify_type": PUSH_KINDS,
     "url": PUSH_KINDS,
     "seconds": _SECONDS,
@@ -110,7 +115,7 @@ _FITTING: Mapping[str, Collection[str]] = {
     "body": ("answer",),
     "headers": ("answer",),
     "delta": ("wrong_length",),
-    "device": MQTT_KINDS,
+    "device": (*MQTT_KINDS, *HUB_KINDS),
     "topic": ("mqtt_drop", "mqtt_no_puback", "mqtt_slow", "mqtt_double"),
     "packet": ("mqtt_drop", "mqtt_slow"),
     "code": ("mqtt_refuse",),
@@ -200,6 +205,12 @@ class FaultPlan:
                 and (packet != "COMMAND" or fault.kind == "mqtt_double")
             )
         )
+
+    def for_hub(self, hub_id: str) -> Fault | None:
+        """Return the fault that strikes this hub's message, counting it, or None."""
+        if not self._faults:
+            return None
+        return self._strike(lambda fault: fault.kind in HUB_KINDS and fault.device in ("*", hub_id))
 
     def _strike(self, fits: Any) -> Fault | None:
         for fault in self._faults:

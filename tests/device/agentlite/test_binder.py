@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.clock import FakeClock, eventually
 
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.device.agentlite import (
     Accepted,
     AgentLiteError,
@@ -17,12 +17,14 @@ from iot_northbound.device.agentlite import (
     IotaMessage,
     StoreError,
     Topic,
+    binder,
 )
 from iot_northbound.device.agentlite.binder import Binder
 from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.store import Store, Stored
 from iot_northbound.device.field_http import Bound, UndocumentedWireError
 from iot_northbound.errors import ConnectionFailedError, NorthApiException, SdkCode
+from tests.clock import FakeClock, eventually
 
 INFO = IotaDeviceInfo("gw-1", "Acme", "Gateway", "GW1", "MQTT")
 SECRET = "3f7a-not-a-real-secret"
@@ -48,6 +50,19 @@ class Port:
 
     def close(self) -> None:
         self.closed = True
+
+
+class SlowPort(Port):
+    """A port that answers when the test says so."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        super().__init__(*answers)
+        self.began, self.go_on = Flag(), Flag()
+
+    def bind(self, verify_code: str, device_info: dict[str, str], /) -> Bound:
+        self.began.set()
+        self.go_on.wait(10)
+        return super().bind(verify_code, device_info)
 
 
 def stored(bound: Bound) -> Stored:
@@ -170,8 +185,24 @@ def test_a_close_ends_the_wait_and_fails_the_call(bench: Bench) -> None:
     bench.binder.close()
     error = call.exception(10)
     assert isinstance(error, AgentLiteError)
-    assert "closed" in str(error)
+    assert error.code is HwErr.NOEND
     assert port.closed
+
+
+def test_a_close_does_not_wait_for_a_platform_that_does_not_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binder, "PATIENCE", 0.0)
+    port = SlowPort(None)
+    call = bench.bind(port)
+    assert port.began.wait(10)
+    bench.binder.close()
+    error = call.exception(0)
+    assert isinstance(error, AgentLiteError)
+    assert error.code is HwErr.NOEND
+    port.go_on.set()
+    eventually(lambda: port.closed)
+    assert bench.store.load() is None
 
 
 def test_credentials_that_cannot_be_stored_still_reach_the_observers(

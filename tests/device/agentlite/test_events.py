@@ -98,7 +98,7 @@ def test_the_result_of_a_call_goes_to_observers_and_caller_with_its_cookie(event
     assert heard[0].get_uint(DataIE.COOKIE) == call.cookie == 1211
 
 
-def test_an_error_without_a_code_of_its_own_gets_one_and_has_the_message(events: Events) -> None:
+def test_the_error_of_a_call_has_the_message_that_the_observers_get(events: Events) -> None:
     call = Accepted(events, Topic.DATA_REPORT_RSP)
     call.end({DataIE.RESULT: 1}, AgentLiteError(HwErr.DROP, "dropped"))
     error = call.exception(0)

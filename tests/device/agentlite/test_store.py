@@ -155,6 +155,7 @@ KILLED = textwrap.dedent(
     from iot_northbound.device.agentlite import store as module
 
     folder, before = Path(sys.argv[1]), sys.argv[2] == "full"
+    os.fsync = lambda handle: None  # a kill, and no power failure
     old = module.Stored("old", "app", "old-secret", "h", 1, "m", 2)
     new = module.Stored("new", "app", "new-secret", "h", 1, "m", 2)
 

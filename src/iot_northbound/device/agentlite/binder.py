@@ -22,6 +22,8 @@ log = logging.getLogger("iot_northbound.device.agentlite")
 ATTEMPTS = 6
 INTERVAL = 30.0
 """Seconds between two attempts."""
+PATIENCE = 2.0
+"""Seconds in which a close waits for an attempt that goes on."""
 
 
 class BindPort(Protocol):
@@ -43,6 +45,7 @@ class Binder:
         self._events, self._store, self._clock, self._name = events, store, clock, name
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._call: Accepted | None = None
         self._stop = Flag()
         self._given_up = False
 
@@ -78,6 +81,7 @@ class Binder:
             if self._thread is not None and self._thread.is_alive():
                 raise AgentLiteError(HwErr.STATE, "a bind is under way: wait for its result")
             self._thread = threading.Thread(target=run, name=f"{self._name}-bind", daemon=True)
+            self._call = call
             self._thread.start()
         return call
 
@@ -85,7 +89,9 @@ class Binder:
         """End a bind that is under way; its call fails."""
         self._stop.set()
         if (thread := self._thread) is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(PATIENCE)
+        if self._call is not None:
+            self._call.end({BindIE.RESULT: BindResult.FAILED}, AgentLiteError(HwErr.NOEND, "the agent was closed"))
 
     def _run(
         self,
@@ -98,7 +104,6 @@ class Binder:
     ) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             if self._stop.is_set() or (attempt > 1 and self._clock.wait(self._stop, INTERVAL)):
-                call.end({BindIE.RESULT: BindResult.FAILED}, AgentLiteError(HwErr.NOSTART, "the agent was closed"))
                 return
             try:
                 bound = stored(port.bind(verify_code, info.wire()))
@@ -123,6 +128,8 @@ class Binder:
         )
 
     def _bound(self, bound: Stored, alg_type: AlgType, call: Accepted) -> None:
+        if call.done():  # the agent was closed, and another one may have the work path
+            return
         failure: StoreError | None = None
         try:
             self._store.save(bound, alg_type)

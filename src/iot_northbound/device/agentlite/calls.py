@@ -8,7 +8,6 @@ from iot_northbound.device.agentlite.errors import AgentLiteError, HwErr
 from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.message import IotaMessage
 from iot_northbound.device.pending import Pending
-from iot_northbound.errors import NorthApiException
 
 LAST_COOKIE = 65_535
 
@@ -29,7 +28,7 @@ class Accepted(Pending[IotaMessage]):
         self.cookie = checked_cookie(cookie)
         self._events, self._topic = events, topic
 
-    def end(self, values: Mapping[Any, Any], error: NorthApiException | None = None) -> None:
+    def end(self, values: Mapping[Any, Any], error: AgentLiteError | None = None) -> None:
         """Tell the observers, then the caller. With an error, the caller gets that in place of the message."""
         if self.done():
             return
@@ -38,10 +37,6 @@ class Accepted(Pending[IotaMessage]):
         if error is None:
             self.succeed(message)
             return
-        if not isinstance(error, AgentLiteError):
-            wrapped = AgentLiteError(HwErr.ERR, str(error))
-            wrapped.__cause__ = error
-            error = wrapped
         error.message = message
         self.fail(error)
 

@@ -5,7 +5,12 @@ import socket
 
 from iot_northbound.device.agentlite.enums import HubResult, LoginReason
 from iot_northbound.device.agentlite.errors import AgentLiteError, HwErr
-from iot_northbound.device.failures import DeviceRefusedError, PlatformBusyError, ReportDroppedError
+from iot_northbound.device.failures import (
+    DeviceRefusedError,
+    PlatformBusyError,
+    ReportDroppedError,
+    SubscriptionRefusedError,
+)
 from iot_northbound.device.field_http import NO_SUCH_DEVICE, UndocumentedWireError
 from iot_northbound.errors import (
     ClientClosedError,
@@ -47,6 +52,7 @@ def hub_result_of(error: NorthApiException) -> HubResult:
 _CODES: tuple[tuple[type[NorthApiException], HwErr], ...] = (
     (ReportDroppedError, HwErr.DROP),
     (DeviceRefusedError, HwErr.AUTH),
+    (SubscriptionRefusedError, HwErr.NOTALLOW),
     (UndocumentedWireError, HwErr.NOTSUPPORT),
     (InvalidArgumentError, HwErr.PARA),
     (ClientClosedError, HwErr.NOEND),
@@ -65,6 +71,6 @@ def converted(error: NorthApiException) -> AgentLiteError:
         if isinstance(error, kind):
             code = known
             break
-    result = AgentLiteError(code, str(error))
+    result = AgentLiteError(code, f"{error.error_desc} ({error.error_code})")
     result.__cause__ = error
     return result

@@ -11,6 +11,7 @@ import attrs
 _SMALLEST = 1e-5
 _STEP = math.log(1.05)
 _BUCKETS = 360
+_LARGEST = 1e3
 
 
 class Latencies:
@@ -23,7 +24,7 @@ class Latencies:
 
     def add(self, seconds: float) -> None:
         """Count one time."""
-        place = int(math.log(seconds / _SMALLEST) / _STEP) + 1 if seconds > _SMALLEST else 0
+        place = int(math.log(min(seconds, _LARGEST) / _SMALLEST) / _STEP) + 1 if seconds > _SMALLEST else 0
         self._buckets[min(place, _BUCKETS - 1)] += 1
 
     def copy(self) -> Latencies:

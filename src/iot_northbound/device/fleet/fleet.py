@@ -178,9 +178,12 @@ class Fleet:
         atexit.register(self.close)
         self._crew.loop.call_soon(partial(self._start_all, ramp))
 
+    def spread(self) -> float:
+        """Return over how many seconds the devices spread their first attempts after they lose the platform."""
+        return min(max(1.0, len(self._devices) / _RETURNS_PER_SECOND), _LONGEST_SPREAD)
+
     def _start_all(self, ramp: float | None) -> None:
-        spread = min(max(1.0, len(self._devices) / _RETURNS_PER_SECOND), _LONGEST_SPREAD)
-        backoff = self._backoff or Backoff(first=spread)
+        backoff = self._backoff or Backoff(first=self.spread())
         for number, device in enumerate(self.devices):
             device.start(backoff, number / ramp if ramp else 0.0)
 

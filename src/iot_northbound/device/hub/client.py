@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
+from os import PathLike
 from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
@@ -100,7 +101,7 @@ class HubClient:
         token: str,
         url: str,
         *,
-        ca_path: str | None = None,
+        ca_path: str | PathLike[str] | None = None,
         ssl_config: SSLConfig | None = None,
         interval: float = 60.0,
         watch_interval: float = 2.0,

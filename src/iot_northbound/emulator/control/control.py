@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Unpack
 
 from iot_northbound.emulator.control.base import Count, Name, NotFound, Row, Seconds, operation
 from iot_northbound.emulator.control.devices import DeviceControl
+from iot_northbound.emulator.control.hub import HubControl
 from iot_northbound.emulator.control.mqtt import MqttControl
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
@@ -28,7 +29,7 @@ Packet = Literal["*", "CONNECT", "PUBLISH", "PUBACK", "SUBSCRIBE", "UNSUBSCRIBE"
 Headers = Annotated[dict[str, Annotated[str, Pattern("^[ -~]*$")]], Names("^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
-class Control(DeviceControl, MqttControl):
+class Control(DeviceControl, MqttControl, HubControl):
     """Operations on a running emulator. Each is done as a whole or not at all, and is durable when it returns.
 
     Every method may be called from any thread except the emulator's own. The HTTP control plane offers the same
@@ -195,21 +196,22 @@ class Control(DeviceControl, MqttControl):
         Args:
             kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
                 pushes: push_lost, push_double, push_delay, push_reorder. To MQTT packets: mqtt_refuse, mqtt_drop,
-                mqtt_no_puback, mqtt_slow, mqtt_double, mqtt_silence.
+                mqtt_no_puback, mqtt_slow, mqtt_double, mqtt_silence. To messages of hubs: hub_err, hub_lost.
             endpoint: Which calls: `*`, `GET *`, a documented path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`) or a
                 method and a path. The names of placeholders make no difference.
             notify_type: Which pushes: their notifyType, `*`, or empty for those that have none (command statuses).
             url: Which pushes: those whose callback URL contains it.
             count: How often it strikes before it is removed; None: for ever.
             probability: How likely it strikes a call, push or packet that it fits, 0 to 1.
-            when: Whether it strikes before or after the call's work is done (stall, reset, garbage, answer).
+            when: Whether it strikes before or after the work is done (stall, reset, garbage, answer, hub_err,
+                hub_lost).
             seconds: Pause of latency, stall, drip (per byte), push_delay, push_reorder and mqtt_slow; None: the kind's
                 default.
             status: Status of answer.
             body: Body of answer: text is sent as it is, other values as JSON; None: no body.
             headers: Headers of answer.
             delta: How many bytes wrong_length announces too many or, if negative, too few.
-            device: Which device's MQTT packets, by its deviceId or nodeId.
+            device: Which device's MQTT packets, by its deviceId or nodeId; or which hub's messages, by its hub id.
             topic: Which MQTT packets: those whose topic contains it.
             packet: Which packets of a device mqtt_drop and mqtt_slow strike.
             code: What mqtt_refuse says: 1 to 5.
@@ -251,7 +253,7 @@ class Control(DeviceControl, MqttControl):
     def journal(
         self,
         *,
-        kind: Literal["call", "push", "mqtt", "agentlite"] | None = None,
+        kind: Literal["call", "push", "mqtt", "agentlite", "hub"] | None = None,
         endpoint: str | None = None,
         since: Annotated[int, Range(0, 10**15)] = 0,
         limit: Annotated[int, Range(1, 10_000)] = 1_000,
@@ -259,8 +261,8 @@ class Control(DeviceControl, MqttControl):
         """Return the newest calls, pushes and messages of devices, oldest first.
 
         Args:
-            kind: "call", "push", "mqtt" (packets), or "agentlite" (calls of devices at the AgentLite port); None for
-                all.
+            kind: "call", "push", "mqtt" (packets), "agentlite" (calls of devices at the AgentLite port), or "hub"
+                (messages of hubs); None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most.

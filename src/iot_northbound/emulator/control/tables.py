@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from iot_northbound.emulator.control.control import Control
-from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
+from iot_northbound.emulator.faults import CALL_KINDS, HUB_KINDS, MQTT_KINDS, PUSH_KINDS
 from iot_northbound.emulator.kernel.settings import Settings
 
 
@@ -30,7 +30,8 @@ def script_table() -> str:
 
 def fault_table() -> str:
     """Return the table of the kinds of faults."""
-    rows = [f"| `{kind}` | {text} |" for kinds in (CALL_KINDS, PUSH_KINDS) for kind, text in kinds.items()]
+    kinds = {**CALL_KINDS, **PUSH_KINDS, **MQTT_KINDS, **HUB_KINDS}
+    rows = [f"| `{kind}` | {text} |" for kind, text in kinds.items()]
     return "\n".join(["| kind | what it does |", "|---|---|", *rows])
 
 

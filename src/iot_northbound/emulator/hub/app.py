@@ -8,12 +8,14 @@ import time
 from typing import Any, Final
 
 from iot_northbound.emulator.durable import DataDirError
+from iot_northbound.emulator.faults import Fault
 from iot_northbound.emulator.hub import xml
 from iot_northbound.emulator.json_bodies import Receive, Send, read_body
 from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE
 from iot_northbound.emulator.rules import hubs
 from iot_northbound.emulator.rules.hubs import Posted
 from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.serving.http import CONNECTION, HttpConnection
 
 log = logging.getLogger("iot_northbound.emulator")
 
@@ -46,6 +48,7 @@ class HubApp:
     async def _post(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
         runtime, started = self._runtime, time.perf_counter()
         posted: Posted | None = None
+        fault: Fault | None = None
         skipped, why = 0, None
         try:
             posted, skipped = xml.read(body)
@@ -53,9 +56,17 @@ class HubApp:
             why = str(malformed)
             answer: dict[str, Any] = {"status": "ERR_FORMAT", "seq": malformed.seq}
         else:
-            answer = await self._take(posted, _token(scope["headers"]))
+            fault = runtime.faults.for_hub(posted.hub_id)
+            if fault is None or fault.when == "after":
+                answer = await self._take(posted, _token(scope["headers"]))
+            if fault is not None:
+                answer = {"status": "ERR", "seq": posted.seq}
         content = xml.write(**answer)
-        await _respond(send, 200, _XML, content)
+        if fault is not None and fault.kind == "hub_lost":
+            connection: HttpConnection = scope["extensions"][CONNECTION]
+            connection.reset()
+        else:
+            await _respond(send, 200, _XML, content)
         entry = {
             "kind": "hub",
             "at": runtime.platform.clock.now(),
@@ -72,6 +83,7 @@ class HubApp:
             "requestBytes": len(body),
             "answerBytes": len(content),
             "durationMs": round((time.perf_counter() - started) * 1000, 3),
+            "fault": None if fault is None else fault.kind,
         }
         if runtime.journal.bodies:
             entry["request"] = body.decode("utf-8", "replace")

@@ -118,13 +118,13 @@ class _Reading:
             case "measure":
                 self._values = []
                 self._measures.append(
-                    Measure(_needed(name, attributes, "deviceId"), attributes.get("timestamp"), self._values)
+                    Measure(_needed(name, attributes, "deviceId"), _given(name, attributes, "timestamp"), self._values)
                 )
             case "param":
-                self._param = _needed(name, attributes, "name"), attributes.get("index")
+                self._param = _needed(name, attributes, "name"), _given(name, attributes, "index")
                 self._text = []
             case "add":
-                self._adds.append((_needed(name, attributes, "deviceId"), attributes.get("deviceType")))
+                self._adds.append((_needed(name, attributes, "deviceId"), _given(name, attributes, "deviceType")))
             case _:
                 result = _needed(name, attributes, "result").strip()
                 if _RESULT.fullmatch(result) is None:
@@ -137,7 +137,7 @@ class _Reading:
             if _SEQ.fullmatch(seq) is None:
                 raise Malformed("seq is not a whole number of at most 20 digits")
             self.seq = seq
-        self._hub_id = attributes.get("hubId") or attributes.get("proxyId") or ""  # proxyId: old hubs
+        self._hub_id = _given("h2s", attributes, "hubId") or _given("h2s", attributes, "proxyId") or ""  # of old hubs
         if not self._hub_id:
             raise Malformed("h2s has no hubId")
 
@@ -157,9 +157,16 @@ class _Reading:
 
 
 def _needed(element: str, attributes: Mapping[str, str], name: str) -> str:
+    value = _given(element, attributes, name)
+    if not value:
+        raise Malformed(f"an element {element} has no {name}")
+    return value
+
+
+def _given(element: str, attributes: Mapping[str, str], name: str) -> str | None:
     value = attributes.get(name)
-    if not value or len(value) > 256:
-        raise Malformed(f"an element {element} has no {name} of 1 to 256 characters")
+    if value is not None and len(value) > 256:
+        raise Malformed(f"the {name} of an element {element} has more than 256 characters")
     return value
 
 

@@ -37,7 +37,7 @@ log = logging.getLogger("iot_northbound.emulator")
 HALF_OPEN = 1_000
 """How many connections there may be beyond those of the setting `mqtt_connections`: they have not logged in yet."""
 _SHOWN = 1_024
-"""How many bytes of a payload that is not JSON the journal shows."""
+"""How much the journal shows of a text, or of a payload that is not JSON."""
 
 
 class MqttEndpoint(GuardedListener):
@@ -344,10 +344,10 @@ class MqttEndpoint(GuardedListener):
             "direction": direction,
             "packet": packet,
             "device": connection.device_id or None,
-            "clientId": connection.client_id,
-            "topic": topic,
+            "clientId": connection.client_id[:_SHOWN],
+            "topic": topic and topic[:_SHOWN],
             "bytes": None if payload is None else len(payload),
-            "outcome": outcome,
+            "outcome": outcome[:_SHOWN],
             "fault": fault if direction == "out" else None if struck is None else struck.kind,
         }
         if self.runtime.journal.bodies and payload is not None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_SHOWN = 512
+"""How many characters of a reason are shown, which may quote what the device has sent."""
+
 
 def take(platform: Platform, connection: MqttConnection, channel: str, payload: bytes) -> str:
     """Let a message take effect, and return what the journal says about it.
@@ -33,7 +36,7 @@ def take(platform: Platform, connection: MqttConnection, channel: str, payload: 
 
 
 def _dropped(platform: Platform, connection: MqttConnection, what: str, why: str) -> str:
-    name = connection.name
+    name, why = connection.name, why[:_SHOWN]
     platform.hint(f"mqtt {what} {name}", f"MQTT: a message ({what}) of {name!r} has no effect: {why}")
     return f"dropped: {why}"
 

@@ -9,6 +9,7 @@ Row = dict[str, Any]
 
 _TO = re.compile(r"/data/v1\.1\.0/devices/([^/]+)/services/([^/]+)")
 _SUCCESS = (0, 200)
+_LONGEST_ID = 256
 
 
 class Reply(NamedTuple):
@@ -39,7 +40,7 @@ def entries_of(message: Row) -> tuple[list[Row], list[str]]:
     for each in data:
         if isinstance(each, dict):
             service_id, values = each.get("serviceId"), each.get("serviceData")
-            if isinstance(service_id, str) and service_id and isinstance(values, dict):
+            if isinstance(service_id, str) and 0 < len(service_id) <= _LONGEST_ID and isinstance(values, dict):
                 entries.append({"serviceId": service_id, "data": values, "eventTime": _text(each.get("eventTime"))})
                 continue
         complaints.append(_fault_of(each))
@@ -49,8 +50,9 @@ def entries_of(message: Row) -> tuple[list[Row], list[str]]:
 def _fault_of(entry: Any) -> str:
     if not isinstance(entry, dict):
         return "an entry of data must be an object with serviceId and serviceData"
-    if not isinstance(entry.get("serviceId"), str) or not entry["serviceId"]:
-        return "an entry of data must have serviceId, a text"
+    service_id = entry.get("serviceId")
+    if not isinstance(service_id, str) or not 0 < len(service_id) <= _LONGEST_ID:
+        return "an entry of data must have serviceId, a text of 1 to 256 characters"
     if "serviceData" not in entry and "data" in entry:
         return "an entry of data has its values in data; the name is serviceData"
     return "an entry of data must have serviceData, an object"

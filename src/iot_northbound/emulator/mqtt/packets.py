@@ -48,6 +48,10 @@ class Packets:
         self._data: bytes | bytearray = b""
         self._at = 0
 
+    def __bool__(self) -> bool:
+        """Whether there are bytes of a packet."""
+        return len(self._data) > self._at
+
     def feed(self, data: bytes) -> None:
         """Add what was received."""
         rest = len(self._data) - self._at
@@ -70,6 +74,8 @@ class Packets:
         data, at = self._data, self._at
         have = len(data)
         if have - at < 2:
+            if have == at:
+                self._data, self._at = b"", 0
             return None
         length, start = data[at + 1], at + 2
         if length & 0x80:

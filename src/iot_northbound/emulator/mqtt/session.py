@@ -25,10 +25,15 @@ UNREAD = 1024 * 1024
 """How many bytes may wait for a device that does not read."""
 WINDOW = 20
 """How many messages with QoS 1 may be on their way to a device."""
+_UNACKNOWLEDGED = 1_000
+"""How many messages of any kind may be on their way to a device; commands are limited by the window before."""
 AT_ONCE = 64
 """How many packets of one device are taken before others have their turn."""
 MISSED = 1.5
 """How many keep-alive times a device may be silent."""
+
+
+_CONNECT = packets.CONNECT << 4
 
 
 class MqttConnection(Connection):
@@ -106,6 +111,9 @@ class MqttConnection(Connection):
         if self.is_over:
             return
         self._heard = self.loop.time()
+        if self.login is None and not self._packets and data[0] != _CONNECT:
+            self.end("not a CONNECT")  # at once: what speaks another protocol may never complete a packet of this one
+            return
         self._packets.feed(data)
         if not self._holds:
             self._work()
@@ -277,8 +285,11 @@ class MqttConnection(Connection):
             self.reset()
 
     def publish(self, topic: str, payload: bytes, qos: int, mid: int | None = None) -> bytes:
-        """Return a PUBLISH for the device; one with QoS 1 is in flight from now on."""
-        if not qos:
+        """Return a PUBLISH for the device; one with QoS 1 is in flight from now on.
+
+        To a device that leaves very many unacknowledged, the next ones go with QoS 0.
+        """
+        if not qos or len(self.in_flight) >= _UNACKNOWLEDGED:
             return packets.publish(topic, payload)
         self._last_id = self._last_id % 65_535 + 1
         while self._last_id in self.in_flight:

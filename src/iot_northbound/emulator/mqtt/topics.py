@@ -21,6 +21,9 @@ GATEWAY, SECRET = "gateway", "secret"
 
 _CHILD_DATA: Final = "/cloud/signaltrans/v2/categories/data"
 _CHILD_REPLY: Final = "/cloud/signaltrans/v2/categories/reply"
+_COMPARED = 256
+_MISTAKES = 20
+"""How many wrong topics of one session are compared with the right ones."""
 _DEVICE = re.compile(r"/?huawei/v1/devices/([^/]+)/(?:data|command)/(?:json|binary)")
 
 
@@ -33,10 +36,11 @@ class Topics:
         to: The topic on which each channel's messages reach the device.
     """
 
-    __slots__ = ("_own", "down", "to", "up")
+    __slots__ = ("_mistakes", "_own", "down", "to", "up")
 
     def __init__(self, login: Login, codec: str) -> None:
         self._own = (login.name, login.device_id, login.node_id)
+        self._mistakes: dict[str, str] = {}
         if login.product_id is not None:
             base = f"/huawei/v1/products/{login.product_id}/sn/{login.node_id}"
             self.up = {f"{base}/secretACK": SECRET_ACK}
@@ -57,22 +61,20 @@ class Topics:
     def mistake_in_publish(self, topic: str) -> str:
         """Return what is wrong with a topic that is none of `up`."""
         if topic in self.down:
-            return f"{topic!r} is for messages to the device; it publishes to {self._list(self.up)}"
-        return _nearest(topic, self.up)
+            return f"{topic!r} is for messages to the device; it publishes to {', '.join(self.up)}"
+        return self._nearest(topic, self.up)
 
     def mistake_in_subscribe(self, topic: str) -> str:
         """Return what is wrong with a topic filter that is none of `down`."""
         if topic in self.up:
-            return f"{topic!r} is for messages of the device; commands come on {self._list(self.to.values())}"
-        return _nearest(topic, self.down)
+            return f"{topic!r} is for messages of the device; commands come on {', '.join(self.to.values())}"
+        return self._nearest(topic, self.down)
 
-    @staticmethod
-    def _list(topics: Iterable[str]) -> str:
-        return ", ".join(topics)
-
-
-def _nearest(topic: str, known: Iterable[str]) -> str:
-    # Compared at a fixed length, because the comparison's cost grows with it and strangers choose the topic.
-    close = difflib.get_close_matches(topic[:512], list(known), n=1, cutoff=0.5)
-    told = f"the most similar one is {close[0]!r}" if close else f"there are {', '.join(known)}"
-    return f"{topic[:512]!r} is no topic of this device; {told}"
+    def _nearest(self, topic: str, known: Iterable[str]) -> str:
+        # The device chooses how often it makes how long a mistake, and a comparison is slow: so both are bounded.
+        topic = topic[:_COMPARED]
+        if topic not in self._mistakes and len(self._mistakes) < _MISTAKES:
+            close = difflib.get_close_matches(topic, list(known), n=1, cutoff=0.5)
+            told = f"the most similar one is {close[0]!r}" if close else f"there are {', '.join(known)}"
+            self._mistakes[topic] = f"{topic!r} is no topic of this device; {told}"
+        return self._mistakes.get(topic, f"{topic!r} is no topic of this device")

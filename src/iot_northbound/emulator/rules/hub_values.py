@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Value(NamedTuple):
-    """A named value of a device; the index says which one, if there are several of this name."""
+    """A named value of a device; the number says which one, if there are several of this name."""
 
     name: str
     text: str
-    index: str | None = None
+    number: str | None = None
 
 
 class Unfit(ValueError):
@@ -40,7 +40,7 @@ def sort(platform: Platform, device: Row, values: Iterable[Value]) -> dict[str, 
         except Unfit as unfit:
             product = None if model is None else model["productId"]
             platform.hint(
-                f"hub value {product} {value.name} {value.index}",
+                f"hub value {product} {value.name} {value.number}",
                 f"a value {value.name!r} of device {device['deviceId']} is dropped: {unfit}",
             )
     return data
@@ -48,7 +48,7 @@ def sort(platform: Platform, device: Row, values: Iterable[Value]) -> dict[str, 
 
 def _place(platform: Platform, device: Row, model: Row | None, value: Value) -> tuple[str, str, Any]:
     """Return the service and the property that a value belongs to, and the value in the property's type."""
-    names = (value.name,) if value.index is None else (f"{value.name}.{value.index}", value.name)
+    names = (value.name,) if value.number is None else (f"{value.name}.{value.number}", value.name)
     chosen = platform.settings.hub_params
     for name in names:
         if name in chosen:
