@@ -6,22 +6,26 @@ import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
-from iot_northbound.config import ClientInfo, HttpConfig
+from iot_northbound.config import ClientInfo, HttpConfig, SharedConfig
+from iot_northbound.core.asking import Asking
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
-from iot_northbound.core.keeping import OwnToken
+from iot_northbound.core.keeping import Keeper, OwnToken
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.retry import Backoff, RateLimit
+from iot_northbound.core.shared_tokens import SharedTokens
 from iot_northbound.core.tls import build_policy
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import InvalidArgumentError, SdkCode, UnreadableAnswerError
 from iot_northbound.profiles import load_env, load_profile
+from iot_northbound.shared import open_state
+from iot_northbound.shared.seal import Seal
 from iot_northbound.ssl_config import SSLConfig
 from iot_northbound.tokens import Grant, MemoryTokenStore, TokenStatus, TokenStore
 
@@ -74,8 +78,12 @@ class NorthApiClient:
         ssl_config: certificates and host-name rule. Without it the client uses the system's trust store and sends no
             certificate.
         http: timeouts, pool, repeats, rate limit.
+        shared: where the processes of this application share their token: file:/path, redis://host or
+            postgresql://host/database. By default a client shares nothing.
+        shared_away: what the client does if it needs a token while that is away: "fail" (the default) lets the call
+            fail, "alone" logs in by itself, at most once a minute.
         hooks: functions that are called at every attempt.
-        token_store: where the token is kept; by default in this client's memory.
+        token_store: where the token is kept, instead of `shared`; by default in this client's memory.
         clock: time; for tests.
 
     Raises:
@@ -88,7 +96,9 @@ class NorthApiClient:
         client_info: ClientInfo,
         ssl_config: SSLConfig | None = None,
         http: HttpConfig | None = None,
+        shared: str | SharedConfig | None = None,
         *,
+        shared_away: Literal["fail", "alone"] | None = None,
         hooks: Hooks | None = None,
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -101,7 +111,13 @@ class NorthApiClient:
         http = http or HttpConfig()
         policy = build_policy(ssl_config)
         self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
-        keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
+        sharing = SharedConfig.of(shared, shared_away, instead_of=token_store)
+        self._asking: Asking | None = None
+        keeper: Keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
+        if sharing is not None:
+            self._asking = Asking(open_state(sharing.shared, client_info.application, clock=clock))
+            seal = Seal(client_info.application, client_info.secret)
+            keeper = SharedTokens(self._asking, seal, clock, away=sharing.shared_away, app_id=client_info.app_id)
         self._pipeline = Pipeline(
             Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy),
             Tokens(self._login, self._refresh, keeper, clock),
@@ -260,8 +276,7 @@ class NorthApiClient:
 
         return cast(DeviceUpgrade, self._service("device_upgrade", lambda: DeviceUpgrade(self)))
 
-    # -- used by the services
-    # -------------------------------------------------------------------------------------------
+    # -- used by the services ----------------------------------------------------------------------------------------
 
     def call(
         self,
@@ -285,9 +300,11 @@ class NorthApiClient:
         """Return the application's id and secret."""
         return self.client_info.app_id, self.client_info.secret
 
-    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
-        """Use a token that the application got itself, if the timer is on."""
-        self._pipeline.tokens.adopt(self._grant(access_token, refresh_token, expires_in, self.clock.now()))
+    def token_granted(
+        self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float
+    ) -> None:
+        """Use a token that the application got itself, if the timer is on or the token is shared."""
+        self._pipeline.tokens.adopt(_grant(access_token, refresh_token, expires_in, started))
 
     # -- token and life ----------------------------------------------------------------------------------------------
 
@@ -311,7 +328,7 @@ class NorthApiClient:
         self._pipeline.tokens.start()
 
     def stop_timer(self) -> None:
-        """End the background renewal and forget the token."""
+        """End the background renewal and forget the token. A shared one stays for the other processes."""
         self._pipeline.tokens.stop()
 
     def probe(self) -> str:
@@ -323,8 +340,15 @@ class NorthApiClient:
         return self._pipeline.probe(self._options)
 
     def close(self) -> None:
-        """End the background renewal, forget the token and close the connections. It can be called twice."""
-        self._pipeline.close()
+        """End the background renewal, forget the token and close the connections. It can be called twice.
+
+        A shared token stays for the other processes.
+        """
+        try:
+            self._pipeline.close()
+        finally:
+            if self._asking is not None:
+                self._asking.state.close()
 
     def __enter__(self) -> Self:
         self.start_timer()
@@ -346,7 +370,7 @@ class NorthApiClient:
         granted = self._pipeline.call(
             LOGIN, {}, body={"appId": app_id, "secret": secret}, options=self._options, until=until
         )
-        return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
+        return _grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
 
     def _refresh(self, refresh_token: str, until: float | None) -> Grant:
         from iot_northbound.services.authentication import REFRESH
@@ -355,20 +379,19 @@ class NorthApiClient:
         started = self.clock.now()
         body = {"appId": app_id, "secret": secret, "refreshToken": refresh_token}
         granted = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
-        return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
+        return _grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
 
-    def _grant(self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
-        if not access_token:
-            raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform's answer contains no token: accessToken is empty"
-            )
-        if not (access_token.isascii() and access_token.isprintable()):
-            raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform's token contains characters that HTTP headers do not allow"
-            )
-        # A lifetime of zero makes no sense. The platform will say when the token has ended.
-        lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
-        return Grant(access_token, refresh_token, started, float(lifetime))
+
+def _grant(access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
+    if not access_token:
+        raise UnreadableAnswerError(SdkCode.UNREADABLE, "the platform's answer contains no token: accessToken is empty")
+    if not (access_token.isascii() and access_token.isprintable()):
+        raise UnreadableAnswerError(
+            SdkCode.UNREADABLE, "the platform's token contains characters that HTTP headers do not allow"
+        )
+    # A lifetime of zero makes no sense. The platform will say when the token has ended.
+    lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
+    return Grant(access_token, refresh_token, started, float(lifetime))
 
 
 def _must_be(name: str, value: Any, *kinds: type | None) -> None:
