@@ -101,7 +101,7 @@ def test_a_report_with_qos_0_is_taken(wire: Wire, device: Device, peer: Connect)
         (b'{"msgType":"deviceReq","data":[{"serviceData":{}}]}', "serviceId"),
         (b'{"msgType":"deviceReq","data":[{"serviceId":"Gateway"}]}', "serviceData"),
         (b'{"msgType":"deviceReq","data":[{"serviceId":"Gateway","data":{}}]}', "the name is serviceData"),
-        (b'{"msgType":"deviceReq","data":[{"serviceId":"Gatway","serviceData":{}}]}', "similar is 'Gateway'"),
+        (b'{"msgType":"deviceReq","data":[{"serviceId":"GatewayX","serviceData":{}}]}', "similar is 'Gateway'"),
         (b'{"msgType":"deviceRsp","mid":[]}', "mid must be a whole number"),
         (b'{"msgType":"deviceRsp","body":[]}', "body"),
         (b'{"msgType":"deviceRsp"}', "no command is open"),
