@@ -19,7 +19,7 @@ from tests.emulator.conftest import Wire
 from tests.emulator.test_crash import MAIN
 
 from . import wire as w
-from .test_endpoint import history
+from .asking import history
 from .wire import ACCEPTED, Device, Peer, acknowledged, register
 
 DEVICES = 4
