@@ -104,7 +104,8 @@ def simulated_devices(client: NorthApiClient, side: DeviceSide, listener: Listen
             raise SystemExit("the platform did not acknowledge every report in 20 s")
         for _ in fleet.devices:
             event = next_of(listener.data, "deviceDataChanged")
-            console.print(f"  push: {names[event.device_id or ""]} reported {data_of(event)}")
+            name = names[event.device_id or ""]
+            console.print(f"  push: {name} reported {data_of(event)}")
         device_id = next(iter(names))
         restart(client, device_id)
         answer = next_of(listener.answers, "commandRsp")
