@@ -28,10 +28,11 @@ def main() -> None:
     @device.on_command("WaterMeter", "SET_VALVE")
     def set_valve(command: Command) -> dict[str, Any]:
         heard.release()
-        if command.paras.get("value") not in ("OPEN", "CLOSED"):
+        state = command.paras.get("state")
+        if state not in ("OPEN", "CLOSED"):
             raise CommandFailed(1, {"error": "the valve knows only OPEN and CLOSED"})
-        print(f"valve: {command.paras['value']}", flush=True)
-        return {"valve": command.paras["value"]}
+        print(f"valve: {state}", flush=True)
+        return {"valve": state}
 
     with device:
         print(f"connected: {device.credentials.id}", flush=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from iot_northbound.device.field_http import FieldHttp as FieldHttp
     from iot_northbound.device.field_http import FieldLogin as FieldLogin
     from iot_northbound.device.field_http import UndocumentedWireError as UndocumentedWireError
+    from iot_northbound.device.fleet import Fleet as Fleet
+    from iot_northbound.device.fleet import FleetCounts as FleetCounts
+    from iot_northbound.device.fleet import FleetDevice as FleetDevice
     from iot_northbound.device.gateway import GatewayClient as GatewayClient
     from iot_northbound.device.messages import Codec as Codec
     from iot_northbound.device.messages import Command as Command
@@ -52,6 +55,9 @@ _ROOMS = {
     "FieldHttp": "field_http",
     "FieldLogin": "field_http",
     "UndocumentedWireError": "field_http",
+    "Fleet": "fleet",
+    "FleetCounts": "fleet",
+    "FleetDevice": "fleet",
     "GatewayClient": "gateway",
     "Codec": "messages",
     "Command": "messages",

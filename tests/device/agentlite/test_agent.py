@@ -20,6 +20,7 @@ from iot_northbound.device.agentlite import (
     IotaMessage,
     MsgType,
     Topic,
+    c_constants,
 )
 from iot_northbound.emulator.server import Emulator
 from tests.certs import LOOPBACK_NAMES, Authority, TlsServer, server_context
@@ -98,12 +99,12 @@ def test_what_is_not_sent_survives_a_restart_in_a_queue_with_a_file(
     device_id = bind(first, wire)
     first.login_config.mqtt_port = 1
     first.login_service.login()
-    call = first.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 3})
+    call = first.data_trans_service.data_report(device_id, "Gateway", {"uptime": 3})
     first.close()
     refused(HwErr.NOEND, lambda: call.result(WAIT))
     second = make_agent(queue=waiting)
     second.login_service.login().result(WAIT)
-    assert eventually(lambda: history(wire, device_id, device_id)) == [{"uptimeSeconds": 3}]
+    assert eventually(lambda: history(wire, device_id, device_id)) == [{"uptime": 3}]
 
 
 def test_what_a_full_queue_drops_is_told(make_agent: MakeAgent, wire: Wire) -> None:
@@ -112,8 +113,8 @@ def test_what_a_full_queue_drops_is_told(make_agent: MakeAgent, wire: Wire) -> N
     heard = Heard(agent)
     agent.login_config.mqtt_port = 1
     agent.login_service.login()
-    dropped = agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 1}, cookie=1)
-    agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 2}, cookie=2)
+    dropped = agent.data_trans_service.data_report(device_id, "Gateway", {"uptime": 1}, cookie=1)
+    agent.data_trans_service.data_report(device_id, "Gateway", {"uptime": 2}, cookie=2)
     refused(HwErr.DROP, lambda: dropped.result(WAIT))
     message = heard.next(Topic.DATA_REPORT_RSP)
     assert (message.cookie, message.get_uint(DataIE.RESULT)) == (1, 1)
@@ -158,7 +159,7 @@ def test_bytes_are_published_and_heard_on_topics_of_ones_own(agent: AgentLite, w
     heard = Heard(agent)
     data = agent.data_trans_service
     topic = f"/huawei/v1/devices/{device_id}/data/json"
-    payload = {"msgType": "deviceReq", "data": [{"serviceId": "Gateway", "serviceData": {"uptimeSeconds": 8}}]}
+    payload = {"msgType": "deviceReq", "data": [{"serviceId": "Gateway", "serviceData": {"uptime": 8}}]}
     assert data.mqtt_data_pub(topic, json.dumps(payload).encode(), cookie=3).result(WAIT).cookie == 3
     assert data.mqtt_data_pub(topic, json.dumps(payload), qos=0).result(WAIT).ok
     assert eventually(lambda: len(history(wire, device_id, device_id)) == 2)
@@ -263,7 +264,7 @@ def test_the_calls_of_java_and_c_do_the_same(agent: AgentLite, wire: Wire) -> No
     child = agent.hub_service.addDevice(29011, SENSOR).result(WAIT).device_id
     assert agent.IOTA_DeviceStatusUpdate(0, str(child), "ONLINE", "None").result(WAIT).ok
     assert agent.hub_service.deviceStatusUpdate(0, child, "OFFLINE", "DUTY_CYCLE").result(WAIT).ok
-    report = agent.data_trans_service.dataReport(1211, None, device_id, "Gateway", '{"uptimeSeconds": 2}')
+    report = agent.data_trans_service.dataReport(1211, None, device_id, "Gateway", '{"uptime": 2}')
     assert report.result(WAIT).cookie == 1211
     assert agent.IOTA_HubDeviceRemove(122, str(child)).result(WAIT).cookie == 122
     eventually(lambda: len(messages) == 4)
@@ -278,6 +279,33 @@ def test_the_calls_of_java_and_c_do_the_same(agent: AgentLite, wire: Wire) -> No
     ]
 
 
+def test_the_calls_of_c_do_what_the_methods_do(make_agent: MakeAgent, emulator: Emulator, wire: Wire) -> None:
+    agent = make_agent(bind_config=None)
+    device_id = register(wire)
+    heard: list[int] = []
+
+    def receive(cookie: int, message: IotaMessage) -> None:
+        heard.append(cookie)
+
+    assert agent.IOTA_ConfigSetStr(c_constants.EN_IOTA_CONFIG_IOCM_ADDR, "localhost")
+    port = int(str(emulator.agentlite_url).rpartition(":")[2])
+    assert agent.IOTA_ConfigSetUint(c_constants.EN_IOTA_CFG_IOCM_PORT, port)
+    assert (agent.bind_config.addr, agent.bind_config.port) == ("localhost", port)
+    assert agent.IOTA_Bind(CODE, GATEWAY).result(WAIT).device_id == device_id
+    assert agent.IOTA_Login().result(WAIT).ok
+    topic = f"/huawei/v1/devices/{device_id}/data/json"
+    agent.HW_BroadCastReg("IOTA_TOPIC_MQTT_DATA_PUB_RSP", receive)
+    refused(HwErr.CALLBACK, lambda: agent.HW_BroadCastReg("IOTA_TOPIC_BIND_RSP", 7))  # type: ignore[arg-type]
+    assert agent.IOTA_MqttDataPub(1211, topic, None, b"{}").result(WAIT).ok
+    eventually(lambda: heard == [1211])
+    agent.HW_BroadCastUnreg("IOTA_TOPIC_MQTT_DATA_PUB_RSP", receive)
+    assert agent.IOTA_MqttDataPub(1212, topic, 1, b"{}").result(WAIT).ok
+    assert agent.IOTA_SubscribeTopic(5, f"/huawei/v1/devices/{device_id}/command/json").result(WAIT).cookie == 5
+    assert agent.IOTA_Logout().result(WAIT).ok
+    agent.IOTA_Destroy()
+    assert heard == [1211]
+
+
 def test_an_observer_and_a_callback_may_close_the_agent(agent: AgentLite, wire: Wire) -> None:
     device_id = login(agent, wire)
     closed = Flag()
@@ -287,7 +315,7 @@ def test_an_observer_and_a_callback_may_close_the_agent(agent: AgentLite, wire: 
         agent.close()
         closed.set()
 
-    agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 1}).result(WAIT)
+    agent.data_trans_service.data_report(device_id, "Gateway", {"uptime": 1}).result(WAIT)
     assert closed.wait(WAIT)
     refused(HwErr.NOTLOAD, agent.login_service.login)
 
@@ -299,7 +327,7 @@ def test_many_threads_share_an_agent_and_each_gets_its_own_result(agent: AgentLi
     def work(number: int) -> list[int]:
         report = agent.data_trans_service.data_report
         calls = [
-            report(gateway_id, "Gateway", {"uptimeSeconds": number}, cookie=number),
+            report(gateway_id, "Gateway", {"uptime": number}, cookie=number),
             report(child, "Climate", {"temperature": number}, cookie=number),
             agent.hub_service.update_device_status(child, "ONLINE", "NONE", cookie=number),
         ]

@@ -41,11 +41,11 @@ def test_a_device_binds_logs_in_and_its_report_is_in_the_history(agent: AgentLit
     device_id = bind(agent, wire)
     assert heard.next(Topic.BINDDEVICE_RSP).result is BindResult.SUCCESS
     assert agent.login_service.login().result(WAIT).topic is Topic.LOGIN_CONNECTED
-    call = agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 5}, cookie=1211)
+    call = agent.data_trans_service.data_report(device_id, "Gateway", {"uptime": 5}, cookie=1211)
     assert call.result(WAIT).ok
     reported = heard.next(Topic.DATA_REPORT_RSP)
     assert (reported.device_id, reported.cookie, reported.get_uint(DataIE.RESULT, 9)) == (device_id, 1211, 0)
-    assert history(wire, device_id, device_id) == [{"uptimeSeconds": 5}]
+    assert history(wire, device_id, device_id) == [{"uptime": 5}]
 
 
 @pytest.mark.parametrize("alg_type", list(AlgType))
@@ -132,7 +132,7 @@ def test_a_connection_that_ends_comes_back_by_itself_with_both_events(
     emulator.control.mqtt_kick(device_id)
     assert heard.next(Topic.LOGIN_DISCONNECT).reason is LoginReason.CONNECTION_ERR
     assert heard.next(Topic.LOGIN_CONNECTED).reason is LoginReason.NULL
-    assert agent.data_trans_service.data_report(device_id, "Gateway", {"uptimeSeconds": 1}).result(WAIT).ok
+    assert agent.data_trans_service.data_report(device_id, "Gateway", {"uptime": 1}).result(WAIT).ok
 
 
 def test_a_busy_platform_is_told_apart(agent: AgentLite, wire: Wire, emulator: Emulator) -> None:
