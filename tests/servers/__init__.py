@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL servers of the tests' own, on free ports, with files in temporary folders. They can be killed."""
+"""Redis and PostgreSQL servers for the tests, on free ports and with files in temporary folders. They can be killed."""
 
 from tests.servers.postgres import PostgresServer, run_postgres
 from tests.servers.proxy import Proxy

@@ -100,7 +100,7 @@ class PostgresServer(Server):
     def execute(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement as the superuser, and return its rows."""
         with psycopg.connect(self.url, autocommit=True) as db:
-            answer = db.execute(query, values)  # type: ignore[arg-type]
+            answer = db.execute(query, values)
             return answer.fetchall() if answer.description else []
 
 
