@@ -174,8 +174,8 @@ class State(Protocol):
 
     # -- the limit ---------------------------------------------------------------------------------------------------
 
-    def take(self, owner: str, bulk: bool, limit: int, hold: float, id: str) -> Slot:
-        """Take a slot for one call, or learn when to ask again."""
+    def take(self, owner: str, turn: int, limit: int, hold: float, id: str) -> Slot:
+        """Take a slot for one call, or learn when to ask again; `turn` is one of slots.Turn, where the rule is."""
         ...
 
     def settle(self, id: str, seconds: float) -> None:
