@@ -14,7 +14,7 @@ Engines differ in where they keep a `Flow` and `Slots`, and in their time. Redis
 """
 
 import json
-import secrets
+import os
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Protocol, Self
@@ -114,7 +114,7 @@ class Flow:
     def begin(self, now: float) -> None:
         """Give the data their name, if they have none yet."""
         if not self.born:
-            self.born, self.fresh, self.pace, self.bulk = secrets.token_hex(8), now + FRESH, now - BURST, now
+            self.born, self.fresh, self.pace, self.bulk = os.urandom(8).hex(), now + FRESH, now - BURST, now
 
     def ask(self, owner: str, turn: int, now: float) -> float:
         """Note a question; return when the owner asked first for the slot that it waits for."""
@@ -203,6 +203,7 @@ def put_back(flow: Flow, slots: Slots, now: float, held: Iterable[HeldSlot]) -> 
     """Store slots again, after the engine lost its data."""
     now = flow.time(now)
     flow.begin(now)
+    slots.drop(now)
     for slot in held:
         slots.put(slot.id, now + slot.seconds)
 
