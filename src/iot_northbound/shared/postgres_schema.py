@@ -17,6 +17,7 @@ TABLES = (
   lifetime float8 NOT NULL DEFAULT 0,
   fence bigint NOT NULL DEFAULT 0,
   owner text NOT NULL DEFAULT '',
+  ttl float8 NOT NULL DEFAULT 0,
   lease_end float8 NOT NULL DEFAULT 0,
   failure text NOT NULL DEFAULT '',
   failed_at float8 NOT NULL DEFAULT 0
@@ -42,26 +43,28 @@ TABLES = (
 )
 
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
+_LEFT = f"least(granted + lifetime - {_NOW}, lifetime)"
 
-READ = f"SELECT gen, record, granted + lifetime - {_NOW}, lifetime FROM {{s}}.shared_token WHERE application = %(app)s"
+READ = f"SELECT gen, record, {_LEFT}, lifetime FROM {{s}}.shared_token WHERE application = %(app)s"
 
-# A lease that ends later than any lease may is one from before the clock was set back.
+# A lease that lasts longer than it may is one from before the clock was set back.
 ACQUIRE = f"""
-INSERT INTO {{s}}.shared_token AS t (application, fence, owner, lease_end)
-VALUES (%(app)s, 1, %(owner)s, {_NOW} + %(ttl)s)
-ON CONFLICT (application) DO UPDATE SET fence = t.fence + 1, owner = %(owner)s, lease_end = {_NOW} + %(ttl)s
+INSERT INTO {{s}}.shared_token AS t (application, fence, owner, ttl, lease_end)
+VALUES (%(app)s, 1, %(owner)s, %(ttl)s, {_NOW} + %(ttl)s)
+ON CONFLICT (application) DO UPDATE SET fence = t.fence + 1, owner = %(owner)s, ttl = %(ttl)s,
+  lease_end = {_NOW} + %(ttl)s
 WHERE (t.record IS NULL OR t.gen = %(seen)s)
   AND NOT (t.failure <> '' AND {_NOW} - t.failed_at BETWEEN 0 AND %(cool_down)s)
-  AND NOT t.lease_end - {_NOW} BETWEEN 1e-6 AND %(longest)s
+  AND NOT t.lease_end - {_NOW} BETWEEN 1e-6 AND t.ttl
 RETURNING fence"""
 
 WHY_NOT = f"""
 SELECT record IS NOT NULL AND gen <> %(seen)s,
-  CASE WHEN {_NOW} - failed_at BETWEEN 0 AND %(cool_down)s THEN failure ELSE '' END, lease_end - {_NOW}
+  CASE WHEN {_NOW} - failed_at BETWEEN 0 AND %(cool_down)s THEN failure ELSE '' END, lease_end - {_NOW}, ttl
 FROM {{s}}.shared_token WHERE application = %(app)s"""
 
 EXTEND = f"""
-UPDATE {{s}}.shared_token SET lease_end = {_NOW} + %(ttl)s
+UPDATE {{s}}.shared_token SET ttl = %(ttl)s, lease_end = {_NOW} + %(ttl)s
 WHERE application = %(app)s AND fence = %(fence)s AND lease_end > 0 RETURNING 1"""
 
 SAVE = f"""
@@ -87,7 +90,7 @@ ALLOW = "DELETE FROM {s}.shared_note WHERE application = %(app)s AND endpoint = 
 
 FORBIDDEN = f"""
 SELECT endpoint, {_NOW} - noted_at, pause, gen FROM {{s}}.shared_note
-WHERE application = %(app)s AND {_NOW} - noted_at < %(forget)s"""
+WHERE application = %(app)s AND {_NOW} - noted_at BETWEEN 0 AND %(forget)s"""
 
 CLEAR = """
 WITH notes AS (DELETE FROM {s}.shared_note WHERE application = %(app)s)
@@ -95,8 +98,8 @@ UPDATE {s}.shared_token SET record = NULL, granted = 0, answered = 0, lifetime =
 WHERE application = %(app)s"""
 
 TOKEN_STATUS = f"""
-SELECT gen, record IS NOT NULL, granted + lifetime - {_NOW}, lifetime, {_NOW} - granted, owner,
-  greatest(0, lease_end - {_NOW}), failure, {_NOW} - failed_at
+SELECT gen, record IS NOT NULL, {_LEFT}, lifetime, {_NOW} - granted, owner,
+  CASE WHEN lease_end - {_NOW} BETWEEN 0 AND ttl THEN lease_end - {_NOW} ELSE 0 END, failure, {_NOW} - failed_at
 FROM {{s}}.shared_token WHERE application = %(app)s"""
 
 # The limit. Here is no rule: `slots.py` has it for every engine.

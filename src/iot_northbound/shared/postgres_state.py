@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
-from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState, plain
+from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
 from iot_northbound.shared.slots import Flow
 from iot_northbound.shared.state import (
     COOL_DOWN,
@@ -27,8 +27,9 @@ from iot_northbound.shared.state import (
     StateAwayError,
     StateStatus,
     TokenRecord,
+    plain,
 )
-from iot_northbound.shared.url import LONGEST_LEASE, StateUrl
+from iot_northbound.shared.url import StateUrl
 
 CONNECTIONS = 4
 """How many connections a process has at most: PostgreSQL accepts 100 by default."""
@@ -105,17 +106,17 @@ class PostgresState(RemoteState):
 
     def acquire(self, owner: str, ttl: float, seen_gen: int) -> Acquired:
         """Take the lease to renew the generation that was seen."""
-        values = {"owner": owner, "ttl": ttl, "seen": seen_gen, "cool_down": COOL_DOWN, "longest": LONGEST_LEASE}
+        values = {"owner": owner, "ttl": ttl, "seen": seen_gen, "cool_down": COOL_DOWN}
         while True:
             if mine := self._run(sql.ACQUIRE, **values):
                 return Mine(mine[0][0])
-            for is_newer, failure, lease_left in self._run(sql.WHY_NOT, **values):
+            for is_newer, failure, left, longest in self._run(sql.WHY_NOT, **values):
                 if is_newer:
                     return Newer()
                 if failure:
                     return Failed(failure)
-                if 0 < lease_left <= LONGEST_LEASE:
-                    return Busy(lease_left)
+                if 0 < left <= longest:
+                    return Busy(left)
 
     def extend(self, fence: int, ttl: float) -> bool:
         """Let the lease last `ttl` from now; False if it is another's."""

@@ -10,16 +10,16 @@ local now = time[1] + time[2] / 1000000
 local function text(number) return string.format('%.6f', number) end
 local function field(name) return tonumber(redis.call('HGET', KEYS[1], name) or 0) end
 local function present() return redis.call('HEXISTS', KEYS[1], 'record') == 1 end
+local function left() return math.min(field('granted') + field('lifetime') - now, field('lifetime')) end
 """
 
-# Token: KEYS[1] is a hash with gen, record, granted, answered, lifetime, fence, owner, lease_end, failure, failed_at.
+# Token: KEYS[1] is a hash: gen, record, granted, answered, lifetime, fence, owner, ttl, lease_end, failure, failed_at.
 
 READ = (
     _NOW
     + """
 if not present() then return {field('gen')} end
-local lifetime = field('lifetime')
-return {field('gen'), redis.call('HGET', KEYS[1], 'record'), text(field('granted') + lifetime - now), text(lifetime)}
+return {field('gen'), redis.call('HGET', KEYS[1], 'record'), text(left()), text(field('lifetime'))}
 """
 )
 
@@ -32,8 +32,8 @@ local failure = redis.call('HGET', KEYS[1], 'failure')
 local ago = now - field('failed_at')
 if failure and 0 <= ago and ago < cool_down then return {'failed', failure} end
 local left = field('lease_end') - now
-if 0 < left and left <= tonumber(ARGV[5]) then return {'busy', text(left)} end
-redis.call('HSET', KEYS[1], 'owner', owner, 'lease_end', text(now + ttl))
+if 0 < left and left <= field('ttl') then return {'busy', text(left)} end
+redis.call('HSET', KEYS[1], 'owner', owner, 'ttl', text(ttl), 'lease_end', text(now + ttl))
 return {'mine', redis.call('HINCRBY', KEYS[1], 'fence', 1)}
 """
 )
@@ -42,7 +42,7 @@ EXTEND = (
     _NOW
     + """
 if field('fence') ~= tonumber(ARGV[1]) or field('lease_end') == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'lease_end', text(now + ARGV[2]))
+redis.call('HSET', KEYS[1], 'ttl', ARGV[2], 'lease_end', text(now + ARGV[2]))
 return 1
 """
 )
@@ -77,11 +77,10 @@ return redis.call('DEL', KEYS[2])
 TOKEN_STATUS = (
     _NOW
     + """
-local granted, lifetime = field('granted'), field('lifetime')
-local answer = {field('gen'), present() and 1 or 0, text(granted + lifetime - now), text(lifetime), text(now - granted)}
-for _, each in ipairs({redis.call('HGET', KEYS[1], 'owner') or '', text(math.max(0, field('lease_end') - now)),
-  redis.call('HGET', KEYS[1], 'failure') or '', text(now - field('failed_at'))}) do table.insert(answer, each) end
-return answer
+local lease = field('lease_end') - now
+local owner, failure = redis.call('HGET', KEYS[1], 'owner') or '', redis.call('HGET', KEYS[1], 'failure') or ''
+return {field('gen'), present() and 1 or 0, text(left()), text(field('lifetime')), text(now - field('granted')),
+  owner, text(0 < lease and lease <= field('ttl') and lease or 0), failure, text(now - field('failed_at'))}
 """
 )
 
@@ -102,9 +101,10 @@ local answer = {}
 local notes = redis.call('HGETALL', KEYS[1])
 for i = 1, #notes, 2 do
   local at, rest = string.match(notes[i + 1], '^(%S+) (.*)$')
-  if now - at < tonumber(ARGV[1]) then
+  local age = now - at
+  if 0 <= age and age < tonumber(ARGV[1]) then
     table.insert(answer, notes[i])
-    table.insert(answer, text(now - at) .. ' ' .. rest)
+    table.insert(answer, text(age) .. ' ' .. rest)
   end
 end
 return answer

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from iot_northbound.shared import redis_scripts as scripts
-from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState, plain
+from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
 from iot_northbound.shared.slots import Flow
 from iot_northbound.shared.state import (
     COOL_DOWN,
@@ -24,8 +24,9 @@ from iot_northbound.shared.state import (
     StateAwayError,
     StateStatus,
     TokenRecord,
+    plain,
 )
-from iot_northbound.shared.url import LONGEST_LEASE, StateUrl
+from iot_northbound.shared.url import StateUrl
 
 _LASTING = (
     redis.exceptions.AuthenticationError,
@@ -61,7 +62,7 @@ class RedisState(RemoteState):
 
     def acquire(self, owner: str, ttl: float, seen_gen: int) -> Acquired:
         """Take the lease to renew the generation that was seen."""
-        kind, *rest = self._run(scripts.ACQUIRE, [self._token], owner, ttl, seen_gen, COOL_DOWN, LONGEST_LEASE)
+        kind, *rest = self._run(scripts.ACQUIRE, [self._token], owner, ttl, seen_gen, COOL_DOWN)
         if kind == b"newer":
             return Newer()
         if kind == b"failed":

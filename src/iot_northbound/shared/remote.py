@@ -151,8 +151,3 @@ class RemoteState(abc.ABC):
             text = flow.dump()
             if self._try(self._change, look, text, seen.now, seen.changes):
                 return answer
-
-
-def plain(text: str) -> str:
-    """Return a text that every engine can store: no NUL, and no half of a character."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
