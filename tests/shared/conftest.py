@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared.engines import ENGINES, Engine, engine
+from tests.clock import FakeClock
+from tests.shared.engines import Engine, engine
 
 
-@pytest.fixture(params=ENGINES)
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with engine(request.param, request, tmp_path) as one:
-        yield one
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["file", "redis", "postgres"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Engine]:
+    yield from engine(request.param, request, tmp_path, clock)

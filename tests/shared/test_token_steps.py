@@ -29,9 +29,9 @@ def test_there_is_no_token_at_first(state: State) -> None:
 def test_a_saved_token_is_read_with_the_seconds_that_it_lasts(shared: Engine, state: State) -> None:
     record = bytes(range(256))
     assert state.save(fence(state), record, 100.0, 1.5) == 1
-    shared.advance(20)
+    shared.clock.advance(20)
     assert state.read() == TokenRecord(1, record, 78.5, 100.0)
-    shared.advance(80)
+    shared.clock.advance(80)
     assert state.read().left == -1.5
 
 
@@ -45,29 +45,29 @@ def test_others_of_the_application_see_it_and_other_applications_do_not(shared: 
 def test_a_lease_is_one_callers_until_it_ends(shared: Engine, state: State) -> None:
     first = fence(state)
     assert state.acquire("you", TTL, 0) == Busy(TTL)
-    shared.advance(2)
+    shared.clock.advance(2)
     assert state.acquire("you", TTL, 0) == Busy(3.0)
-    shared.advance(3)
+    shared.clock.advance(3)
     assert state.acquire("you", TTL, 0) == Mine(first + 1)
 
 
 def test_an_extended_lease_lasts_from_then(shared: Engine, state: State) -> None:
     mine = fence(state)
-    shared.advance(4)
+    shared.clock.advance(4)
     assert state.extend(mine, TTL)
     assert state.acquire("you", TTL, 0) == Busy(TTL)
 
 
 def test_a_lost_lease_is_not_extended(shared: Engine, state: State) -> None:
     lost = fence(state)
-    shared.advance(6)
+    shared.clock.advance(6)
     assert fence(state) != lost
     assert not state.extend(lost, TTL)
 
 
 def test_a_lease_without_a_successor_is_extended_after_its_end(shared: Engine, state: State) -> None:
     mine = fence(state)
-    shared.advance(6)
+    shared.clock.advance(6)
     assert state.extend(mine, TTL)
     assert state.acquire("you", TTL, 0) == Busy(TTL)
 
@@ -88,9 +88,9 @@ def test_who_saw_an_older_token_is_told_of_the_newer_one_even_beside_a_lease(sta
 
 def test_a_failure_is_everybodys_for_a_second(shared: Engine, state: State) -> None:
     state.fail(fence(state), "100208 the secret is wrong")
-    shared.advance(0.5)
+    shared.clock.advance(0.5)
     assert state.acquire("you", TTL, 0) == Failed("100208 the secret is wrong")
-    shared.advance(0.75)
+    shared.clock.advance(0.75)
     assert isinstance(state.acquire("you", TTL, 0), Mine)
 
 
@@ -101,7 +101,7 @@ def test_an_empty_failure_only_ends_the_lease(state: State) -> None:
 
 def test_a_failure_of_a_lost_lease_changes_nothing(shared: Engine, state: State) -> None:
     lost = fence(state)
-    shared.advance(6)
+    shared.clock.advance(6)
     fence(state)
     state.fail(lost, "too late")
     assert state.acquire("you", TTL, 0) == Busy(TTL)
@@ -122,9 +122,9 @@ def test_a_saved_token_ends_the_failure(state: State) -> None:
 
 def test_a_late_finisher_whose_request_was_sent_before_the_stored_answer_is_older(shared: Engine, state: State) -> None:
     late = fence(state)
-    shared.advance(6)
+    shared.clock.advance(6)
     assert state.save(fence(state), b"living", 100.0, 1.0) == 1
-    shared.advance(10)
+    shared.clock.advance(10)
     assert state.save(late, b"dead", 100.0, 12.0) is None
     assert state.save(late, b"dead", 100.0, 10.0) is None  # sent in the moment of the answer: nobody can know
     assert state.read().record == b"living"
@@ -132,23 +132,23 @@ def test_a_late_finisher_whose_request_was_sent_before_the_stored_answer_is_olde
 
 def test_a_late_finisher_whose_request_was_sent_after_the_stored_answer_is_newer(shared: Engine, state: State) -> None:
     late = fence(state)
-    shared.advance(6)
+    shared.clock.advance(6)
     state.save(fence(state), b"dead", 100.0, 1.0)
-    shared.advance(10)
+    shared.clock.advance(10)
     assert state.save(late, b"living", 100.0, 9.5) == 2
     assert state.read() == TokenRecord(2, b"living", 90.5, 100.0)
 
 
 def test_the_current_lease_saves_whatever_the_times_say(shared: Engine, state: State) -> None:
     state.save(NOBODY, b"old", 100.0, 0.0)
-    shared.advance(10)
+    shared.clock.advance(10)
     assert state.save(fence(state, seen=1), b"new", 100.0, 30.0) == 2
 
 
 def test_an_application_that_got_a_token_itself_offers_it_without_a_lease(shared: Engine, state: State) -> None:
     assert state.save(NOBODY, b"first", 100.0, 50.0) == 1  # nothing is there: every token is taken
     assert state.save(NOBODY, b"older", 100.0, 1.0) is None
-    shared.advance(2)
+    shared.clock.advance(2)
     assert state.save(NOBODY, b"newer", 100.0, 1.0) == 2
 
 
@@ -165,27 +165,27 @@ def test_clearing_removes_token_failure_and_notes_and_keeps_the_generation(state
 
 def test_notes_of_endpoints_have_an_age_and_are_forgotten(shared: Engine, state: State) -> None:
     state.forbid("GET /a", 4.0, 3)
-    shared.advance(10)
+    shared.clock.advance(10)
     state.forbid("GET /b", 1.5, 4)
     assert state.forbidden() == {"GET /a": Forbidden(10.0, 4.0, 3), "GET /b": Forbidden(0.0, 1.5, 4)}
     state.forbid("GET /b", 0.0, 0)
     state.forbid("GET /a", 8.0, 5)
     assert state.forbidden() == {"GET /a": Forbidden(0.0, 8.0, 5)}
-    shared.advance(601)
+    shared.clock.advance(601)
     assert state.forbidden() == {}
 
 
 def test_an_engine_whose_clock_was_set_back_keeps_nobody_from_renewing(shared: Engine, state: State) -> None:
     fence(state)
-    shared.advance(-3600)
+    shared.clock.advance(-3600)
     assert isinstance(state.acquire("you", TTL, 0), Mine)
     state.fail(fence_of_next(state, shared), "no")
-    shared.advance(-3600)
+    shared.clock.advance(-3600)
     assert isinstance(state.acquire("you", TTL, 0), Mine)
 
 
 def fence_of_next(state: State, shared: Engine) -> int:
-    shared.advance(TTL + 1)
+    shared.clock.advance(TTL + 1)
     return fence(state)
 
 
@@ -193,14 +193,14 @@ def test_the_status_says_everything_but_the_token(shared: Engine, state: State) 
     state.save(NOBODY, b"token", 100.0, 2.0)
     state.acquire("host:12:abcd", TTL, 1)
     state.forbid("GET /a", 4.0, 1)
-    shared.advance(1)
+    shared.clock.advance(1)
     status = state.status()
     assert (status.gen, status.present, status.left, status.lifetime, status.age) == (1, True, 97.0, 100.0, 3.0)
     assert (status.owner, status.lease_left, status.failure) == ("host:12:abcd", 4.0, "")
     assert status.forbidden == {"GET /a": Forbidden(1.0, 4.0, 1)}
     assert "token" not in str([value for value in status if isinstance(value, bytes)])
     state.fail(1, "100208 no")
-    shared.advance(3)
+    shared.clock.advance(3)
     assert (state.status().failure, state.status().failed_ago) == ("100208 no", 3.0)
 
 

@@ -42,55 +42,55 @@ TABLES = (
 )""",
 )
 
-_NOW = "extract(epoch FROM clock_timestamp())::float8"
-_LEFT = f"least(granted + lifetime - {_NOW}, lifetime)"
+CLOCK = "extract(epoch FROM clock_timestamp())::float8"
+_LEFT = f"least(granted + lifetime - {CLOCK}, lifetime)"
 
 READ = f"SELECT gen, record, {_LEFT}, lifetime FROM {{s}}.shared_token WHERE application = %(app)s"
 
 # A lease that lasts longer than it may is one from before the clock was set back.
 ACQUIRE = f"""
 INSERT INTO {{s}}.shared_token AS t (application, fence, owner, ttl, lease_end)
-VALUES (%(app)s, 1, %(owner)s, %(ttl)s, {_NOW} + %(ttl)s)
+VALUES (%(app)s, 1, %(owner)s, %(ttl)s, {CLOCK} + %(ttl)s)
 ON CONFLICT (application) DO UPDATE SET fence = t.fence + 1, owner = %(owner)s, ttl = %(ttl)s,
-  lease_end = {_NOW} + %(ttl)s
+  lease_end = {CLOCK} + %(ttl)s
 WHERE (t.record IS NULL OR t.gen = %(seen)s)
-  AND NOT (t.failure <> '' AND {_NOW} - t.failed_at BETWEEN 0 AND %(cool_down)s)
-  AND NOT t.lease_end - {_NOW} BETWEEN 1e-6 AND t.ttl
+  AND NOT (t.failure <> '' AND {CLOCK} - t.failed_at BETWEEN 0 AND %(cool_down)s)
+  AND NOT t.lease_end - {CLOCK} BETWEEN 1e-6 AND t.ttl
 RETURNING fence"""
 
 WHY_NOT = f"""
 SELECT record IS NOT NULL AND gen <> %(seen)s,
-  CASE WHEN {_NOW} - failed_at BETWEEN 0 AND %(cool_down)s THEN failure ELSE '' END, lease_end - {_NOW}, ttl
+  CASE WHEN {CLOCK} - failed_at BETWEEN 0 AND %(cool_down)s THEN failure ELSE '' END, lease_end - {CLOCK}, ttl
 FROM {{s}}.shared_token WHERE application = %(app)s"""
 
 EXTEND = f"""
-UPDATE {{s}}.shared_token SET ttl = %(ttl)s, lease_end = {_NOW} + %(ttl)s
+UPDATE {{s}}.shared_token SET ttl = %(ttl)s, lease_end = {CLOCK} + %(ttl)s
 WHERE application = %(app)s AND fence = %(fence)s AND lease_end > 0 RETURNING 1"""
 
 SAVE = f"""
 INSERT INTO {{s}}.shared_token AS t (application, gen, record, granted, answered, lifetime)
-VALUES (%(app)s, 1, %(record)s, {_NOW} - %(sent_ago)s, {_NOW}, %(lifetime)s)
+VALUES (%(app)s, 1, %(record)s, {CLOCK} - %(sent_ago)s, {CLOCK}, %(lifetime)s)
 ON CONFLICT (application) DO UPDATE SET gen = t.gen + 1, record = %(record)s, lifetime = %(lifetime)s,
-  granted = {_NOW} - %(sent_ago)s, answered = {_NOW}, lease_end = 0, failure = '', failed_at = 0
-WHERE t.record IS NULL OR (t.fence = %(fence)s AND %(fence)s <> 0) OR {_NOW} - %(sent_ago)s > t.answered
+  granted = {CLOCK} - %(sent_ago)s, answered = {CLOCK}, lease_end = 0, failure = '', failed_at = 0
+WHERE t.record IS NULL OR (t.fence = %(fence)s AND %(fence)s <> 0) OR {CLOCK} - %(sent_ago)s > t.answered
 RETURNING gen"""
 
 FAIL = f"""
 UPDATE {{s}}.shared_token SET lease_end = 0,
   failure = CASE WHEN %(failure)s = '' THEN failure ELSE %(failure)s END,
-  failed_at = CASE WHEN %(failure)s = '' THEN failed_at ELSE {_NOW} END
+  failed_at = CASE WHEN %(failure)s = '' THEN failed_at ELSE {CLOCK} END
 WHERE application = %(app)s AND fence = %(fence)s"""
 
 FORBID = f"""
 INSERT INTO {{s}}.shared_note (application, endpoint, noted_at, pause, gen)
-VALUES (%(app)s, %(endpoint)s, {_NOW}, %(pause)s, %(gen)s)
-ON CONFLICT (application, endpoint) DO UPDATE SET noted_at = {_NOW}, pause = excluded.pause, gen = excluded.gen"""
+VALUES (%(app)s, %(endpoint)s, {CLOCK}, %(pause)s, %(gen)s)
+ON CONFLICT (application, endpoint) DO UPDATE SET noted_at = {CLOCK}, pause = excluded.pause, gen = excluded.gen"""
 
 ALLOW = "DELETE FROM {s}.shared_note WHERE application = %(app)s AND endpoint = %(endpoint)s"
 
 FORBIDDEN = f"""
-SELECT endpoint, {_NOW} - noted_at, pause, gen FROM {{s}}.shared_note
-WHERE application = %(app)s AND {_NOW} - noted_at BETWEEN 0 AND %(forget)s"""
+SELECT endpoint, {CLOCK} - noted_at, pause, gen FROM {{s}}.shared_note
+WHERE application = %(app)s AND {CLOCK} - noted_at BETWEEN 0 AND %(forget)s"""
 
 CLEAR = """
 WITH notes AS (DELETE FROM {s}.shared_note WHERE application = %(app)s)
@@ -98,14 +98,14 @@ UPDATE {s}.shared_token SET record = NULL, granted = 0, answered = 0, lifetime =
 WHERE application = %(app)s"""
 
 TOKEN_STATUS = f"""
-SELECT gen, record IS NOT NULL, {_LEFT}, lifetime, {_NOW} - granted, owner,
-  CASE WHEN lease_end - {_NOW} BETWEEN 0 AND ttl THEN lease_end - {_NOW} ELSE 0 END, failure, {_NOW} - failed_at
+SELECT gen, record IS NOT NULL, {_LEFT}, lifetime, {CLOCK} - granted, owner,
+  CASE WHEN lease_end - {CLOCK} BETWEEN 0 AND ttl THEN lease_end - {CLOCK} ELSE 0 END, failure, {CLOCK} - failed_at
 FROM {{s}}.shared_token WHERE application = %(app)s"""
 
 # The limit. Here is no rule: `slots.py` has it for every engine.
 
 LOOK = f"""
-WITH time AS (SELECT {_NOW} AS now),
+WITH time AS (SELECT {CLOCK} AS now),
 known AS (SELECT now, flow, coalesce(greatest(now + (flow::json->>'behind')::float8,
   (flow::json->>'latest')::float8), now) AS later
   FROM time LEFT JOIN {{s}}.shared_flow ON application = %(app)s),

@@ -4,10 +4,11 @@ The time is Redis' own. Every key is in KEYS, because a cluster wants to know th
 text, because Redis cuts them.
 """
 
-_NOW = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local function text(number) return string.format('%.6f', number) end
+CLOCK = "local time = redis.call('TIME')\nlocal now = time[1] + time[2] / 1000000"
+
+_NOW = f"""
+{CLOCK}
+local function text(number) return string.format('%.17g', number) end
 local function field(name) return tonumber(redis.call('HGET', KEYS[1], name) or 0) end
 local function present() return redis.call('HEXISTS', KEYS[1], 'record') == 1 end
 local function left() return math.min(field('granted') + field('lifetime') - now, field('lifetime')) end

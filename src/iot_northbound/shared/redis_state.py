@@ -138,9 +138,9 @@ class RedisState(RemoteState):
         return Look(float(now), text, taken, bool(held), [float(each) for each in ends])
 
     def _change(self, look: Look, flow: str, now: float, changes: Mapping[str, float | None]) -> bool:
-        pairs = [part for id, end in changes.items() for part in (id, "" if end is None else f"{end:.6f}")]
+        pairs = [part for id, end in changes.items() for part in (id, "" if end is None else repr(end))]
         keys = [self._flow, self._slots]
-        return bool(self._execute(scripts.CHANGE, keys, look.flow or "", flow, f"{now:.6f}", *pairs))
+        return bool(self._execute(scripts.CHANGE, keys, look.flow or "", flow, repr(now), *pairs))
 
     # -- the server --------------------------------------------------------------------------------------------------
 
