@@ -4,30 +4,30 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
 from iot_northbound.config import ClientInfo, HttpConfig, SharedConfig
-from iot_northbound.core.asking import Asking
+from iot_northbound.core.budget import NoLimit, RateLimit, bulk
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.keeping import Keeper, OwnToken
 from iot_northbound.core.pipeline import CallOptions, Pipeline
-from iot_northbound.core.retry import Backoff, RateLimit
-from iot_northbound.core.shared_tokens import SharedTokens
+from iot_northbound.core.retry import Backoff
+from iot_northbound.core.sharing import Sharing
+from iot_northbound.core.slot_sources import OwnSlots, SlotSource
 from iot_northbound.core.tls import build_policy
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
-from iot_northbound.errors import InvalidArgumentError, SdkCode, UnreadableAnswerError
+from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.profiles import load_env, load_profile
-from iot_northbound.shared import open_state
-from iot_northbound.shared.seal import Seal
 from iot_northbound.ssl_config import SSLConfig
-from iot_northbound.tokens import Grant, MemoryTokenStore, TokenStatus, TokenStore
+from iot_northbound.tokens import Grant, MemoryTokenStore, TokenStatus, TokenStore, granted
 
 if TYPE_CHECKING:
     from iot_northbound.services.authentication import Authentication
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from iot_northbound.services.subscription_management import SubscriptionManagement
 
 T = TypeVar("T")
-DEFAULT_LIFETIME = 3600.0
-"""The lifetime of a token in seconds, if the platform does not say it."""
-LONGEST_LIFETIME = 366 * 86400
-"""The longest lifetime of a token in seconds, because timers cannot wait for any number."""
 
 
 class Keep(Enum):
@@ -78,10 +74,9 @@ class NorthApiClient:
         ssl_config: certificates and host-name rule. Without it the client uses the system's trust store and sends no
             certificate.
         http: timeouts, pool, repeats, rate limit.
-        shared: where the processes of this application share their token: file:/path, redis://host or
+        shared: where the processes of this application share token and limit: file:/path, redis://host or
             postgresql://host/database. By default a client shares nothing.
-        shared_away: what the client does if it needs a token while that is away: "fail" (the default) lets the call
-            fail, "alone" logs in by itself, at most once a minute.
+        shared_away: what the client does without it; see `SharedConfig`.
         hooks: functions that are called at every attempt.
         token_store: where the token is kept, instead of `shared`; by default in this client's memory.
         clock: time; for tests.
@@ -111,13 +106,13 @@ class NorthApiClient:
         http = http or HttpConfig()
         policy = build_policy(ssl_config)
         self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
-        sharing = SharedConfig.of(shared, shared_away, instead_of=token_store)
-        self._asking: Asking | None = None
         keeper: Keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
-        if sharing is not None:
-            self._asking = Asking(open_state(sharing.shared, client_info.application, clock=clock))
-            seal = Seal(client_info.application, client_info.secret)
-            keeper = SharedTokens(self._asking, seal, clock, away=sharing.shared_away, app_id=client_info.app_id)
+        slots: SlotSource = OwnSlots(clock)
+        self._sharing: Sharing | None = None
+        if (where := SharedConfig.of(shared, shared_away, instead_of=token_store)) is not None:
+            application, secret = client_info.application, client_info.secret
+            self._sharing = Sharing(where.shared, where.shared_away, application, secret, clock)
+            keeper, slots = self._sharing.tokens, self._sharing.slots
         self._pipeline = Pipeline(
             Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy),
             Tokens(self._login, self._refresh, keeper, clock),
@@ -130,7 +125,7 @@ class NorthApiClient:
             app_id=client_info.app_id,
             own_secrets=(client_info.secret,),
             hooks=hooks or Hooks(),
-            rate_limit=RateLimit(http.calls_per_minute, clock) if http.calls_per_minute else None,
+            rate_limit=RateLimit(http.calls_per_minute, clock, slots) if http.calls_per_minute else NoLimit(),
             backoff=Backoff(http.backoff_base, http.backoff_cap),
         )
         self._services: dict[str, Any] = {}
@@ -304,7 +299,15 @@ class NorthApiClient:
         self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float
     ) -> None:
         """Use a token that the application got itself, if the timer is on or the token is shared."""
-        self._pipeline.tokens.adopt(_grant(access_token, refresh_token, expires_in, started))
+        self._pipeline.tokens.adopt(granted(access_token, refresh_token, expires_in, started))
+
+    def bulk(self) -> AbstractContextManager[None]:
+        """Make the calls of a ``with`` block bulk calls: they come evenly, and other calls do not wait for them.
+
+        This matters with `calls_per_minute` only. It holds for this thread or task. The methods ``iter_…`` and
+        ``wait_for_…`` make bulk calls by themselves.
+        """
+        return bulk()
 
     # -- token and life ----------------------------------------------------------------------------------------------
 
@@ -347,8 +350,8 @@ class NorthApiClient:
         try:
             self._pipeline.close()
         finally:
-            if self._asking is not None:
-                self._asking.state.close()
+            if self._sharing is not None:
+                self._sharing.state.close()
 
     def __enter__(self) -> Self:
         self.start_timer()
@@ -367,10 +370,10 @@ class NorthApiClient:
 
         app_id, secret = self.credentials()
         started = self.clock.now()
-        granted = self._pipeline.call(
+        answer = self._pipeline.call(
             LOGIN, {}, body={"appId": app_id, "secret": secret}, options=self._options, until=until
         )
-        return _grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
+        return granted(answer.access_token, answer.refresh_token, answer.expires_in, started)
 
     def _refresh(self, refresh_token: str, until: float | None) -> Grant:
         from iot_northbound.services.authentication import REFRESH
@@ -378,20 +381,8 @@ class NorthApiClient:
         app_id, secret = self.credentials()
         started = self.clock.now()
         body = {"appId": app_id, "secret": secret, "refreshToken": refresh_token}
-        granted = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
-        return _grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
-
-
-def _grant(access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
-    if not access_token:
-        raise UnreadableAnswerError(SdkCode.UNREADABLE, "the platform's answer contains no token: accessToken is empty")
-    if not (access_token.isascii() and access_token.isprintable()):
-        raise UnreadableAnswerError(
-            SdkCode.UNREADABLE, "the platform's token contains characters that HTTP headers do not allow"
-        )
-    # A lifetime of zero makes no sense. The platform will say when the token has ended.
-    lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
-    return Grant(access_token, refresh_token, started, float(lifetime))
+        answer = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
+        return granted(answer.access_token, answer.refresh_token, answer.expires_in, started)
 
 
 def _must_be(name: str, value: Any, *kinds: type | None) -> None:
