@@ -188,6 +188,7 @@ class Process:
     async def closed(self, count: int) -> dict[str, Any]:
         """Each device sends so many reports, the next one after the PUBACK of the one before."""
         started = self._begin()
+        self._await()
         for each in self.devices:
             each.left = count - 1
             each.report()
@@ -195,7 +196,7 @@ class Process:
 
     async def paced(self, rate: float, seconds: float) -> dict[str, Any]:
         """The devices take turns, so many reports per second together."""
-        started, loop = self._begin(), asyncio.get_running_loop()
+        started = self._begin()
         for number in range(round(rate * seconds)):
             pause = started + number / rate - time.monotonic()
             if pause > 0.001:
@@ -205,17 +206,21 @@ class Process:
             device = self.devices[number % len(self.devices)]
             if not device.lost:
                 device.report()
+        self._await()
         for each in self.devices:
-            if not each.sent and each.done is not None and not each.done.done():
+            if not each.sent and each.done is not None:
                 each.done.set_result(None)
-        assert loop.is_running()
         return await self._end(started)
 
     def _begin(self) -> float:
         for each in self.devices:
             each.spans.clear()
-            each.done = asyncio.get_running_loop().create_future()
+            each.done = None
         return time.monotonic()
+
+    def _await(self) -> None:
+        for each in self.devices:
+            each.done = asyncio.get_running_loop().create_future()
 
     async def _end(self, started: float) -> dict[str, Any]:
         waiting = [each.done for each in self.devices if each.done is not None]

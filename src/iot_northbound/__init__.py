@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from iot_northbound.errors import PlatformFailureError as PlatformFailureError
     from iot_northbound.errors import QuotaReachedError as QuotaReachedError
     from iot_northbound.errors import RequestTimeoutError as RequestTimeoutError
+    from iot_northbound.errors import SharedStateError as SharedStateError
     from iot_northbound.errors import ThrottledError as ThrottledError
     from iot_northbound.errors import TlsError as TlsError
     from iot_northbound.errors import TlsReason as TlsReason
@@ -82,6 +83,7 @@ _ERRORS = (
     "PlatformFailureError",
     "QuotaReachedError",
     "RequestTimeoutError",
+    "SharedStateError",
     "ThrottledError",
     "TlsError",
     "TlsReason",

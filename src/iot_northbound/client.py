@@ -4,18 +4,21 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
 from iot_northbound.config import ClientInfo, HttpConfig
+from iot_northbound.core.budget import NoLimit, RateLimit, bulk
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
+from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.pipeline import CallOptions, Pipeline
-from iot_northbound.core.retry import Backoff, RateLimit
+from iot_northbound.core.retry import Backoff
 from iot_northbound.core.tls import build_policy
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
@@ -100,9 +103,10 @@ class NorthApiClient:
         http = http or HttpConfig()
         policy = build_policy(ssl_config)
         self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
+        keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
         self._pipeline = Pipeline(
             Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy),
-            Tokens(self._login, self._refresh, token_store or MemoryTokenStore(), clock),
+            Tokens(self._login, self._refresh, keeper, clock),
             clock,
             headers={
                 "User-Agent": f"iot-northbound/{__version__}",
@@ -112,7 +116,7 @@ class NorthApiClient:
             app_id=client_info.app_id,
             own_secrets=(client_info.secret,),
             hooks=hooks or Hooks(),
-            rate_limit=RateLimit(http.calls_per_minute, clock) if http.calls_per_minute else None,
+            rate_limit=RateLimit(http.calls_per_minute, clock) if http.calls_per_minute else NoLimit(),
             backoff=Backoff(http.backoff_base, http.backoff_cap),
         )
         self._services: dict[str, Any] = {}
@@ -286,6 +290,14 @@ class NorthApiClient:
     def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
         """Use a token that the application got itself, if the timer is on."""
         self._pipeline.tokens.adopt(self._grant(access_token, refresh_token, expires_in, self.clock.now()))
+
+    def bulk(self) -> AbstractContextManager[None]:
+        """Make the calls of a ``with`` block bulk calls: they come evenly, and other calls do not wait for them.
+
+        This matters with `calls_per_minute` only. It holds for this thread or task. The methods ``iter_…`` and
+        ``wait_for_…`` make bulk calls by themselves.
+        """
+        return bulk()
 
     # -- token and life ----------------------------------------------------------------------------------------------
 

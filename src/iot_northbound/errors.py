@@ -292,6 +292,15 @@ class ClientClosedError(NorthApiException):
     )
 
 
+class SharedStateError(NorthApiException):
+    """What the processes of the application share cannot be used, and the call needs it (1001)."""
+
+    _likely = (
+        "The file, Redis or PostgreSQL that the setting `shared` names is not running or refuses us.",
+        "Start it, or correct the setting. With shared_away='alone' a client logs in by itself meanwhile.",
+    )
+
+
 class UnreadableAnswerError(NorthApiException):
     """The answer is not what the API describes."""
 

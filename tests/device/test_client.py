@@ -495,6 +495,7 @@ def test_a_silent_server_is_given_up_in_time(peer: Peer) -> None:
         device = DeviceClient(CREDENTIALS, "127.0.0.1", silent.getsockname()[1], ca_path=peer.ca_path, clock=clock)
         device.start(wait=False)
         connection, _ = silent.accept()
+        connection.recv(1)  # the handshake has begun
         clock.advance(16)
         error = eventually(lambda: device.last_error)
         assert isinstance(error, RequestTimeoutError | NorthApiException)

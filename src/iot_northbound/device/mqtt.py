@@ -230,9 +230,9 @@ class Connection:
             self._publish(client, item)
 
     def _publish(self, client: PahoClient, item: Item) -> None:
+        self._moved = self._clock.monotonic()
         info = client.publish(item.message.topic, item.message.payload, item.message.qos)
         self._outbox.sent(info.mid, item)
-        self._moved = self._clock.monotonic()
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ended(info.rc)
         if info.is_published():  # a QoS 0 message was written at once

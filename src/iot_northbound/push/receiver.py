@@ -110,6 +110,11 @@ class PushMessageReceiver(Handlers):
 
         self._running = Running(inbox, workers, threads, clock)
 
+    @property
+    def inbox(self) -> Inbox | Sink | None:
+        """The inbox or sink; None before the start of a receiver that was made without one."""
+        return self._running.inbox
+
     # Registering
 
     # One overload per number of classes: so the type of a handler of several kinds is their union, not their base.

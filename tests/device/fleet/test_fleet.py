@@ -1,4 +1,8 @@
 import logging
+import os
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +14,7 @@ from iot_northbound.device import DeviceCredentials
 from iot_northbound.device.fleet import Fleet, FleetDevice
 from iot_northbound.device.session import Backoff, DeviceState
 from iot_northbound.errors import ClientClosedError, InvalidArgumentError
+from tests.certs import Authority
 from tests.clock import FakeClock, eventually
 from tests.device.fleet.broker import Broker
 from tests.mosquitto import mosquitto, needs_mosquitto
@@ -283,8 +288,6 @@ def test_closing_says_goodbye_for_each_device(broker: Broker) -> None:
 
 
 def test_closing_ends_attempts_that_go_on(tmp_path: Path, broker: Broker) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts, and never begins a handshake
         broker.port = deaf.getsockname()[1]
         fleet, _ = fleet_of(broker, 3)
@@ -335,6 +338,33 @@ def test_another_process_cannot_use_the_fleet(broker: Broker) -> None:
         with pytest.raises(ClientClosedError, match="after fork"):
             report(device, 1)
         fleet._crew.loop._process = here
+
+
+def test_a_child_process_that_ends_leaves_the_connections_alone(broker: Broker) -> None:
+    fleet, (device,) = fleet_of(broker)
+    with fleet:
+        eventually(lambda: fleet.counts().connected == 1)
+        child = os.fork()
+        if not child:
+            fleet.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        report(device, 1)
+        assert fleet.drain(30)
+        assert fleet.counts().disconnects == 0
+
+
+def test_a_program_ends_although_a_server_is_silent_and_nobody_closed_the_fleet(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(Authority().pem)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts, and never begins a handshake
+        program = (
+            "import sys\nfrom iot_northbound.device import DeviceCredentials, Fleet\n"
+            f"fleet = Fleet('localhost', {deaf.getsockname()[1]}, ca_path={str(tmp_path / 'ca.pem')!r})\n"
+            "for number in range(40):\n    fleet.add(DeviceCredentials(f'd{number}', 'x'))\n"
+            "fleet.start()\nfleet.counts()\n"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_mistake_in_one_call_does_not_end_the_thread(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:

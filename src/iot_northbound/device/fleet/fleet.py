@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ from iot_northbound.device.fleet.counts import FleetCounts, Tally
 from iot_northbound.device.fleet.device import FleetDevice, OnCommand
 from iot_northbound.device.fleet.link import Link, Server
 from iot_northbound.device.fleet.loop import Loop, Timer
+from iot_northbound.device.fleet.pool import Pool
 from iot_northbound.device.messages import Command
 from iot_northbound.device.session import Backoff, DeviceState
 from iot_northbound.device.tls import Wake
@@ -27,7 +27,6 @@ from iot_northbound.ssl_config import SSLConfig
 
 log = logging.getLogger("iot_northbound.device")
 
-HANDSHAKES = 16
 _RETURNS_PER_SECOND = 50
 _LONGEST_SPREAD = 30.0
 
@@ -42,7 +41,7 @@ class Crew:
         self.tally = Tally()
         self.loop = Loop(server.clock, "iot-northbound-fleet")
         self.idle = Flag()
-        self._pool = ThreadPoolExecutor(HANDSHAKES, "iot-northbound-handshake")
+        self._pool = Pool()
 
     @property
     def timeout(self) -> float:
@@ -63,6 +62,8 @@ class Crew:
         """Connect on a thread of the pool, and tell the result on the fleet's thread."""
 
         def work() -> None:
+            if self.server.wake.closing:
+                return
             try:
                 connection = self.server.connect(credentials)
             except NorthApiException as error:
@@ -74,8 +75,7 @@ class Crew:
             else:
                 self.loop.call_soon(lambda: opened(Link(connection, self.loop.watch_writing)))
 
-        if not self.server.wake.closing:
-            self._pool.submit(work)
+        self._pool.submit(work)
 
     def forget(self, link: Link) -> None:
         """Watch a connection no longer, because it ends."""
@@ -95,7 +95,7 @@ class Crew:
         """End the threads."""
         self.server.wake.closing = True
         self.server.wake.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.end(self.server.wake.set)
         self.loop.stop()  # last, because it closes what the pool has still opened
         self.server.wake.close()
 
@@ -219,9 +219,9 @@ class Fleet:
             return
         self._closed = True
         atexit.unregister(self.close)
-        if self._started:
+        if self._started and self._crew.loop.is_here:
             self._crew.loop.ask(self._stop_all)
-        self._crew.end()
+            self._crew.end()
 
     def _stop_all(self) -> None:
         for device in self.devices:

@@ -85,13 +85,18 @@ class Loop:
         """Whether the caller is on the loop's thread."""
         return threading.current_thread() is self._thread
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the loop belongs to this process, and not to one that it was forked from."""
+        return os.getpid() == self._process
+
     def call_soon(self, call: Callable[[], object]) -> None:
         """Call a function on the loop's thread; any thread may ask for it.
 
         Raises:
             ClientClosedError: this process was forked from the one that has the thread (1001).
         """
-        if os.getpid() != self._process:
+        if not self.is_here:
             raise ClientClosedError(
                 SdkCode.CLIENT_INTERNAL, "the thread of this fleet is in another process: make a new fleet after fork"
             )
