@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from iot_northbound.errors import InvalidArgumentError
@@ -85,12 +85,13 @@ class PostgresState(RemoteState):
         self._application = application
         self._schema = where.options.get("schema", sql.DEFAULT_SCHEMA)
         try:
-            parts = conninfo_to_dict(where.target)
+            parts = {name: str(value) for name, value in conninfo_to_dict(where.target).items() if value is not None}
         except psycopg.Error:  # its text may contain the password
             rule = "PostgreSQL's library cannot read it: write it as postgresql://user:password@host:5432/database"
             raise InvalidArgumentError.of("shared", where.shown, rule) from None
-        self._target = where.target
-        self._secrets = [str(parts[name]) for name in ("password", "sslpassword") if parts.get(name)]
+        own = {"target_session_attrs": "read-write", "application_name": "iot-northbound"}
+        self._target = make_conninfo(**own | parts)
+        self._secrets = [parts[name] for name in ("password", "sslpassword") if parts.get(name)]
         self._secrets.append(f'"{parts.get("user")}"')
         self._pools: dict[int, _Pool] = {}
         """Those of each process: a forked child leaves the connections of its parent alone."""
@@ -268,7 +269,6 @@ class PostgresState(RemoteState):
                 autocommit=True,
                 prepare_threshold=None,  # PgBouncer gives each transaction another connection
                 connect_timeout=int(PATIENCE),
-                fallback_application_name="iot-northbound",
             )
         except psycopg.Error as error:
             why = self._why(error)
