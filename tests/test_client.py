@@ -83,7 +83,7 @@ def test_a_token_store_that_fails_at_the_end_does_not_keep_the_connections_open(
     with pytest.raises(NorthApiException, match="1001: the token store failed to clear: OSError"):
         client.close()
     eventually(lambda: not any(thread.is_alive() for thread in server._threads[1:]))
-    client._pipeline.tokens._store = MemoryTokenStore()
+    client._pipeline.tokens._keeper.store = MemoryTokenStore()
 
 
 def test_a_closed_client_probes_nothing(serve: Any, connect: Any) -> None:

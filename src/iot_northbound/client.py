@@ -16,6 +16,7 @@ from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
+from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.retry import Backoff
 from iot_northbound.core.tls import build_policy
@@ -102,9 +103,10 @@ class NorthApiClient:
         http = http or HttpConfig()
         policy = build_policy(ssl_config)
         self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
+        keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
         self._pipeline = Pipeline(
             Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy),
-            Tokens(self._login, self._refresh, token_store or MemoryTokenStore(), clock),
+            Tokens(self._login, self._refresh, keeper, clock),
             clock,
             headers={
                 "User-Agent": f"iot-northbound/{__version__}",

@@ -20,9 +20,8 @@ import stat
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import attrs
 
 from .owned_sqlite_claim import BESIDE, CLAIMED, CLAIMING, Claim, FileInUseError, UnfitFileError, beside, refuse_orphan
 from .owned_sqlite_log import lost_in
@@ -44,7 +43,7 @@ _AROUND = (
 """Errors caused by the disk, the permissions or another program. All other errors mean that the file is damaged."""
 
 
-@attrs.frozen
+@dataclass(frozen=True, slots=True)
 class Schema:
     """The required content of a file.
 

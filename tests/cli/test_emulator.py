@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,28 @@ def test_it_prints_where_everything_is_and_that_it_is_ready(tmp_path: Path) -> N
     text = "\n".join(told)
     for part in ("https://127.0.0.1:", str(tmp_path / "profile.toml"), str(tmp_path / "client.p12"), "in memory"):
         assert part in text
+
+
+def test_it_tells_the_ports_for_devices_and_writes_them_into_the_profile(tmp_path: Path) -> None:
+    with running("--home", str(tmp_path), "--hub-port", "0") as (_, facts):
+        table = tomllib.loads((tmp_path / "profile.toml").read_text())["devices"]
+    assert facts["mqtt"] == f"mqtts://127.0.0.1:{table['mqtt_port']}"
+    assert facts["agentlite"] == f"https://127.0.0.1:{table['agentlite_port']}"
+    assert facts["hub"] == f"https://127.0.0.1:{table['hub_port']}"
+    assert facts["deviceCa"] == str(tmp_path / table["ca_path"])
+
+
+def test_the_ports_for_devices_may_be_closed(tmp_path: Path) -> None:
+    with running("--home", str(tmp_path), "--no-mqtt") as (_, facts):
+        assert (facts["mqtt"], facts["hub"]) == (None, None)
+
+
+def test_a_codec_that_does_not_exist_is_an_error_in_words(tmp_path: Path) -> None:
+    with spawn("--port", "0", "--home", str(tmp_path), "--codec", "meter=no_such_module:Codec") as process:
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.startswith("iot-northbound: the codec 'no_such_module:Codec' cannot be loaded: ")
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("strict", [False, True])

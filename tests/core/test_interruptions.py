@@ -24,6 +24,7 @@ from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.renewals import Renewal
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit
+from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts
 from iot_northbound.tokens import Grant, MemoryTokenStore
@@ -66,7 +67,7 @@ class Rig:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.wires = Wires()
-        self.tokens = Tokens(self.login, self.refresh, MemoryTokenStore(), self.clock)
+        self.tokens = Tokens(self.login, self.refresh, OwnToken(MemoryTokenStore(), self.clock), self.clock)
         self.pipeline = Pipeline(
             self.wires,  # type: ignore[arg-type]
             self.tokens,
@@ -96,7 +97,7 @@ def first_login(rig: Rig) -> Callable[[], None]:
 
 def expired_token(rig: Rig) -> Callable[[], None]:
     rig.tokens.start()
-    rig.tokens._store.save(Grant("token-0", None, rig.clock.now() - LIFE - 1, LIFE))
+    rig.tokens._keeper.adopt(Grant("token-0", None, rig.clock.now() - LIFE - 1, LIFE))
     return rig.call
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from iot_northbound.errors import InvalidArgumentError
@@ -302,3 +304,163 @@ def test_a_message_that_cannot_be_read_becomes_a_dead_letter(run: Run, monkeypat
     post(receiver, "d", 1)
     assert receiver.log.wait_for(1) == [("d", 1)]
     assert [letter.error for letter in receiver.dead_letters()] == ["RecursionError: too deep"]
+
+
+class Held(MemoryInbox):
+    """An inbox of which other processes may take devices away; it keeps all messages, so that they can come again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.withdraw: Callable[[Callable[[str], bool]], int] = lambda belongs: 0
+        self.buried: list[int] = []
+
+    def on_withdraw(self, tell: Callable[[Callable[[str], bool]], int]) -> None:
+        self.withdraw = tell
+
+    def bury(self, message_id: int, attempts: int, error: str) -> None:
+        self.buried.append(message_id)
+
+
+def test_the_messages_of_a_withdrawn_device_are_handled_no_more_except_the_one_in_hand(run: Run) -> None:
+    inbox = Held()
+    receiver = run(inbox, threads=1)
+    entered, release = threading.Event(), threading.Event()
+
+    def act(_device: str, number: int) -> None:
+        if number == 0:
+            entered.set()
+            assert release.wait(PATIENCE)
+
+    receiver.act = act
+    for number in range(3):
+        post(receiver, "d1", number)
+    post(receiver, "d2", 0)
+    assert entered.wait(PATIENCE)
+    assert inbox.withdraw(lambda device: device == "d1") == 1
+    assert inbox.withdraw(lambda device: device == "d2") == 0
+    release.set()
+    eventually(lambda: inbox.withdraw(lambda device: device == "d1") == 0)
+    post(receiver, "d3", 1)
+    assert receiver.log.wait_for(2) == [("d1", 0), ("d3", 1)]
+
+
+def test_a_device_that_comes_back_waits_for_the_handler_that_still_has_it(run: Run) -> None:
+    inbox = Held()
+    receiver = run(inbox, threads=4)
+    entered, release = threading.Event(), threading.Event()
+
+    def act(device: str, number: int) -> None:
+        if (device, number) == ("d1", 0) and not entered.is_set():
+            entered.set()
+            assert release.wait(PATIENCE)
+
+    receiver.act = act
+    post(receiver, "d1", 0)
+    post(receiver, "d1", 1)
+    assert entered.wait(PATIENCE)
+    inbox.withdraw(lambda device: True)
+    for message_id in (1, 2):
+        receiver.workers.add(message_id, "d1")
+    post(receiver, "d2", 5)
+    receiver.log.wait_for(1)
+    assert receiver.log.items == [("d2", 5)]
+    release.set()
+    # The first one is done: the inbox has it no longer when it comes again.
+    assert receiver.log.wait_for(3) == [("d2", 5), ("d1", 0), ("d1", 1)]
+
+
+@pytest.mark.parametrize("attempts", [1, 9])
+def test_a_handler_that_fails_after_its_device_was_withdrawn_is_not_tried_again(run: Run, attempts: int) -> None:
+    inbox = Held()
+    receiver = run(inbox, threads=1, retry=HandlerRetry(attempts=attempts, first=0))
+    entered, release = threading.Event(), threading.Event()
+
+    def act(device: str, _number: int) -> None:
+        if device == "d1":
+            entered.set()
+            assert release.wait(PATIENCE)
+            raise ValueError
+
+    receiver.act = act
+    post(receiver, "d1", 0)
+    assert entered.wait(PATIENCE)
+    inbox.withdraw(lambda device: True)
+    release.set()
+    post(receiver, "d2", 0)
+    receiver.log.wait_for(1)
+    assert receiver.tried.items == [("d1", 0), ("d2", 0)]
+    assert receiver.workers._retried == {}
+
+
+def test_a_withdrawn_device_is_forgotten_between_two_attempts_too(run: Run) -> None:
+    inbox = Held()
+    receiver = run(inbox, retry=HandlerRetry(first=1000.0, longest=1000.0))
+
+    def act(_device: str, _number: int) -> None:
+        raise ValueError
+
+    receiver.act = act
+    post(receiver, "d1", 0)
+    eventually(lambda: bool(receiver.workers._parked))
+    inbox.withdraw(lambda device: True)
+    assert (receiver.workers._parked, receiver.workers._retried) == ([], {})
+
+
+def test_a_stop_leaves_to_others_what_no_handler_has(run: Run) -> None:
+    receiver = run(Held(), threads=1)
+    entered, release = threading.Event(), threading.Event()
+
+    def act(_device: str, _number: int) -> None:
+        entered.set()
+        assert release.wait(PATIENCE)
+
+    receiver.act = act
+    for number in range(5):
+        post(receiver, f"d{number}", number)
+    assert entered.wait(PATIENCE)
+    finished = []
+    stopper = threading.Thread(target=lambda: finished.append(receiver.stop(PATIENCE)))
+    stopper.start()
+    eventually(lambda: receiver.workers._draining)
+    receiver.workers.add(9, "d9")
+    release.set()
+    stopper.join(PATIENCE)
+    assert (finished, receiver.log.items) == ([True], [("d0", 0)])
+
+
+def test_a_message_that_ended_as_many_processes_as_it_has_attempts_is_a_dead_letter(run: Run) -> None:
+    inbox = MemoryInbox()
+    receiver = run(inbox, retry=AT_ONCE)
+    original = inbox.get
+    inbox.get = lambda message_id: attrs.evolve(original(message_id), begun=message_id)  # type: ignore[method-assign]
+    for number in range(4):
+        post(receiver, "d", number)
+    assert receiver.log.wait_for(2) == [("d", 0), ("d", 1)]
+    eventually(lambda: receiver.metrics().dead == 2)
+    assert [letter.error for letter in receiver.dead_letters()] == [
+        "3 processes ended while they had it",
+        "4 processes ended while they had it",
+    ]
+
+
+def test_random_withdrawals_keep_the_order_of_each_device_and_lose_no_message(run: Run) -> None:
+    """The inbox takes devices away and gives them back at any moment, as leases that run out and come again do."""
+    inbox = Held()
+    receiver = run(inbox, threads=6)
+    chance = random.Random(7)
+    numbers = {f"d{each}": 0 for each in range(5)}
+    for _ in range(300):
+        device = chance.choice(list(numbers))
+        if chance.random() < 0.8:
+            post(receiver, device, numbers[device])
+            numbers[device] += 1
+        else:
+            inbox.withdraw(lambda each, device=device: each == device)  # type: ignore[misc]
+            with inbox._lock:
+                left = [each for each in inbox._ledger.waiting if inbox._messages[each].device == device]
+                for message_id in left:
+                    receiver.workers.add(message_id, device)
+    eventually(lambda: inbox.stats().waiting == 0)
+    for device, count in numbers.items():
+        first = dict.fromkeys(number for each, number in receiver.log.items if each == device)
+        assert list(first) == list(range(count))

@@ -13,6 +13,7 @@ from iot_northbound.core.deadline import earlier, enclosing
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, notify
 from iot_northbound.core.redact import one_line, redact
+from iot_northbound.core.refusals import Refusals
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RetryQuota, outcome_of
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.tokens import Tokens
@@ -29,8 +30,6 @@ from iot_northbound.errors import (
 T = TypeVar("T")
 LONGEST_PAUSE = 300.0
 """The longest pause before a repeat, in seconds. A call that would have to wait longer fails at once."""
-FORBIDDEN_FIRST, FORBIDDEN_CAP = 1.0, 60.0
-"""Seconds in which an endpoint that refused a new token causes no further login; doubled each time, up to the cap."""
 JSON = "application/json; charset=UTF-8"
 """With the charset, as in the vendor's SDK: some gateways assume Latin-1 if there is no charset."""
 log = logging.getLogger("iot_northbound")
@@ -42,14 +41,6 @@ class CallOptions(NamedTuple):
     timeouts: Timeouts
     deadline: float | None
     max_attempts: int
-
-
-class _Forbidden(NamedTuple):
-    """When an endpoint refused a new token, how long this causes no further login, and which token it was."""
-
-    at: float
-    pause: float
-    token: str
 
 
 class _Prepared:
@@ -124,8 +115,7 @@ class Pipeline:
         self._rate_limit = rate_limit
         self._backoff = backoff
         self._quota = RetryQuota()
-        self._forbidden: dict[str, _Forbidden] = {}
-        self._proven = ""
+        self._refusals = Refusals(tokens.notes)
 
     def after_fork(self) -> None:
         """Make new what a forked child must not share with its parent."""
@@ -225,43 +215,25 @@ class Pipeline:
         if access_token is not None:
             return self._attempts(prepared, _checked(access_token))
         name = prepared.endpoint.name
-        token = self.tokens.current(prepared.until)
+        refused = self.tokens.current(prepared.until)
         try:
-            return self._accepted(name, token, self._attempts(prepared, token))
+            return self._accepted(name, refused, self._attempts(prepared, refused))
         except NorthApiException as refusal:
-            if not is_bad_token(refusal) or self._is_forbidden(name, token):
+            if not is_bad_token(refusal) or self._refusals.is_forbidden(name, refused):
                 raise
-        token = self.tokens.replace(token, prepared.until)
+        token = self.tokens.replace(refused, prepared.until)
         try:
-            return self._accepted(name, token, self._attempts(prepared, token))
+            result = self._accepted(name, token, self._attempts(prepared, token))
         except NorthApiException as error:
             if is_bad_token(error):
-                self._note_forbidden(name, token)
+                self._refusals.note(name, token)
             raise
-
-    def _note_forbidden(self, endpoint: str, token: str) -> None:
-        known = self._forbidden.get(endpoint)
-        if known is not None and known.token == token:
-            return  # threads that share a renewal share its failure, which counts once
-        pause = min(2 * known.pause, FORBIDDEN_CAP) if known is not None else FORBIDDEN_FIRST
-        self._forbidden[endpoint] = _Forbidden(self._clock.monotonic(), pause, token)
-
-    def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
-        self._proven = token
-        if self._forbidden:
-            self._forbidden.pop(endpoint, None)
+        self.tokens.was_replaced(refused)
         return result
 
-    def _is_forbidden(self, endpoint: str, token: str) -> bool:
-        """Return whether a bad token probably means that the application may not use this API with any token.
-
-        This is probable if the endpoint refused a new token before. Or another process may have logged in at that
-        moment. So a new login is tried from time to time, and rarely if other endpoints accept the token.
-        """
-        known = self._forbidden.get(endpoint)
-        if known is None:
-            return False
-        return self._clock.monotonic() - known.at < (FORBIDDEN_CAP if token == self._proven else known.pause)
+    def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
+        self._refusals.accepted(endpoint, token)
+        return result
 
     # -- attempts ----------------------------------------------------------------------------------------------------
 

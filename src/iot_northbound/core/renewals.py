@@ -41,8 +41,8 @@ class Renewals:
         self._line: list[Renewal] = []
         """The first one leads."""
 
-    def share(self, lead: Callable[[Renewal], Grant], until: float | None) -> Grant | None:
-        """Return what `lead` returned, here or in the thread that was first; None if it was interrupted there.
+    def share(self, lead: Callable[[Renewal], Grant | None], until: float | None) -> Grant | None:
+        """Return what `lead` returned, here or in the thread that was first; None if there is no result.
 
         Raises:
             RequestTimeoutError: another thread's renewal did not end before the deadline `until` (1003).

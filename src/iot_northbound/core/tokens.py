@@ -7,21 +7,25 @@ finds an expired token in the meantime waits for this renewal and shares its res
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.keeping import Held, Keeper
+from iot_northbound.core.refusals import Notes
 from iot_northbound.core.renewals import NO_TIME, Renewal, Renewals, copy_of
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
-from iot_northbound.tokens import Grant, TokenState, TokenStatus, TokenStore
+from iot_northbound.tokens import SHORTEST, Grant, TokenState, TokenStatus
 
-T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")
 
 RETRY_FIRST, RETRY_CAP = 1.0, 60.0
 """Seconds before a failed renewal in the background is first repeated, and the longest pause between later repeats."""
 COOL_DOWN = 1.0
 """Seconds for which calls share a failed renewal and do not try again."""
+LOOK_AGAIN = 0.5
+"""Seconds until the timer looks again, if another process is just renewing the token."""
+UNDISTURBED = 0.95
+"""A token that ends with this part of its life behind it has not ended early."""
 STOP_PATIENCE = 5.0
 """Seconds that `stop` waits for a renewal in the background. After that the thread ends by itself."""
 
@@ -40,7 +44,7 @@ class Tokens:
     Args:
         login: returns a new token for app id and secret. Its argument is a deadline in monotonic seconds, or None.
         refresh: returns a new token for a refresh token, with a deadline too.
-        store: where the token is kept.
+        keeper: who has the token, this process or several together.
         clock: time.
     """
 
@@ -48,12 +52,12 @@ class Tokens:
         self,
         login: Callable[[float | None], Grant],
         refresh: Callable[[str, float | None], Grant],
-        store: TokenStore,
+        keeper: Keeper,
         clock: Clock,
     ) -> None:
         self._login = login
         self._refresh = refresh
-        self._store = store
+        self._keeper = keeper
         self._clock = clock
         self._running = False
         self._renewals = 0
@@ -61,13 +65,20 @@ class Tokens:
         self._failures = 0
         self._failed_at = 0.0
         self._last_error: NorthApiException | None = None
-        self.after_fork()
+        self._ended_early = 0
+        self._begin()
 
     def after_fork(self) -> None:
-        """Start without a thread or a renewal, also in a forked child, which does not have those of its parent."""
+        """Start without a thread or a renewal in a forked child, which does not have those of its parent."""
+        self._keeper.after_fork()
+        self._begin()
+
+    def _begin(self) -> None:
         self._shared = Renewals(self._clock)
         self._failed: tuple[float, NorthApiException] | None = None
         self._timer: _Timer | None = None
+        self._busy_until = 0.0
+        self._cut_short = ""
 
     # -- for callers -------------------------------------------------------------------------------------------------
 
@@ -85,23 +96,38 @@ class Tokens:
         return self._usable(until).access_token
 
     def replace(self, refused: str, until: float | None = None) -> str:
-        """Return another token than the refused one: one that another thread got in the meantime, or a new one.
+        """Return another token than the refused one: one that somebody else got in the meantime, or a new one.
 
         Raises:
             NorthApiException: as for `current`.
         """
         if not self._running:
             raise _no_token()
-        grant = self._load()
-        if grant is not None and grant.access_token != refused:
+        held = self._keeper.load()
+        if held.grant is not None and held.grant.access_token != refused:
             return self._usable(until).access_token
-        return self._renew(grant, until, by_login=True).access_token
+        return self._renew(held, until, by_login=True).access_token
+
+    def was_replaced(self, refused: str) -> None:
+        """Warn if a token that had time left was refused, and its successor is accepted: who ended it?"""
+        if refused == self._cut_short:
+            self._cut_short = ""
+            self._ended_early += 1
+            warning = self._keeper.ended_early(self._ended_early)
+            if warning is not None:
+                log.warning(warning)
 
     def adopt(self, grant: Grant) -> None:
         """Use a token that the application got itself, because its login has ended the earlier one."""
-        if self._running:
-            self._keep(grant)
+        if self._running or self._keeper.is_shared:
+            self._keeper.adopt(grant)
+            self._kept()
             self._wake_timer()
+
+    @property
+    def notes(self) -> Notes:
+        """Where it is noted which endpoints refused a new token."""
+        return self._keeper.notes
 
     # -- the timer ---------------------------------------------------------------------------------------------------
 
@@ -133,11 +159,11 @@ class Tokens:
                     timer.join(STOP_PATIENCE)
                 self._timer = None
         finally:
-            self._ask("clear", self._store.clear)
+            self._keeper.forget()
 
     def status(self) -> TokenStatus:
         """Return the state of the token without the token itself."""
-        grant = self._load()
+        grant = self._keeper.load().grant
         now = self._clock.now()
         if grant is None:
             state = TokenState.NONE
@@ -158,32 +184,13 @@ class Tokens:
     def held(self) -> tuple[str, ...]:
         """The values that no log may show."""
         try:
-            grant = self._load()
+            grant = self._keeper.known()
         except Exception:
             log.exception("the token store failed while secrets were removed from a text")
             return ()
         if grant is None:
             return ()
         return (grant.access_token, grant.refresh_token) if grant.refresh_token else (grant.access_token,)
-
-    def _load(self) -> Grant | None:
-        grant = self._ask("load", self._store.load)
-        if grant is not None and not isinstance(grant, Grant):
-            raise NorthApiException(
-                SdkCode.CLIENT_INTERNAL, f"the token store returned a {type(grant).__name__}, not a Grant or None"
-            )
-        return grant
-
-    def _ask(self, what: str, do: Callable[..., T], *args: Grant) -> T:
-        """Return the result of the store. Another exception than the SDK's own becomes a NorthApiException."""
-        try:
-            return do(*args)
-        except NorthApiException:
-            raise
-        except Exception as error:
-            raise NorthApiException(
-                SdkCode.CLIENT_INTERNAL, f"the token store failed to {what}: {type(error).__name__}"
-            ) from error
 
     def _start_timer(self) -> None:
         """Start the background thread. If two are started at the same time, the later one continues."""
@@ -220,7 +227,7 @@ class Tokens:
                     self._clock.wait(mine.wake, pause)
                     mine.wake.clear()
                     continue
-                self._renew(self._load())
+                self._renew_early(self._keeper.load())
             except ClientClosedError:
                 return
             except Exception as error:
@@ -236,12 +243,14 @@ class Tokens:
 
     def _until_next(self) -> float:
         """Return the seconds until the next renewal in the background."""
-        now = self._clock.now()
         if self._failures:
             pause = min(RETRY_CAP, RETRY_FIRST * 2.0 ** min(self._failures - 1, 16))
             return self._failed_at + pause - self._clock.monotonic()
-        grant = self._load()
-        due = grant.renew_at - now if grant is not None else 0.0
+        grant = self._keeper.load().grant
+        due = 0.0
+        if grant is not None:
+            due = grant.granted_at + max(self._keeper.part * grant.expires_in, SHORTEST) - self._clock.now()
+        due = max(due, self._busy_until - self._clock.monotonic())
         if self._renewed_at is not None:
             # A store that loses the token, or a clock that jumps, must not cause a storm of logins.
             due = max(due, self._renewed_at + RETRY_FIRST - self._clock.monotonic())
@@ -250,31 +259,40 @@ class Tokens:
     # -- renewal -----------------------------------------------------------------------------------------------------
 
     def _usable(self, until: float | None) -> Grant:
-        grant = self._load()
-        if grant is not None and self._clock.now() < grant.expires_at:
-            return grant
-        return self._renew(grant, until)
+        held = self._keeper.load()
+        if held.grant is not None and self._clock.now() < held.grant.expires_at:
+            return held.grant
+        return self._renew(held, until)
 
-    def _renew(self, seen: Grant | None, until: float | None = None, *, by_login: bool = False) -> Grant:
+    def _renew(self, seen: Held, until: float | None = None, *, by_login: bool = False) -> Grant:
         """Return a newer token than the one seen. One thread gets it, and the others wait for the result."""
         while True:
             grant = self._shared.share(lambda renewal: self._lead(renewal, seen, until, by_login), until)
             if grant is not None:
                 return grant
 
-    def _lead(self, renewal: Renewal, seen: Grant | None, until: float | None, by_login: bool) -> Grant:
-        grant = self._load()
-        if grant is not None and grant != seen:
-            return grant
+    def _renew_early(self, seen: Held) -> None:
+        """Renew a token in the background, unless another process does that while the token is still good."""
+        can_wait = seen.grant is not None and self._clock.now() < seen.grant.expires_at
+        grant = self._shared.share(lambda renewal: self._lead(renewal, seen, None, can_wait=can_wait), None)
+        if grant is None:
+            self._busy_until = self._clock.monotonic() + LOOK_AGAIN
+
+    def _lead(
+        self, renewal: Renewal, seen: Held, until: float | None, by_login: bool = False, *, can_wait: bool = False
+    ) -> Grant | None:
+        held = self._keeper.load()
+        if held.grant is not None and held.mark != seen.mark:
+            return held.grant
         failed = self._failed
         if failed is not None and self._clock.monotonic() - failed[0] < COOL_DOWN:
             raise copy_of(failed[1])
         try:
-            fetched = self._fetch(seen, by_login, until)
-            self._keep(fetched)
-            self._renewals += 1
-            self._renewed_at = self._clock.monotonic()
-            renewal.grant = fetched
+            grant = self._keeper.renew(held, lambda: self._fetch(held.grant, by_login, until), until, can_wait=can_wait)
+            if grant is not None:
+                self._kept()
+                self._renewed_at = self._clock.monotonic()
+                renewal.grant = grant
         except NorthApiException as error:
             # A thread with less time than the others, or one that an exception of the application interrupts, ends its
             # renewal without a result, and the others try again.
@@ -284,13 +302,11 @@ class Tokens:
             raise
         finally:
             self._wake_timer()  # there is a new token to watch, or a failure to repeat
-        return fetched
+        return grant
 
-    def _keep(self, grant: Grant) -> None:
-        if self._running:
-            self._ask("save", self._store.save, grant)
-            if not self._running:  # it was stopped in the meantime, and the store is already cleared
-                self._ask("clear", self._store.clear)
+    def _kept(self) -> None:
+        if not self._running:  # it was stopped in the meantime, and the token was already forgotten
+            self._keeper.forget()
         self._note_success()
 
     def _note_success(self) -> None:
@@ -311,14 +327,25 @@ class Tokens:
         return shared
 
     def _fetch(self, seen: Grant | None, by_login: bool, until: float | None) -> Grant:
-        if seen is not None and seen.refresh_token and not by_login:
-            try:
-                return self._refresh(seen.refresh_token, until)
-            except NorthApiException as error:
-                if error.http_status_code is None:
-                    raise
-                log.info("the refresh token was refused (%s), logging in", error.error_code)
-        return self._login(until)
+        grant = self._exchanged(seen, until) if seen is not None and not by_login else None
+        if grant is None:
+            grant = self._login(until)
+            if by_login and seen is not None and self._clock.now() < seen.granted_at + UNDISTURBED * seen.expires_in:
+                self._cut_short = seen.access_token
+        self._renewals += 1
+        return grant
+
+    def _exchanged(self, seen: Grant, until: float | None) -> Grant | None:
+        """Return a token for the refresh token; None if there is none, or if the platform refuses it."""
+        if not seen.refresh_token:
+            return None
+        try:
+            return self._refresh(seen.refresh_token, until)
+        except NorthApiException as error:
+            if error.http_status_code is None:
+                raise
+            log.info("the refresh token was refused (%s), logging in", error.error_code)
+        return None
 
 
 def _no_token() -> NorthApiException:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
         InboxInUseError,
         InboxLimits,
         InboxStats,
+        Leased,
         MessageGoneError,
+        Sink,
     )
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
@@ -42,6 +44,7 @@ _ROOMS = {
     "InboxInUseError": "inbox",
     "InboxLimits": "inbox",
     "InboxStats": "inbox",
+    "Leased": "inbox",
     "MessageGoneError": "inbox",
     "MemoryInbox": "memory_inbox",
     "Message": "parse",
@@ -49,6 +52,7 @@ _ROOMS = {
     "Peer": "access",
     "PushMessageReceiver": "receiver",
     "ReceiverServer": "server",
+    "Sink": "inbox",
     "Reply": "reply",
     "SqliteInbox": "sqlite_inbox",
     "server_context": "tls",
@@ -72,6 +76,7 @@ __all__ = [
     "InboxInUseError",
     "InboxLimits",
     "InboxStats",
+    "Leased",
     "MemoryInbox",
     "Message",
     "MessageGoneError",
@@ -80,6 +85,7 @@ __all__ = [
     "PushMessageReceiver",
     "ReceiverServer",
     "Reply",
+    "Sink",
     "SqliteInbox",
     "server_context",
 ]

@@ -34,6 +34,10 @@ class Event:
         device: the key of its order, usually the device's id: messages with the same key are handled in order.
         received_at: when it came, UTC.
         attempt: 1 for the first call of the handlers, 2 for the second …
+        shard: which part of a shared inbox it was in; 0 in an inbox of one process.
+        fence: a number that grows each time another process takes over this part of the inbox; 0 in an inbox of one
+            process. A handler that was frozen longer than its lease may still run while the next owner has begun.
+            If that matters, write the fence beside your data, and refuse a smaller one of the same shard.
         problem: why it fits no kind; None if it fits one.
     """
 
@@ -46,6 +50,8 @@ class Event:
     received_at: datetime
     attempt: int
     problem: str | None = None
+    shard: int = 0
+    fence: int = 0
 
     @property
     def is_probe(self) -> bool:
@@ -67,6 +73,8 @@ class Event:
             received_at,
             attempt,
             problem,
+            message.shard,
+            message.fence,
         )
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -16,6 +16,10 @@ from iot_northbound.push.parse import Message
 
 Deliver = Callable[[int, str], None]
 """Called for each message once it is safe, with its id and the key of its order. Must not block."""
+
+
+UNDELIVERED = 1_000
+"""How many messages that are neither done nor buried a leased inbox delivers at most; the rest stays in the engine."""
 
 
 class InboxError(Exception):
@@ -31,7 +35,7 @@ class InboxInUseError(InboxError):
 
 
 class MessageGoneError(InboxError):
-    """A message is no longer in the inbox: a handler from an earlier start has finished it."""
+    """A message is no longer this process's: an earlier handler has finished it, or another process has its device."""
 
 
 @attrs.frozen
@@ -152,6 +156,57 @@ class Inbox(Protocol):
 
     def stop(self) -> None:
         """Write everything that is still to be written, and close. Does nothing if it was not started."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes messages to be answered; an `Inbox` is one too. A sink that is no inbox hands them to another program.
+
+    It opens at the first `put`, in each process by itself. All methods may be called from any thread.
+    """
+
+    durable: bool
+    """Whether its messages survive the end of the process."""
+
+    def put(self, message: Message) -> Future[bool]:
+        """Store a message; the future is done when it is safe: True if it is new, False if it is a repetition.
+
+        The future fails with an InboxError if the message cannot be stored.
+
+        Raises:
+            InboxFullError: there is no room; the message says why.
+        """
+        ...
+
+    def stats(self) -> InboxStats:
+        """Return how full it is."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what was put, and close. Does nothing if it is not open."""
+        ...
+
+
+@runtime_checkable
+class Leased(Protocol):
+    """What an `Inbox` of several processes has besides: each process handles the devices that it has a lease for.
+
+    - It delivers only messages of devices that it has a lease for, and at most `UNDELIVERED` that are not done yet.
+    - `get` raises MessageGoneError for a message whose device was withdrawn, and `done` and `bury` of it do nothing.
+    - `get` returns messages with their `shard` and `fence`, and with `begun` if an earlier owner ended without a word.
+    - The receiver withdraws everything itself before it calls `stop`; `stop` releases the leases.
+    """
+
+    def start(self, deliver: Deliver | None) -> None:
+        """Open. Without `deliver`, only messages are put: it takes no lease."""
+        ...
+
+    def on_withdraw(self, tell: Callable[[Callable[[str], bool]], int]) -> None:
+        """Note the function that says which devices are no longer this process's; called before `start`.
+
+        Call `tell` with a test of devices. It returns how many of them a handler still has: ask again until it is 0
+        before you release their lease. The test must be quick, and must not take a lock.
+        """
         ...
 
 

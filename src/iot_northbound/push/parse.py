@@ -51,6 +51,12 @@ class Message:
     """Seconds since the epoch."""
     recognition: Recognition
     """How a repetition of it is recognised."""
+    shard: int = 0
+    """Which part of a shared inbox has it."""
+    fence: int = 0
+    """How often that part had changed hands when this process got the message."""
+    begun: int = 0
+    """How often a process that ended without a word may have begun it."""
 
 
 def _refuse_constant(name: str) -> NoReturn:

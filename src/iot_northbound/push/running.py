@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.push.failures import log
-from iot_northbound.push.inbox import Inbox, InboxError, InboxStats
+from iot_northbound.push.inbox import Inbox, InboxError, InboxStats, Leased
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.parse import Message
 from iot_northbound.push.workers import Workers
@@ -52,6 +52,8 @@ class Running:
                 log.warning("no inbox was given: messages are kept in memory and are lost when this process ends")
                 self.inbox = MemoryInbox(clock=self._clock)
             workers = self._workers_of(self.inbox)
+            if isinstance(self.inbox, Leased):
+                self.inbox.on_withdraw(workers.withdraw)
             self.inbox.start(workers.add)
             workers.start()
             self._stopped = False
@@ -108,7 +110,7 @@ class Running:
             workers, inbox, self._stopped = self.workers, self._open, True
             if workers is None or inbox is None or self._inherited:
                 return True
-            finished = workers.stop(timeout)
+            finished = workers.stop(timeout, leave=isinstance(inbox, Leased))
             if not finished and not inbox.durable:
                 log.error("%d messages were lost: they were kept in memory only", inbox.stats().waiting)
             inbox.stop()

@@ -40,7 +40,8 @@ class Workers:
     """A pool of threads over queues, with one queue per device.
 
     A device is in one of three states: ready (a message waits, and no worker has it), with a worker, or parked until
-    its first message may be tried again. This is what keeps the messages of a device in order.
+    its first message may be tried again. This is what keeps the messages of a device in order. A device that is
+    withdrawn loses its queue; if it comes back, its new queue waits for the worker that still has its old one.
     """
 
     def __init__(
@@ -55,32 +56,65 @@ class Workers:
         self._parked: list[tuple[float, int, str]] = []
         self._order = itertools.count()
         self._retried: dict[int, Delivery] = {}
-        self._working = self._waiting = 0
-        self._draining = self._abandoned = False
+        self._held: dict[str, deque[int]] = {}
+        """The devices with a worker, with the queue that it took them from."""
+        self._waiting = 0
+        self._draining = self._abandoned = self._leaving = False
 
     def add(self, message_id: int, device: str) -> None:
         """Queue a message behind those of its device."""
         with self._changed:
+            if self._leaving:
+                return
             queue = self._queues.get(device)
             if queue is not None:
                 queue.append(message_id)
                 return
             self._queues[device] = deque((message_id,))
-            self._make_ready(device)
+            if device not in self._held:
+                self._make_ready(device)
+
+    def withdraw(self, belongs: Callable[[str], bool]) -> int:
+        """Drop the messages of devices that this process has no longer, and what is known about their attempts.
+
+        A message that a handler has now is finished. If its handler fails, it is not tried again here.
+
+        Args:
+            belongs: whether a device is one of them.
+
+        Returns:
+            How many of them a handler still has. Ask again until it is 0 before another process gets the devices.
+        """
+        with self._changed:
+            gone = {device for device in self._queues if belongs(device)}
+            for device in gone:
+                for message_id in self._queues.pop(device):
+                    self._retried.pop(message_id, None)
+            self._ready = deque(device for device in self._ready if device not in gone)
+            self._parked = [each for each in self._parked if each[2] not in gone]
+            heapq.heapify(self._parked)
+            return sum(map(belongs, self._held))
 
     def start(self) -> None:
         """Start the threads. They are daemons, because a durable inbox keeps what they leave."""
-        self._draining = self._abandoned = False
+        self._draining = self._abandoned = self._leaving = False
         for number in range(self._count):
             thread = threading.Thread(target=self._work_on, name=f"iot-northbound-push-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, timeout: float) -> bool:
+    def stop(self, timeout: float, *, leave: bool = False) -> bool:
         """Handle what waits, for at most `timeout` seconds, and end the threads; return whether nothing is left.
 
         Messages between two attempts stay in the inbox, and so do the later ones of the same device.
+
+        Args:
+            timeout: seconds.
+            leave: only finish what handlers have now, because another process can go on with the rest.
         """
+        if leave:
+            self._leaving = True
+            self.withdraw(lambda _device: True)
         with self._changed:
             self._draining = True
             self._changed.notify_all()
@@ -100,13 +134,14 @@ class Workers:
             left = sum(map(len, self._queues.values()))
             busy = sum(thread.is_alive() for thread in self._threads)
             self._queues.clear()
+            self._held.clear()
             self._ready.clear()
             self._parked.clear()
             self._retried.clear()
         if busy:
             log.warning("%d handlers did not return within %.0f s", busy, timeout)
         self._threads.clear()
-        return left == 0
+        return left == 0 and not busy
 
     def wake(self) -> None:
         """Look at the clock again (for clocks that are moved by hand)."""
@@ -119,28 +154,30 @@ class Workers:
             self._changed.notify()
 
     def _work_on(self) -> None:
-        while (device := self._take()) is not None:
+        while (taken := self._take()) is not None:
+            device, queue = taken
             pause: float | None = 0.0
             try:
-                pause = self._one(self._queues[device][0])
+                pause = self._one(queue[0])
             except BaseException as error:  # noqa: BLE001  # no error may end the thread
                 # The inbox failed, not the handler; the message stays in it.
                 text = "a message cannot be read from the inbox or deleted there; trying again"
                 log.failure(logging.ERROR, error, text)
                 pause = _PAUSE_AFTER_READ_ERROR
             finally:
-                self._give_back(device, pause)
+                self._give_back(device, queue, pause)
 
-    def _take(self) -> str | None:
+    def _take(self) -> tuple[str, deque[int]] | None:
         with self._changed:
             while not self._abandoned:
                 now = self._clock.monotonic()
                 while self._parked and self._parked[0][0] <= now and not self._draining:
                     self._ready.append(heapq.heappop(self._parked)[2])
                 if self._ready:
-                    self._working += 1
-                    return self._ready.popleft()
-                if self._draining and not self._working:
+                    device = self._ready.popleft()
+                    self._held[device] = queue = self._queues[device]
+                    return device, queue
+                if self._draining and not self._held:
                     self._changed.notify_all()
                     return None
                 self._waiting += 1
@@ -148,13 +185,16 @@ class Workers:
                 self._waiting -= 1
             return None
 
-    def _give_back(self, device: str, pause: float | None) -> None:
+    def _give_back(self, device: str, queue: deque[int], pause: float | None) -> None:
         with self._changed:
-            self._working -= 1
-            queue = self._queues.get(device)
-            if queue is None:  # the pool was stopped meanwhile
+            if self._held.get(device) is not queue:  # the pool was stopped meanwhile
                 return
-            if pause is None:
+            del self._held[device]
+            if self._queues.get(device) is not queue:  # the device was withdrawn meanwhile
+                self._retried.pop(queue[0], None)
+                if device in self._queues:
+                    self._make_ready(device)
+            elif pause is None:
                 queue.popleft()
                 if queue:
                     self._make_ready(device)
@@ -178,6 +218,11 @@ class Workers:
             except NotAMessageError as error:  # damaged, or written by hand
                 log.error("message %d cannot be read, and is now a dead letter: %s", message_id, error)
                 self._inbox.bury(message_id, 0, str(error))
+                return None
+            begun = delivery.message.begun
+            if begun >= self._retry.attempts:
+                log.error("message %d is now a dead letter: %d processes ended while they had it", message_id, begun)
+                self._inbox.bury(message_id, begun, f"{begun} processes ended while they had it")
                 return None
         delivery.attempt += 1
         failure = self._handle(delivery)

@@ -18,6 +18,7 @@ from iot_northbound.shared.state import (
     Newer,
     StateStatus,
     TokenRecord,
+    plain,
 )
 from iot_northbound.shared.url import StateUrl
 
@@ -98,7 +99,7 @@ class FileState(FileLimit):
         """End the lease and store why nothing was renewed."""
         with self._file.writing() as connection:
             if self._row(connection)["fence"] == fence:
-                told = {"failure": failure, "failed_at": self._clock.now()} if failure else {}
+                told = {"failure": plain(failure), "failed_at": self._clock.now()} if failure else {}
                 self._set(connection, until=0.0, **told)
 
     def forbid(self, endpoint: str, pause: float, gen: int) -> None:

@@ -6,9 +6,9 @@ the slot is free again WINDOW after the answer. Until there is an answer, the sl
 - Who waits has a place: logins first, then calls, then bulk calls, each in the order of their first question. If no
   bulk call was granted for AGEING seconds, the bulk caller that has waited as long is next.
 - A caller is granted if fewer others are before it than slots are free.
-- Each granted call moves the pace on by MINUTE/N seconds. A bulk call waits for the pace, so that bulk calls come evenly
-  and leave slots for others. Other calls do not wait for it, except in the first FRESH seconds of an engine: perhaps it
-  lost its slots, and their owners did not put them back yet.
+- Each granted call moves the pace on by MINUTE/N seconds. A bulk call waits for the pace, so that bulk calls come
+  evenly and leave slots for others. Other calls do not wait for it, except in the first FRESH seconds of an engine:
+  perhaps it lost its slots, and their owners did not put them back yet.
 
 Engines differ in where they keep a `Flow` and `Slots`, and in their time. Redis has the same rule as a script.
 """

@@ -17,6 +17,11 @@ class StateAwayError(Exception):
     """The engine did not answer, or refused to work. It may be back later. The text has no password."""
 
 
+def plain(text: str) -> str:
+    """Return a text that every engine can store: no NUL, and no half of a character."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 class TokenRecord(NamedTuple):
     """The shared token, as `read` finds it."""
 

@@ -7,6 +7,7 @@ import pytest
 from tests.clock import FakeClock
 from tests.core.tokens.rig import Platform
 
+from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.tokens import MemoryTokenStore
 
@@ -26,10 +27,10 @@ def make(clock: FakeClock, platform: Platform) -> Iterator[Callable[..., Tokens]
     made: list[Tokens] = []
 
     def new(store: Any = None) -> Tokens:
-        made.append(Tokens(platform.login, platform.refresh, store or MemoryTokenStore(), clock))
+        made.append(Tokens(platform.login, platform.refresh, OwnToken(store or MemoryTokenStore(), clock), clock))
         return made[-1]
 
     yield new
     for each in made:
-        each._store = MemoryTokenStore()
+        each._keeper = OwnToken(MemoryTokenStore(), clock)
         each.stop()

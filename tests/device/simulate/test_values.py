@@ -3,7 +3,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iot_northbound.device.simulate.values import Services, from_model, value_of
@@ -40,6 +40,7 @@ def test_a_random_whole_number_is_in_its_range(low: int, more: int, step: int) -
     assert (found - low) % step == 0
 
 
+@example(0.0, 5e-324)
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
 def test_a_random_number_is_in_its_range(low: float, more: float) -> None:
     high = low + more

@@ -23,7 +23,7 @@ from tests.emulator.conftest import Wire
 from tests.mosquitto import found, needs_mosquitto
 
 from . import wire as w
-from .test_endpoint import command_status, history, journal, send_command
+from .asking import command_status, history, journal, send_command
 from .wire import Device
 
 WRONG = "0" * 64

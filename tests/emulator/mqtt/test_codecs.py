@@ -12,7 +12,7 @@ from iot_northbound.emulator.mqtt import codecs
 from tests.emulator.conftest import Wire
 
 from . import wire as w
-from .test_endpoint import command_status, history, journal, send_command
+from .asking import command_status, history, journal, send_command
 from .wire import ACCEPTED, GATEWAY, Device, Peer, acknowledged
 
 

@@ -19,7 +19,7 @@ from tests.emulator.conftest import Wire
 from tests.emulator.test_crash import MAIN
 
 from . import wire as w
-from .test_endpoint import history
+from .asking import history
 from .wire import ACCEPTED, Device, Peer, acknowledged, register
 
 DEVICES = 4
@@ -27,7 +27,7 @@ ACKNOWLEDGED = 40
 """How many reports of each device are acknowledged before the kill."""
 
 
-class OverThere(Peer):
+class PeerElsewhere(Peer):
     """A connection to an emulator in another process."""
 
     def __init__(self, port: int, ca: str) -> None:
@@ -38,7 +38,7 @@ class OverThere(Peer):
 
 
 def report_until_the_end(device: Device, facts: dict[str, Any], kept: list[int], enough: threading.Event) -> None:
-    peer = OverThere(int(facts["mqtt"].rpartition(":")[2]), facts["deviceCa"])
+    peer = PeerElsewhere(int(facts["mqtt"].rpartition(":")[2]), facts["deviceCa"])
     assert peer.ask(device.connect()) == ACCEPTED
     try:
         for value in range(1, 10_000):
