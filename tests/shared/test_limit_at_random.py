@@ -4,6 +4,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -26,7 +27,6 @@ class FileMachine(LimitMachine):
         self.folder.cleanup()
 
 
-REMOTE = settings(max_examples=6, stateful_step_count=20)
 MemoryMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30)
 SettingBackMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=30)
 FileMachine.TestCase.settings = settings(max_examples=6, stateful_step_count=20)
@@ -34,8 +34,11 @@ TestMemory = MemoryMachine.TestCase
 TestSettingBack = SettingBackMachine.TestCase
 TestFile = FileMachine.TestCase
 
+a_few_or_many = pytest.mark.parametrize("examples", [2, pytest.param(100, marks=pytest.mark.chaos)])
 
-def test_redis_does_what_the_rule_says(redis_server: RedisServer) -> None:
+
+@a_few_or_many
+def test_redis_does_what_the_rule_says(redis_server: RedisServer, examples: int) -> None:
     class RedisMachine(LimitMachine):
         def make(self, clock: FakeClock) -> State:
             return TimedRedis(read_url(redis_server.url), uuid.uuid4().hex, clock)
@@ -44,10 +47,11 @@ def test_redis_does_what_the_rule_says(redis_server: RedisServer) -> None:
             super().teardown()
             self.state.close()
 
-    run_state_machine_as_test(RedisMachine, settings=REMOTE)
+    run_state_machine_as_test(RedisMachine, settings=settings(max_examples=examples, stateful_step_count=20))
 
 
-def test_postgres_does_what_the_rule_says(postgres_server: PostgresServer) -> None:
+@a_few_or_many
+def test_postgres_does_what_the_rule_says(postgres_server: PostgresServer, examples: int) -> None:
     class PostgresMachine(LimitMachine):
         def make(self, clock: FakeClock) -> State:
             return TimedPostgres(read_url(postgres_server.url), uuid.uuid4().hex, clock)
@@ -56,4 +60,4 @@ def test_postgres_does_what_the_rule_says(postgres_server: PostgresServer) -> No
             super().teardown()
             self.state.close()
 
-    run_state_machine_as_test(PostgresMachine, settings=REMOTE)
+    run_state_machine_as_test(PostgresMachine, settings=settings(max_examples=examples, stateful_step_count=20))
