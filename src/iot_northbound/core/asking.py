@@ -35,6 +35,7 @@ class Asking:
         self.awake = awake
         self._since: float | None = None
         self._next_try = 0.0
+        self._reason = ""
         self._past = 0.0
 
     def ask(self, step: Callable[..., T], *arguments: object) -> T:
@@ -46,7 +47,7 @@ class Asking:
         """
         since = self._since
         if since is not None and self.awake() < self._next_try:
-            raise StateAwayError(f"it was away less than {TRY_AGAIN:.0f} s ago")
+            raise StateAwayError(self._reason)
         if since is not None:
             self._next_try = self.awake() + LONGEST_TRY  # this thread finds out, and no other has to wait
         try:
@@ -54,6 +55,7 @@ class Asking:
         except StateAwayError as error:
             now = self.awake()
             self._next_try = now + TRY_AGAIN
+            self._reason = str(error)
             if self._since is None:
                 self._since = now
                 log.warning("the shared state %s is away: %s", self.state.shown, error)
