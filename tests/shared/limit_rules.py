@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.clock import FakeClock
 
 from iot_northbound.shared import State
 from iot_northbound.shared import slots as slot_rule
 from iot_northbound.shared.slots import WINDOW, Turn
 from iot_northbound.shared.state import HeldSlot, Slot, StateAwayError
+from tests.clock import FakeClock
 
 LIMIT = 3
 LONGEST = 40.0

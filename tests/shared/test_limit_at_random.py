@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 from hypothesis import settings
-from tests.clock import FakeClock
-from tests.shared.limit_rules import LimitMachine, MemoryMachine, SettingBackMachine
 
 from iot_northbound.shared import State, open_state
+from tests.clock import FakeClock
+from tests.shared.limit_rules import LimitMachine, MemoryMachine, SettingBackMachine
 
 
 class FileMachine(LimitMachine):

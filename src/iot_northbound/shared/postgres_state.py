@@ -170,7 +170,7 @@ class PostgresState(RemoteState):
             forbidden=self.forbidden(),
             slots=look.taken,
             waiting=flow.waiting(now),
-            processes=flow.processes(),
+            processes=flow.processes(now),
             paused=max(0.0, flow.paused - now),
         )
 
