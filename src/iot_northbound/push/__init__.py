@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         MessageGoneError,
         Sink,
     )
+    from iot_northbound.push.inboxes import open_inbox
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
     from iot_northbound.push.parse import COMMAND_STATUS, Message
@@ -55,6 +56,7 @@ _ROOMS = {
     "Sink": "inbox",
     "Reply": "reply",
     "SqliteInbox": "sqlite_inbox",
+    "open_inbox": "inboxes",
     "server_context": "tls",
 }
 
@@ -87,5 +89,6 @@ __all__ = [
     "Reply",
     "Sink",
     "SqliteInbox",
+    "open_inbox",
     "server_context",
 ]
