@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
-from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
+from iot_northbound.shared.remote import ENDS, PATIENCE, Look, RefusedError, RemoteState
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -79,8 +79,8 @@ class _Pool:
 class PostgresState(RemoteState):
     """What is shared, in rows of one application."""
 
-    def __init__(self, where: StateUrl, application: str, clock: Clock) -> None:
-        super().__init__(where.shown, where.lease, clock)
+    def __init__(self, where: StateUrl, application: str) -> None:
+        super().__init__(where.shown, where.lease)
         self._application = application
         self._schema = where.options.get("schema", sql.DEFAULT_SCHEMA)
         try:
