@@ -48,7 +48,7 @@ class KafkaSink:
     """Hands messages over to a Kafka topic, for consumers that are there already.
 
     A receiver with it parses and checks what comes, and answers 200 once all in-sync replicas have confirmed the
-    message. It has no handlers. A message that is not confirmed within 10 s is answered 503, so that the platform repeats
+    message. It has no handlers. A message that is not confirmed within 10 s is answered 503: the platform will repeat
     it.
 
     Each message is a record: its key is the device, so that the messages of a device keep their order; its value is the
