@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from iot_northbound.config import ClientInfo as ClientInfo
     from iot_northbound.config import HttpConfig as HttpConfig
     from iot_northbound.config import Settings as Settings
+    from iot_northbound.config import SharedConfig as SharedConfig
     from iot_northbound.core.clock import Clock as Clock
     from iot_northbound.core.endpoint import Endpoint as Endpoint
     from iot_northbound.core.hooks import Hooks as Hooks
@@ -100,6 +101,7 @@ _ROOMS = {
     "ClientInfo": "config",
     "HttpConfig": "config",
     "Settings": "config",
+    "SharedConfig": "config",
     "Clock": "core.clock",
     "Endpoint": "core.endpoint",
     "Hooks": "core.hooks",

@@ -21,10 +21,10 @@ from iot_northbound.core import pipeline as pipeline_module
 from iot_northbound.core.answers import Answer
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks
+from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.renewals import Renewal
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit
-from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts
 from iot_northbound.tokens import Grant, MemoryTokenStore

@@ -5,6 +5,7 @@ import functools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -64,6 +65,15 @@ class PostgresServer(Server):
 
     def url_of(self, user: str, password: str, database: str = DATABASE) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def send(self, number: int) -> None:
+        """Send a signal. Each connection has a process of its own, which is to be frozen too."""
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.pid)], capture_output=True, check=False)
+            for child in found.stdout.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), number)
+        super().send(number)
 
     def _run(self, program: str, *arguments: str) -> None:
         with (self.folder / "server.log").open("ab") as output:

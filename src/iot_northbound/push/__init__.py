@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         MessageGoneError,
         Sink,
     )
+    from iot_northbound.push.inboxes import open_inbox
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
     from iot_northbound.push.parse import COMMAND_STATUS, Message
@@ -57,6 +58,7 @@ _ROOMS = {
     "Sink": "inbox",
     "Reply": "reply",
     "SqliteInbox": "sqlite_inbox",
+    "open_inbox": "inboxes",
     "server_context": "tls",
 }
 
@@ -90,5 +92,6 @@ __all__ = [
     "Reply",
     "Sink",
     "SqliteInbox",
+    "open_inbox",
     "server_context",
 ]

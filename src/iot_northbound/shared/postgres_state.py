@@ -8,13 +8,12 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
 from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
-from iot_northbound.shared.slots import Flow
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -85,12 +84,13 @@ class PostgresState(RemoteState):
         self._application = application
         self._schema = where.options.get("schema", sql.DEFAULT_SCHEMA)
         try:
-            parts = conninfo_to_dict(where.target)
+            parts = {name: str(value) for name, value in conninfo_to_dict(where.target).items() if value is not None}
         except psycopg.Error:  # its text may contain the password
             rule = "PostgreSQL's library cannot read it: write it as postgresql://user:password@host:5432/database"
             raise InvalidArgumentError.of("shared", where.shown, rule) from None
-        self._target = where.target
-        self._secrets = [str(parts[name]) for name in ("password", "sslpassword") if parts.get(name)]
+        own = {"target_session_attrs": "read-write", "application_name": "iot-northbound"}
+        self._target = make_conninfo(**own | parts)
+        self._secrets = [parts[name] for name in ("password", "sslpassword") if parts.get(name)]
         self._secrets.append(f'"{parts.get("user")}"')
         self._pools: dict[int, _Pool] = {}
         """Those of each process: a forked child leaves the connections of its parent alone."""
@@ -154,9 +154,6 @@ class PostgresState(RemoteState):
         gen, present, left, lifetime, age, owner, lease_left, failure, failed_ago = (
             rows[0] if rows else (0, False, 0.0, 0.0, 0.0, "", 0.0, "", 0.0)
         )
-        look = self._try(self._look, "")
-        flow = Flow.load(look.flow)
-        now = flow.time(look.now)
         return StateStatus(
             gen=gen,
             present=present,
@@ -168,10 +165,7 @@ class PostgresState(RemoteState):
             failure=failure,
             failed_ago=failed_ago if failure else 0.0,
             forbidden=self.forbidden(),
-            slots=look.taken,
-            waiting=flow.waiting(now),
-            processes=flow.processes(),
-            paused=max(0.0, flow.paused - now),
+            **self.limit_status()._asdict(),
         )
 
     def close(self) -> None:
@@ -268,7 +262,6 @@ class PostgresState(RemoteState):
                 autocommit=True,
                 prepare_threshold=None,  # PgBouncer gives each transaction another connection
                 connect_timeout=int(PATIENCE),
-                fallback_application_name="iot-northbound",
             )
         except psycopg.Error as error:
             why = self._why(error)

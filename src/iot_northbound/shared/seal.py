@@ -2,8 +2,12 @@
 
 import os
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from iot_northbound.errors import SdkCode, SharedStateError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = b"\x01"
 _NONCE = 12
@@ -49,7 +53,7 @@ class Seal:
             return None
 
     @cached_property
-    def _cipher(self) -> "AESGCM":  # noqa: F821
+    def _cipher(self) -> "AESGCM":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         return AESGCM(self._derive(b"iot-northbound/token/1", 32))
