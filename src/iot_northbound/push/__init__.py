@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from iot_northbound.push.reply import Reply
     from iot_northbound.push.retry import HandlerRetry
     from iot_northbound.push.server import ReceiverServer
+    from iot_northbound.push.sinks.kafka import KafkaSink
     from iot_northbound.push.sqlite_inbox import SqliteInbox
     from iot_northbound.push.tls import server_context
 
@@ -47,6 +48,7 @@ _ROOMS = {
     "InboxInUseError": "inbox",
     "InboxLimits": "inbox",
     "InboxStats": "inbox",
+    "KafkaSink": "sinks.kafka",
     "Leased": "inbox",
     "MessageGoneError": "inbox",
     "MemoryInbox": "memory_inbox",
@@ -82,6 +84,7 @@ __all__ = [
     "InboxInUseError",
     "InboxLimits",
     "InboxStats",
+    "KafkaSink",
     "Leased",
     "MemoryInbox",
     "Message",
