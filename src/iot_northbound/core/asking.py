@@ -33,6 +33,7 @@ class Asking:
         self.awake = awake
         self._since: float | None = None
         self._next_try = 0.0
+        self._reason = ""
         self._past = 0.0
 
     def ask(self, step: Callable[..., T], *arguments: object) -> T:
@@ -44,12 +45,13 @@ class Asking:
         """
         since = self._since
         if since is not None and self.awake() < self._next_try:
-            raise StateAwayError(f"it was away less than {TRY_AGAIN:.0f} s ago")
+            raise StateAwayError(self._reason)
         try:
             result = step(*arguments)
         except StateAwayError as error:
             now = self.awake()
             self._next_try = now + TRY_AGAIN
+            self._reason = str(error)
             if self._since is None:
                 self._since = now
                 log.warning("the shared state %s is away: %s", self.state.shown, error)

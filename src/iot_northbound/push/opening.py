@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.push.failures import log
+from iot_northbound.push.failures import described, log
 from iot_northbound.push.inbox import InboxError, InboxInUseError
 
 NUMBER = "{n}"
@@ -82,23 +81,17 @@ class Opening:
 
     def _try_on(self) -> None:
         began = self._clock.monotonic()
-        told = str(self.problem)
-        late = False
+        told = ""  # each problem is logged once
         while not self._clock.wait(self._stopped, _LOOK_AGAIN):
             waited = self._clock.monotonic() - began
             try:
                 self._open()
-            except InboxError as error:
-                self.problem = error
-                if waited >= self._wait and not late:
-                    late = True
-                    log.error("the inbox %s still has another owner after %.0f s: %s", self._path, waited, error)
-                elif str(error) != told and not isinstance(error, InboxInUseError):
-                    told = str(error)
-                    log.error("%s", error)
             except Exception as error:  # noqa: BLE001  # the thread must live as long as the inbox is closed
-                self.problem = InboxError(f"the inbox {self._path} cannot be opened: {type(error).__name__}")
-                log.failure(logging.ERROR, error, "the inbox %s cannot be opened", self._path)
+                self.problem = error if isinstance(error, InboxError) else InboxError(f"it failed: {described(error)}")
+                expected = isinstance(error, InboxInUseError) and waited < self._wait
+                if not expected and str(self.problem) != told:
+                    told = str(self.problem)
+                    log.error("the inbox is still closed after %.0f s: %s", waited, told)
             else:
                 self.problem = None
                 log.info("the inbox %s is free after %.1f s, and open now", self._path, waited)

@@ -12,7 +12,6 @@ from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
 from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
 from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
-from iot_northbound.shared.slots import Flow
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -117,9 +116,6 @@ class PostgresState(RemoteState):
         gen, present, left, lifetime, age, owner, lease_left, failure, failed_ago = (
             rows[0] if rows else (0, False, 0.0, 0.0, 0.0, "", 0.0, "", 0.0)
         )
-        look = self._try(self._look, "")
-        flow = Flow.load(look.flow)
-        now = flow.time(look.now)
         return StateStatus(
             gen=gen,
             present=present,
@@ -131,10 +127,7 @@ class PostgresState(RemoteState):
             failure=failure,
             failed_ago=failed_ago if failure else 0.0,
             forbidden=self.forbidden(),
-            slots=look.taken,
-            waiting=flow.waiting(now),
-            processes=flow.processes(),
-            paused=max(0.0, flow.paused - now),
+            **self.limit_status()._asdict(),
         )
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ from redis.retry import Retry
 
 from iot_northbound.shared import redis_scripts as scripts
 from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
-from iot_northbound.shared.slots import Flow
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -106,9 +105,6 @@ class RedisState(RemoteState):
         gen, present, left, lifetime, age, owner, lease_left, failure, failed_ago = self._run(
             scripts.TOKEN_STATUS, [self._token]
         )
-        look = self._try(self._look, "")
-        flow = Flow.load(look.flow)
-        now = flow.time(look.now)
         return StateStatus(
             gen=gen,
             present=bool(present),
@@ -120,10 +116,7 @@ class RedisState(RemoteState):
             failure=failure.decode(),
             failed_ago=float(failed_ago) if failure else 0.0,
             forbidden=self.forbidden(),
-            slots=look.taken,
-            waiting=flow.waiting(now),
-            processes=flow.processes(),
-            paused=max(0.0, flow.paused - now),
+            **self.limit_status()._asdict(),
         )
 
     def close(self) -> None:

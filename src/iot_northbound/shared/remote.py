@@ -143,6 +143,10 @@ class RemoteState(abc.ABC):
         """Store slots again, after the engine lost its data."""
         self._step("", lambda flow, seen, now: slots.put_back(flow, seen, now, held))
 
+    def limit_status(self) -> slots.LimitStatus:
+        """Return what is stored for the limit."""
+        return self._step("", slots.status)
+
     def _step(self, id: str, step: Callable[[Flow, _SeenSlots, float], T]) -> T:
         while True:
             look = self._try(self._look, id)

@@ -6,9 +6,9 @@ the slot is free again WINDOW after the answer. Until there is an answer, the sl
 - Who waits has a place: logins first, then calls, then bulk calls, each in the order of their first question. If no
   bulk call was granted for AGEING seconds, the bulk caller that has waited as long is next.
 - A caller is granted if fewer others are before it than slots are free.
-- Each granted call moves the pace on by 60/N seconds. A bulk call waits for the pace, so that bulk calls come evenly
-  and leave slots for others. Other calls do not wait for it, except in the first FRESH seconds of an engine: perhaps it
-  lost its slots, and their owners did not put them back yet.
+- Each granted call moves the pace on by MINUTE/N seconds. A bulk call waits for the pace, so that bulk calls come
+  evenly and leave slots for others. Other calls do not wait for it, except in the first FRESH seconds of an engine:
+  perhaps it lost its slots, and their owners did not put them back yet.
 
 Engines differ in where they keep a `Flow` and `Slots`, and in their time. Redis has the same rule as a script.
 """
@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from iot_northbound.shared.state import HeldSlot, Slot
 
@@ -25,6 +25,8 @@ WINDOW = 60.05
 """Seconds after the answer for which a call counts: a minute, and something for the platform's clock."""
 AGEING = 30.0
 """Seconds after which a bulk caller goes first, if no bulk call was granted meanwhile."""
+MINUTE = WINDOW + 1.0
+"""Seconds in which the pace reaches the limit. Slots end a little faster, so that a call finds a free one."""
 BURST = 2.0
 """Seconds by which the pace may be behind, so that a pause is caught up."""
 FRESH = 5.0
@@ -151,13 +153,13 @@ class Flow:
     def granted(self, owner: str, turn: int, limit: int, now: float) -> None:
         """Note that a call got its slot."""
         self.askers[f"{turn} {owner}"][0] = 0.0
-        self.pace = min(max(now - BURST, self.pace) + 60.0 / limit, now + 60.0)
+        self.pace = min(max(now - BURST, self.pace) + MINUTE / limit, now + MINUTE)
         if turn == Turn.BULK:
             self.bulk = now
 
-    def processes(self) -> int:
+    def processes(self, now: float) -> int:
         """Return how many owners asked in the last minute."""
-        return len({name.split(" ", 1)[1] for name in self.askers})
+        return len({name.split(" ", 1)[1] for name, (_, last) in self.askers.items() if now - last <= REMEMBERED})
 
     def waiting(self, now: float) -> int:
         """Return how many callers wait."""
@@ -170,7 +172,7 @@ def take(flow: Flow, slots: Slots, now: float, owner: str, turn: int, limit: int
     flow.begin(now)
     slots.drop(now)
     if slots.has(id):
-        return Slot(True, 0.0, flow.born, flow.processes())
+        return Slot(True, 0.0, flow.born, flow.processes(now))
     first = flow.ask(owner, turn, now)
     taken = slots.count()
     rank = flow.rank(owner, turn, first)
@@ -179,11 +181,11 @@ def take(flow: Flow, slots: Slots, now: float, owner: str, turn: int, limit: int
     if missing < 0 and start <= now:
         slots.put(id, now + hold)
         flow.granted(owner, turn, limit, now)
-        return Slot(True, 0.0, flow.born, flow.processes())
+        return Slot(True, 0.0, flow.born, flow.processes(now))
     end = now if missing < 0 else now + WINDOW  # a call that is answered now, frees its slot then
     if 0 <= missing < taken:
         end = min(slots.end(missing), end)
-    return Slot(False, max(start, end) - now, flow.born, flow.processes())
+    return Slot(False, max(start, end) - now, flow.born, flow.processes(now))
 
 
 def settle(flow: Flow, slots: Slots, now: float, id: str, seconds: float) -> None:
@@ -206,6 +208,22 @@ def put_back(flow: Flow, slots: Slots, now: float, held: Iterable[HeldSlot]) -> 
     slots.drop(now)
     for slot in held:
         slots.put(slot.id, now + slot.seconds)
+
+
+class LimitStatus(NamedTuple):
+    """What a state's status says about the limit."""
+
+    slots: int
+    waiting: int
+    processes: int
+    paused: float
+
+
+def status(flow: Flow, slots: Slots, now: float) -> LimitStatus:
+    """Return what is stored."""
+    now = flow.time(now)
+    slots.drop(now)
+    return LimitStatus(slots.count(), flow.waiting(now), flow.processes(now), max(flow.paused - now, 0.0))
 
 
 class MemorySlots:

@@ -1,0 +1,264 @@
+"""The rule of the limit, on the memory of one process and on a file: both must do the same."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from iot_northbound.shared import State, open_state
+from iot_northbound.shared.slots import AGEING, BURST, FRESH, GIVEN_UP, MINUTE, WINDOW, Turn
+from iot_northbound.shared.state import HeldSlot, Slot
+from tests.clock import FakeClock
+from tests.shared.limit_rules import MemoryLimit
+
+HOLD = WINDOW + 60
+
+
+class Desk:
+    """Asks an engine, after its first seconds."""
+
+    def __init__(self, state: State, clock: FakeClock) -> None:
+        self.state, self.clock = state, clock
+        self._ids = itertools.count()
+        self.take("nobody", limit=100)
+        self.state.settle("0", 0.0)
+        clock.advance(FRESH)
+
+    def take(self, owner: str = "a", turn: Turn = Turn.CALL, *, limit: int, hold: float = HOLD) -> Slot:
+        self.id = str(next(self._ids))
+        return self.state.take(owner, turn, limit, hold, self.id)
+
+
+@pytest.fixture(params=["memory", "file"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[FakeClock], State]]:
+    opened: list[State] = []
+
+    def make(clock: FakeClock) -> State:
+        if request.param == "memory":
+            return MemoryLimit(clock)
+        opened.append(open_state(f"file:{tmp_path}/shared.sqlite3", "na.example/app", clock=clock))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def desk(engine: Callable[[FakeClock], State], clock: FakeClock) -> Desk:
+    return Desk(engine(clock), clock)
+
+
+def test_a_slot_is_free_again_a_minute_after_the_answer(desk: Desk, clock: FakeClock) -> None:
+    assert desk.take(limit=1).granted
+    taken = desk.id
+    clock.advance(20)
+    desk.state.settle(taken, WINDOW)
+    clock.advance(WINDOW - 1)
+    refused = desk.take(limit=1)
+    assert (refused.granted, refused.again_in) == (False, pytest.approx(1))
+    clock.advance(1.001)
+    assert desk.take(limit=1).granted
+
+
+def test_a_call_without_an_answer_keeps_its_slot_as_long_as_it_may_arrive(desk: Desk, clock: FakeClock) -> None:
+    assert desk.take(limit=1, hold=HOLD).granted
+    clock.advance(HOLD - 1)
+    assert not desk.take(limit=1).granted
+    clock.advance(1.001)
+    assert desk.take(limit=1).granted
+
+
+def test_who_waits_for_a_call_without_an_answer_may_be_next_a_minute_from_now(desk: Desk) -> None:
+    assert desk.take(limit=1, hold=HOLD).granted
+    assert desk.take(limit=1).again_in == pytest.approx(WINDOW)
+
+
+def test_a_call_that_was_not_sent_frees_its_slot(desk: Desk) -> None:
+    assert desk.take(limit=1).granted
+    desk.state.settle(desk.id, 0.0)
+    assert desk.take(limit=1).granted
+
+
+def test_a_question_whose_answer_was_lost_can_be_repeated(desk: Desk) -> None:
+    assert desk.take(limit=2).granted
+    assert desk.state.take("a", Turn.CALL, 2, HOLD, desk.id).granted
+    assert desk.take(limit=2).granted
+    assert desk.state.status().slots == 2
+
+
+def test_the_first_who_asked_is_the_first_who_gets_a_slot(desk: Desk, clock: FakeClock) -> None:
+    assert desk.take(limit=1).granted
+    desk.state.settle(desk.id, 1.0)
+    assert not desk.take("b", limit=1).granted
+    clock.advance(0.5)
+    assert not desk.take("c", limit=1).granted
+    clock.advance(0.6)
+    assert not desk.take("c", limit=1).granted
+    assert desk.take("b", limit=1).granted
+
+
+def test_logins_come_before_calls_and_calls_before_bulk_calls(desk: Desk, clock: FakeClock) -> None:
+    assert desk.take(limit=1).granted
+    desk.state.settle(desk.id, 1.0)
+    for turn in (Turn.BULK, Turn.CALL, Turn.LOGIN):
+        assert not desk.take("b", turn, limit=1).granted
+        clock.advance(0.1)
+    clock.advance(1)
+    assert [desk.take("b", turn, limit=1).granted for turn in (Turn.BULK, Turn.CALL, Turn.LOGIN)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_who_asks_no_more_waits_no_more(desk: Desk, clock: FakeClock) -> None:
+    assert desk.take(limit=1).granted
+    desk.state.settle(desk.id, 1.0)
+    assert not desk.take("gone", limit=1).granted
+    clock.advance(GIVEN_UP + 0.1)
+    assert desk.take("b", limit=1).granted
+
+
+def test_bulk_calls_come_at_the_pace_of_the_whole_flow(desk: Desk, clock: FakeClock) -> None:
+    """After a pause a few come at once, and then one every MINUTE/N seconds. A call moves the pace on too."""
+    clock.advance(60)
+    step = MINUTE / 60
+    at_once = sum(desk.take("a", Turn.BULK, limit=60).granted for _ in range(10))
+    assert at_once == 1 + BURST // step
+    due = clock.monotonic() - BURST + at_once * step
+    for _ in range(5):
+        assert desk.take("a", Turn.BULK, limit=60).again_in == pytest.approx(due - clock.monotonic(), abs=1e-4)
+        clock.advance(due + 0.001 - clock.monotonic())
+        assert desk.take("a", Turn.BULK, limit=60).granted
+        due += step
+    assert all(desk.take("b", limit=60).granted for _ in range(10))
+    again = desk.take("a", Turn.BULK, limit=60).again_in
+    assert again == pytest.approx(due + 10 * step - clock.monotonic(), abs=1e-4)
+
+
+def test_when_bulk_calls_use_all_they_can_a_call_finds_a_free_slot(desk: Desk, clock: FakeClock) -> None:
+    for _ in range(3000):
+        if desk.take("a", Turn.BULK, limit=60).granted:
+            desk.state.settle(desk.id, WINDOW)
+        clock.advance(0.1)
+    found = []
+    for number in range(3000):
+        if desk.take("a", Turn.BULK, limit=60).granted:
+            desk.state.settle(desk.id, WINDOW)
+        if number % 80 == 0:
+            found.append(desk.take("b", limit=60).granted)
+            desk.state.settle(desk.id, WINDOW if found[-1] else 0.0)
+        clock.advance(0.1)
+    assert found.count(True) >= 0.9 * len(found)
+
+
+def test_bulk_calls_do_not_starve_behind_calls(desk: Desk, clock: FakeClock) -> None:
+    """There are always calls that wait; a bulk call gets a slot now and then all the same."""
+    granted: list[float] = []
+    began = clock.monotonic()
+    while clock.monotonic() - began < 600:
+        for owner in "bcdefgh":
+            while desk.take(owner, limit=10).granted:
+                desk.state.settle(desk.id, WINDOW)
+        if desk.take("a", Turn.BULK, limit=10).granted:
+            desk.state.settle(desk.id, WINDOW)
+            granted.append(clock.monotonic() - began)
+        clock.advance(0.7)
+    assert 8 <= len(granted) <= 600 / AGEING
+    assert all(later - earlier < 2 * WINDOW for earlier, later in itertools.pairwise(granted))
+
+
+def test_many_bulk_callers_make_no_call_wait_for_long(clock: FakeClock) -> None:
+    """Each bulk caller waits longer than AGEING, but bulk calls are granted all the time."""
+    desk, waited, asked = Desk(MemoryLimit(clock), clock), list[float](), None
+    clock.advance(60)
+    for second in range(300):
+        for owner in range(40):
+            if desk.take(f"bulk-{owner}", Turn.BULK, limit=60).granted:
+                desk.state.settle(desk.id, WINDOW)
+        if second % 10 == 0:
+            asked = clock.monotonic()
+        if asked is not None and desk.take("a", limit=60).granted:
+            desk.state.settle(desk.id, WINDOW)
+            waited.append(clock.monotonic() - asked)
+            asked = None
+        clock.advance(1)
+    assert len(waited) == 30
+    assert max(waited) <= 5
+    assert sorted(waited)[15] <= 1
+
+
+def test_a_new_engine_grants_slots_only_at_the_pace(engine: Callable[[FakeClock], State], clock: FakeClock) -> None:
+    state = engine(clock)
+    ids = map(str, itertools.count())
+    at_once = sum(state.take("a", Turn.CALL, 60, HOLD, next(ids)).granted for _ in range(10))
+    assert at_once == 1 + BURST // (MINUTE / 60)
+    clock.advance(FRESH)
+    assert all(state.take("a", Turn.CALL, 60, HOLD, next(ids)).granted for _ in range(10))
+
+
+def test_nobody_gets_a_slot_in_a_pause(desk: Desk, clock: FakeClock) -> None:
+    desk.state.pause(7)
+    desk.state.pause(3)
+    refused = desk.take(limit=60)
+    assert (refused.granted, refused.again_in) == (False, pytest.approx(7))
+    assert desk.state.status().paused == pytest.approx(7)
+    clock.advance(7.001)
+    assert desk.take(limit=60).granted
+
+
+def test_slots_are_put_back_into_an_engine_that_lost_them(
+    engine: Callable[[FakeClock], State], clock: FakeClock
+) -> None:
+    state = engine(clock)
+    state.put_back([HeldSlot("x", 30.0), HeldSlot("y", 10.0)])
+    refused = state.take("a", Turn.CALL, 2, HOLD, "z")
+    assert (refused.granted, refused.again_in) == (False, pytest.approx(10))
+    assert refused.born
+
+
+def test_the_engine_counts_who_asked_in_the_last_minute(desk: Desk, clock: FakeClock) -> None:
+    clock.advance(100)
+    desk.take("a", limit=60)
+    assert desk.take("b", limit=60).processes == 2
+    clock.advance(59)
+    assert desk.take("c", Turn.BULK, limit=60).processes == 3
+    assert desk.take("c", Turn.CALL, limit=60).processes == 3
+    clock.advance(2)
+    assert desk.take("c", limit=60).processes == 1
+
+
+def test_a_clock_that_is_set_back_keeps_slots_no_longer(desk: Desk, clock: FakeClock) -> None:
+    assert desk.take(limit=1).granted
+    desk.state.settle(desk.id, WINDOW)
+    clock.set_time_of_day(-3600)
+    assert not desk.take(limit=1).granted
+    clock.advance(WINDOW + 0.001)
+    assert desk.take(limit=1).granted
+
+
+def test_applications_on_one_file_have_limits_of_their_own(tmp_path: Path, clock: FakeClock) -> None:
+    one, other = (open_state(f"file:{tmp_path}/shared.sqlite3", f"na.example/{app}", clock=clock) for app in "ab")
+    assert one.take("a", Turn.CALL, 1, HOLD, "x").granted
+    assert other.take("a", Turn.CALL, 1, HOLD, "x").granted
+    assert not one.take("a", Turn.CALL, 1, HOLD, "y").granted
+    one.close()
+    other.close()
+
+
+def test_the_file_is_as_small_as_the_minute(tmp_path: Path, clock: FakeClock) -> None:
+    state = open_state(f"file:{tmp_path}/shared.sqlite3", "na.example/app", clock=clock)
+    for number in range(500):
+        state.take(f"process-{number}", Turn.CALL, 10, HOLD, str(number))
+        state.settle(str(number), WINDOW)
+        clock.advance(7)
+    status = state.status()
+    assert (status.slots, status.processes) == (8, 8)
+    state.close()
