@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 def processes(count: int, **settings: Any) -> "list[subprocess.Popen[str]]":
-    """Start processes; settings: profile, shared, threads, seconds, pause, secret, kill_at, forbidden."""
+    """Start processes; settings: profile, shared, threads, seconds, pause, secret, kill_at, forbidden, limit."""
     command = [sys.executable, "-m", "tests.shared.fleet", json.dumps(settings)]
     root = str(Path(__file__).parents[2])
     return [
@@ -59,6 +59,7 @@ def main(
     secret: str | None = None,
     kill_at: int = 0,
     forbidden: bool = False,
+    limit: int | None = None,
 ) -> None:
     """Call until the time is over, and print what happened."""
     import attrs
@@ -69,7 +70,7 @@ def main(
     if kill_at:
         kill_at_the_worst_moment(kill_at)
     good, failed, slowest = Counter[str](), Counter[str](), [0.0]
-    client = NorthApiClient(info, tls, HttpConfig(), shared)
+    client = NorthApiClient(info, tls, HttpConfig(calls_per_minute=limit), shared)
     end = time.monotonic() + seconds
 
     def work() -> None:
