@@ -6,6 +6,7 @@ from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
     from iot_northbound.push.access import ROUTE, Access, Peer
+    from iot_northbound.push.adopt import Adopted, adopt_file
     from iot_northbound.push.duplicates import DuplicateWindow
     from iot_northbound.push.events import Event
     from iot_northbound.push.inbox import (
@@ -36,6 +37,7 @@ _ROOMS = {
     "COMMAND_STATUS": "parse",
     "ROUTE": "access",
     "Access": "access",
+    "Adopted": "adopt",
     "DeadLetter": "inbox",
     "DuplicateWindow": "duplicates",
     "Event": "events",
@@ -58,6 +60,7 @@ _ROOMS = {
     "Sink": "inbox",
     "Reply": "reply",
     "SqliteInbox": "sqlite_inbox",
+    "adopt_file": "adopt",
     "open_inbox": "inboxes",
     "server_context": "tls",
 }
@@ -70,6 +73,7 @@ __all__ = [
     "COMMAND_STATUS",
     "ROUTE",
     "Access",
+    "Adopted",
     "DeadLetter",
     "DuplicateWindow",
     "Event",
@@ -92,6 +96,7 @@ __all__ = [
     "Reply",
     "Sink",
     "SqliteInbox",
+    "adopt_file",
     "open_inbox",
     "server_context",
 ]

@@ -1,19 +1,17 @@
 """The shared state on PostgreSQL: each step is one statement."""
 
 import os
-import selectors
 import threading
-import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
-from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
+from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
+from iot_northbound.shared.remote import ENDS, PATIENCE, Look, RefusedError, RemoteState
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -34,38 +32,6 @@ CONNECTIONS = 4
 """How many connections a process has at most: PostgreSQL accepts 100 by default."""
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 _LASTING = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedColumn, psycopg.errors.WrongObjectType)
-_LASTING_TEXTS = ("authentication", "password", "does not exist", "pg_hba.conf", "certificate", "SSL", "invalid")
-"""What is in the text of a refused connection if time does not cure it. The library gives no code for these."""
-
-
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection on which a statement takes no longer than PATIENCE, even if the server is frozen."""
-
-    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **named: Any) -> Any:
-        return super().wait(_timed(gen), *args, **named)
-
-
-def _timed(gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Hand on what is waited for, and raise an error if it takes too long. The library looks each 0.1 s."""
-    end = time.monotonic() + PATIENCE
-    try:
-        wanted = next(gen)
-        while True:
-            ready = yield wanted
-            if not ready and time.monotonic() > end:
-                raise psycopg.OperationalError(f"no answer in {PATIENCE:g} s")
-            wanted = gen.send(ready)
-    except StopIteration as stop:
-        return stop.value
-
-
-def _has_news(connection: _Connection) -> bool:
-    """Return whether an idle connection was closed, by us or by the server."""
-    if connection.closed:
-        return True
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection.fileno(), selectors.EVENT_READ)
-        return bool(selector.select(0))
 
 
 class _Pool:
@@ -73,25 +39,21 @@ class _Pool:
 
     def __init__(self) -> None:
         self.turns = threading.Semaphore(CONNECTIONS)
-        self.idle: list[_Connection] = []
+        self.idle: list[Link] = []
 
 
 class PostgresState(RemoteState):
     """What is shared, in rows of one application."""
 
-    def __init__(self, where: StateUrl, application: str, clock: Clock) -> None:
-        super().__init__(where.shown, where.lease, clock)
+    def __init__(self, where: StateUrl, application: str) -> None:
+        super().__init__(where.shown, where.lease)
         self._application = application
         self._schema = where.options.get("schema", sql.DEFAULT_SCHEMA)
         try:
-            parts = {name: str(value) for name, value in conninfo_to_dict(where.target).items() if value is not None}
+            self._target = Target(where.target)
         except psycopg.Error:  # its text may contain the password
             rule = "PostgreSQL's library cannot read it: write it as postgresql://user:password@host:5432/database"
             raise InvalidArgumentError.of("shared", where.shown, rule) from None
-        own = {"target_session_attrs": "read-write", "application_name": "iot-northbound"}
-        self._target = make_conninfo(**own | parts)
-        self._secrets = [parts[name] for name in ("password", "sslpassword") if parts.get(name)]
-        self._secrets.append(f'"{parts.get("user")}"')
         self._pools: dict[int, _Pool] = {}
         """Those of each process: a forked child leaves the connections of its parent alone."""
 
@@ -216,7 +178,7 @@ class PostgresState(RemoteState):
         finally:
             pool.turns.release()
 
-    def _rows(self, connection: _Connection, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _rows(self, connection: Link, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         while True:
             try:
                 cursor = connection.execute(self._sql(statement), {"app": self._application, **values})
@@ -226,11 +188,13 @@ class PostgresState(RemoteState):
             except _MISSING:
                 self._make_tables(connection)
             except _LASTING as error:
-                raise RefusedError(f"{self._why(error)}: the role must read and write all tables there") from None
+                raise RefusedError(
+                    f"{self._target.why(error)}: the role must read and write all tables there"
+                ) from None
             except psycopg.Error as error:
-                raise StateAwayError(self._why(error)) from None
+                raise StateAwayError(self._target.why(error)) from None
 
-    def _make_tables(self, connection: _Connection) -> None:
+    def _make_tables(self, connection: Link) -> None:
         try:
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [sql.LOCK])
@@ -244,33 +208,21 @@ class PostgresState(RemoteState):
         except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateSchema):
             pass  # the inbox made the schema in this very moment
         except psycopg.Error as error:
-            raise StateAwayError(self._why(error)) from None
+            raise StateAwayError(self._target.why(error)) from None
 
     def _sql(self, statement: str) -> bytes:
         return SQL(statement).format(s=Identifier(self._schema)).as_bytes(None)
 
-    def _connection(self, pool: _Pool) -> _Connection:
+    def _connection(self, pool: _Pool) -> Link:
         """Return a connection that is open: an idle one has nothing to say unless the server ended it."""
         while pool.idle:
             connection = pool.idle.pop()
-            if not _has_news(connection):
+            if not connection.has_news():
                 return connection
             connection.close()
         try:
-            return _Connection.connect(
-                self._target,
-                autocommit=True,
-                prepare_threshold=None,  # PgBouncer gives each transaction another connection
-                connect_timeout=int(PATIENCE),
-            )
+            return self._target.connect(PATIENCE)
         except psycopg.Error as error:
-            why = self._why(error)
-            refused = any(text in why for text in _LASTING_TEXTS)
+            why = self._target.why(error)
+            refused = any(text in why for text in LASTING_TEXTS)
             raise RefusedError(why) if refused else StateAwayError(why) from None
-
-    def _why(self, error: Exception) -> str:
-        """Return the first line of an error, without passwords."""
-        text = next(iter(str(error).splitlines()), type(error).__name__)
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
