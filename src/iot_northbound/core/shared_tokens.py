@@ -123,6 +123,12 @@ class SharedTokens:
         self._begin()
         self._stopped = Flag()
 
+    @property
+    def generation(self) -> int:
+        """How many tokens were stored until the last one that was here; 0 if that one is not stored."""
+        known = self._known
+        return max(known.gen, 0) if known is not None else 0
+
     # -- the token that is there -------------------------------------------------------------------------------------
 
     def load(self) -> Held:
