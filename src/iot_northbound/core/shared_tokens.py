@@ -123,13 +123,19 @@ class SharedTokens:
         self._begin()
         self._stopped = Flag()
 
+    @property
+    def generation(self) -> int:
+        """How many tokens were stored until the last one that was here; 0 if that one is not stored."""
+        known = self._known
+        return max(known.gen, 0) if known is not None else 0
+
     # -- the token that is there -------------------------------------------------------------------------------------
 
     def load(self) -> Held:
         """Return the token that is there; while the state is away, the one that was there last."""
         try:
+            known = self._known  # before the question: a token that is saved meanwhile is not lost
             found = self._asking.ask(self._state.read)
-            known = self._known
             if known is not None and self._left(known) > 0 and (known.gen < 0 or found.gen < known.gen):
                 # It was got while the state was away, or the state has lost it: it goes in, if it is the newest.
                 self._save(0, known)

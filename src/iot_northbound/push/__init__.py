@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from iot_northbound.push.inbox import (
         DeadLetter,
         Inbox,
+        InboxConfigError,
         InboxError,
         InboxFullError,
         InboxInUseError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Sink,
     )
     from iot_northbound.push.inboxes import open_inbox
+    from iot_northbound.push.inboxes.postgres import PostgresInbox
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
     from iot_northbound.push.parse import COMMAND_STATUS, Message
@@ -43,6 +45,7 @@ _ROOMS = {
     "Event": "events",
     "HandlerRetry": "retry",
     "Inbox": "inbox",
+    "InboxConfigError": "inbox",
     "InboxError": "inbox",
     "InboxFullError": "inbox",
     "InboxInUseError": "inbox",
@@ -55,6 +58,7 @@ _ROOMS = {
     "Message": "parse",
     "Metrics": "metrics",
     "Peer": "access",
+    "PostgresInbox": "inboxes.postgres",
     "PushMessageReceiver": "receiver",
     "ReceiverServer": "server",
     "Sink": "inbox",
@@ -79,6 +83,7 @@ __all__ = [
     "Event",
     "HandlerRetry",
     "Inbox",
+    "InboxConfigError",
     "InboxError",
     "InboxFullError",
     "InboxInUseError",
@@ -91,6 +96,7 @@ __all__ = [
     "MessageGoneError",
     "Metrics",
     "Peer",
+    "PostgresInbox",
     "PushMessageReceiver",
     "ReceiverServer",
     "Reply",
