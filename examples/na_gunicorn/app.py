@@ -23,7 +23,7 @@ FOLDER = Path(os.environ["NA_FOLDER"])
 READINGS = FOLDER / "readings.sqlite3"
 
 app = Flask(__name__)
-info, tls, http, _ = load_profile(os.environ["NA_PROFILE"])
+info, tls, http = load_profile(os.environ["NA_PROFILE"])[:3]
 # Neither is opened yet: with preload_app, gunicorn imports this module before it forks the workers.
 client = NorthApiClient(info, tls, http, shared=f"file:{FOLDER / 'shared.sqlite3'}")
 receiver = PushMessageReceiver(SqliteInbox(FOLDER / "pushes-{n}.sqlite3"))

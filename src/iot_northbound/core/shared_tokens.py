@@ -362,6 +362,6 @@ def _gen(seen: Held) -> int:
 def _told(failure: str) -> NorthApiException:
     told = json.loads(failure)
     kind = next((each for each in _KINDS if each.__name__ == told["class"]), NorthApiException)
-    desc = f"{told['desc']} (another process tried it within the last second)"
+    desc = f"{told['desc'].rstrip('.')} (another process tried it within the last second)"
     error: NorthApiException = kind(told["code"], desc, http_status_code=told["status"], endpoint=told["endpoint"])
     return error
