@@ -70,6 +70,8 @@ class Refusals:
         self._noted: set[str] = set()
         """The endpoints whose notes this process has seen."""
         self._proven = ""
+        self._accepted: dict[str, str] = {}
+        """The last token that each endpoint accepted."""
 
     def note(self, endpoint: str, token: str) -> None:
         """Note that an endpoint refused a new token."""
@@ -81,7 +83,7 @@ class Refusals:
 
     def accepted(self, endpoint: str, token: str) -> None:
         """Note that an endpoint accepted a token."""
-        self._proven = token
+        self._proven = self._accepted[endpoint] = token
         if endpoint in self._noted:
             self._noted.discard(endpoint)
             self._notes.drop_note(endpoint)
@@ -90,8 +92,11 @@ class Refusals:
         """Return whether a bad token probably means that the application may not use this API with any token.
 
         This is probable if the endpoint refused a new token before. Or another process may have logged in at that
-        moment. So a new login is tried from time to time, and rarely if other endpoints accept the token.
+        moment. So a new login is tried from time to time, and rarely if other endpoints accept the token. If the
+        endpoint itself accepted this very token, the token has ended, whatever was noted meanwhile.
         """
+        if self._accepted.get(endpoint) == token:
+            return False
         known = self._notes.note_of(endpoint, token)
         if known is None:
             return False

@@ -134,8 +134,8 @@ class SharedTokens:
     def load(self) -> Held:
         """Return the token that is there; while the state is away, the one that was there last."""
         try:
+            known = self._known  # before the question: a token that is saved meanwhile is not lost
             found = self._asking.ask(self._state.read)
-            known = self._known
             if known is not None and self._left(known) > 0 and (known.gen < 0 or found.gen < known.gen):
                 # It was got while the state was away, or the state has lost it: it goes in, if it is the newest.
                 self._save(0, known)
