@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Sink,
     )
     from iot_northbound.push.inboxes import open_inbox
+    from iot_northbound.push.inboxes.leases import LeaseFigures
     from iot_northbound.push.inboxes.postgres import PostgresInbox
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
@@ -52,6 +53,7 @@ _ROOMS = {
     "InboxLimits": "inbox",
     "InboxStats": "inbox",
     "KafkaSink": "sinks.kafka",
+    "LeaseFigures": "inboxes.leases",
     "Leased": "inbox",
     "MessageGoneError": "inbox",
     "MemoryInbox": "memory_inbox",
@@ -90,6 +92,7 @@ __all__ = [
     "InboxLimits",
     "InboxStats",
     "KafkaSink",
+    "LeaseFigures",
     "Leased",
     "MemoryInbox",
     "Message",
