@@ -26,7 +26,7 @@ def decode(body: bytes) -> Any:
     if not body:
         return None
     try:
-        value = _DECODER.decode(body.decode("utf-8-sig"))
+        value = _value(body.decode().removeprefix("\ufeff"))
         if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
             return MALFORMED
         if b"\\u" in body:
@@ -34,6 +34,15 @@ def decode(body: bytes) -> Any:
     except (ValueError, RecursionError):
         return MALFORMED
     return value
+
+
+def _value(text: str) -> Any:
+    try:
+        value, end = _DECODER.scan_once(text, 0)
+    except StopIteration:
+        end = -1
+    # With blanks around it, and if it is no JSON, the slower way decides.
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def _finite(text: str) -> float:

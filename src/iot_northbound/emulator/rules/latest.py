@@ -21,8 +21,8 @@ def of(before: Row, data: Mapping[str, Any], when: float, *, dated: bool) -> Row
         dated: whether the device gave that time. A report without a time of its own is the newest.
     """
     known, last = before.get("data", {}), before.get("time", when)
-    if not dated and "times" not in before and known.keys() <= data.keys():
-        return {**before, "data": dict(data), "time": when}  # the usual report: the same properties again, now
+    if "times" not in before and (not dated or when >= last) and known.keys() <= data.keys():
+        return {**before, "data": dict(data), "time": when}  # the usual report: the same properties again, and newer
     times = {**dict.fromkeys(known, last), **before.get("times", {})}
     taken = {name: value for name, value in data.items() if not dated or when >= times.get(name, when)}
     newest = max(when, last) if dated else when

@@ -216,6 +216,14 @@ def find_service(model: Row, service_id: str) -> Row | None:
     return None
 
 
+def unknown_service(model: Row, service_id: str) -> str:
+    """Return the text for a serviceId that a model does not have: which one is similar, or which there are."""
+    known = [service["serviceId"] for service in model["services"]]
+    close = get_close_matches(service_id, known, n=1)
+    told = f"similar is {close[0]!r}" if close else f"it has {', '.join(known)}"
+    return f"product model {model['productId']!r} has no service {service_id!r}; {told}"
+
+
 def service_type(model: Row | None, service_id: str) -> str:
     """Return the type of a service: its model's, or its id."""
     service = None if model is None else find_service(model, service_id)
