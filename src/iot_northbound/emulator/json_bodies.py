@@ -37,12 +37,11 @@ def decode(body: bytes) -> Any:
 
 
 def _value(text: str) -> Any:
-    try:
-        value, end = _DECODER.scan_once(text, 0)
-    except StopIteration:
-        end = -1
-    # With blanks around it, and if it is no JSON, the slower way decides.
-    return value if end == len(text) else _DECODER.decode(text)
+    if text.startswith("{"):  # the usual body: an object without blanks around it, which needs no search for blanks
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return value
+    return _DECODER.decode(text)
 
 
 def _finite(text: str) -> float:

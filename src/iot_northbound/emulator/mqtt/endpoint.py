@@ -62,6 +62,9 @@ class MqttEndpoint(GuardedListener):
     ) -> None:
         super().__init__(self._connection, host, port, ssl_context=ssl_context, limits=limits)
         self._codecs = model_codecs
+        # For each read the loop would otherwise take and give back 256 KiB, which costs more than decrypting a report.
+        self.buffer = memoryview(bytearray(64 * 1024))
+        """What all connections receive into."""
         self.sessions: dict[str, MqttConnection] = {}
         """The session of each device that has logged in, by deviceId."""
         self._prefix, self._numbers = secrets.token_hex(8), count(1)
