@@ -21,18 +21,35 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+class TooDeepError(ValueError):
+    """Raised when JSON nests deeper than `DEPTH`."""
+
+
 def decode(body: bytes) -> Any:
     """Return the JSON value of a body; None for an empty one, MALFORMED if it is not valid JSON."""
+    try:
+        return parse(body)
+    except ValueError:
+        return MALFORMED
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON value of a body; None for an empty one.
+
+    Raises:
+        TooDeepError: It nests deeper than `DEPTH`.
+        ValueError: It is not valid JSON.
+    """
     if not body:
         return None
     try:
         value = _value(body.decode().removeprefix("\ufeff"))
-        if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
-            return MALFORMED
-        if b"\\u" in body:
-            encode(value)  # half a surrogate pair is valid JSON, but cannot be stored or sent
-    except (ValueError, RecursionError):
-        return MALFORMED
+    except RecursionError:
+        raise TooDeepError from None
+    if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
+        raise TooDeepError
+    if b"\\u" in body:
+        encode(value)  # half a surrogate pair is valid JSON, but cannot be stored or sent
     return value
 
 

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("iot_northbound.emulator")
 
-HALF_OPEN = 1_000
-"""How many connections there may be beyond those of the setting `mqtt_connections`: they have not logged in yet."""
+REFUSABLE = 10
+"""How many connections there may be beyond those of the setting `mqtt_connections`, to tell a device that it is full.
+
+Those that have not logged in count too, and make room for new ones.
+"""
 
 
 class MqttEndpoint(GuardedListener):
@@ -93,7 +96,7 @@ class MqttEndpoint(GuardedListener):
         await super().aclose()
 
     def _connection(self, admission: Admission) -> MqttConnection:
-        most = self._platform.settings.mqtt_connections + HALF_OPEN
+        most = self._platform.settings.mqtt_connections + REFUSABLE
         if most != self.limits.connections:
             self.change_limits(replace(self.limits, connections=most, connections_per_address=most))
         return MqttConnection(admission, self)

@@ -31,6 +31,7 @@ from iot_northbound.emulator.kernel.values import (
 from iot_northbound.emulator.rules import notification_bodies as bodies
 
 MODELS = table("models")
+_MISFITS = 10
 IDENTITY = ("manufacturerId", "manufacturerName", "deviceType", "model", "protocolType")
 
 
@@ -191,11 +192,17 @@ def hint_nearest(platform: Platform, device: Row) -> None:
 
 
 def hint_misfits(platform: Platform, model: Row, service: Row, data: Mapping[str, Any]) -> None:
-    """Log the values of a report that the model does not know or allow; the report is taken nevertheless."""
+    """Log the values of a report that the model does not know or allow; the report is taken nevertheless.
+
+    A report with very many of them is worth a few hints only.
+    """
+    left = _MISFITS
     for name, value in data.items():
         rule = find_property(service, name)
         fault = "is not a property of this service" if rule is None else fault_of(rule, value)
         if fault is not None:
+            if (left := left - 1) < 0:
+                break
             where = f"{model['productId']!r}, service {service['serviceId']!r}"
             platform.hint(
                 f"report {where} {name} {fault}", f"a report does not fit product model {where}: {name} {fault}"
