@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all test-wheel coverage check generate package bench docs clean
+.PHONY: demo test chaos test-all test-wheel coverage check generate package bench docs clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml
@@ -18,6 +18,9 @@ demo: $(STAMP)  ## the main job, end to end, on the embedded platform
 
 test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest
+
+chaos: $(STAMP)  ## the long tests: processes and servers are killed for minutes; their figures are printed
+	$(BIN)/python -m pytest -m chaos -s
 
 # pyenv hides all interpreters except the chosen one. With this, tox sees every one that is installed.
 PYENV = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.[0-9]+\.[0-9]+$$' | paste -s -d: -)

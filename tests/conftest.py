@@ -13,6 +13,7 @@ from iot_northbound import ClientInfo, HttpConfig, NorthApiClient, SSLConfig
 from tests.certs import LOOPBACK_NAMES, Authority, server_context
 from tests.clock import FakeClock
 from tests.faulty_server import APP_ID, SECRET, FaultyServer, Handler
+from tests.servers import PostgresServer, RedisServer, run_postgres, run_redis
 
 # A machine may be slow: how long an example takes says nothing.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -73,7 +74,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 def connect(pki: Pki) -> Iterator[Callable[..., NorthApiClient]]:
     """Make a client of a server; keywords are those of HttpConfig and of the client. It is closed with the test."""
     clients: list[NorthApiClient] = []
-    own = {"hooks", "token_store", "clock"}
+    own = {"hooks", "token_store", "clock", "shared", "shared_away"}
 
     def make(server: Any, **rest: Any) -> NorthApiClient:
         info = ClientInfo(platform_ip=server.host, platform_port=server.port, app_id=APP_ID, secret=SECRET)
@@ -84,3 +85,17 @@ def connect(pki: Pki) -> Iterator[Callable[..., NorthApiClient]]:
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis server for all tests that do not harm it. Each uses keys of its own."""
+    with run_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests. A test that kills it starts it again; each has rows or a schema of its own."""
+    with run_postgres() as server:
+        yield server

@@ -29,7 +29,7 @@ def refused(code: str, call: Any, *args: Any, **settings: Any) -> str:
 
 class TestEnvironment:
     def test_smallest(self) -> None:
-        info, ssl_config, http = load_env(ENVIRON)
+        info, ssl_config, http, _ = load_env(ENVIRON)
         assert info == ClientInfo(**INFO)
         assert ssl_config is None
         assert http == HttpConfig()
@@ -50,7 +50,7 @@ class TestEnvironment:
             "IOT_NORTHBOUND_CALLS_PER_MINUTE": "100",
             "IOT_NORTHBOUND_PROXY": "http://proxy.example:3128",
         }
-        info, ssl_config, http = load_env(environ)
+        info, ssl_config, http, _ = load_env(environ)
         assert info.platform_port == 443
         assert ssl_config is not None
         assert ssl_config.self_cert_path == tmp_path / "client.p12"
@@ -141,7 +141,7 @@ class TestProfile:
         text = f'[default]\n{BASE}\n[production]\n{BASE}platform_port = "443"\nread_timeout = 5\n'
         path = self.write(tmp_path, text)
         assert load_profile(path).client_info == ClientInfo(**INFO)
-        info, ssl_config, http = load_profile(str(path), "production")
+        info, ssl_config, http, _ = load_profile(str(path), "production")
         assert (info.platform_port, http.read_timeout, ssl_config) == (443, 5, None)
 
     def test_paths_are_relative_to_the_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ class TestProfile:
         elsewhere.mkdir()
         monkeypatch.chdir(elsewhere)
         text = f'[default]\n{BASE}self_cert_path = "c.p12"\nself_cert_pwd = "x"\ntrust_ca_path = "/etc/ca.pem"\n'
-        _, ssl_config, _ = load_profile(self.write(tmp_path, text))
+        _, ssl_config, _, _ = load_profile(self.write(tmp_path, text))
         assert ssl_config is not None
         assert (ssl_config.self_cert_path, ssl_config.trust_ca_path) == (tmp_path / "c.p12", Path("/etc/ca.pem"))
 
@@ -159,7 +159,7 @@ class TestProfile:
             (tmp_path / name).chmod(0o600)
         text = BASE.replace(f'secret = "{SECRET}"', 'secret_file = "secret.txt"')
         text += 'self_cert_path = "c.p12"\nself_cert_pwd_file = "pwd.txt"\n'
-        info, ssl_config, _ = load_profile(self.write(tmp_path, f"[default]\n{text}"))
+        info, ssl_config, _, _ = load_profile(self.write(tmp_path, f"[default]\n{text}"))
         assert info.secret == SECRET
         assert ssl_config is not None
         assert ssl_config.self_cert_pwd == SECRET
@@ -172,7 +172,7 @@ class TestProfile:
         text += 'self_cert_path = "c"\nself_cert_pwd_file = "pwd.txt"\ntrust_ca_pwd_file = "ca.txt"\n'
         path = tmp_path / "iot.toml"
         path.write_bytes(f'[default]\r\n{text}self_cert_alias = "first"\r\n'.encode(encoding))
-        info, ssl_config, _ = load_profile(path)
+        info, ssl_config, _, _ = load_profile(path)
         assert ssl_config is not None
         assert {info.secret, ssl_config.self_cert_pwd, ssl_config.trust_ca_pwd} == {SECRET}
         assert ssl_config.self_cert_alias == "first"

@@ -4,26 +4,31 @@ import copy
 import os
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
-from iot_northbound.config import ClientInfo, HttpConfig
+from iot_northbound.config import ClientInfo, HttpConfig, SharedConfig
+from iot_northbound.core.budget import NoLimit, RateLimit, bulk
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
-from iot_northbound.core.keeping import OwnToken
+from iot_northbound.core.keeping import Keeper, OwnToken
+from iot_northbound.core.metrics import ClientMetrics, client_metrics
 from iot_northbound.core.pipeline import CallOptions, Pipeline
-from iot_northbound.core.retry import Backoff, RateLimit
+from iot_northbound.core.retry import Backoff
+from iot_northbound.core.sharing import Sharing
+from iot_northbound.core.slot_sources import OwnSlots, SlotSource
 from iot_northbound.core.tls import build_policy
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
-from iot_northbound.errors import InvalidArgumentError, SdkCode, UnreadableAnswerError
+from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.profiles import load_env, load_profile
 from iot_northbound.ssl_config import SSLConfig
-from iot_northbound.tokens import Grant, MemoryTokenStore, TokenStatus, TokenStore
+from iot_northbound.tokens import Grant, MemoryTokenStore, TokenStatus, TokenStore, granted
 
 if TYPE_CHECKING:
     from iot_northbound.services.authentication import Authentication
@@ -36,10 +41,6 @@ if TYPE_CHECKING:
     from iot_northbound.services.subscription_management import SubscriptionManagement
 
 T = TypeVar("T")
-DEFAULT_LIFETIME = 3600.0
-"""The lifetime of a token in seconds, if the platform does not say it."""
-LONGEST_LIFETIME = 366 * 86400
-"""The longest lifetime of a token in seconds, because timers cannot wait for any number."""
 
 
 class Keep(Enum):
@@ -74,8 +75,11 @@ class NorthApiClient:
         ssl_config: certificates and host-name rule. Without it the client uses the system's trust store and sends no
             certificate.
         http: timeouts, pool, repeats, rate limit.
+        shared: where the processes of this application share token and limit: file:/path, redis://host or
+            postgresql://host/database. By default a client shares nothing.
+        shared_away: what the client does without it; see `SharedConfig`.
         hooks: functions that are called at every attempt.
-        token_store: where the token is kept; by default in this client's memory.
+        token_store: where the token is kept, instead of `shared`; by default in this client's memory.
         clock: time; for tests.
 
     Raises:
@@ -88,7 +92,9 @@ class NorthApiClient:
         client_info: ClientInfo,
         ssl_config: SSLConfig | None = None,
         http: HttpConfig | None = None,
+        shared: str | SharedConfig | None = None,
         *,
+        shared_away: Literal["fail", "alone"] | None = None,
         hooks: Hooks | None = None,
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -101,7 +107,13 @@ class NorthApiClient:
         http = http or HttpConfig()
         policy = build_policy(ssl_config)
         self._options = CallOptions(Timeouts(http.connect_timeout, http.read_timeout), http.deadline, http.max_attempts)
-        keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
+        keeper: Keeper = OwnToken(token_store or MemoryTokenStore(), clock, client_info.app_id)
+        slots: SlotSource = OwnSlots(clock)
+        self._sharing: Sharing | None = None
+        if (where := SharedConfig.of(shared, shared_away, instead_of=token_store)) is not None:
+            application, secret = client_info.application, client_info.secret
+            self._sharing = Sharing(where.shared, where.shared_away, application, secret, clock)
+            keeper, slots = self._sharing.tokens, self._sharing.slots
         self._pipeline = Pipeline(
             Transport(client_info.base_url, policy, pool_size=http.pool_size, proxy=http.proxy),
             Tokens(self._login, self._refresh, keeper, clock),
@@ -114,7 +126,7 @@ class NorthApiClient:
             app_id=client_info.app_id,
             own_secrets=(client_info.secret,),
             hooks=hooks or Hooks(),
-            rate_limit=RateLimit(http.calls_per_minute, clock) if http.calls_per_minute else None,
+            rate_limit=RateLimit(http.calls_per_minute, clock, slots) if http.calls_per_minute else NoLimit(),
             backoff=Backoff(http.backoff_base, http.backoff_cap),
         )
         self._services: dict[str, Any] = {}
@@ -260,8 +272,7 @@ class NorthApiClient:
 
         return cast(DeviceUpgrade, self._service("device_upgrade", lambda: DeviceUpgrade(self)))
 
-    # -- used by the services
-    # -------------------------------------------------------------------------------------------
+    # -- used by the services ----------------------------------------------------------------------------------------
 
     def call(
         self,
@@ -285,9 +296,19 @@ class NorthApiClient:
         """Return the application's id and secret."""
         return self.client_info.app_id, self.client_info.secret
 
-    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
-        """Use a token that the application got itself, if the timer is on."""
-        self._pipeline.tokens.adopt(self._grant(access_token, refresh_token, expires_in, self.clock.now()))
+    def token_granted(
+        self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float
+    ) -> None:
+        """Use a token that the application got itself, if the timer is on or the token is shared."""
+        self._pipeline.tokens.adopt(granted(access_token, refresh_token, expires_in, started))
+
+    def bulk(self) -> AbstractContextManager[None]:
+        """Make the calls of a ``with`` block bulk calls: they come evenly, and other calls do not wait for them.
+
+        This matters with `calls_per_minute` only. It holds for this thread or task. The methods ``iter_…`` and
+        ``wait_for_…`` make bulk calls by themselves.
+        """
+        return bulk()
 
     # -- token and life ----------------------------------------------------------------------------------------------
 
@@ -295,6 +316,11 @@ class NorthApiClient:
     def token_status(self) -> TokenStatus:
         """The state of the token and of the timer, and the last failure."""
         return self._pipeline.tokens.status()
+
+    @property
+    def metrics(self) -> ClientMetrics:
+        """What was counted about token and limit. This asks nobody."""
+        return client_metrics(self._pipeline.tokens.renewals, self._pipeline.limit_stats, self._sharing)
 
     @property
     def connections_opened(self) -> int:
@@ -311,7 +337,7 @@ class NorthApiClient:
         self._pipeline.tokens.start()
 
     def stop_timer(self) -> None:
-        """End the background renewal and forget the token."""
+        """End the background renewal and forget the token. A shared one stays for the other processes."""
         self._pipeline.tokens.stop()
 
     def probe(self) -> str:
@@ -323,8 +349,15 @@ class NorthApiClient:
         return self._pipeline.probe(self._options)
 
     def close(self) -> None:
-        """End the background renewal, forget the token and close the connections. It can be called twice."""
-        self._pipeline.close()
+        """End the background renewal, forget the token and close the connections. It can be called twice.
+
+        A shared token stays for the other processes.
+        """
+        try:
+            self._pipeline.close()
+        finally:
+            if self._sharing is not None:
+                self._sharing.state.close()
 
     def __enter__(self) -> Self:
         self.start_timer()
@@ -343,10 +376,10 @@ class NorthApiClient:
 
         app_id, secret = self.credentials()
         started = self.clock.now()
-        granted = self._pipeline.call(
+        answer = self._pipeline.call(
             LOGIN, {}, body={"appId": app_id, "secret": secret}, options=self._options, until=until
         )
-        return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
+        return granted(answer.access_token, answer.refresh_token, answer.expires_in, started)
 
     def _refresh(self, refresh_token: str, until: float | None) -> Grant:
         from iot_northbound.services.authentication import REFRESH
@@ -354,21 +387,8 @@ class NorthApiClient:
         app_id, secret = self.credentials()
         started = self.clock.now()
         body = {"appId": app_id, "secret": secret, "refreshToken": refresh_token}
-        granted = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
-        return self._grant(granted.access_token, granted.refresh_token, granted.expires_in, started)
-
-    def _grant(self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
-        if not access_token:
-            raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform's answer contains no token: accessToken is empty"
-            )
-        if not (access_token.isascii() and access_token.isprintable()):
-            raise UnreadableAnswerError(
-                SdkCode.UNREADABLE, "the platform's token contains characters that HTTP headers do not allow"
-            )
-        # A lifetime of zero makes no sense. The platform will say when the token has ended.
-        lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
-        return Grant(access_token, refresh_token, started, float(lifetime))
+        answer = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
+        return granted(answer.access_token, answer.refresh_token, answer.expires_in, started)
 
 
 def _must_be(name: str, value: Any, *kinds: type | None) -> None:

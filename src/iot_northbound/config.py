@@ -11,6 +11,7 @@ from iot_northbound._hide import hide
 from iot_northbound.core.clock import LONGEST
 from iot_northbound.core.fields import shown
 from iot_northbound.errors import InvalidArgumentError, SdkCode
+from iot_northbound.shared.url import read_url
 from iot_northbound.ssl_config import SSLConfig
 
 DEFAULT_PORT = 8743
@@ -65,6 +66,11 @@ class ClientInfo:
         if not (self.app_id.isascii() and self.app_id.isprintable()):
             raise _invalid("ClientInfo", "app_id", "it is sent in a header and must be printable ASCII")
         _check_host(self.platform_ip)
+
+    @property
+    def application(self) -> str:
+        """What its processes have in common: `host:port/app id`."""
+        return f"{self.base_url.removeprefix('https://').lower()}/{self.app_id}"
 
     @property
     def base_url(self) -> str:
@@ -178,9 +184,52 @@ class HttpConfig:
     backoff_cap: float = attrs.field(default=20.0, validator=_number(low=0))
 
 
+def _away(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if value not in ("fail", "alone"):
+        raise _invalid("SharedConfig", attribute.name, "it must be 'fail' or 'alone'", shown(value))
+
+
+@attrs.frozen
+class SharedConfig:
+    """Where the processes of one application share their token and their limit.
+
+    Attributes:
+        shared: the URL: file:/path, redis://host, rediss://host, valkey://host or postgresql://host/database.
+        shared_away: what a client does if it needs a token while that is away: "fail" lets the call fail, "alone" logs
+            in by itself, at most once a minute.
+
+    Raises:
+        InvalidArgumentError: it is no such URL, or another word (1007).
+    """
+
+    shared: str = attrs.field(repr=hide)
+    shared_away: str = attrs.field(default="fail", kw_only=True, validator=_away)
+
+    def __attrs_post_init__(self) -> None:
+        read_url(self.shared)
+
+    @classmethod
+    def of(
+        cls, shared: "str | SharedConfig | None", shared_away: str | None, *, instead_of: object
+    ) -> "SharedConfig | None":
+        """Return the configuration that the arguments of a client give, or None. `instead_of` is its token store."""
+        if shared is not None and instead_of is not None:
+            rule = "token_store is given too: give only one of the two, because a token is kept in one place"
+            raise InvalidArgumentError.of("shared", "***", rule)
+        if shared is None:
+            if shared_away is not None:
+                rule = "shared is missing: give the URL of what the processes share, or leave both out"
+                raise InvalidArgumentError.of("shared_away", shown(shared_away), rule)
+            return None
+        if not isinstance(shared, cls):
+            return cls(shared, shared_away="fail" if shared_away is None else shared_away)  # type: ignore[arg-type]
+        return shared if shared_away is None else attrs.evolve(shared, shared_away=shared_away)
+
+
 class Settings(NamedTuple):
     """A whole configuration, in the order of NorthApiClient's arguments."""
 
     client_info: ClientInfo
     ssl_config: SSLConfig | None
     http: HttpConfig
+    shared: SharedConfig | None = None

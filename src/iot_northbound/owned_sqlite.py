@@ -23,10 +23,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .owned_sqlite_claim import BESIDE, CLAIMED, CLAIMING, Claim, FileInUseError, UnfitFileError, beside, refuse_orphan
+from .owned_sqlite_claim import (
+    BESIDE,
+    CLAIMED,
+    CLAIMING,
+    Claim,
+    FileInUseError,
+    UnfitFileError,
+    beside,
+    ended_uncleanly,
+    refuse_orphan,
+)
 from .owned_sqlite_log import lost_in
 
-__all__ = ["FileInUseError", "OwnedSqlite", "Schema", "UnfitFileError", "damaged"]
+__all__ = ["FileInUseError", "OwnedSqlite", "Schema", "UnfitFileError", "damaged", "ended_uncleanly"]
 
 log = logging.getLogger("iot_northbound.files")
 
@@ -151,13 +161,19 @@ class OwnedSqlite:
                     self.writer.execute("ROLLBACK")
                 raise
 
-    def close(self) -> None:
-        """Close every connection, then release the file. If a forked child calls this, the parent keeps the file."""
+    def close(self, *, delete: bool = False) -> None:
+        """Close every connection, then release the file. If a forked child calls this, the parent keeps the file.
+
+        Args:
+            delete: delete the file before it is released, so that no other process can have it meanwhile.
+        """
         with self.gate:
             for connection in reversed(self._connections):
                 connection.close()
             self._connections.clear()
         if self._claim is not None:
+            if delete and not self.inherited:
+                self._claim.delete(self.path)
             self._claim.release()
             self._claim = None
         with CLAIMING:

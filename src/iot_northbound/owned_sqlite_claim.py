@@ -6,6 +6,7 @@ change the lock, and the kernel releases it when the process ends.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -19,6 +20,12 @@ BESIDE = ("-wal", "-shm")
 """Suffixes of the files that SQLite keeps next to a file in use."""
 _TAKEN = (*BESIDE, "-journal", "-owner")
 """Suffixes of files that belong to another file."""
+
+
+def ended_uncleanly(path: Path) -> bool:
+    """Return whether the last owner of a file ended without closing it, so that its log is still there."""
+    left = beside(path.resolve(), "-wal")
+    return left.exists() and left.stat().st_size > 0
 
 
 class FileInUseError(Exception):
@@ -93,6 +100,12 @@ class Claim:
         log.warning("%s was deleted while it was in use, and was made anew: leave it alone", self._second)
         self.drop_lock()
         self._lock, self._held = lock, os.fstat(lock)
+
+    def delete(self, path: Path) -> None:
+        """Delete the file and all beside it; the second file last, because it has the lock."""
+        for each in (path, *[beside(path, suffix) for suffix in BESIDE], self._second):
+            with contextlib.suppress(OSError):  # on Windows, a file that is open stays
+                each.unlink()
 
     def release(self) -> None:
         """Release the file, if it belongs to this process."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import attrs
 
 from iot_northbound._hide import hide
-from iot_northbound.config import WHERE_FROM, ClientInfo, HttpConfig, Settings
+from iot_northbound.config import WHERE_FROM, ClientInfo, HttpConfig, Settings, SharedConfig
 from iot_northbound.core.fields import bare_type, shown
 from iot_northbound.core.textfiles import read_text
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
+from iot_northbound.shared.url import absolute
 from iot_northbound.ssl_config import SSLConfig
 
 log = logging.getLogger("iot_northbound.config")
@@ -54,6 +55,7 @@ SECTIONS = (
     # A host-name rule of the application and the switch that turns verification off must be visible in the code.
     Section(SSLConfig, code_only=frozenset({"insecure_skip_verification", "hostname_verifier"}), optional=True),
     Section(HttpConfig),
+    Section(SharedConfig, optional=True),
 )
 """What environment and profiles can set, in the order of `Settings`."""
 
@@ -64,6 +66,8 @@ _KINDS: Mapping[str, type] = {
     **{name: kind for section in SECTIONS for name, kind in section.kinds().items()},
     **dict.fromkeys(_SECRET_FILES, Path),
 }
+_ELSEWHERE = frozenset({"debug", "inbox", "inbox_file"})
+"""Variables of the command line."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _MARK = "\ufeff"
 """The byte order mark that some editors write at the beginning of a text."""
@@ -104,7 +108,7 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
             continue
         if name in _KINDS or name in _CODE_ONLY:
             values[name] = _from_text(origin, name, text)
-        elif name != "debug" and not name.startswith("emulator_"):  # those of the command line and of the emulator
+        elif name not in _ELSEWHERE and not name.startswith("emulator_"):  # those are the emulator's
             log.warning("%s is not a setting of the SDK and is ignored", variable)
     return _settings(origin, values)
 
@@ -206,6 +210,10 @@ def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
             if name in values:
                 raise origin.error(file_key, f"{name} is given too: give only one of the two")
             values[name] = _secret_from(origin, file_key, values.pop(file_key))
+    if "shared_away" in values and "shared" not in values:
+        raise origin.error("shared_away", "shared is missing: give it too, or leave both out")
+    if "shared" in values:
+        values["shared"] = absolute(values["shared"], origin.folder)
     for section in SECTIONS:
         for name, source in section.mandatory.items():
             if not values.get(name):

@@ -6,10 +6,14 @@ from typing import NamedTuple, Protocol
 import attrs
 
 from iot_northbound._hide import hide
-from iot_northbound.errors import NorthApiException
+from iot_northbound.errors import NorthApiException, SdkCode, UnreadableAnswerError
 
 RENEW_AT = 0.8
 """The part of a token's life after which it is renewed."""
+DEFAULT_LIFETIME = 3600.0
+"""The lifetime of a token in seconds, if the platform does not say it."""
+LONGEST_LIFETIME = 366 * 86400
+"""The longest lifetime of a token in seconds, because timers cannot wait for any number."""
 SHORTEST = 1.0
 """The shortest time before a renewal in the background, in seconds, even if the token's life is very short."""
 
@@ -32,6 +36,23 @@ class Grant:
     def renew_at(self) -> float:
         """When a background renewal is due."""
         return self.granted_at + max(RENEW_AT * self.expires_in, SHORTEST)
+
+
+def granted(access_token: str, refresh_token: str | None, expires_in: int | None, started: float) -> Grant:
+    """Return the token of an answer to a request that was sent at `started`.
+
+    Raises:
+        UnreadableAnswerError: the answer contains no token, or one that cannot be sent (1004).
+    """
+    if not access_token:
+        raise UnreadableAnswerError(SdkCode.UNREADABLE, "the platform's answer contains no token: accessToken is empty")
+    if not (access_token.isascii() and access_token.isprintable()):
+        raise UnreadableAnswerError(
+            SdkCode.UNREADABLE, "the platform's token contains characters that HTTP headers do not allow"
+        )
+    # A lifetime of zero makes no sense. The platform will say when the token has ended.
+    lifetime = min(expires_in, LONGEST_LIFETIME) if expires_in is not None and expires_in > 0 else DEFAULT_LIFETIME
+    return Grant(access_token, refresh_token, started, float(lifetime))
 
 
 class TokenStore(Protocol):

@@ -1,8 +1,8 @@
 """A platform that does what a test says: raw MQTT 3.1.1 packets over real TLS."""
 
 import contextlib
+import io
 import socket
-import ssl
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Any, Self
 import attrs
 
 from tests.certs import LOOPBACK_NAMES, Authority, server_context
+from tests.duplex import Duplex
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 13, 14
 
@@ -68,7 +69,7 @@ class Peer:
         self.acknowledged: list[int] = []
         self.left = 0
         """How many connections ended with DISCONNECT."""
-        self.connections: list[ssl.SSLSocket] = []
+        self.connections: list[Duplex] = []
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._next = 0
@@ -84,13 +85,13 @@ class Peer:
         self._listener.close()
         self.cut()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def cut(self) -> None:
         """End every connection, without a word."""
         for each in self.connections:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
+                each.cut()
 
     def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Send a message over the newest connection."""
@@ -118,14 +119,14 @@ class Peer:
 
     def _serve(self, raw: socket.socket) -> None:
         raw.settimeout(60)
-        with contextlib.suppress(OSError, EOFError), self._context.wrap_socket(raw, server_side=True) as connection:
-            number = len(self.connections)
+        with contextlib.suppress(OSError, EOFError), self._context.wrap_socket(raw, server_side=True) as tls:
+            number, connection = len(self.connections), Duplex(tls)
             self.connections.append(connection)
-            with connection.makefile("rb") as stream:
-                while self._handle(connection, number, *_read(stream)):
-                    pass
+            stream = io.BufferedReader(connection)
+            while self._handle(connection, number, *_read(stream)):
+                pass
 
-    def _handle(self, connection: ssl.SSLSocket, number: int, kind: int, flags: int, body: bytes) -> bool:
+    def _handle(self, connection: Duplex, number: int, kind: int, flags: int, body: bytes) -> bool:
         rules = self.rules
         if kind == CONNECT:
             self.logins.append(_login(body))

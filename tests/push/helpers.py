@@ -4,7 +4,8 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
-from iot_northbound.push import Message, PushMessageReceiver
+from iot_northbound.push import MemoryInbox, Message, PushMessageReceiver, SqliteInbox
+from iot_northbound.push.inbox import Ledger
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 
@@ -52,3 +53,10 @@ def data_message(device: str = "d1", number: int = 0, at: float = 1_770_000_000.
 
 def taken(future: "Future[bool]") -> bool:
     return future.result(PATIENCE)
+
+
+def ledger_of(inbox: MemoryInbox | SqliteInbox) -> Ledger:
+    if isinstance(inbox, MemoryInbox):
+        return inbox._ledger
+    assert inbox._store is not None
+    return inbox._store._ledger

@@ -162,12 +162,14 @@ def test_the_deletion_of_a_damaged_message_blocks_no_other(lettered: Path) -> No
     inbox = DamagedLater(lettered)
     inbox.start(lambda message_id, device: delivered.append((message_id, device)))
     damaged = next(message_id for message_id, device in delivered if device == "d1")
-    with inbox._changed:  # all in one transaction
-        inbox._work.clear()
-        inbox._changed.release()
+    store = inbox._store
+    assert store is not None
+    with store._changed:  # all in one transaction
+        store._work.clear()
+        store._changed.release()
         inbox.done(damaged)
         waiting = [inbox.put(data_message(f"new{number}", number)) for number in range(5)]
-        inbox._changed.acquire()
+        store._changed.acquire()
     assert all(taken(each) for each in waiting)
     inbox.done(delivered[0][0])
     assert taken(inbox.put(data_message("new", 99)))

@@ -17,7 +17,7 @@ from iot_northbound.push import DuplicateWindow, InboxError, InboxFullError, Inb
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 from tests.clock import FakeClock
-from tests.push.helpers import taken
+from tests.push.helpers import ledger_of, taken
 
 WINDOW = 600.0
 RULE = DuplicateWindow(seconds=WINDOW)
@@ -226,7 +226,7 @@ def test_a_refused_message_between_makes_a_state_new(tmp_path: Path, make: Any) 
     assert posted.put(state())
     with pytest.raises(InboxFullError):
         posted.put(state("OFFLINE"))
-    posted.inbox._ledger.limits = InboxLimits()
+    ledger_of(posted.inbox).limits = InboxLimits()
     assert posted.put(state())
     posted.inbox.stop()
 
@@ -238,7 +238,7 @@ def test_a_second_event_that_was_refused_is_new_when_it_comes_again(tmp_path: Pa
     assert posted.handled(ALARM, apart=0.5) == [True]
     with pytest.raises(InboxFullError):
         posted.put(ALARM)
-    posted.inbox._ledger.limits = InboxLimits()
+    ledger_of(posted.inbox).limits = InboxLimits()
     posted.clock.advance(30)
     assert posted.handled(ALARM, apart=30) == [True]
     assert posted.handled(ALARM) == [False]
@@ -326,7 +326,7 @@ class Repetitions(RuleBasedStateMachine):
 
     @rule(message=st.sampled_from(ALL))
     def put_into_a_full_inbox(self, message: tuple[str, bytes]) -> None:
-        ledger = self.posted.inbox._ledger
+        ledger = ledger_of(self.posted.inbox)
         ledger.limits = InboxLimits(messages=1, size=1)
         self._put(*message)
         ledger.limits = InboxLimits()

@@ -281,8 +281,9 @@ def test_a_log_that_raises_does_not_end_the_thread_that_writes(
     inbox = SqliteInbox(tmp_path / "inbox")
     logged(Raising())
     with Recorder(inbox) as receiver:
+        assert inbox._store is not None
         with monkeypatch.context() as broken:
-            broken.setattr(inbox._file, "transaction", None)
+            broken.setattr(inbox._store._file, "transaction", None)
             assert receiver.receive(data_body("d1", 1)).status == 503
         assert receiver.receive(data_body("d1", 1)).status == 200
         receiver.log.wait_for(1)

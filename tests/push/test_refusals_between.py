@@ -14,7 +14,7 @@ from iot_northbound.push import Access, InboxLimits, MemoryInbox, Message, Sqlit
 from iot_northbound.push.access import Peer
 from iot_northbound.testing.messages import push_body
 from tests.clock import FakeClock, eventually
-from tests.push.helpers import Recorder, data_body
+from tests.push.helpers import Recorder, data_body, ledger_of
 from tests.push.test_asgi import call
 from tests.push.test_server import post
 from tests.serving.probe import AT_ONCE, connect
@@ -109,9 +109,9 @@ def test_a_full_inbox_refuses_and_the_state_before_is_new_also_after_a_restart(t
     receiver = Recorder(inbox)
     receiver.start()
     assert receiver.receive(ONLINE).status == receiver.receive(ELSEWHERE).status == 200
-    inbox._ledger.limits = InboxLimits(messages=1, size=1)
+    ledger_of(inbox).limits = InboxLimits(messages=1, size=1)
     assert receiver.receive(OFFLINE).status == 503
-    inbox._ledger.limits = InboxLimits()
+    ledger_of(inbox).limits = InboxLimits()
     if stop:
         receiver.stop()
         receiver = Recorder(SqliteInbox(tmp_path / "inbox")).start()

@@ -10,6 +10,7 @@ import pytest
 
 from iot_northbound.push import DuplicateWindow, InboxError, InboxInUseError, SqliteInbox
 from iot_northbound.push.sqlite_file import InboxFile
+from iot_northbound.push.sqlite_store import Store
 from tests.clock import FakeClock
 from tests.push.helpers import PATIENCE, Recorder, data_body, data_message, taken
 
@@ -157,7 +158,7 @@ def test_what_a_crowd_of_messages_took_is_given_back_to_the_disk(path: Path, mon
 
 
 def test_messages_beyond_the_cache_are_read_from_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iot_northbound.push.sqlite_inbox._FRESH_MESSAGES", 1)
+    monkeypatch.setattr("iot_northbound.push.sqlite_work._FRESH_MESSAGES", 1)
     delivered = []
     inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     for number in range(3):
@@ -169,16 +170,16 @@ def test_messages_beyond_the_cache_are_read_from_the_file(path: Path, monkeypatc
 def test_concurrent_messages_share_a_commit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = opened(path)
     commits: list[int] = []
-    original = SqliteInbox._commit
+    original = Store._commit
     held, go = threading.Event(), threading.Event()
 
-    def slow(self: SqliteInbox, batch: list[Any]) -> None:
+    def slow(self: Store, batch: list[Any]) -> None:
         commits.append(len(batch))
         held.set()
         assert go.wait(PATIENCE)
         original(self, batch)
 
-    monkeypatch.setattr(SqliteInbox, "_commit", slow)
+    monkeypatch.setattr(Store, "_commit", slow)
     first = inbox.put(data_message("d1", 0))
     assert held.wait(PATIENCE)
     rest = [inbox.put(data_message("d1", number)) for number in range(1, 100)]
@@ -207,8 +208,9 @@ def test_a_full_disk_refuses_and_loses_nothing(path: Path) -> None:
     delivered = []
     inbox = opened(path, lambda message_id, _device: delivered.append(message_id))
     taken(inbox.put(data_message("d1", 1)))
-    disk = Broken(inbox._file)
-    inbox._file = disk  # type: ignore[assignment]
+    assert inbox._store is not None
+    disk = Broken(inbox._store._file)
+    inbox._store._file = disk  # type: ignore[assignment]
     with pytest.raises(InboxError, match="disk is full"):
         taken(inbox.put(data_message("d1", 2)))
     inbox.done(delivered[0])
@@ -226,17 +228,17 @@ def test_a_repetition_of_a_message_that_could_not_be_stored_is_refused_too(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox = opened(path)
-    original = SqliteInbox._commit
+    original = Store._commit
     entered, go = threading.Event(), threading.Event()
 
-    def failing(self: SqliteInbox, batch: list[Any]) -> None:
+    def failing(self: Store, batch: list[Any]) -> None:
         if entered.is_set():
             return original(self, batch)
         entered.set()
         assert go.wait(PATIENCE)
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(SqliteInbox, "_commit", failing)
+    monkeypatch.setattr(Store, "_commit", failing)
     first = inbox.put(data_message("d1", 1))
     assert entered.wait(PATIENCE)
     repetition, other = inbox.put(data_message("d1", 1)), inbox.put(data_message("d1", 2))

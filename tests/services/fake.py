@@ -50,7 +50,9 @@ class FakeClient:
     def credentials(self) -> tuple[str, str]:
         return "app-7", "not-a-real-secret"
 
-    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
+    def token_granted(
+        self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float
+    ) -> None:
         self.granted.append((access_token, refresh_token, expires_in))
 
     def start_timer(self) -> None:

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from iot_northbound.basic_test import STEPS, BasicTest, Report
 
-    info, tls, http = settings_from(arguments)
+    info, tls, http, _ = settings_from(arguments)
     # The check shows each failure as it is, and does not repeat the call.
     http = attrs.evolve(http, max_attempts=1)
     if arguments.timeout is not None:

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from iot_northbound.core import wire
 from iot_northbound.core.answers import Answer, cleared, is_bad_token, read_answer, shown
+from iot_northbound.core.budget import LimitStats, NoLimit, RateLimit
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.deadline import earlier, enclosing
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, notify
 from iot_northbound.core.redact import one_line, redact
 from iot_northbound.core.refusals import Refusals
-from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit, RetryQuota, outcome_of
+from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RetryQuota, outcome_of
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts, Transport
@@ -86,7 +87,7 @@ class Pipeline:
         app_id: sent as app_key with authorized calls.
         own_secrets: values that, like the tokens, no log or exception may show.
         hooks: functions that are called at each attempt.
-        rate_limit: makes calls wait for their turn, or None.
+        rate_limit: makes calls wait for their turn.
         backoff: delays between attempts.
     """
 
@@ -100,7 +101,7 @@ class Pipeline:
         app_id: str,
         own_secrets: tuple[str, ...],
         hooks: Hooks,
-        rate_limit: RateLimit | None,
+        rate_limit: RateLimit | NoLimit,
         backoff: Backoff,
     ) -> None:
         self.transport = transport
@@ -124,8 +125,7 @@ class Pipeline:
         self.transport.reset()
         self.tokens.after_fork()
         self._quota = RetryQuota()
-        if self._rate_limit is not None:
-            self._rate_limit.after_fork()
+        self._rate_limit.after_fork()
 
     def check_open(self) -> None:
         """Check that the client is not closed.
@@ -235,17 +235,22 @@ class Pipeline:
         self._refusals.accepted(endpoint, token)
         return result
 
+    @property
+    def limit_stats(self) -> LimitStats | None:
+        """What the limit counted; None if there is none."""
+        return self._rate_limit.stats()
+
     # -- attempts ----------------------------------------------------------------------------------------------------
 
     def _attempts(self, prepared: _Prepared, token: str | None) -> tuple[Any, Answer]:
         failures = 0
         fresh_tried = False
+        login, longest = not prepared.endpoint.authorized, sum(prepared.options.timeouts)
         while True:
-            if self._rate_limit is not None:
-                self._rate_limit.wait(prepared.until, self._closing)
-            self.check_open()
             try:
-                result = self._attempt(prepared, token)
+                with self._rate_limit.slot(prepared.until, self._closing, login=login, longest=longest):
+                    self.check_open()
+                    result = self._attempt(prepared, token)
                 self._quota.give_back()
                 return result
             except AttemptFailed as failed:

@@ -1,14 +1,12 @@
 """Which calls may be repeated, when and how often."""
 
 import random
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from iot_northbound.core.clock import Clock
-from iot_northbound.core.signal_safe import BriefLock, Flag
-from iot_northbound.errors import NorthApiException, PlatformFailureError, SdkCode, ThrottledError
+from iot_northbound.core.signal_safe import BriefLock
+from iot_northbound.errors import NorthApiException, PlatformFailureError, SdkCode
 
 _REFUSED_UNREAD = frozenset({"1010009", "101009", "100501"})
 _THROTTLED = frozenset({"1010009", "101009"})
@@ -87,42 +85,3 @@ class Backoff(NamedTuple):
         """Return the seconds to wait after this number of failures, and at least as long as the server asks for."""
         jitter = self.chance() * min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
         return max(jitter, retry_after or 0.0)
-
-
-class RateLimit:
-    """Makes callers wait so that at most `calls` start in any sliding minute.
-
-    The turns are given out in the order of arrival. A caller knows its waiting time when it gets its turn.
-    """
-
-    def __init__(self, calls: int, clock: Clock, window: float = 60.0) -> None:
-        self._calls = calls
-        self._clock = clock
-        self._window = window
-        self._starts: deque[float] = deque()
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """Begin with a free lock: at the start, and in a forked child."""
-        self._lock = BriefLock()
-
-    def wait(self, until: float | None, wake: Flag | None = None) -> None:
-        """Return when this call may start, or once `wake` is set.
-
-        Raises:
-            ThrottledError: its turn would come after the deadline (1010009, without asking the platform).
-        """
-        with self._lock:
-            now = self._clock.monotonic()
-            start = now
-            if len(self._starts) >= self._calls:
-                start = max(now, self._starts[-self._calls] + self._window)
-            if until is not None and start > until:
-                raise ThrottledError(
-                    "1010009",
-                    f"the client's own limit, {self._calls} calls per minute, allows this call only after its deadline",
-                )
-            self._starts.append(start)
-            while len(self._starts) > self._calls:
-                self._starts.popleft()
-        self._clock.sleep(start - now, wake)

@@ -13,35 +13,35 @@ import random
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, NoReturn
 
 from iot_northbound import errors
+from iot_northbound.core.asking import Asking
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.keeping import Held
-from iot_northbound.core.refusals import Note, Notes
+from iot_northbound.core.refusals import Notes
 from iot_northbound.core.renewals import NO_TIME
+from iot_northbound.core.shared_notes import SharedNotes
 from iot_northbound.core.signal_safe import Counter, Flag
 from iot_northbound.errors import ClientClosedError, NorthApiException, RequestTimeoutError, SdkCode, SharedStateError
 from iot_northbound.shared.seal import Seal
-from iot_northbound.shared.state import Busy, Failed, Mine, Newer, State, StateAwayError, TokenRecord
+from iot_northbound.shared.state import Busy, Failed, Mine, Newer, StateAwayError, TokenRecord
 from iot_northbound.tokens import Grant
 
-T = TypeVar("T")
 log = logging.getLogger("iot_northbound.tokens")
 
 EARLIEST, LATEST = 0.75, 0.8
 """The part of a token's life after which a process renews it; each process draws its own."""
 FIRST_LOOK, LOOK_GROWTH, LONGEST_LOOK = 0.05, 1.5, 0.5
 """Seconds between a waiter's looks at a renewal of another process, and their growth."""
-TRY_AGAIN = 1.0
-"""Seconds for which an engine that failed is not asked again."""
 ALONE_PAUSE = 60.0
 """Seconds between two logins of a process whose engine is away."""
 ENDED_BY_OTHERS = 3
 """After so many tokens that ended early, another program is the likely reason, not the death of a process."""
+_KINDS = (*errors.BY_KIND.values(), errors.RequestTimeoutError, errors.ConnectionFailedError)
+"""The classes of failures that processes tell each other."""
 _TOLD = 500
 """How many characters of a failure other processes get to read."""
 
@@ -72,12 +72,11 @@ class SharedTokens:
     """Keeps the token in a shared state.
 
     Args:
-        state: where.
+        asking: where, and whether it is away.
         seal: seals and opens it.
         clock: time.
         away: what to do while the state is away.
         app_id: the application's id, for the warning about other programs.
-        awake: seconds of a clock that never jumps and counts the time in which the machine sleeps.
         chance: draws this process's moment to renew.
     """
 
@@ -85,29 +84,27 @@ class SharedTokens:
 
     def __init__(
         self,
-        state: State,
+        asking: Asking,
         seal: Seal,
         clock: Clock,
         *,
-        away: Away = Away.FAIL,
+        away: str = Away.FAIL,
         app_id: str = "",
-        awake: Callable[[], float] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._state = state
+        self._asking = asking
+        self._state = asking.state
+        self._awake = asking.awake
         self._seal = seal
         self._clock = clock
-        self._away = away
+        self._away = Away(away)
         self._app_id = app_id
-        self._awake = awake or _awake
         self._chance = chance
-        self.notes: Notes = _SharedNotes(self)
+        self.notes: Notes = SharedNotes(asking, self._generation_of)
         self._known: _Known | None = None
         self._warned_of: bytes | None = None
         self._unsaved = 0
         self._alone_at: float | None = None
-        self._away_since: float | None = None
-        self._next_try = 0.0
         self._stopped = Flag()
         self.by_others = Counter()
         """Renewals of other processes that this one has seen."""
@@ -115,8 +112,6 @@ class SharedTokens:
         """How often this process waited for another one's renewal."""
         self.lost_fences = Counter()
         """Renewals whose lease had gone to another process before they ended."""
-        self.away_seconds = 0.0
-        """How long the state was away, in all outages that have ended."""
         self._begin()
 
     def _begin(self) -> None:
@@ -128,18 +123,23 @@ class SharedTokens:
         self._begin()
         self._stopped = Flag()
 
+    @property
+    def generation(self) -> int:
+        """How many tokens were stored until the last one that was here; 0 if that one is not stored."""
+        known = self._known
+        return max(known.gen, 0) if known is not None else 0
+
     # -- the token that is there -------------------------------------------------------------------------------------
 
     def load(self) -> Held:
         """Return the token that is there; while the state is away, the one that was there last."""
-        self._stopped.clear()
         try:
-            found = self.ask(self._state.read)
+            found = self._asking.ask(self._state.read)
             known = self._known
             if known is not None and self._left(known) > 0 and (known.gen < 0 or found.gen < known.gen):
                 # It was got while the state was away, or the state has lost it: it goes in, if it is the newest.
                 self._save(0, known)
-                found = self.ask(self._state.read)
+                found = self._asking.ask(self._state.read)
         except StateAwayError:
             return self._held(self._known)
         return self._held(self._opened(found))
@@ -200,12 +200,12 @@ class SharedTokens:
             RequestTimeoutError: another process's renewal did not end before the deadline (1003).
             NorthApiException: the renewal failed, here or in another process within the last second.
         """
-        look = FIRST_LOOK
+        look, stopped = FIRST_LOOK, self._stopped
         while True:
             asked = self._awake()
             lease = self._state.lease
             try:
-                answer = self.ask(self._state.acquire, self._owner, lease, _gen(seen))
+                answer = self._asking.ask(self._state.acquire, self._owner, lease, _gen(seen))
             except StateAwayError as error:
                 return None if can_wait else self._fetch_alone(fetch, error)
             if isinstance(answer, Mine):
@@ -222,16 +222,16 @@ class SharedTokens:
                 return None
             else:
                 left = answer.seconds if isinstance(answer, Busy) else look
-                self._wait(min(left, look, LONGEST_LOOK), until)
+                self._wait(min(left, look, LONGEST_LOOK), until, stopped)
                 look *= LOOK_GROWTH
 
-    def _wait(self, seconds: float, until: float | None) -> None:
+    def _wait(self, seconds: float, until: float | None, stopped: Flag) -> None:
         self.waits.add()
         if until is not None and self._clock.monotonic() + seconds > until - NO_TIME:
             what = "another process's renewal of the token did not end before the call's deadline"
             raise RequestTimeoutError(SdkCode.NO_ANSWER, what)
-        self._clock.sleep(seconds, self._stopped)
-        if self._stopped.is_set():
+        self._clock.sleep(seconds, stopped)
+        if stopped.is_set():
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the token timer was stopped while the call waited for it")
 
     def _lead(self, fence: int, fetch: Callable[[], Grant]) -> Grant:
@@ -252,20 +252,20 @@ class SharedTokens:
             done.set()
             if grant is None:
                 self._give_up(fence, failure)
-        return self._keep(fence, grant, sent)
-
-    def _keep(self, fence: int, grant: Grant, sent: float) -> Grant:
-        """Store a token; return it, or the newer one that is there."""
-        known = self._not_stored(grant, sent)
-        try:
-            if self._save(fence, known):
-                return grant
-        except StateAwayError:
-            self._known = known  # it goes in when the state is back
+        if self._keep(fence, grant, sent):
             return grant
         self.lost_fences.add()
         log.info("a renewal of the token came after that of another process, whose token is used now")
         return self.load().grant or grant
+
+    def _keep(self, fence: int, grant: Grant, sent: float) -> bool:
+        """Store a token; return False if a newer one is there."""
+        known = self._not_stored(grant, sent)
+        try:
+            return self._save(fence, known)
+        except StateAwayError:
+            self._known = known  # it goes in when the state is back
+            return True
 
     def _not_stored(self, grant: Grant, sent: float) -> _Known:
         token = grant.access_token, grant.refresh_token
@@ -274,7 +274,7 @@ class SharedTokens:
         return _Known(self._unsaved, record, token, sent, grant.expires_in)
 
     def _save(self, fence: int, known: _Known) -> bool:
-        gen = self.ask(self._state.save, fence, known.record, known.lifetime, self._awake() - known.sent)
+        gen = self._asking.ask(self._state.save, fence, known.record, known.lifetime, self._awake() - known.sent)
         if gen is None:
             return False
         self._known = known._replace(gen=gen)
@@ -285,12 +285,12 @@ class SharedTokens:
         lease = self._state.lease
         while not self._clock.wait(done, lease / 3):
             with contextlib.suppress(StateAwayError, SharedStateError):
-                if not self.ask(self._state.extend, fence, lease):
+                if not self._asking.ask(self._state.extend, fence, lease):
                     return
 
     def _give_up(self, fence: int, failure: str = "") -> None:
         with contextlib.suppress(StateAwayError, SharedStateError):  # the lease ends by itself
-            self.ask(self._state.fail, fence, failure)
+            self._asking.ask(self._state.fail, fence, failure)
 
     def adopt(self, grant: Grant) -> None:
         """Keep a token that the application got itself, unless one that was sent for later is there."""
@@ -298,7 +298,8 @@ class SharedTokens:
 
     def forget(self) -> None:
         """Forget the token here. It stays in the state for the others, and callers who wait for it stop waiting."""
-        self._stopped.set()
+        stopped, self._stopped = self._stopped, Flag()
+        stopped.set()
         self._known = None
 
     # -- failures that processes share -------------------------------------------------------------------------------
@@ -322,31 +323,12 @@ class SharedTokens:
 
     def _is_of_this_secret(self, failure: str) -> bool:
         """Whether it says something of our own logins: another secret's failure does not."""
-        return bool(json.loads(failure)["by"] == self._seal.name)
+        try:
+            return bool(json.loads(failure)["by"] == self._seal.name)
+        except (ValueError, LookupError, TypeError):
+            return False
 
     # -- the state is away -------------------------------------------------------------------------------------------
-
-    def ask(self, step: Callable[..., T], *arguments: Any) -> T:
-        """Return the result of a step, and note when the state goes away and when it is back.
-
-        Raises:
-            StateAwayError: it is away, or was a second ago.
-        """
-        if self._away_since is not None and self._awake() < self._next_try:
-            raise StateAwayError("it was away a second ago")
-        try:
-            result = step(*arguments)
-        except StateAwayError as error:
-            self._next_try = self._awake() + TRY_AGAIN
-            if self._away_since is None:
-                self._away_since = self._awake()
-                log.warning("the shared state %s is away, and the last token is used: %s", self._state.shown, error)
-            raise
-        since, self._away_since = self._away_since, None
-        if since is not None:
-            self.away_seconds += self._awake() - since
-            log.warning("the shared state %s is back after %.0f s", self._state.shown, self._awake() - since)
-        return result
 
     def _fetch_alone(self, fetch: Callable[[], Grant], error: StateAwayError) -> Grant:
         now = self._awake()
@@ -360,8 +342,7 @@ class SharedTokens:
         return grant
 
     def _fail(self, error: StateAwayError, cure: str) -> NoReturn:
-        since = self._away_since
-        away = self._awake() - since if since is not None else 0.0
+        away = self._asking.away_for
         what = f"the shared state {self._state.shown} has been away for {away:.0f} s, and there is no token without it"
         raise SharedStateError(SdkCode.CLIENT_INTERNAL, f"{what} ({error}): {cure}") from error
 
@@ -374,44 +355,10 @@ class SharedTokens:
             f"with the application id {self._app_id} and does not use shared={self._state.shown!r}"
         )
 
-    # -- which endpoints refused a new token -------------------------------------------------------------------------
-
-    def generation_of(self, token: str) -> int | None:
+    def _generation_of(self, token: str) -> int | None:
         """Return the generation of a token; None if it is not the last one."""
         known = self._known
         return known.gen if known is not None and known.token is not None and known.token[0] == token else None
-
-    @property
-    def state(self) -> State:
-        """The shared state."""
-        return self._state
-
-
-class _SharedNotes:
-    """Notes that all processes read. While the state is away, nothing is noted."""
-
-    def __init__(self, tokens: SharedTokens) -> None:
-        self._tokens = tokens
-
-    def note_of(self, endpoint: str, token: str) -> Note | None:
-        """Return the note of an endpoint."""
-        try:
-            found = self._tokens.ask(self._tokens.state.forbidden).get(endpoint)
-        except StateAwayError:
-            return None
-        return Note(found.age, found.pause, found.gen == self._tokens.generation_of(token)) if found else None
-
-    def write_note(self, endpoint: str, pause: float, token: str) -> None:
-        """Note that an endpoint refused a new token."""
-        gen = self._tokens.generation_of(token)
-        if gen is not None:  # if there is a newer token, it is not known what the endpoint says to that one
-            with contextlib.suppress(StateAwayError):
-                self._tokens.ask(self._tokens.state.forbid, endpoint, pause, gen)
-
-    def drop_note(self, endpoint: str) -> None:
-        """Remove the note of an endpoint."""
-        with contextlib.suppress(StateAwayError):
-            self._tokens.ask(self._tokens.state.forbid, endpoint, 0.0, 0)
 
 
 def _gen(seen: Held) -> int:
@@ -420,13 +367,7 @@ def _gen(seen: Held) -> int:
 
 def _told(failure: str) -> NorthApiException:
     told = json.loads(failure)
-    kind = getattr(errors, told["class"], NorthApiException)
-    desc = f"{told['desc']} (another process tried it within the last second)"
+    kind = next((each for each in _KINDS if each.__name__ == told["class"]), NorthApiException)
+    desc = f"{told['desc'].rstrip('.')} (another process tried it within the last second)"
     error: NorthApiException = kind(told["code"], desc, http_status_code=told["status"], endpoint=told["endpoint"])
     return error
-
-
-def _awake() -> float:
-    """Return seconds of a clock that never jumps and counts suspended time, where the system has one."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)

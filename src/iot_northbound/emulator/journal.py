@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
@@ -52,9 +52,12 @@ class Journal:
         """Whether JSON bodies are noted too, redacted. Off by default, since this costs time and memory."""
         self._entries: deque[tuple[int, Callable[..., dict[str, Any]], tuple[Any, ...]]] = deque(maxlen=capacity)
         self._seq = count(1)
+        self._calls: Counter[tuple[str, str]] = Counter()
 
     def note(self, entry: dict[str, Any]) -> None:
         """Append an entry."""
+        if entry["kind"] == "call":
+            self._calls[entry.get("endpoint") or "", str(entry["errorCode"] or entry["status"])] += 1
         self.note_facts(dict, entry)
 
     def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:
@@ -86,9 +89,17 @@ class Journal:
         found.reverse()
         return found
 
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Return how many calls there were, by endpoint and by what they were answered: error code, or status."""
+        found: dict[str, dict[str, int]] = {}
+        for (endpoint, answer), number in sorted(self._calls.items()):
+            found.setdefault(endpoint, {})[answer] = number
+        return found
+
     def clear(self) -> None:
-        """Forget all entries; the numbering goes on."""
+        """Forget all entries and counts; the numbering goes on."""
         self._entries.clear()
+        self._calls.clear()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(_described, list(self._entries))

@@ -2,6 +2,11 @@
 
 from iot_northbound.error_codes.model import ErrorCode, Kind, by_code
 
+_LOG_IN = (
+    "Log in again. If several processes use this application id, give all of them the same setting `shared`, and they "
+    "use one token. Otherwise ask the platform's operator if the application may use this API."
+)
+
 CODES = by_code(
     ErrorCode(
         "50252",
@@ -161,16 +166,16 @@ CODES = by_code(
         Kind.BAD_TOKEN,
         (403,),
         "The token or the application key is not valid.",
-        "The token expired, a newer login ended it, or the application may not use this API.",
-        "Log in again. If it fails again, ask the platform's operator if the application may use this API.",
+        "The token expired, a newer login ended it (another process?), or the application may not use this API.",
+        _LOG_IN,
     ),
     ErrorCode(
         "1010005",
         Kind.BAD_TOKEN,
         (403,),
         "The token or the application key is not valid.",
-        "The token expired, a newer login ended it, or the application may not use this API.",
-        "Log in again. If it fails again, ask the platform's operator if the application may use this API.",
+        "The token expired, a newer login ended it (another process?), or the application may not use this API.",
+        _LOG_IN,
     ),
     ErrorCode(
         "101009",

@@ -13,6 +13,7 @@ INBOX_METHODS = (
     *("dead_letters", "replay", "discard", "stats", "stop"),
 )
 """The members that an inbox must have (the protocol `Inbox`)."""
+_SINK_METHODS = ("put", "stats", "stop")
 
 _CLOCK_METHODS = ("now", "monotonic", "sleep", "wait")
 LONGEST = 1_000_000_000
@@ -72,12 +73,11 @@ def check_clock(clock: object) -> None:
 
 
 def check_inbox(inbox: object) -> None:
-    """Raise InvalidArgumentError unless a value is an inbox or None."""
-    if isinstance(inbox, str | bytes | os.PathLike):
-        raise InvalidArgumentError.of("inbox", repr(inbox), "it must be an inbox: give SqliteInbox(path)")
-    missing = [name for name in INBOX_METHODS if not callable(getattr(inbox, name, None))]
+    """Raise InvalidArgumentError unless a value is an inbox, a sink or None."""
+    needed = INBOX_METHODS if hasattr(inbox, "get") or not hasattr(inbox, "put") else _SINK_METHODS
+    missing = [name for name in needed if not callable(getattr(inbox, name, None))]
     if inbox is not None and (isinstance(inbox, type) or missing):
-        rule = "it must be an inbox: SqliteInbox(path), MemoryInbox(), or one of your own"
+        rule = "it must be an inbox: SqliteInbox(path), a URL such as sqlite:/folder/file, or one of your own"
         lacking = f" with {', '.join(missing)}" if missing else ""
         raise InvalidArgumentError.of("inbox", repr(inbox), rule + lacking)
 

@@ -27,9 +27,15 @@ BODY, UNFIT = object(), object()
 
 
 class Dispatcher:
-    """The functions of each kind: first the receiver's own method, then the registered ones in order."""
+    """The functions of each kind: first the receiver's own method, then the registered ones in order.
 
-    def __init__(self, owner: Handlers) -> None:
+    Args:
+        owner: the receiver.
+        runs: whether handlers run here; if not, they are refused, because they would never be called.
+    """
+
+    def __init__(self, owner: Handlers, *, runs: bool = True) -> None:
+        self._runs = runs
         self._table: dict[object, list[Handler]] = {
             kind: [getattr(owner, method_for(cls))] for kind, cls in KINDS.items()
         }
@@ -43,6 +49,9 @@ class Dispatcher:
                 rule = f"no message goes to a method of this name, and {_PREFIX} is reserved for handlers"
                 where = f"{type(owner).__qualname__}.{name}"
                 raise InvalidArgumentError.of("handler", where, f"{rule}{did_you_mean(name, known)}")
+        for name in known:
+            if getattr(type(owner), name) is not getattr(Handlers, name):
+                self._refuse_if_idle(f"{type(owner).__qualname__}.{name}")
 
     def add(self, kinds: tuple[type[Any], ...], handler: Handler) -> None:
         """Register a function for the kinds of some DTO classes."""
@@ -57,7 +66,13 @@ class Dispatcher:
     def append(self, key: object, handler: Handler) -> None:
         """Register a function."""
         _check(handler)
+        self._refuse_if_idle(name_of(handler))
         self._table[key].append(handler)
+
+    def _refuse_if_idle(self, name: str) -> None:
+        if not self._runs:
+            rule = "no handler runs in this receiver: its sink hands the messages to another program"
+            raise InvalidArgumentError.of("handler", name, rule)
 
     def __call__(self, delivery: Delivery) -> BaseException | None:
         """Call the handlers that have not finished a message yet; return the last error, or None if all have finished.

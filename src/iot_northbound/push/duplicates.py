@@ -146,6 +146,14 @@ class Seen:
         if trace.certain:
             self._keep(self._rule, self._certain, trace.identity, trace)
 
+    def has(self, identity: bytes) -> bool:
+        """Return whether a message with this identity is surely here, for messages that another inbox left."""
+        return identity in self._certain
+
+    def inherit(self, trace: Trace) -> Trace:
+        """Return a certain trace of another inbox as one of this inbox; `recall` remembers it."""
+        return attrs.evolve(trace, era=self._era)
+
     def _keep(self, rule: DuplicateWindow, traces: OrderedDict[_K, Trace], key: _K, trace: Trace) -> None:
         traces[key] = trace
         traces.move_to_end(key)

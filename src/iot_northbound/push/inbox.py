@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -185,6 +185,11 @@ class Sink(Protocol):
     def stop(self) -> None:
         """Finish what was put, and close. Does nothing if it is not open."""
         ...
+
+
+def as_inbox(sink: Sink | None) -> Inbox | None:
+    """Return it as an inbox, or None if it is none: then messages go on to another program, and no handler runs."""
+    return cast("Inbox", sink) if hasattr(sink, "get") else None
 
 
 @runtime_checkable

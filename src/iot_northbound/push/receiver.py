@@ -7,17 +7,18 @@ import logging
 import ssl as tls
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import arguments, reply
 from iot_northbound.push.access import NOTHING, ROUTE, Access, Declared, Gate, Peer
 from iot_northbound.push.dispatch import BODY, EVENT, UNFIT, Dispatcher
 from iot_northbound.push.events import Event
 from iot_northbound.push.failures import log
 from iot_northbound.push.handlers import Handlers
-from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxFullError
+from iot_northbound.push.inbox import DeadLetter, Inbox, InboxError, InboxFullError, Leased, Sink, as_inbox
 from iot_northbound.push.metrics import Counters, Metrics
 from iot_northbound.push.parse import PROBE, NotAMessageError, parse
 from iot_northbound.push.reply import Reply
@@ -54,9 +55,11 @@ class PushMessageReceiver(Handlers):
             save(body.device_id, body.service, receiver.event.raw.get("a field the reference does not know"))
 
     Args:
-        inbox: keeps the messages: `SqliteInbox(path)`. Without it, messages are kept in memory and are lost when the
+        inbox: keeps the messages: `SqliteInbox(path)`, `PostgresInbox(…)`, or a URL for `open_inbox`. A sink such as
+            `KafkaSink` hands them to another program. Without it, messages are kept in memory and are lost when the
             process ends, which is good for trying (but `serve` and `server` make a durable inbox themselves).
-        threads: how many handlers run at the same time.
+        threads: how many handlers run at the same time; 0 if this process only answers, and workers
+            (``iot-northbound worker``) handle what is in the inbox.
         retry: how often a failed handler is called.
         access: who may post; without it everybody may.
         route: the path to post to; ``/cmd`` below it is accepted too.
@@ -65,14 +68,14 @@ class PushMessageReceiver(Handlers):
 
     Raises:
         InvalidArgumentError: the name of a `handle_…` method is misspelt; a handler is a coroutine, or does not take
-            the message as its only argument; `inbox` is not an inbox; `route` is not a path; a number is too small
-            (1007).
+            the message as its only argument; `inbox` is not an inbox; `route` is not a path; a number is too small;
+            `threads` is 0 and no other process can open the inbox; there are handlers, and `inbox` is a sink (1007).
         TypeError: an argument has a wrong type; the message names it.
     """
 
     def __init__(
         self,
-        inbox: Inbox | None = None,
+        inbox: Inbox | Sink | str | None = None,
         *,
         threads: int = 8,
         retry: HandlerRetry | None = None,
@@ -81,26 +84,36 @@ class PushMessageReceiver(Handlers):
         body_limit: int = 1 << 20,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        arguments.whole("threads", threads)
+        arguments.whole("threads", threads, least=0)
         arguments.whole("body_limit", body_limit)
         arguments.check("route", route, str)
         arguments.check("retry", retry, HandlerRetry, type(None))
         arguments.check("access", access, Access, type(None))
-        arguments.check_inbox(inbox)
         arguments.check_clock(clock)
+        if isinstance(inbox, str):
+            from iot_northbound.push.inboxes import open_inbox
+
+            inbox = open_inbox(inbox, clock=clock)
+        arguments.check_inbox(inbox)
+        handled = inbox is None or as_inbox(inbox) is not None
+        if not threads and handled and not isinstance(inbox, Leased):
+            rule = "this inbox belongs to one process, so the same process must handle its messages: give 1 or more"
+            raise InvalidArgumentError.of("threads", "0", rule)
         self.gate = Gate(access or Access(), route, body_limit)
         self._clock = clock
         self._counters = Counters(clock)
-        self._dispatch = Dispatcher(self)
-        workers = partial(
-            Workers,
-            handle=self._dispatch,
-            threads=threads,
-            retry=retry or HandlerRetry(),
-            clock=clock,
-            counters=self._counters,
-        )
-        self._running = Running(inbox, workers, clock)
+        self._dispatch = Dispatcher(self, runs=handled)
+
+        def workers(inbox: Inbox, threads: int) -> Workers:
+            rule = retry or HandlerRetry()
+            return Workers(inbox, self._dispatch, threads=threads, retry=rule, clock=clock, counters=self._counters)
+
+        self._running = Running(inbox, workers, threads, clock)
+
+    @property
+    def inbox(self) -> Inbox | Sink | None:
+        """The inbox or sink; None before the start of a receiver that was made without one."""
+        return self._running.inbox
 
     # Registering
 
@@ -269,14 +282,19 @@ class PushMessageReceiver(Handlers):
 
     # Running
 
-    def start(self) -> Self:
+    def start(self, threads: int | None = None) -> Self:
         """Open the inbox and handle what waits in it, then what comes. Does nothing if the receiver runs already.
+
+        Args:
+            threads: how many handlers run at the same time, if this process is to differ from the others.
 
         Raises:
             InboxInUseError: another receiver uses the inbox.
             InboxError: the inbox cannot be opened.
         """
-        self._running.start()
+        if threads is not None:
+            arguments.whole("threads", threads)
+        self._running.start(threads)
         return self
 
     def stop(self, timeout: float = 30.0) -> bool:

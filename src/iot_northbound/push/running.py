@@ -6,10 +6,11 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import cast
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.push.failures import log
-from iot_northbound.push.inbox import Inbox, InboxError, InboxStats, Leased
+from iot_northbound.push.inbox import Inbox, InboxError, InboxStats, Leased, Sink, as_inbox
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.parse import Message
 from iot_northbound.push.workers import Workers
@@ -19,45 +20,58 @@ class Running:
     """Opens an inbox and runs its workers, in one process at a time.
 
     Args:
-        inbox: the inbox; None for one in memory, which is made at the start.
-        workers_of: makes the workers of an inbox.
+        inbox: the inbox, or a sink; None for an inbox in memory, which is made at the start.
+        workers_of: makes the workers of an inbox, with so many threads.
+        threads: how many threads they have, unless `start` says it; 0 for none.
         clock: the source of time for the inbox in memory.
     """
 
-    def __init__(self, inbox: Inbox | None, workers_of: Callable[[Inbox], Workers], clock: Clock) -> None:
+    def __init__(
+        self, inbox: Sink | None, workers_of: Callable[[Inbox, int], Workers], threads: int, clock: Clock
+    ) -> None:
         self.inbox = inbox
         self.workers: Workers | None = None
-        self._workers_of, self._clock = workers_of, clock
-        self._open: Inbox | None = None
+        self._workers_of, self._threads, self._clock = workers_of, threads, clock
+        self._open: Sink | None = None
         self._process = 0
         self._starting = threading.Lock()
         self._stopped = False
 
-    def start(self) -> None:
+    def start(self, threads: int | None = None) -> None:
         """Open the inbox and handle what waits in it, then what comes. Does nothing if it runs already.
 
         Raises:
             InboxInUseError: another receiver uses the inbox.
             InboxError: the inbox cannot be opened.
         """
-        self._start(by_message=False)
+        self._start(self._threads if threads is None else threads, by_message=False)
 
-    def _start(self, *, by_message: bool) -> None:
+    def _start(self, threads: int, *, by_message: bool) -> None:
         with self._starting:
             if self._inherited:
                 self.workers = self._open = None
-            if self.workers is not None or (by_message and self._stopped):  # a late message does not undo a stop
+            if self._open is not None or (by_message and self._stopped):  # a late message does not undo a stop
                 return
             if self.inbox is None:
                 log.warning("no inbox was given: messages are kept in memory and are lost when this process ends")
                 self.inbox = MemoryInbox(clock=self._clock)
-            workers = self._workers_of(self.inbox)
-            if isinstance(self.inbox, Leased):
-                self.inbox.on_withdraw(workers.withdraw)
-            self.inbox.start(workers.add)
-            workers.start()
-            self._stopped = False
-            self.workers, self._open, self._process = workers, self.inbox, os.getpid()
+            self.workers = self._work_on(self.inbox, threads)
+            self._open, self._process, self._stopped = self.inbox, os.getpid(), False
+
+    def _work_on(self, sink: Sink, threads: int) -> Workers | None:
+        """Start an inbox; return its workers, or None if other processes handle the messages."""
+        inbox = as_inbox(sink)
+        if inbox is None:
+            return None
+        if not threads:
+            cast("Leased", inbox).start(None)  # the receiver was not made with another kind
+            return None
+        workers = self._workers_of(inbox, threads)
+        if isinstance(inbox, Leased):
+            inbox.on_withdraw(workers.withdraw)
+        inbox.start(workers.add)
+        workers.start()
+        return workers
 
     @property
     def _inherited(self) -> bool:
@@ -76,12 +90,12 @@ class Running:
             # Neither its threads nor its file survive a fork: with an answer of 200 the message would be lost.
             raise InboxError("the receiver was started before this process was forked; start it in each process")
         if self._open is None:
-            self._start(by_message=True)
-        return self.opened().put(message)
+            self._start(self._threads, by_message=True)
+        return self._opened().put(message)
 
     def refused_another(self) -> None:
         """Note that a message of an unknown device came and was refused."""
-        inbox = self._open
+        inbox = as_inbox(self._open)
         if inbox is not None and not self._inherited:
             inbox.refused_another()
 
@@ -89,8 +103,15 @@ class Running:
         """Return the open inbox.
 
         Raises:
-            InboxError: it is not open.
+            InboxError: it is not open, or it is a sink.
         """
+        sink = self._opened()
+        inbox = as_inbox(sink)
+        if inbox is None:
+            raise InboxError(f"{type(sink).__name__} has no dead letters: another program handles its messages")
+        return inbox
+
+    def _opened(self) -> Sink:
         if self._open is None:
             raise InboxError("the receiver does not run; start() it first")
         return self._open
@@ -108,9 +129,9 @@ class Running:
         """
         with self._starting:
             workers, inbox, self._stopped = self.workers, self._open, True
-            if workers is None or inbox is None or self._inherited:
+            if inbox is None or self._inherited:
                 return True
-            finished = workers.stop(timeout, leave=isinstance(inbox, Leased))
+            finished = workers is None or workers.stop(timeout, leave=isinstance(inbox, Leased))
             if not finished and not inbox.durable:
                 log.error("%d messages were lost: they were kept in memory only", inbox.stats().waiting)
             inbox.stop()

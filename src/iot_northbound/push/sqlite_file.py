@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError, damaged
+import attrs
+
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError, damaged, ended_uncleanly
 from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
 from iot_northbound.push.parse import NotAMessageError
@@ -34,6 +36,8 @@ CREATE TABLE seen (
     certain INTEGER NOT NULL
 );
 """
+_BEGUN = "CREATE TABLE IF NOT EXISTS begun (id INTEGER PRIMARY KEY, times INTEGER NOT NULL)"
+"""Not among the tables above, because files of earlier versions lack it, and earlier versions can do without it."""
 _HIGHEST_ID = 1 << 62
 _EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
 """The years 1 and 10000: a number outside is not a time of arrival."""
@@ -46,6 +50,33 @@ _SHRINK_PAGES = 1_024
 _LOG_BYTES = 32 * 1024 * 1024
 """Size to which the write-ahead log is cut after it was larger."""
 _SCHEMA = Schema("an inbox", _VERSION, _TABLES, ("auto_vacuum = INCREMENTAL", f"journal_size_limit = {_LOG_BYTES}"))
+
+
+@attrs.frozen
+class Left:
+    """A message of a file that another process left.
+
+    Attributes:
+        id: its id in that file.
+        kind: its kind.
+        device: the key of its order.
+        received_at: when it came, in seconds since the epoch.
+        body: its body.
+        dead: 1 if it is a dead letter, else 0.
+        attempts: how often its handlers failed, if it is a dead letter.
+        error: how they failed.
+        begun: how often a process that ended without a word may have begun it.
+    """
+
+    id: int
+    kind: str
+    device: str
+    received_at: float
+    body: bytes = attrs.field(repr=False)
+    dead: int
+    attempts: int
+    error: str
+    begun: int
 
 
 class Transaction:
@@ -70,6 +101,16 @@ class Transaction:
     def bury(self, rows: list[tuple[int, str, int]]) -> None:
         """Turn messages into dead letters: attempts, error, id."""
         self._many("UPDATE messages SET dead = 1, attempts = ?, error = ? WHERE id = ?", rows)
+
+    def begin(self, rows: list[tuple[int, int]]) -> None:
+        """Note how often messages were begun: id, times."""
+        self._many("INSERT OR REPLACE INTO begun (id, times) VALUES (?, ?)", rows)
+
+    def bring(self, rows: list[tuple[int, Left]]) -> None:
+        """Add messages of another file, with their ids here."""
+        self.insert([(new, left.kind, left.device, left.received_at, left.body) for new, left in rows])
+        self.bury([(left.attempts, left.error, new) for new, left in rows if left.dead])
+        self.begin([(new, left.begun) for new, left in rows if left.begun])
 
     def dead(self, ids: list[int] | None) -> list[tuple[int, str]]:
         """Return id and device of the dead letters with these ids, or of all."""
@@ -144,6 +185,19 @@ class Content:
                 raise ValueError(f"message {message_id} has values of a wrong type")
             yield message_id, device, at, size, dead
 
+    def begun(self) -> dict[int, int]:
+        """Return how often messages were begun by processes that ended without a word, for those that are known.
+
+        Raises:
+            ValueError: a number is damaged.
+        """
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'begun'").fetchone():
+            return {}
+        found = dict(self._connection.execute("SELECT id, times FROM begun"))
+        if any(type(times) is not int for times in found.values()):
+            raise ValueError("how often a message was begun is not a number")
+        return found
+
     def last_id(self) -> int:
         """Return the highest id ever given.
 
@@ -176,6 +230,8 @@ class InboxFile:
 
     def __init__(self, path: Path, read: Callable[[Content], None] = lambda content: None) -> None:
         self._reading = threading.Lock()
+        self.suspect = ended_uncleanly(path)
+        """Whether the last owner ended without a word, perhaps because of one of the messages."""
         try:
             self._file = OwnedSqlite(path, _SCHEMA, lambda connection: read(Content(connection)))
         except FileInUseError as error:
@@ -185,6 +241,15 @@ class InboxFile:
         except UnfitFileError as error:
             raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
         self._write, self._read = self._file.writer, self._file.connect()
+        try:
+            with self._file.transaction() as connection:
+                connection.execute(_BEGUN)
+                connection.execute("DELETE FROM begun WHERE id NOT IN (SELECT id FROM messages WHERE NOT dead)")
+                # Changes nothing, but is written: from now on a log is there until the file is closed.
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.Error as error:
+            self._file.close()
+            raise InboxError(f"the inbox {path} cannot be written: {error}") from error
 
     @property
     def inherited(self) -> bool:
@@ -226,6 +291,16 @@ class InboxFile:
             raise NotAMessageError(f"the inbox is damaged at message {message_id}")
         return body, received_at
 
+    def left(self, after: int, limit: int) -> list[Left]:
+        """Return the messages with a higher id, the oldest first, for another inbox."""
+        statement = (
+            "SELECT messages.id, kind, device, received_at, body, dead, attempts, error, coalesce(times, 0)"
+            " FROM messages LEFT JOIN begun USING (id) WHERE messages.id > ? ORDER BY messages.id LIMIT ?"
+        )
+        with self._reading:
+            rows = self._read.execute(statement, (after, limit)).fetchall()
+        return [Left(*row) for row in rows]
+
     def dead_letters(self, limit: int) -> list[tuple[int, str, str, float, int, str, bytes]]:
         """Return id, kind, device, received_at, attempts, error and body of the oldest dead letters."""
         statement = (
@@ -237,6 +312,6 @@ class InboxFile:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise InboxError(f"the dead letters cannot be read: {error}") from error
 
-    def close(self) -> None:
-        """Close it."""
-        self._file.close()
+    def close(self, *, delete: bool = False) -> None:
+        """Close it, and delete it if it is needed no more."""
+        self._file.close(delete=delete)

@@ -1,4 +1,4 @@
-"""The requests to the writing thread of the durable inbox."""
+"""The requests to the writing thread of the durable inbox, and its memory of new messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import attrs
 
 from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.parse import Message
+from iot_northbound.push.sqlite_file import Left
+
+_FRESH_MESSAGES = 5_000
+_FRESH_CHARACTERS = 16 * 1024 * 1024
+"""The limits of `Fresh`."""
 
 
 @attrs.frozen(eq=False)
@@ -57,7 +62,52 @@ class Revive:
     """The transaction adds: old id, new id, device."""
 
 
-Work = Put | Repetition | Done | Bury | Revive
+@attrs.frozen(eq=False)
+class Begin:
+    """Note that the handlers of a message begin, and for which time; the last process may have ended because of it."""
+
+    id: int
+    times: int
+    future: Future[None]
+
+
+@attrs.define(eq=False)
+class Bring:
+    """Take over messages that another process left in its file, and the traces of them and of earlier ones."""
+
+    rows: list[Left]
+    traces: list[Trace]
+    future: Future[None]
+    brought: list[tuple[int, Left]] = attrs.field(factory=list)
+    """The transaction adds: the rows with their new ids."""
+
+
+Work = Put | Repetition | Done | Bury | Revive | Begin | Bring
+
+
+class Fresh:
+    """New messages, kept in memory up to some limits, so that they need not be read from the file.
+
+    Its user's lock guards it.
+    """
+
+    def __init__(self) -> None:
+        self._messages: dict[int, Message] = {}
+        self._characters = 0
+
+    def add(self, message_id: int, message: Message) -> None:
+        """Keep a message if there is room."""
+        size = len(message.text)
+        if len(self._messages) < _FRESH_MESSAGES and self._characters + size < _FRESH_CHARACTERS:
+            self._messages[message_id] = message
+            self._characters += size
+
+    def pop(self, message_id: int) -> Message | None:
+        """Return a message and keep it no longer; None if it is not here."""
+        message = self._messages.pop(message_id, None)
+        if message is not None:
+            self._characters -= len(message.text)
+        return message
 
 
 def parts_of(batch: list[Work]) -> list[list[Work]]:

@@ -39,8 +39,9 @@ class Authentication(Service):
         Reference: section 1.3.1.
         """
         app_id, secret = self._client.credentials()
+        started = self._client.clock.now()
         granted = self._call(LOGIN, body={"appId": app_id, "secret": secret})
-        self._client.token_granted(granted.access_token, granted.refresh_token, granted.expires_in)
+        self._client.token_granted(granted.access_token, granted.refresh_token, granted.expires_in, started)
         return granted
 
     def refresh_auth_token(self, ar_in_dto: AuthRefreshInDTO) -> AuthRefreshOutDTO:
@@ -55,8 +56,9 @@ class Authentication(Service):
 
         Reference: section 1.3.2.
         """
+        started = self._client.clock.now()
         granted = self._call(REFRESH, body=ar_in_dto)
-        self._client.token_granted(granted.access_token, granted.refresh_token, granted.expires_in)
+        self._client.token_granted(granted.access_token, granted.refresh_token, granted.expires_in, started)
         return granted
 
     def start_refresh_token_timer(self) -> None:

@@ -39,8 +39,10 @@ class TokenOwner(Caller, Protocol):
         """Return the application's id and secret."""
         ...
 
-    def token_granted(self, access_token: str, refresh_token: str | None, expires_in: int | None) -> None:
-        """Use a new token, because the earlier one has ended."""
+    def token_granted(
+        self, access_token: str, refresh_token: str | None, expires_in: int | None, started: float
+    ) -> None:
+        """Use a new token, because the earlier one has ended. `started` is when it was asked for."""
         ...
 
     def start_timer(self) -> None:

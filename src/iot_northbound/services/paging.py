@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from iot_northbound.core.budget import bulk
 from iot_northbound.core.wire import ShapeError, sent_items
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, UnreadableAnswerError
 
@@ -66,7 +67,8 @@ class Paged(Generic[Answer, Item]):
         last_total: int | None = None
         while True:
             try:
-                answer = ask(_page_of(query, number, size))
+                with bulk():
+                    answer = ask(_page_of(query, number, size))
             except NorthApiException as refusal:
                 if refusal.error_code not in self.past_the_end or number == first:
                     raise

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import attrs
 
+from iot_northbound.core.budget import bulk
 from iot_northbound.core.clock import LONGEST, Clock
 from iot_northbound.core.fields import shown
 from iot_northbound.core.open_enum import OpenEnum, word_of
@@ -131,7 +132,8 @@ def wait_until(
         failure: NorthApiException | None = None
         looks += 1
         try:
-            seen = look()
+            with bulk():
+                seen = look()
         except PASSING as error:
             if state is None:
                 raise

@@ -2,10 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.shared.file import SharedFile
+from iot_northbound.shared.file_limit import LIMIT_TABLES, FileLimit
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -13,12 +14,11 @@ from iot_northbound.shared.state import (
     Busy,
     Failed,
     Forbidden,
-    HeldSlot,
     Mine,
     Newer,
-    Slot,
     StateStatus,
     TokenRecord,
+    plain,
 )
 from iot_northbound.shared.url import StateUrl
 
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS token (
 ) WITHOUT ROWID"""
 
 
-class FileState:
+class FileState(FileLimit):
     """The steps on a SQLite file; `now` is this machine's time of day.
 
     If the time of day is set back, what lies too far in the future counts as over.
@@ -44,7 +44,7 @@ class FileState:
         self.lease = url.lease
         self._application = application
         self._clock = clock
-        self._file = SharedFile(url.target, _TABLES)
+        self._file = SharedFile(url.target, f"{_TABLES};{LIMIT_TABLES}")
 
     def read(self) -> TokenRecord:
         """Return the stored token, and how long it lasts."""
@@ -99,7 +99,7 @@ class FileState:
         """End the lease and store why nothing was renewed."""
         with self._file.writing() as connection:
             if self._row(connection)["fence"] == fence:
-                told = {"failure": failure, "failed_at": self._clock.now()} if failure else {}
+                told = {"failure": plain(failure), "failed_at": self._clock.now()} if failure else {}
                 self._set(connection, until=0.0, **told)
 
     def forbid(self, endpoint: str, pause: float, gen: int) -> None:
@@ -143,27 +143,8 @@ class FileState:
             failure=row["failure"],
             failed_ago=now - row["failed_at"],
             forbidden=_notes(row["forbidden"], now),
-            slots=0,
-            waiting=0,
-            processes=0,
-            paused=0.0,
+            **self.limit_status()._asdict(),
         )
-
-    def take(self, owner: str, bulk: bool, limit: int, hold: float, id: str) -> Slot:
-        """Take a slot for one call, or learn when to ask again."""
-        raise NotImplementedError
-
-    def settle(self, id: str, seconds: float) -> None:
-        """Let a slot end `seconds` from now."""
-        raise NotImplementedError
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody take a slot for this long."""
-        raise NotImplementedError
-
-    def put_back(self, slots: Sequence[HeldSlot]) -> None:
-        """Store slots again."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Close the file. A later step opens it again."""

@@ -2,8 +2,12 @@
 
 import os
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from iot_northbound.errors import SdkCode, SharedStateError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = b"\x01"
 _NONCE = 12
@@ -44,12 +48,12 @@ class Seal:
             what = "a newer version of the SDK wrote the shared token: update this one too"
             raise SharedStateError(SdkCode.CLIENT_INTERNAL, what)
         try:
-            return self._cipher.decrypt(nonce, sealed, _VERSION + self._application)
+            return self._cipher.decrypt(nonce, sealed, version + self._application)
         except (InvalidTag, ValueError):
             return None
 
     @cached_property
-    def _cipher(self) -> "AESGCM":  # noqa: F821
+    def _cipher(self) -> "AESGCM":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         return AESGCM(self._derive(b"iot-northbound/token/1", 32))

@@ -17,6 +17,11 @@ class StateAwayError(Exception):
     """The engine did not answer, or refused to work. It may be back later. The text has no password."""
 
 
+def plain(text: str) -> str:
+    """Return a text that every engine can store: no NUL, and no half of a character."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 class TokenRecord(NamedTuple):
     """The shared token, as `read` finds it."""
 
@@ -174,8 +179,8 @@ class State(Protocol):
 
     # -- the limit ---------------------------------------------------------------------------------------------------
 
-    def take(self, owner: str, bulk: bool, limit: int, hold: float, id: str) -> Slot:
-        """Take a slot for one call, or learn when to ask again."""
+    def take(self, owner: str, turn: int, limit: int, hold: float, id: str) -> Slot:
+        """Take a slot for one call, or learn when to ask again; `turn` is one of slots.Turn, where the rule is."""
         ...
 
     def settle(self, id: str, seconds: float) -> None:

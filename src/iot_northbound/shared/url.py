@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import attrs
 
@@ -52,8 +52,16 @@ class StateUrl:
     options: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def read_url(url: str, folder: Path | None = None) -> StateUrl:
-    """Return the parts of a URL. A relative path is relative to `folder`, by default the working folder.
+def absolute(url: str, folder: Path) -> str:
+    """Return a URL whose relative path, if it has one, begins at this folder."""
+    scheme, _, path = url.partition(":")
+    if scheme.lower() != "file" or path.startswith(("/", "~", "%")) or not path:
+        return url
+    return f"file:{quote(str(folder.absolute()))}/{path}"
+
+
+def read_url(url: str) -> StateUrl:
+    """Return the parts of a URL. A relative path begins at the working folder.
 
     Raises:
         InvalidArgumentError: it is no such URL (1007). The text never contains user and password.
@@ -72,7 +80,7 @@ def read_url(url: str, folder: Path | None = None) -> StateUrl:
     pairs = dict(parse_qsl(parts.query, keep_blank_values=True))
     own = {key: pairs.pop(key) for key in sorted(_OPTIONS[engine] & pairs.keys())}
     if engine == "file":
-        return _file(parts.netloc, parts.path, parts.fragment, pairs, own, folder)
+        return _file(parts.netloc, parts.path, parts.fragment, pairs, own)
     host = parts.hostname or ""
     shown = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}{parts.path}"
     _check_options(shown, engine, {} if engine == "postgresql" else pairs)
@@ -81,23 +89,25 @@ def read_url(url: str, folder: Path | None = None) -> StateUrl:
     if parts.fragment:
         rule = "it contains a #: in a user name or a password, write it as %23"
         raise InvalidArgumentError.of("shared", shown, rule)
-    target = urlunsplit((_SCHEMES.get(parts.scheme, parts.scheme), parts.netloc, parts.path, urlencode(pairs), ""))
+    scheme = _SCHEMES.get(parts.scheme, parts.scheme)
+    target = f"{scheme}://{parts.netloc}{parts.path}{f'?{urlencode(pairs)}' if pairs else ''}"
     return StateUrl(engine, target, shown, _lease(shown, own.pop("lease", None)), own)
 
 
-def _file(
-    host: str, path: str, fragment: str, others: Mapping[str, str], own: dict[str, str], folder: Path | None
-) -> StateUrl:
+def _file(host: str, path: str, fragment: str, others: Mapping[str, str], own: Mapping[str, str]) -> StateUrl:
     text = unquote(path)
     if host not in ("", "localhost") or not text or "\0" in text or text.endswith("/"):
         rule = "it must name a file of this machine, such as file:/var/lib/na/shared.sqlite3"
         raise InvalidArgumentError.of("shared", "file:…", rule)
     if fragment:
         raise InvalidArgumentError.of("shared", f"file:{text}", "it contains a #: in a file's name, write it as %23")
-    file = (folder or Path()) / Path(text).expanduser()
+    try:
+        file = Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise InvalidArgumentError.of("shared", f"file:{text}", "this user has no home folder: write it out") from None
     shown = f"file:{file}"
     _check_options(shown, "file", others)
-    return StateUrl("file", str(file.absolute()), shown, _lease(shown, own.get("lease")))
+    return StateUrl("file", str(file), shown, _lease(shown, own.get("lease")))
 
 
 def _check_options(shown: str, engine: str, others: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """A small MQTT server over TLS that does as a test says: it refuses, keeps silent, cuts, or sends what is no MQTT."""
 
 import contextlib
+import io
 import json
 import socket
 import ssl
@@ -13,6 +14,7 @@ from typing import Any
 import attrs
 
 from tests.certs import LOOPBACK_NAMES, Authority
+from tests.duplex import Duplex
 
 CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 
@@ -35,7 +37,7 @@ class Broker:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()
-        self._open: dict[str, ssl.SSLSocket] = {}
+        self._open: dict[str, Duplex] = {}
         self.codes: list[int] = []
         """What the next logins are answered with; 0 if there is none."""
         self.raw: list[bytes] = []
@@ -70,7 +72,7 @@ class Broker:
         with self._lock:
             for each in self._open.values():
                 with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                    each.cut()
 
     def close(self) -> None:
         self._listener.close()
@@ -87,7 +89,8 @@ class Broker:
     def _serve(self, plain: socket.socket) -> None:
         device = ""
         try:
-            with self._context.wrap_socket(plain, server_side=True) as sock:
+            with self._context.wrap_socket(plain, server_side=True) as tls:
+                sock = Duplex(tls)
                 for kind, flags, body in _packets(sock):
                     if kind == CONNECT:
                         device = self._login(sock, body)
@@ -106,7 +109,7 @@ class Broker:
             with self._lock:
                 self._open.pop(device, None)
 
-    def _login(self, sock: ssl.SSLSocket, body: bytes) -> str:
+    def _login(self, sock: Duplex, body: bytes) -> str:
         texts, place = [], 10
         while place < len(body):
             size = struct.unpack_from("!H", body, place)[0]
@@ -122,21 +125,20 @@ class Broker:
         sock.sendall(bytes([0x20, 2, 0, code]) if raw is None else raw)
         return login.username
 
-    def _take(self, sock: ssl.SSLSocket, device: str, flags: int, body: bytes) -> None:
+    def _take(self, sock: Duplex, device: str, flags: int, body: bytes) -> None:
         size = struct.unpack_from("!H", body)[0]
         self.reports.setdefault(device, []).append(json.loads(body[2 + size + (2 if flags & 6 else 0) :]))
         if self.acknowledges and flags & 6:
             sock.sendall(b"\x40\x02" + body[2 + size : 4 + size])
 
 
-def _packets(sock: ssl.SSLSocket) -> Iterator[tuple[int, int, bytes]]:
+def _packets(sock: Duplex) -> Iterator[tuple[int, int, bytes]]:
+    stream = io.BufferedReader(sock)
+
     def take(size: int) -> bytes:
-        found = b""
-        while len(found) < size:
-            more = sock.recv(size - len(found))
-            if not more:
-                raise ConnectionError
-            found += more
+        found = stream.read(size)
+        if len(found) < size:
+            raise ConnectionError
         return found
 
     while True:

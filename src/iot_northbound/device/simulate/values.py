@@ -47,7 +47,7 @@ def value_of(where: str, given: object) -> Value:
     low, high = (_number(where, each) for each in what)
     if low > high:
         raise InvalidArgumentError.of(where, repr(what)[:80], "the lowest comes first")
-    default = 1 if isinstance(low, int) and isinstance(high, int) else max((high - low) / 1_000, 1e-9)
+    default = 1 if isinstance(low, int) and isinstance(high, int) else (high - low) / 1_000 or high - low
     step = _number(where, given.get("step", default))
     if step <= 0 < high - low:
         raise InvalidArgumentError.of(where, repr(step), "step must be above 0")

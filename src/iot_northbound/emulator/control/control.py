@@ -274,8 +274,16 @@ class Control(DeviceControl, MqttControl, HubControl):
         return self._runtime.journal.entries(kind=kind, endpoint=endpoint, since=since, limit=limit)
 
     @operation()
+    def calls(self) -> Row:
+        """Return how often each endpoint was called since the journal was cleared, by error code or status.
+
+        The journal keeps the last entries only; these counts are complete.
+        """
+        return self._runtime.journal.calls()
+
+    @operation()
     def clear_journal(self, *, bodies: bool | None = None) -> None:
-        """Forget the journal. From then on it notes bodies, redacted, if `bodies` is true."""
+        """Forget the journal and the counts of calls. From then on it notes bodies, redacted, if `bodies` is true."""
         self._runtime.journal.clear()
         if bodies is not None:
             self._runtime.journal.bodies = bodies

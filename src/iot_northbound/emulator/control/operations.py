@@ -80,6 +80,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("PUT", "/dice", "seed_faults", 204),
     Operation("DELETE", "/faults/{fault_id}", "remove_fault", 204),
     Operation("GET", "/journal", "journal", answer=_ROWS),
+    Operation("GET", "/calls", "calls"),
     Operation("DELETE", "/journal", "clear_journal", 204),
     Operation("GET", "/pushes", "pushes"),
     Operation("POST", "/applications", "add_application", 201),

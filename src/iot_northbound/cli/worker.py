@@ -1,0 +1,105 @@
+"""``iot-northbound worker``: handle what other processes have put into a shared inbox."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from iot_northbound.cli import values
+from iot_northbound.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from iot_northbound.push import PushMessageReceiver
+
+
+class _CannotBeUsedError(Exception):
+    """What the arguments name is no receiver that a worker can run. The text says why."""
+
+
+def add_parser(subparsers: Any) -> Parser:
+    """Add the subcommand."""
+    parser: Parser = subparsers.add_parser(
+        "worker",
+        help="run the handlers of a receiver whose inbox several processes share",
+        description="Handle the messages that web processes have put into the inbox of a receiver, until SIGTERM or "
+        "Ctrl-C. Then finish the handlers that run, and leave the other messages to other workers. The exit status is "
+        "0 if all handlers have finished, and 1 otherwise.",
+    )
+    add = parser.add_argument
+    add("receiver", metavar="MODULE:RECEIVER", help="the receiver, such as myapp.pushes:receiver")
+    add(
+        "--threads",
+        type=values.whole,
+        default=8,
+        metavar="N",
+        help="how many handlers run at the same time (default: %(default)s)",
+    )
+    add(
+        "--drain",
+        type=values.seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long the end waits for handlers that run (default: %(default)g)",
+    )
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Work until SIGTERM or SIGINT; return 0, or 1 if it could not start or a handler did not finish."""
+    from iot_northbound.errors import NorthApiException
+    from iot_northbound.push import InboxError
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        receiver = _found(arguments.receiver)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        receiver.start(arguments.threads)
+    except (_CannotBeUsedError, InboxError, NorthApiException) as error:
+        print(f"iot-northbound: {error}", file=sys.stderr)
+        return 1
+    print(f"working on {arguments.receiver} with {arguments.threads} threads", file=sys.stderr, flush=True)
+    ended.wait()
+    finished = receiver.stop(arguments.drain)
+    print("stopped" if finished else "stopped; some handlers have not finished", file=sys.stderr, flush=True)
+    return 0 if finished else 1
+
+
+def _found(target: str) -> PushMessageReceiver:
+    """Return the receiver that ``module:name`` names."""
+    from iot_northbound.push import PushMessageReceiver
+    from iot_northbound.push.inbox import as_inbox
+
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise _CannotBeUsedError(f"{target!r} must be MODULE:RECEIVER, such as myapp.pushes:receiver")
+    if os.getcwd() not in sys.path:  # as servers do it
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        # Other texts are not shown, because they may contain a secret.
+        text = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, ImportError) else f" in {last.filename}, line {last.lineno}"
+        raise _CannotBeUsedError(f"{module_name} cannot be imported: {text}{where}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise _CannotBeUsedError(f"{module_name} has no {path}")
+        found = getattr(found, name)
+    if not isinstance(found, PushMessageReceiver):
+        raise _CannotBeUsedError(f"{target} is a {type(found).__name__}, and not a PushMessageReceiver")
+    inbox = found.inbox
+    if inbox is None or not inbox.durable:
+        raise _CannotBeUsedError(f"{target} keeps its messages in memory, where no other process can put them")
+    if as_inbox(inbox) is None:
+        raise _CannotBeUsedError(f"{target} hands its messages to a {type(inbox).__name__}: there is nothing to handle")
+    return found

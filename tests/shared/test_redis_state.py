@@ -1,0 +1,129 @@
+"""What only Redis has: TLS, databases, users with few rights, a cluster."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from iot_northbound.errors import SharedStateError
+from iot_northbound.shared import open_state
+from tests.certs import LOOPBACK_NAMES, Authority
+from tests.clock import FakeClock
+from tests.servers import RedisServer, run_redis
+from tests.servers.process import free_port
+from tests.servers.redis import PASSWORD
+
+APPLICATION = "platform.example:8743/an application"
+
+
+@attrs.frozen
+class Secured:
+    """A server that requires client certificates, and the files of its client."""
+
+    port: int
+    folder: Path
+
+    def url(self, host: str = "127.0.0.1", **files: str) -> str:
+        options = "&".join(f"{name}={self.folder / file}" for name, file in files.items())
+        return f"rediss://:{PASSWORD}@{host}:{self.port}/0?{options}"
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    folder = tmp_path_factory.mktemp("redis-tls")
+    ca = Authority()
+    ca.issue("server", LOOPBACK_NAMES[1:2]).write(folder, "server")
+    ca.issue("client", client=True).write(folder, "client")
+    (folder / "ca.pem").write_bytes(ca.pem)
+    (folder / "another.pem").write_bytes(Authority("another").pem)
+    files = {"tls-cert-file": "server.pem", "tls-key-file": "server.key", "tls-ca-cert-file": "ca.pem"}
+    port = free_port()
+    with run_redis(folder, [f"tls-port {port}", *(f"{name} {folder / file}" for name, file in files.items())]):
+        yield Secured(port, folder)
+
+
+def test_a_server_whose_certificate_is_right_is_used(secured: Secured, clock: FakeClock) -> None:
+    state = open_state(secured.url(ca="ca.pem", cert="client.pem", key="client.key"), APPLICATION, clock=clock)
+    state.save(0, b"token", 100.0, 0.0)
+    assert state.read().record == b"token"
+    assert state.shown == f"rediss://127.0.0.1:{secured.port}/0"
+    state.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "files"),
+    [
+        pytest.param("127.0.0.1", {"cert": "client.pem", "key": "client.key"}, id="its CA is no public one"),
+        pytest.param("127.0.0.1", {"ca": "another.pem", "cert": "client.pem", "key": "client.key"}, id="another CA"),
+        pytest.param("localhost", {"ca": "ca.pem", "cert": "client.pem", "key": "client.key"}, id="another name"),
+        pytest.param("127.0.0.1", {"ca": "missing.pem"}, id="no such file"),
+    ],
+)
+def test_a_server_that_cannot_be_trusted_is_refused(
+    secured: Secured, clock: FakeClock, host: str, files: dict[str, str]
+) -> None:
+    state = open_state(secured.url(host, **files), APPLICATION, clock=clock)
+    for _ in range(2):
+        with pytest.raises(SharedStateError) as refused:
+            state.read()
+        assert PASSWORD not in str(refused.value)
+
+
+def test_databases_are_apart(redis_server: RedisServer, clock: FakeClock) -> None:
+    one = open_state(redis_server.url, APPLICATION, clock=clock)
+    other = open_state(redis_server.url.removesuffix("/0") + "/1", APPLICATION, clock=clock)
+    one.save(0, b"token", 100.0, 0.0)
+    assert other.read().record is None
+    for each in (one, other):
+        each.clear()
+        each.close()
+
+
+def test_a_user_needs_nothing_but_scripts_and_our_keys(redis_server: RedisServer, clock: FakeClock) -> None:
+    rights = [
+        "~iot-northbound:*",
+        "+eval",
+        "+evalsha",
+        "+script|load",
+        "+time",
+        "+@hash",
+        "+@string",
+        "+@sortedset",
+        "+del",
+    ]
+    redis_server.command("ACL", "SETUSER", "few", "on", ">few-password", *rights)
+    redis_server.command("ACL", "SETUSER", "none", "on", ">none-password", "~*", "+ping")
+    few, none = (
+        open_state(redis_server.url.replace(f":{PASSWORD}", f"{user}:{user}-password"), APPLICATION, clock=clock)
+        for user in ("few", "none")
+    )
+    few.save(0, b"token", 100.0, 0.0)
+    few.take("me", 0, 10, 100.0, "x")
+    few.settle("x", 0)
+    assert few.status().present
+    few.clear()
+    with pytest.raises(SharedStateError, match="permission"):
+        none.read()
+    few.close()
+    none.close()
+
+
+def test_all_keys_of_an_application_have_one_hash_tag(redis_server: RedisServer, clock: FakeClock) -> None:
+    state = open_state(redis_server.url, "platform.example:8743/tagged", clock=clock)
+    state.save(0, b"token", 100.0, 0.0)
+    state.forbid("GET /a", 1.0, 1)
+    state.take("me", 0, 10, 100.0, "x")
+    keys = redis_server.command("KEYS", "*tagged*").split("\r\n")[2::2]
+    assert sorted(keys) == [
+        f"iot-northbound:{{platform.example:8743/tagged}}:{name}" for name in ("flow", "notes", "slots", "token")
+    ]
+    state.close()
+
+
+def test_a_redis_whose_scripts_are_gone_gets_them_again(redis_server: RedisServer, clock: FakeClock) -> None:
+    state = open_state(redis_server.url, APPLICATION, clock=clock)
+    state.read()
+    redis_server.command("SCRIPT", "FLUSH")
+    state.read()
+    state.close()
