@@ -57,7 +57,7 @@ class Journal:
     def note(self, entry: dict[str, Any]) -> None:
         """Append an entry."""
         if entry["kind"] == "call":
-            self._calls[entry.get("endpoint") or "", str(entry["errorCode"] or entry["status"])] += 1
+            self._calls[entry.get("endpoint") or "", str(entry.get("errorCode") or entry.get("status"))] += 1
         self.note_facts(dict, entry)
 
     def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:
