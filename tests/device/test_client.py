@@ -307,6 +307,25 @@ def command(mid: int, method: str = "SET_VALVE") -> bytes:
     return json.dumps(wire).encode()
 
 
+def test_a_message_that_cannot_be_handled_costs_no_connection(
+    peer: Peer, make_device: MakeDevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def encode(self, message: dict[str, Any]) -> bytes:
+            raise OSError("no room")
+
+        def decode(self, payload: bytes) -> dict[str, Any]:
+            return {"msgType": "cloudReq", "serviceId": "A", "cmd": "B", "mid": 1}
+
+    device = make_device(codec=Broken()).start(timeout=30)
+    device._commands.close()  # so the answer is made on the network thread: busy
+    peer.publish("/huawei/v1/devices/pump-02/command/binary", b"x")
+    eventually(lambda: peer.acknowledged)
+    device.publish("own", b"y").result(30)
+    assert len(peer.logins) == 1
+    assert "could not be handled" in caplog.text
+
+
 def test_a_command_is_acknowledged_handled_and_answered(peer: Peer, device: DeviceClient) -> None:
     @device.on_command("WaterMeter", "SET_VALVE")
     def set_valve(command: Command) -> dict[str, Any]:
