@@ -286,7 +286,10 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             return
-        self._listener.message(topic, bytes(message.payload))
+        try:
+            self._listener.message(topic, bytes(message.payload))
+        except Exception:  # a message that cannot be handled must not cost the connection: it would come again
+            log.exception("a message on %s could not be handled", topic)
 
     # -- why it ended --------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class FleetDevice:
         self._backoff = Backoff()
         self._outbox = Outbox(MemoryQueue(queue_limit), credentials.id)
         self._topic = topics.report_topic(credentials.id)
-        self._open_mids: set[int | None] = set()
+        self._open_mids: set[int] = set()
         self._link: Link | None = None
         self._attempts = 0
         self._timer: Timer | None = None
@@ -111,13 +111,14 @@ class FleetDevice:
         self._crew.loop.call(partial(self._take, payload))
 
     def answer(self, command: messages.Command, errcode: int = 0, body: Mapping[str, Any] | None = None) -> None:
-        """Answer a command; `errcode` 0 means success.
+        """Answer a command; `errcode` 0 means success. The platform expects no answer to one without a mid.
 
         Raises:
             InvalidArgumentError: JSON cannot express the body (1007).
         """
         payload = messages.answer(command.mid, errcode, body)
-        self._crew.loop.call(partial(self._take_answer, command.mid, payload))
+        if command.mid is not None:
+            self._crew.loop.call(partial(self._take_answer, command.mid, payload))
 
     # From here on, everything runs on the fleet's thread.
 
@@ -145,7 +146,7 @@ class FleetDevice:
         tally.dropped += len(dropped)
         self._pump()
 
-    def _take_answer(self, mid: int | None, payload: bytes) -> None:
+    def _take_answer(self, mid: int, payload: bytes) -> None:
         self._open_mids.discard(mid)
         if self._link is not None:  # the platform asks again after a lost connection
             self._crew.tally.answers += 1
@@ -255,7 +256,8 @@ class FleetDevice:
         if command is None or command.mid in self._open_mids:
             return
         tally.commands += 1
-        self._open_mids.add(command.mid)
+        if command.mid is not None:
+            self._open_mids.add(command.mid)
         try:
             self._crew.on_command(self, command)
         except Exception as error:  # noqa: BLE001 - the platform learns that it failed, and no more
