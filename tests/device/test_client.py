@@ -235,6 +235,22 @@ def test_a_platform_that_confirms_nothing_is_left(peer: Peer, make_device: MakeD
     assert len(peer.logins) == 2
 
 
+def test_a_message_whose_puback_is_lost_is_sent_again_although_others_are_confirmed(
+    peer: Peer, make_device: MakeDevice
+) -> None:
+    clock = FakeClock()
+    device = make_device(clock=clock).start(timeout=30)
+    peer.rules.forgets = b'"n":0'
+    lost = device.report("A", {"n": 0})
+    eventually(lambda: peer.published)
+    for number in range(1, 5):
+        clock.advance(20)
+        device.report("A", {"n": number}).result(30)
+        peer.rules.forgets = None if number == 3 else peer.rules.forgets
+    lost.result(30)
+    assert values(peer).count({"n": 0}) == 2
+
+
 def test_a_full_queue_announces_what_it_drops(make_device: MakeDevice) -> None:
     device = make_device(queue=MemoryQueue(2))
     announced: list[Any] = []

@@ -113,7 +113,7 @@ def test_a_repetition_is_recognised_after_the_first_was_handled(start: Make, del
 
 
 def test_a_repetition_after_the_window_is_new(start: Make) -> None:
-    inbox = start(duplicates=DuplicateWindow(seconds=60))
+    inbox = start(duplicates=DuplicateWindow(seconds=60), clock=FakeClock(1_000.0))
     assert taken(inbox.put(data_message("d1", 1, at=1_000.0)))
     assert not taken(inbox.put(data_message("d1", 1, at=1_060.0)))
     assert taken(inbox.put(data_message("d1", 1, at=1_060.5)))

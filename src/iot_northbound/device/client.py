@@ -54,7 +54,7 @@ class DeviceClient:
         handler_threads: how many commands can run at the same time.
         hold: whether what is queued waits after each connect until `release` is called.
         connect_timeout: seconds for one attempt, from the first packet to the confirmed subscription.
-        ack_timeout: seconds after which a connection is given up if the platform confirms nothing.
+        ack_timeout: seconds after which a connection is given up if the platform has not confirmed a message.
 
     Raises:
         InvalidArgumentError: a value cannot be used (1007).

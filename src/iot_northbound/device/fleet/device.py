@@ -43,7 +43,6 @@ class FleetDevice:
         "_open_mids",
         "_outbox",
         "_pulse",
-        "_sent_at",
         "_state",
         "_timer",
         "_topic",
@@ -55,7 +54,6 @@ class FleetDevice:
         self._backoff = Backoff()
         self._outbox = Outbox(MemoryQueue(queue_limit), credentials.id)
         self._topic = topics.report_topic(credentials.id)
-        self._sent_at: dict[int, float] = {}
         self._open_mids: set[int | None] = set()
         self._link: Link | None = None
         self._attempts = 0
@@ -160,8 +158,7 @@ class FleetDevice:
             return
         while (item := self._outbox.next()) is not None:
             mid = link.publish(item.message.topic, item.message.payload, item.message.qos)
-            self._outbox.sent(mid, item)
-            self._sent_at[mid] = self._crew.clock.monotonic()
+            self._outbox.sent(mid, item, self._crew.clock.monotonic())
         link.flush()
 
     def _connect(self) -> None:
@@ -225,7 +222,7 @@ class FleetDevice:
         if link is None:
             return
         self._pulse = crew.loop.call_later(crew.pulse, self._beat)
-        oldest = next(iter(self._sent_at.values()), None)
+        oldest = self._outbox.oldest
         if oldest is not None and crew.clock.monotonic() - oldest > _LONGEST_SILENCE:
             self._ended(None, "the platform acknowledges nothing")
             return
@@ -240,10 +237,9 @@ class FleetDevice:
 
     def _confirmed(self, mid: int) -> None:
         item = self._outbox.confirmed(mid)
-        sent_at = self._sent_at.pop(mid, None)
-        if item is not None and item.seq is not None and sent_at is not None:  # no answer to a command
+        if item is not None and item.seq is not None:  # no answer to a command
             self._crew.tally.acknowledged += 1
-            self._crew.tally.latencies.add(self._crew.clock.monotonic() - sent_at)
+            self._crew.tally.latencies.add(self._crew.clock.monotonic() - item.sent_at)
             self._crew.settled()
 
     def _received(self, link: Link, payload: bytes) -> None:
@@ -313,5 +309,4 @@ class FleetDevice:
         self._timer = self._pulse = None
         self._attempts += 1  # whatever is still being opened comes too late
         self._outbox.lost()
-        self._sent_at.clear()
         self._open_mids.clear()
