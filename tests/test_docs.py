@@ -47,7 +47,8 @@ RUNNABLE = (
     "docs/simulating-devices.md",
 )
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "push", "device", "emulator", "emulator/mqtt", "emulator/agentlite",
+    "core", "shared", "serving", "services", "push", "push/inboxes", "push/sinks",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
 LANGUAGES = {"python", "sh", "toml", "json", "text", ""}

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from iot_northbound import SSLConfig
-from iot_northbound.device import DeviceClient, DeviceState
+from iot_northbound.device import Backoff, DeviceClient, DeviceState
 from iot_northbound.errors import NorthApiException, TlsError, TlsReason
 from tests.certs import Authority
 from tests.clock import FakeClock, eventually
@@ -25,6 +25,37 @@ def test_another_ca_is_refused_and_nothing_is_sent(make_device: MakeDevice, peer
     assert isinstance(error, TlsError)
     assert error.reason is TlsReason.SERVER_UNTRUSTED
     assert peer.logins == []
+
+
+@pytest.mark.parametrize("name", [None, "platform.example"])
+def test_a_wait_does_not_outlast_a_certificate_that_is_not_accepted(
+    make_device: MakeDevice, peer: Peer, tmp_path: Path, name: str | None
+) -> None:
+    other, _ = Authority("another").write(tmp_path, "other")
+    config = SSLConfig(trust_ca_path=peer.ca_path if name else other, expected_hostname=name)
+    device = make_device(ssl_config=config, clock=FakeClock())
+    wrong = TlsReason.SERVER_WRONG_NAME if name else TlsReason.SERVER_UNTRUSTED
+    with pytest.raises(TlsError) as caught:
+        device.start(timeout=30)
+    assert caught.value.reason is wrong
+    assert device.state in (DeviceState.WAITING, DeviceState.CONNECTING)  # it goes on
+    with pytest.raises(TlsError), make_device(ssl_config=config, clock=FakeClock()) as entered:
+        pass
+    assert caught.value.reason is wrong
+    assert "entered" not in locals()
+
+
+def test_a_certificate_that_is_accepted_later_ends_the_distrust(make_device: MakeDevice, peer: Peer) -> None:
+    answers = [False, True]
+    config = SSLConfig(trust_ca_path=peer.ca_path, hostname_verifier=lambda host, certificate: answers.pop(0))
+    clock = FakeClock()
+    device = make_device(ssl_config=config, clock=clock, backoff=Backoff(first=9, longest=9, random=lambda: 1))
+    with pytest.raises(TlsError):
+        device.start(timeout=30)
+    eventually(lambda: clock.waits)
+    clock.advance(9)
+    eventually(lambda: device.state is DeviceState.CONNECTED)
+    device.start(timeout=0)
 
 
 def test_another_host_name_is_refused(make_device: MakeDevice, peer: Peer) -> None:
