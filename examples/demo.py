@@ -181,8 +181,11 @@ def main() -> None:
         console.rule("the embedded platform")
         console.print(f"{platform.base_url}, control plane {platform.control_url}, own certificates")
         console.rule("BasicTest")
-        info, tls, _, _ = load_profile(platform.profile_path)
-        report = BasicTest.begin_basic_test(info.platform_ip, info.platform_port, info.app_id, info.secret, tls)
+        profile = load_profile(platform.profile_path)
+        info = profile.client_info
+        report = BasicTest.begin_basic_test(
+            info.platform_ip, info.platform_port, info.app_id, info.secret, profile.ssl_config
+        )
         if not report.passed:
             raise SystemExit(1)
         console.rule("quickstart: 200 devices")

@@ -59,10 +59,9 @@ def main() -> None:
     parser.add_argument("profile", nargs="?", type=Path, default=DEFAULT_PROFILE)
     profile = parser.parse_args().profile
 
-    info, tls, http_config = load_profile(profile)
     side = DeviceSide.from_profile(profile)
     node_id = f"gateway-{uuid.uuid4().hex[:8]}"
-    with NorthApiClient(info, tls, http_config) as client:
+    with NorthApiClient(*load_profile(profile)) as client:
         code = register(client, node_id)
 
         # From here on this is what runs in the gateway. It binds once, and keeps what it gets.

@@ -103,8 +103,8 @@ def main() -> None:
     def measure(event: ResponseEvent) -> None:
         times.append(event.elapsed * 1000)
 
-    info, tls, _, _ = load_profile(arguments.profile)
-    with NorthApiClient(info, tls, HttpConfig(deadline=30), hooks=Hooks(after_response=measure)) as client:
+    profile = load_profile(arguments.profile)._replace(http=HttpConfig(deadline=30))
+    with NorthApiClient(*profile, hooks=Hooks(after_response=measure)) as client:
         with Progress(console=console) as progress:
             devices = register(client, arguments.devices, progress)
         try:

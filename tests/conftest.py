@@ -74,7 +74,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 def connect(pki: Pki) -> Iterator[Callable[..., NorthApiClient]]:
     """Make a client of a server; keywords are those of HttpConfig and of the client. It is closed with the test."""
     clients: list[NorthApiClient] = []
-    own = {"hooks", "token_store", "clock"}
+    own = {"hooks", "token_store", "clock", "shared", "shared_away"}
 
     def make(server: Any, **rest: Any) -> NorthApiClient:
         info = ClientInfo(platform_ip=server.host, platform_port=server.port, app_id=APP_ID, secret=SECRET)

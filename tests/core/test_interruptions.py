@@ -16,15 +16,27 @@ from tests.interrupting import Interrupter, SignalInterrupter, SoftTimeLimit
 from urllib3 import _collections, connectionpool
 
 from iot_northbound import ConnectionFailedError, NorthApiException
-from iot_northbound.core import framing, renewals, retry, signal_safe, sockets, tls, tokens, transport
+from iot_northbound.core import (
+    budget,
+    framing,
+    renewals,
+    retry,
+    signal_safe,
+    slot_sources,
+    sockets,
+    tls,
+    tokens,
+    transport,
+)
 from iot_northbound.core import pipeline as pipeline_module
 from iot_northbound.core.answers import Answer
+from iot_northbound.core.budget import RateLimit
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.keeping import OwnToken
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.renewals import Renewal
-from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RateLimit
+from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome
 from iot_northbound.core.tokens import Tokens
 from iot_northbound.core.transport import Timeouts
 from iot_northbound.tokens import Grant, MemoryTokenStore
@@ -32,7 +44,7 @@ from iot_northbound.tokens import Grant, MemoryTokenStore
 READ: Endpoint[None] = Endpoint("GET", "/read", type(None), section="test")
 LOGIN: Endpoint[None] = Endpoint("POST", "/login", type(None), section="test", authorized=False)
 OPTIONS = CallOptions(Timeouts(5, 5), 60.0, 3)
-MODULES = [tokens, renewals, retry, pipeline_module, signal_safe]
+MODULES = [tokens, renewals, retry, budget, slot_sources, pipeline_module, signal_safe]
 LIBRARIES = [threading, queue, connectionpool, urllib3.connection, _collections]
 LIFE = 1000.0
 

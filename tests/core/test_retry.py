@@ -3,10 +3,9 @@
 import threading
 
 import pytest
-from tests.clock import FakeClock
 
-from iot_northbound import HttpConfig, NorthApiException, ThrottledError
-from iot_northbound.core.retry import Backoff, Outcome, RateLimit, RetryQuota, outcome_of
+from iot_northbound import HttpConfig, NorthApiException
+from iot_northbound.core.retry import Backoff, Outcome, RetryQuota, outcome_of
 from iot_northbound.errors import class_for
 
 
@@ -74,38 +73,6 @@ def test_the_quota_counts_right_across_threads() -> None:
     for thread in threads:
         thread.join(60)
     assert taken.count(True) == 100
-
-
-def test_the_rate_limit_makes_callers_wait_for_the_sliding_minute() -> None:
-    clock = FakeClock()
-    limit = RateLimit(3, clock)
-    started = clock.monotonic()
-    starts = []
-    for _ in range(7):
-        limit.wait(None)
-        starts.append(round(clock.monotonic() - started, 6))
-    assert starts == [0, 0, 0, 60, 60, 60, 120]
-
-
-def test_a_turn_beyond_the_deadline_is_refused_at_once_and_takes_no_turn() -> None:
-    clock = FakeClock()
-    limit = RateLimit(1, clock)
-    limit.wait(None)
-    for _ in range(5):
-        with pytest.raises(ThrottledError) as caught:
-            limit.wait(clock.monotonic() + 59)
-    assert caught.value.error_code == "1010009"
-    assert clock.slept == []
-    limit.wait(clock.monotonic() + 61)
-    assert clock.slept == [pytest.approx(60)]
-
-
-def test_the_rate_limit_keeps_no_more_than_it_needs() -> None:
-    clock = FakeClock()
-    limit = RateLimit(5, clock)
-    for _ in range(100):
-        limit.wait(None)
-    assert len(limit._starts) == 5
 
 
 def test_an_error_without_status_is_final() -> None:

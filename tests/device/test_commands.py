@@ -1,4 +1,5 @@
 import json
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -90,6 +91,16 @@ def test_the_platform_hears_nothing_of_an_exception(caplog: pytest.LogCaptureFix
     device.get()
     assert device.answered() == [(1, 1, {"error": "failed"})]
     assert "the handler of the command SET of WaterMeter failed" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_handler_that_wants_to_end_the_program_is_answered_and_the_next_command_runs() -> None:
+    device = Device(threads=1)
+    device.on(lambda command: sys.exit(3), method="REBOOT")
+    device.on(lambda command: {"on": True}, method="ON")
+    device.get(1, method="REBOOT")
+    device.get(2, method="ON")
+    assert device.answered(2) == [(1, 1, {"error": "failed"}), (2, 0, {"on": True})]
 
 
 def test_a_command_without_a_handler_is_answered_and_hinted_at_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,16 +17,24 @@ from tests.clock import FakeClock
 class TimedRedis(RedisState):
     """Its scripts get the clock's time in place of the server's."""
 
+    def __init__(self, url: str, application: str, clock: FakeClock) -> None:
+        super().__init__(read_url(url), application)
+        self._clock = clock
+
     def _execute(self, script: str, keys: list[str], *arguments: Any) -> Any:
-        now = f"local now = {self._clock.now()!r}"  # type: ignore[attr-defined]
+        now = f"local now = {self._clock.now()!r}"
         return super()._execute(script.replace(redis_scripts.CLOCK, now), keys, *arguments)
 
 
 class TimedPostgres(PostgresState):
     """Its statements get the clock's time in place of the server's."""
 
+    def __init__(self, url: str, application: str, clock: FakeClock) -> None:
+        super().__init__(read_url(url), application)
+        self._clock = clock
+
     def _execute(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        now = f"{self._clock.now()!r}::float8"  # type: ignore[attr-defined]
+        now = f"{self._clock.now()!r}::float8"
         return super()._execute(statement.replace(postgres_schema.CLOCK, now), values)
 
 
@@ -46,9 +54,9 @@ def engine(kind: str, request: pytest.FixtureRequest, folder: Path, clock: FakeC
     def opened(name: str) -> State:
         application = f"platform.example:8743/{own}-{name}"
         if kind == "redis":
-            state: State = TimedRedis(read_url(request.getfixturevalue("redis_server").url), application, clock)
+            state: State = TimedRedis(request.getfixturevalue("redis_server").url, application, clock)
         elif kind == "postgres":
-            state = TimedPostgres(read_url(request.getfixturevalue("postgres_server").url), application, clock)
+            state = TimedPostgres(request.getfixturevalue("postgres_server").url, application, clock)
         else:
             state = open_state(f"file:{folder}/shared.sqlite3", application, clock=clock)
         states.append(state)

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iot_northbound import HttpConfig, NorthApiClient, NorthApiException, load_profile
+from iot_northbound import BadTokenError, HttpConfig, NorthApiClient, NorthApiException, load_profile
 from iot_northbound.core.shared_tokens import SharedTokens
 
 LOGIN = "POST /iocm/app/sec/v1.1.0/login"
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 def processes(count: int, **settings: Any) -> "list[subprocess.Popen[str]]":
-    """Start processes; settings: profile, shared, threads, seconds, pause, secret, kill_at."""
+    """Start processes; settings: profile, shared, threads, seconds, pause, secret, kill_at, forbidden, limit."""
     command = [sys.executable, "-m", "tests.shared.fleet", json.dumps(settings)]
     root = str(Path(__file__).parents[2])
     return [
@@ -58,6 +58,8 @@ def main(
     pause: float = 0.01,
     secret: str | None = None,
     kill_at: int = 0,
+    forbidden: bool = False,
+    limit: int | None = None,
 ) -> None:
     """Call until the time is over, and print what happened."""
     import attrs
@@ -68,7 +70,7 @@ def main(
     if kill_at:
         kill_at_the_worst_moment(kill_at)
     good, failed, slowest = Counter[str](), Counter[str](), [0.0]
-    client = NorthApiClient(info, tls, HttpConfig(), shared)
+    client = NorthApiClient(info, tls, HttpConfig(calls_per_minute=limit), shared)
     end = time.monotonic() + seconds
 
     def work() -> None:
@@ -82,6 +84,13 @@ def main(
             slowest[0] = max(slowest[0], time.monotonic() - started)
             time.sleep(pause)
 
+    def try_forbidden() -> None:
+        while time.monotonic() < end:
+            try:
+                client.data_collection.query_device_capabilities()
+            except BadTokenError:
+                time.sleep(pause)
+
     while True:
         try:
             client.start_timer()
@@ -92,6 +101,7 @@ def main(
                 break
             time.sleep(0.05)
     crew = [threading.Thread(target=work) for _ in range(threads)]
+    crew += [threading.Thread(target=try_forbidden)] if forbidden else []
     for each in crew:
         each.start()
     for each in crew:

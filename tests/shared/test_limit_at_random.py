@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from iot_northbound.shared import State, open_state, read_url
+from iot_northbound.shared import State, open_state
 from tests.clock import FakeClock
 from tests.servers import PostgresServer, RedisServer
 from tests.shared.engines import TimedPostgres, TimedRedis
@@ -41,7 +41,7 @@ a_few_or_many = pytest.mark.parametrize("examples", [2, pytest.param(100, marks=
 def test_redis_does_what_the_rule_says(redis_server: RedisServer, examples: int) -> None:
     class RedisMachine(LimitMachine):
         def make(self, clock: FakeClock) -> State:
-            return TimedRedis(read_url(redis_server.url), uuid.uuid4().hex, clock)
+            return TimedRedis(redis_server.url, uuid.uuid4().hex, clock)
 
         def teardown(self) -> None:
             super().teardown()
@@ -54,7 +54,7 @@ def test_redis_does_what_the_rule_says(redis_server: RedisServer, examples: int)
 def test_postgres_does_what_the_rule_says(postgres_server: PostgresServer, examples: int) -> None:
     class PostgresMachine(LimitMachine):
         def make(self, clock: FakeClock) -> State:
-            return TimedPostgres(read_url(postgres_server.url), uuid.uuid4().hex, clock)
+            return TimedPostgres(postgres_server.url, uuid.uuid4().hex, clock)
 
         def teardown(self) -> None:
             super().teardown()

@@ -9,7 +9,6 @@ import pytest
 from iot_northbound.errors import InvalidArgumentError, SharedStateError
 from iot_northbound.shared import State, StateAwayError, open_state
 from iot_northbound.shared.postgres_state import CONNECTIONS
-from iot_northbound.shared.remote import REST
 from tests.clock import FakeClock
 from tests.servers import PostgresServer
 
@@ -153,7 +152,6 @@ def test_a_role_whose_password_changed_meanwhile_is_away_and_not_refused(
         state.read()
     assert role not in str(away.value)
     postgres_server.execute(f"ALTER ROLE {role} PASSWORD '{role}'")
-    clock.advance(REST)
     state.read()
     state.close()
 

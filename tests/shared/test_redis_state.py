@@ -8,7 +8,6 @@ import pytest
 
 from iot_northbound.errors import SharedStateError
 from iot_northbound.shared import open_state
-from iot_northbound.shared.remote import REST
 from tests.certs import LOOPBACK_NAMES, Authority
 from tests.clock import FakeClock
 from tests.servers import RedisServer, run_redis
@@ -69,7 +68,6 @@ def test_a_server_that_cannot_be_trusted_is_refused(
         with pytest.raises(SharedStateError) as refused:
             state.read()
         assert PASSWORD not in str(refused.value)
-        clock.advance(REST)
 
 
 def test_databases_are_apart(redis_server: RedisServer, clock: FakeClock) -> None:

@@ -1,22 +1,20 @@
 """What engines on other machines have in common, on one that is none."""
 
-import threading
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from iot_northbound.errors import SharedStateError
-from iot_northbound.shared.remote import PATIENCE, REST, Look, RefusedError, RemoteState
+from iot_northbound.shared.remote import Look, RefusedError, RemoteState
 from iot_northbound.shared.slots import Turn
 from iot_northbound.shared.state import StateAwayError
-from tests.clock import FakeClock
 
 
 class Engine(RemoteState):
     """`look` and `change` are the test's."""
 
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__("engine:", 5.0, clock)
+    def __init__(self) -> None:
+        super().__init__("engine:", 5.0)
         self.look: Callable[[], Look] = lambda: Look(1000.0, None, 0, False, [])
         self.change: Callable[[str, Mapping[str, float | None]], bool] = lambda flow, changes: True
 
@@ -31,8 +29,8 @@ class Engine(RemoteState):
 
 
 @pytest.fixture
-def engine(clock: FakeClock) -> Engine:
-    return Engine(clock)
+def engine() -> Engine:
+    return Engine()
 
 
 def failing(error: Exception) -> Callable[[], Look]:
@@ -52,40 +50,12 @@ def test_a_step_looks_again_until_nobody_else_changed_anything(engine: Engine) -
     assert changes == [{"x": 1100.0}, {"x": 1101.0}]
 
 
-def test_while_one_thread_finds_out_the_others_do_not_wait(engine: Engine, clock: FakeClock) -> None:
-    look = engine.look
-    engine.look = failing(StateAwayError("no answer"))
-    with pytest.raises(StateAwayError, match="engine:: no answer"):
-        engine.ask()
-    clock.advance(REST)
-    asked, answer = threading.Event(), threading.Event()
-
-    def slow() -> Look:
-        asked.set()
-        assert answer.wait(30)
-        return look()
-
-    engine.look = slow
-    found: list[bool] = []
-    thread = threading.Thread(target=lambda: found.append(engine.ask()))
-    thread.start()
-    assert asked.wait(30)
-    clock.advance(PATIENCE)
-    with pytest.raises(StateAwayError, match="no answer"):
-        engine.ask()
-    answer.set()
-    thread.join()
-    assert found == [True]
-    assert engine.ask()
-
-
-def test_what_refuses_us_is_an_error_until_it_worked_once(engine: Engine, clock: FakeClock) -> None:
+def test_what_refuses_us_is_an_error_until_it_worked_once(engine: Engine) -> None:
     look = engine.look
     engine.look = failing(RefusedError("wrong password"))
     for _ in range(2):
         with pytest.raises(SharedStateError, match="the shared state engine: cannot be used: wrong password"):
             engine.ask()
-    clock.advance(REST)
     engine.look = look
     assert engine.ask()
     engine.look = failing(RefusedError("wrong password"))

@@ -12,6 +12,8 @@ log = logging.getLogger("iot_northbound.shared")
 
 TRY_AGAIN = 1.0
 """Seconds for which a state that failed is not asked again."""
+LONGEST_TRY = 3.0
+"""Seconds that a step takes at most until it fails."""
 
 
 def seconds_awake() -> float:
@@ -40,12 +42,14 @@ class Asking:
         """Return the result of a step.
 
         Raises:
-            StateAwayError: the state is away, or was within the last second.
+            StateAwayError: the state is away, or was within the last second, or another thread is finding out.
             SharedStateError: it cannot be used, for a reason that time does not cure.
         """
         since = self._since
         if since is not None and self.awake() < self._next_try:
             raise StateAwayError(self._reason)
+        if since is not None:
+            self._next_try = self.awake() + LONGEST_TRY  # this thread finds out, and no other has to wait
         try:
             result = step(*arguments)
         except StateAwayError as error:

@@ -13,7 +13,6 @@ from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.slot_sources import OwnSlots, SlotSource
 from iot_northbound.errors import NorthApiException, ThrottledError
 from iot_northbound.shared.slots import WINDOW, Turn
-from iot_northbound.shared.state import HeldSlot
 
 ASK_AGAIN = 1.0
 """The longest time between two questions of a waiting call, in seconds: who asks no more is taken for gone."""
@@ -67,6 +66,9 @@ class NoLimit:
 
     def after_fork(self) -> None:
         """Do nothing."""
+
+    def stats(self) -> None:
+        """Return nothing, because nothing is counted."""
 
     def slot(
         self, until: float | None, wake: Flag | None = None, *, login: bool = False, longest: float = 60.0
@@ -199,7 +201,7 @@ class RateLimit:
             if turn is Turn.LOGIN:
                 pause = min(pause, began + LOGIN_PATIENCE - now)
                 if pause <= 0:
-                    self._source.put_back([HeldSlot(id, hold)])
+                    self._source.settle(id, hold)
                     return
             self._clock.sleep(max(pause, 0.001), wake)
 

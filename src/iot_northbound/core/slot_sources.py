@@ -1,15 +1,14 @@
 """Where the slots of the limit come from: this process, or what the application's processes share."""
 
 import contextlib
-import itertools
 import logging
 import os
 import socket
-from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.signal_safe import BriefLock
+from iot_northbound.errors import SharedStateError
 from iot_northbound.shared import slots
 from iot_northbound.shared.state import HeldSlot, Slot, State, StateAwayError
 
@@ -27,15 +26,11 @@ class SlotSource(Protocol):
         ...
 
     def settle(self, id: str, seconds: float) -> None:
-        """Let a slot end `seconds` from now; 0 frees it at once."""
+        """Let a slot end `seconds` from now, even if it was not granted; 0 frees it at once."""
         ...
 
     def pause(self, seconds: float) -> None:
         """Let nobody take a slot for this long."""
-        ...
-
-    def put_back(self, held: Sequence[HeldSlot]) -> None:
-        """Store slots without asking."""
         ...
 
     def after_fork(self) -> None:
@@ -67,17 +62,14 @@ class OwnSlots:
     def settle(self, id: str, seconds: float) -> None:
         """Let a slot end `seconds` from now; 0 frees it at once."""
         with self._lock:
-            slots.settle(self._flow, self._slots, self._clock.monotonic(), id, seconds)
+            now = self._clock.monotonic()
+            self._slots.drop(now)
+            slots.settle(self._flow, self._slots, now, id, seconds)
 
     def pause(self, seconds: float) -> None:
         """Let nobody take a slot for this long."""
         with self._lock:
             slots.pause(self._flow, self._clock.monotonic(), seconds)
-
-    def put_back(self, held: Iterable[HeldSlot]) -> None:
-        """Store slots without asking."""
-        with self._lock:
-            slots.put_back(self._flow, self._slots, self._clock.monotonic(), held)
 
     def held(self) -> list[HeldSlot]:
         """Return the slots with the seconds that are left of each."""
@@ -94,8 +86,6 @@ class SharedSlots:
     away, the process has its part of the limit: as much as each gets if all that asked last go on.
     """
 
-    _numbers = itertools.count(1)
-
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
         self._own = OwnSlots(clock)
@@ -103,11 +93,10 @@ class SharedSlots:
         """The name of the data that have the slots of this process; empty if they may not have all of them."""
         self.processes = 1
         self._away = False
-        self._number = next(self._numbers)
         self._name()
 
     def _name(self) -> None:
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{self._number}:{os.urandom(4).hex()}"
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
     def after_fork(self) -> None:
         """Be another process: at the start, and in a forked child."""
@@ -126,7 +115,7 @@ class SharedSlots:
         self._note(None)
         self.processes = slot.processes
         if slot.granted:
-            self._own.put_back([HeldSlot(id, hold)])
+            self._own.settle(id, hold)
         return slot
 
     def _stored_again(self, slot: Slot, turn: int, limit: int, hold: float, id: str) -> Slot:
@@ -153,17 +142,11 @@ class SharedSlots:
     def settle(self, id: str, seconds: float) -> None:
         """Let a slot end `seconds` from now; 0 frees it at once."""
         self._own.settle(id, seconds)
-        with contextlib.suppress(StateAwayError):  # it ends by itself
+        with contextlib.suppress(StateAwayError, SharedStateError):  # it ends by itself
             self._state.settle(id, seconds)
 
     def pause(self, seconds: float) -> None:
         """Let nobody take a slot for this long."""
         self._own.pause(seconds)
-        with contextlib.suppress(StateAwayError):  # the platform refuses again, if need be
+        with contextlib.suppress(StateAwayError, SharedStateError):  # the platform refuses again, if need be
             self._state.pause(seconds)
-
-    def put_back(self, held: Sequence[HeldSlot]) -> None:
-        """Store slots without asking."""
-        self._own.put_back(held)
-        with contextlib.suppress(StateAwayError):  # stored when it is back
-            self._state.put_back(held)

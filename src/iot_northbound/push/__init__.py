@@ -6,6 +6,7 @@ from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
     from iot_northbound.push.access import ROUTE, Access, Peer
+    from iot_northbound.push.adopt import Adopted, adopt_file
     from iot_northbound.push.duplicates import DuplicateWindow
     from iot_northbound.push.events import Event
     from iot_northbound.push.inbox import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Sink,
     )
     from iot_northbound.push.inboxes import open_inbox
+    from iot_northbound.push.inboxes.leases import LeaseFigures
     from iot_northbound.push.inboxes.postgres import PostgresInbox
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from iot_northbound.push.reply import Reply
     from iot_northbound.push.retry import HandlerRetry
     from iot_northbound.push.server import ReceiverServer
+    from iot_northbound.push.sinks.kafka import KafkaSink
     from iot_northbound.push.sqlite_inbox import SqliteInbox
     from iot_northbound.push.tls import server_context
 
@@ -37,6 +40,7 @@ _ROOMS = {
     "COMMAND_STATUS": "parse",
     "ROUTE": "access",
     "Access": "access",
+    "Adopted": "adopt",
     "DeadLetter": "inbox",
     "DuplicateWindow": "duplicates",
     "Event": "events",
@@ -48,6 +52,8 @@ _ROOMS = {
     "InboxInUseError": "inbox",
     "InboxLimits": "inbox",
     "InboxStats": "inbox",
+    "KafkaSink": "sinks.kafka",
+    "LeaseFigures": "inboxes.leases",
     "Leased": "inbox",
     "MessageGoneError": "inbox",
     "MemoryInbox": "memory_inbox",
@@ -60,6 +66,7 @@ _ROOMS = {
     "Sink": "inbox",
     "Reply": "reply",
     "SqliteInbox": "sqlite_inbox",
+    "adopt_file": "adopt",
     "open_inbox": "inboxes",
     "server_context": "tls",
 }
@@ -72,6 +79,7 @@ __all__ = [
     "COMMAND_STATUS",
     "ROUTE",
     "Access",
+    "Adopted",
     "DeadLetter",
     "DuplicateWindow",
     "Event",
@@ -83,6 +91,8 @@ __all__ = [
     "InboxInUseError",
     "InboxLimits",
     "InboxStats",
+    "KafkaSink",
+    "LeaseFigures",
     "Leased",
     "MemoryInbox",
     "Message",
@@ -95,6 +105,7 @@ __all__ = [
     "Reply",
     "Sink",
     "SqliteInbox",
+    "adopt_file",
     "open_inbox",
     "server_context",
 ]

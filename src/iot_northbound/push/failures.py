@@ -21,6 +21,10 @@ class Log:
     def __init__(self) -> None:
         self._log = logging.getLogger("iot_northbound.push")
 
+    def debug(self, text: str, *values: object) -> None:
+        """Log a detail."""
+        self._say(logging.DEBUG, text, *values)
+
     def info(self, text: str, *values: object) -> None:
         """Log an event of normal operation."""
         self._say(logging.INFO, text, *values)

@@ -41,10 +41,10 @@ def open_state(url: str | StateUrl, application: str, *, clock: Clock) -> State:
         if where.engine == "redis":
             from iot_northbound.shared.redis_state import RedisState
 
-            return RedisState(where, application, clock)
+            return RedisState(where, application)
         from iot_northbound.shared.postgres_state import PostgresState
 
-        return PostgresState(where, application, clock)
+        return PostgresState(where, application)
     except ModuleNotFoundError as error:
         extra = {"redis": "redis", "psycopg": "postgres"}.get(error.name or "")
         if extra is None:

@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Identifier
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
 from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
-from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
+from iot_northbound.shared.remote import ENDS, PATIENCE, Look, RefusedError, RemoteState
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -30,6 +30,8 @@ from iot_northbound.shared.url import StateUrl
 
 CONNECTIONS = 4
 """How many connections a process has at most: PostgreSQL accepts 100 by default."""
+TURN = 3 * PATIENCE
+"""Seconds that a step waits for one of them: on a busy machine, those before it may each need a while."""
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 _LASTING = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedColumn, psycopg.errors.WrongObjectType)
 
@@ -45,8 +47,8 @@ class _Pool:
 class PostgresState(RemoteState):
     """What is shared, in rows of one application."""
 
-    def __init__(self, where: StateUrl, application: str, clock: Clock) -> None:
-        super().__init__(where.shown, where.lease, clock)
+    def __init__(self, where: StateUrl, application: str) -> None:
+        super().__init__(where.shown, where.lease)
         self._application = application
         self._schema = where.options.get("schema", sql.DEFAULT_SCHEMA)
         try:
@@ -164,8 +166,8 @@ class PostgresState(RemoteState):
             RefusedError: it refuses us.
         """
         pool = self._pools.setdefault(os.getpid(), _Pool())
-        if not pool.turns.acquire(timeout=PATIENCE):
-            raise StateAwayError(f"none of the {CONNECTIONS} connections was free in {PATIENCE:g} s")
+        if not pool.turns.acquire(timeout=TURN):
+            raise StateAwayError(f"none of the {CONNECTIONS} connections was free in {TURN:g} s")
         try:
             connection = self._connection(pool)
             try:

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from iot_northbound.shared import redis_scripts as scripts
-from iot_northbound.shared.remote import ENDS, PATIENCE, Clock, Look, RefusedError, RemoteState
+from iot_northbound.shared.remote import ENDS, PATIENCE, Look, RefusedError, RemoteState
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
@@ -39,8 +39,8 @@ _LASTING = (
 class RedisState(RemoteState):
     """What is shared, in five keys of one application."""
 
-    def __init__(self, where: StateUrl, application: str, clock: Clock) -> None:
-        super().__init__(where.shown, where.lease, clock)
+    def __init__(self, where: StateUrl, application: str) -> None:
+        super().__init__(where.shown, where.lease)
         self._where = where
         # One hash tag: a cluster keeps all keys of an application together.
         self._token, self._notes, self._flow, self._slots = (

@@ -1,4 +1,4 @@
-"""What the engines on other machines have in common: a rest after a failure, and the steps of the limit.
+"""What the engines on other machines have in common: who is refused for good, and the steps of the limit.
 
 No step of the limit holds a lock while an answer is under way, because a process may freeze there. It looks, decides by
 the rule of `slots.py`, and changes what is stored if nobody else did so meanwhile; otherwise it looks again.
@@ -6,7 +6,7 @@ the rule of `slots.py`, and changes what is stored if nobody else did so meanwhi
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from iot_northbound.errors import SdkCode, SharedStateError
 from iot_northbound.shared import slots
@@ -18,18 +18,8 @@ T = TypeVar("T")
 
 PATIENCE = 2.0
 """Seconds that an operation waits for the engine."""
-REST = 1.0
-"""Seconds after a failure in which nobody tries again, so that not each call has to wait."""
 ENDS = 32
 """How many slots' ends a look returns: a caller with more callers before it asks again sooner than necessary."""
-
-
-class Clock(Protocol):
-    """The time that a rest is measured with."""
-
-    def monotonic(self) -> float:
-        """Return seconds of a clock that never jumps."""
-        ...
 
 
 class RefusedError(Exception):
@@ -85,12 +75,9 @@ class RemoteState(abc.ABC):
     shown: str
     lease: float
 
-    def __init__(self, shown: str, lease: float, clock: Clock) -> None:
+    def __init__(self, shown: str, lease: float) -> None:
         self.shown = shown
         self.lease = lease
-        self._clock = clock
-        self._away: tuple[float, Exception] | None = None
-        """Until when nobody tries, and why; None while the engine answers."""
         self._worked = False
 
     @abc.abstractmethod
@@ -102,27 +89,20 @@ class RemoteState(abc.ABC):
         """Store a flow and the changed slots, if the flow is still that of the look; drop slots that ended by `now`."""
 
     def _try(self, step: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Return what the step returns, unless another failed a moment ago.
+        """Return what the step returns.
 
         Raises:
-            StateAwayError: the engine is away, or was so within REST.
+            StateAwayError: the engine is away.
             SharedStateError: it refuses us, and never worked for us.
         """
-        if self._away is not None:
-            until, failure = self._away
-            if self._clock.monotonic() < until:
-                raise type(failure)(*failure.args)
-            self._away = self._clock.monotonic() + PATIENCE + REST, failure  # this thread finds out for the others
         try:
             answer = step(*arguments, **named)
-        except (RefusedError, StateAwayError) as error:
-            failure = StateAwayError(f"{self.shown}: {error}")
-            if isinstance(error, RefusedError) and not self._worked:  # what worked once may work again
-                text = f"the shared state {self.shown} cannot be used: {error}"
-                failure = SharedStateError(SdkCode.CLIENT_INTERNAL, text)
-            self._away = self._clock.monotonic() + REST, failure
-            raise failure from None
-        self._away, self._worked = None, True
+        except RefusedError as error:
+            if self._worked:  # what worked once may work again, such as after a new password
+                raise StateAwayError(str(error)) from None
+            text = f"the shared state {self.shown} cannot be used: {error}"
+            raise SharedStateError(SdkCode.CLIENT_INTERNAL, text) from None
+        self._worked = True
         return answer
 
     # -- the limit ---------------------------------------------------------------------------------------------------

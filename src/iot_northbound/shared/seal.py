@@ -48,7 +48,7 @@ class Seal:
             what = "a newer version of the SDK wrote the shared token: update this one too"
             raise SharedStateError(SdkCode.CLIENT_INTERNAL, what)
         try:
-            return self._cipher.decrypt(nonce, sealed, _VERSION + self._application)
+            return self._cipher.decrypt(nonce, sealed, version + self._application)
         except (InvalidTag, ValueError):
             return None
 

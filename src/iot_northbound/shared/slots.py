@@ -7,13 +7,16 @@ the slot is free again WINDOW after the answer. Until there is an answer, the sl
   bulk call was granted for AGEING seconds, the bulk caller that has waited as long is next.
 - A caller is granted if fewer others are before it than slots are free.
 - Each granted call moves the pace on by MINUTE/N seconds. A bulk call waits for the pace, so that bulk calls come
-  evenly and leave slots for others. Other calls do not wait for it, except in the first FRESH seconds of an engine:
-  perhaps it lost its slots, and their owners did not put them back yet.
+  evenly and leave slots for others. Other calls do not wait for it, except in the first FRESH seconds of an engine, and
+  after slots were put back: perhaps it lost its slots, and not all owners put theirs back yet.
 
-Engines differ in where they keep a `Flow` and `Slots`, and in their time. Redis has the same rule as a script.
+Engines differ in where they keep a `Flow` and `Slots`, and in their time.
 """
 
+import contextlib
+import itertools
 import json
+import math
 import os
 from collections.abc import Iterable
 from enum import IntEnum
@@ -30,11 +33,12 @@ MINUTE = WINDOW + 1.0
 BURST = 2.0
 """Seconds by which the pace may be behind, so that a pause is caught up."""
 FRESH = 5.0
-"""Seconds in which a new engine grants slots only at the pace."""
+"""Seconds in which slots are granted only at the pace, when the engine is new or was away."""
 GIVEN_UP = 3.0
 """Seconds after which a caller that asked no more does not wait any more."""
 REMEMBERED = 60.0
 """Seconds for which a process counts after its last question."""
+_NUMBERS = ("fresh", "pace", "bulk", "paused", "latest", "behind")
 
 
 class Turn(IntEnum):
@@ -97,10 +101,16 @@ class Flow:
 
     @classmethod
     def load(cls, text: str | None) -> Self:
-        """Return the flow that is stored as this text; a new one for None."""
+        """Return the flow that is stored as this text; a new one if there is none, or nothing that can be read."""
         flow = cls()
-        if text:
-            flow.__dict__.update(json.loads(text))
+        with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
+            stored = json.loads(text or "{}")
+            numbers = {name: float(stored[name]) for name in _NUMBERS if name in stored}
+            askers = {name: [float(first), float(last)] for name, (first, last) in stored.get("askers", {}).items()}
+            for name in askers:
+                Turn(int(name.split(" ", 1)[0]))
+            if all(map(math.isfinite, (*numbers.values(), *itertools.chain(*askers.values())))):
+                flow.__dict__.update(numbers, born=str(stored.get("born", "")), askers=askers)
         return flow
 
     def dump(self) -> str:
@@ -202,9 +212,10 @@ def pause(flow: Flow, now: float, seconds: float) -> None:
 
 
 def put_back(flow: Flow, slots: Slots, now: float, held: Iterable[HeldSlot]) -> None:
-    """Store slots again, after the engine lost its data."""
+    """Store slots again, after the engine lost its data or was away. Others may still have to do so too."""
     now = flow.time(now)
     flow.begin(now)
+    flow.fresh = now + FRESH
     slots.drop(now)
     for slot in held:
         slots.put(slot.id, now + slot.seconds)

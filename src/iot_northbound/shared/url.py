@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import attrs
 
@@ -89,7 +89,8 @@ def read_url(url: str) -> StateUrl:
     if parts.fragment:
         rule = "it contains a #: in a user name or a password, write it as %23"
         raise InvalidArgumentError.of("shared", shown, rule)
-    target = urlunsplit((_SCHEMES.get(parts.scheme, parts.scheme), parts.netloc, parts.path, urlencode(pairs), ""))
+    scheme = _SCHEMES.get(parts.scheme, parts.scheme)
+    target = f"{scheme}://{parts.netloc}{parts.path}{f'?{urlencode(pairs)}' if pairs else ''}"
     return StateUrl(engine, target, shown, _lease(shown, own.pop("lease", None)), own)
 
 

@@ -78,7 +78,7 @@ def test_a_scenario_is_read_from_toml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("intervall = 5", "did you mean interval"),
+        ("intervul = 5", "did you mean interval"),
         ("interval = 0", "above 0"),
         ("interval = true", "above 0"),
         ("devices = 1.5", "whole number"),

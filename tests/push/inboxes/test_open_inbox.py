@@ -40,7 +40,7 @@ def test_memory_needs_only_its_name() -> None:
         ("http://[", "begins with"),
         ("sqlite:", "sqlite:/folder/file"),
         ("sqlite://host/file", "sqlite:/folder/file"),
-        ("sqlite:/a?wiat=3", "wait=SECONDS"),
+        ("sqlite:/a?waits=3", "wait=SECONDS"),
         ("sqlite:/a?wait=long", "wait=long is not a number"),
         ("sqlite:/a?wait=-1", "wait = -1.0"),
         ("memory:/a", "stands alone"),

@@ -92,6 +92,10 @@ class PostgresInbox:
         finally:
             session.close()
 
+    def script(self) -> str:
+        """Return the statements that make the tables, for a role that may make them."""
+        return sql.script(self._engine.schema, self._shards)
+
     def start(self, deliver: Deliver | None) -> None:
         """Open it, and deliver the messages of the devices that this process gets. Without `deliver`, only store.
 

@@ -1,0 +1,1 @@
+"""Sinks: they hand messages over to another program, and no handler runs here."""
