@@ -118,6 +118,7 @@ class Engine:
             rule = "PostgreSQL's library cannot read it: write it as postgresql://user:password@host:5432/database"
             raise InvalidArgumentError.of("dsn", "***", rule) from None
         self.schema = schema
+        self._composed: dict[str, bytes] = {}
         self.lock = crc32(schema.encode()) - (1 << 31)
         """The first number of the advisory locks; the second one is the shard."""
 
@@ -127,7 +128,9 @@ class Engine:
 
     def sql(self, statement: str) -> bytes:
         """Return a statement on the tables of the schema."""
-        return SQL(statement).format(s=Identifier(self.schema)).as_bytes(None)
+        if statement not in self._composed:
+            self._composed[statement] = SQL(statement).format(s=Identifier(self.schema)).as_bytes(None)
+        return self._composed[statement]
 
     def prepare(self, session: Session, shards: int) -> None:
         """Check the server, and make the tables if they are missing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -36,6 +36,15 @@ def shard_of(device: str, shards: int) -> int:
 def storable(text: str) -> str:
     """Return a text as PostgreSQL can store it: it stores no NUL."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _array(values: Iterable[object]) -> str:
+    """Return numbers as PostgreSQL writes an array: many times faster than the library does it."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def _texts(values: Iterable[str]) -> str:
+    return _array('"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in values)
 
 
 @attrs.frozen(eq=False)
@@ -153,13 +162,13 @@ class Putting:
 
         window = self._duplicates or DuplicateWindow()
         given = {
-            "locked": sorted({work.shard for work in batch}),
+            "locked": _array(sorted({work.shard for work in batch})),
             "identities": [work.message.recognition.identity for work in batch],
-            "certain": [work.certain for work in batch],
-            "shards": [work.shard for work in batch],
-            "kinds": [storable(work.message.kind) for work in batch],
-            "devices": [work.device for work in batch],
-            "times": [work.message.received_at for work in batch],
+            "certain": _array(work.certain for work in batch),
+            "shards": _array(work.shard for work in batch),
+            "kinds": _texts(storable(work.message.kind) for work in batch),
+            "devices": _texts(work.device for work in batch),
+            "times": _array(work.message.received_at for work in batch),
             "bodies": [work.body for work in batch],
             "window": window.seconds,
             "most": window.messages,
