@@ -215,15 +215,24 @@ class TestChaos:
         assert all(each is not None and each.failed == {} for each in found)
         assert grants(calls) <= due(started, lifetime=5) + freezes
 
-    def test_a_wrong_secret(self, platform: Emulator, tmp_path: Path) -> None:
-        found = run(platform, file_in(tmp_path), 8, threads=16, seconds=10, secret="wrong-and-invented")
+    def test_a_secret_that_is_wrong_from_now_on(self, platform: Emulator, tmp_path: Path) -> None:
+        info = load_profile(platform.profile_path).client_info
+        settings = {"profile": str(platform.profile_path), "shared": file_in(tmp_path), "threads": 16, "seconds": 25}
+        crew = fleet.processes(8, **settings)
+        time.sleep(8)
+        platform.control.add_application(info.app_id, "another-secret")
+        time.sleep(5)  # by now the last token has ended
+        platform.control.clear_journal()
+        time.sleep(10)
         calls = platform.control.calls()
-        say(f"\nwrong secret: {found} {calls}")
-        assert logins(calls) <= 12
+        found = [fleet.told(each) for each in crew]
+        say(f"\nwrong secret, 10 s: {found} {calls}")
+        assert all(each is not None and set(each.failed) == {"NotAuthorizedError 100208"} for each in found)
+        assert 1 <= logins(calls) <= 12
 
     def test_an_endpoint_that_is_forbidden(self, platform: Emulator, tmp_path: Path) -> None:
         platform.control.change_settings(token_lifetime=3600)
-        forbidden = "GET /iocm/app/data/v1.2.0/deviceCapabilities"
+        forbidden = "GET /iocm/app/data/v1.1.0/deviceCapabilities"
         refusal = {"error_code": "1010005", "error_desc": "the token is invalid"}
         platform.control.add_fault("answer", endpoint=forbidden, status=403, body=refusal)
         found = run(platform, file_in(tmp_path), 8, threads=4, seconds=120, pause=0.1, forbidden=True)

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from iot_northbound.config import HttpConfig as HttpConfig
     from iot_northbound.config import Settings as Settings
     from iot_northbound.config import SharedConfig as SharedConfig
+    from iot_northbound.core.budget import LimitStats as LimitStats
     from iot_northbound.core.clock import Clock as Clock
     from iot_northbound.core.endpoint import Endpoint as Endpoint
     from iot_northbound.core.hooks import Hooks as Hooks
     from iot_northbound.core.hooks import RequestEvent as RequestEvent
     from iot_northbound.core.hooks import ResponseEvent as ResponseEvent
     from iot_northbound.core.hooks import RetryEvent as RetryEvent
+    from iot_northbound.core.metrics import ClientMetrics as ClientMetrics
+    from iot_northbound.core.metrics import TokenMetrics as TokenMetrics
     from iot_northbound.core.pipeline import CallOptions as CallOptions
     from iot_northbound.core.signal_safe import Flag as Flag
     from iot_northbound.core.times import Timestamp as Timestamp
@@ -104,7 +107,9 @@ _ROOMS = {
     "SharedConfig": "config",
     "Clock": "core.clock",
     "Endpoint": "core.endpoint",
+    "ClientMetrics": "core.metrics",
     "Hooks": "core.hooks",
+    "LimitStats": "core.budget",
     "RequestEvent": "core.hooks",
     "ResponseEvent": "core.hooks",
     "RetryEvent": "core.hooks",
@@ -134,6 +139,7 @@ _ROOMS = {
     "Grant": "tokens",
     "MemoryTokenStore": "tokens",
     "TokenState": "tokens",
+    "TokenMetrics": "core.metrics",
     "TokenStatus": "tokens",
     "TokenStore": "tokens",
 }

@@ -17,6 +17,7 @@ from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import shown
 from iot_northbound.core.hooks import Hooks
 from iot_northbound.core.keeping import Keeper, OwnToken
+from iot_northbound.core.metrics import ClientMetrics, client_metrics
 from iot_northbound.core.pipeline import CallOptions, Pipeline
 from iot_northbound.core.retry import Backoff
 from iot_northbound.core.sharing import Sharing
@@ -315,6 +316,11 @@ class NorthApiClient:
     def token_status(self) -> TokenStatus:
         """The state of the token and of the timer, and the last failure."""
         return self._pipeline.tokens.status()
+
+    @property
+    def metrics(self) -> ClientMetrics:
+        """What was counted about token and limit. This asks nobody."""
+        return client_metrics(self._pipeline.tokens.renewals, self._pipeline.limit_stats, self._sharing)
 
     @property
     def connections_opened(self) -> int:

@@ -66,6 +66,8 @@ _KINDS: Mapping[str, type] = {
     **{name: kind for section in SECTIONS for name, kind in section.kinds().items()},
     **dict.fromkeys(_SECRET_FILES, Path),
 }
+_ELSEWHERE = frozenset({"debug", "inbox", "inbox_file"})
+"""Variables of the command line."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _MARK = "\ufeff"
 """The byte order mark that some editors write at the beginning of a text."""
@@ -106,7 +108,7 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
             continue
         if name in _KINDS or name in _CODE_ONLY:
             values[name] = _from_text(origin, name, text)
-        elif name != "debug" and not name.startswith("emulator_"):  # those of the command line and of the emulator
+        elif name not in _ELSEWHERE and not name.startswith("emulator_"):  # those are the emulator's
             log.warning("%s is not a setting of the SDK and is ignored", variable)
     return _settings(origin, values)
 

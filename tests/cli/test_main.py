@@ -12,7 +12,7 @@ from iot_northbound import cli
 from iot_northbound.cli import basic_test, main
 from iot_northbound.errors import NotFoundError
 
-COMMANDS = ("basic-test", "emulator", "listen", "worker")
+COMMANDS = ("basic-test", "emulator", "inbox", "limit", "listen", "token", "worker")
 LEAN = """
 import sys
 class Without:

@@ -15,7 +15,7 @@ from iot_northbound.emulator.kernel.clock import Clock
 from iot_northbound.emulator.kernel.ids import Ids
 from iot_northbound.emulator.kernel.platform import Platform
 from iot_northbound.emulator.kernel.settings import Settings
-from iot_northbound.emulator.rules import applications
+from iot_northbound.emulator.rules import applications, notifications
 from iot_northbound.emulator.server import Emulator
 from tests.emulator.calling import START, Caller
 
@@ -121,4 +121,5 @@ def told(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
         original(app_id, notify_type, body)
 
     monkeypatch.setattr(platform, "notify", notify)
+    monkeypatch.setattr(notifications, "wanted", lambda *_: True)
     return notified

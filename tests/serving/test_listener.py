@@ -24,7 +24,7 @@ Listen = Callable[[Limits], GuardedListener]
 Connect = Callable[..., ssl.SSLSocket]
 
 
-class LineEcho(Connection):
+class LineEcho(Connection, asyncio.Protocol):
     """Sends each line back; the answer to `hold` waits for an event."""
 
     def __init__(self, admission: Admission) -> None:

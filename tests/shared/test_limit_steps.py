@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from iot_northbound.shared import State
-from iot_northbound.shared.slots import AGEING, BURST, FRESH, GIVEN_UP, MINUTE, WINDOW, Turn
+from iot_northbound.shared.slots import AGEING, BURST, FRESH, GIVEN_UP, MINUTE, WINDOW, Flow, Turn
 from iot_northbound.shared.state import HeldSlot, Slot
 from tests.clock import FakeClock
 from tests.shared.engines import Engine
@@ -254,3 +254,35 @@ def test_nothing_is_kept_for_longer_than_it_counts(desk: Desk, clock: FakeClock)
         clock.advance(7)
     status = desk.state.status()
     assert (status.slots, status.processes, status.waiting) == (8, 8, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        '{"pace": NaN}',
+        '{"pace": 1' + 400 * "0" + "}",
+        '{"pace": "soon"}',
+        '{"askers": [1]}',
+        '{"askers": {"a": 1}}',
+        '{"askers": {"7 a": [1, 2]}}',
+        '{"askers": {"": [1, 2]}}',
+        '{"latest": Infinity}',
+        '{"askers": {"0 a": [1]}}',
+    ],
+)
+def test_a_flow_that_cannot_be_read_counts_as_lost(text: str) -> None:
+    assert Flow.load(text).dump() == Flow().dump()
+
+
+def test_a_flow_is_the_same_after_it_was_stored_and_what_a_newer_version_adds_is_left_out() -> None:
+    flow = Flow()
+    flow.begin(flow.time(1_770_000_000.25))
+    flow.ask("host:7 and so on", Turn.BULK, 1_770_000_001.5)
+    text = flow.dump()
+    assert Flow.load(text).dump() == text
+    assert Flow.load(text.replace("{", '{"more":[1],', 1)).dump() == text

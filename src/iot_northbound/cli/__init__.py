@@ -15,7 +15,16 @@ from iot_northbound.profiles import PREFIX
 
 # Each command with the extra that it needs. The modules import the packages of an extra only when they run, so that the
 # other commands and every --help work without them.
-_COMMANDS = {"basic_test": "", "emulator": "emulator", "listen": "receiver", "simulate": "device", "worker": ""}
+_COMMANDS = {
+    "basic_test": "",
+    "emulator": "emulator",
+    "inbox": "",
+    "limit": "",
+    "listen": "receiver",
+    "simulate": "device",
+    "token": "",
+    "worker": "",
+}
 _EXTRAS = {"uvicorn", "httptools", "sortedcontainers", "paho"}
 DEBUG = f"{PREFIX}DEBUG"
 """The variable that makes failures show their tracebacks."""

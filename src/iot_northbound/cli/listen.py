@@ -28,6 +28,7 @@ from iot_northbound.cli.connection import (
     settings_from,
 )
 from iot_northbound.cli.parser import Parser
+from iot_northbound.cli.wording import printable
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import NorthApiException
 
@@ -247,7 +248,7 @@ def line(event: Event, widest: int | None = None) -> str:
         text = f"{text[:widest]}…"
     moment = f"{event.received_at.astimezone():%H:%M:%S}"
     kind = "probe" if event.is_probe else event.kind or "unknown"
-    return _printable(f"{moment} {kind} {event.device or '-'} {text}")
+    return printable(f"{moment} {kind} {event.device or '-'} {text}")
 
 
 def _shown(number: str) -> float | str:
@@ -265,11 +266,6 @@ def _data_first(value: Any) -> Any:
         key: _data_first(each)
         for key, each in sorted(value.items(), key=lambda item: not isinstance(item[1], dict | list))
     }
-
-
-def _printable(text: str) -> str:
-    """Return a text without control characters: a device must not control the terminal or break the line."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def line_as_json(event: Event) -> str:

@@ -39,3 +39,8 @@ def in_words_of(arguments: argparse.Namespace, text: str) -> str:
     # A name inside a longer word or a path is something else.
     pattern = rf"\b[A-Z]\w+\.({'|'.join(names)})\b|(?<![\w/.-])({alone})(?![\w/-]|\.\w)"
     return re.sub(pattern, lambda found: names[found[1] or found[2]], text)
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters: a device must not control the terminal or break the line."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -67,6 +67,9 @@ class NoLimit:
     def after_fork(self) -> None:
         """Do nothing."""
 
+    def stats(self) -> None:
+        """Return nothing, because nothing is counted."""
+
     def slot(
         self, until: float | None, wake: Flag | None = None, *, login: bool = False, longest: float = 60.0
     ) -> contextlib.AbstractContextManager[None]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from iot_northbound.core import wire
 from iot_northbound.core.answers import Answer, cleared, is_bad_token, read_answer, shown
-from iot_northbound.core.budget import NoLimit, RateLimit
+from iot_northbound.core.budget import LimitStats, NoLimit, RateLimit
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.deadline import earlier, enclosing
 from iot_northbound.core.endpoint import Endpoint
@@ -234,6 +234,11 @@ class Pipeline:
     def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
         self._refusals.accepted(endpoint, token)
         return result
+
+    @property
+    def limit_stats(self) -> LimitStats | None:
+        """What the limit counted; None if there is none."""
+        return self._rate_limit.stats()
 
     # -- attempts ----------------------------------------------------------------------------------------------------
 

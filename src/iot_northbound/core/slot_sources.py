@@ -1,7 +1,6 @@
 """Where the slots of the limit come from: this process, or what the application's processes share."""
 
 import contextlib
-import itertools
 import logging
 import os
 import socket
@@ -87,8 +86,6 @@ class SharedSlots:
     away, the process has its part of the limit: as much as each gets if all that asked last go on.
     """
 
-    _numbers = itertools.count(1)
-
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
         self._own = OwnSlots(clock)
@@ -96,11 +93,10 @@ class SharedSlots:
         """The name of the data that have the slots of this process; empty if they may not have all of them."""
         self.processes = 1
         self._away = False
-        self._number = next(self._numbers)
         self._name()
 
     def _name(self) -> None:
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{self._number}:{os.urandom(4).hex()}"
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
     def after_fork(self) -> None:
         """Be another process: at the start, and in a forked child."""

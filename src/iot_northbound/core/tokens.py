@@ -161,6 +161,11 @@ class Tokens:
         finally:
             self._keeper.forget()
 
+    @property
+    def renewals(self) -> int:
+        """How many renewals succeeded, including the first login."""
+        return self._renewals
+
     def status(self) -> TokenStatus:
         """Return the state of the token without the token itself."""
         grant = self._keeper.load().grant

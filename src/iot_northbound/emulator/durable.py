@@ -22,6 +22,9 @@ log = logging.getLogger("iot_northbound.emulator")
 
 Change = tuple[str, str, dict[str, Any] | None]
 
+# Made once: json.dumps makes one for each row. Rows are values, so none contains itself.
+_text = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 _SCHEMA = Schema(
     what="the state of an emulator",
     # Add one when the rows of any table get another shape. An older state is then refused and not misread.
@@ -162,7 +165,7 @@ class Durable:
     def _commit(self, changes: list[Change]) -> None:
         last = {(table, key): row for table, key, row in changes}
         gone = [key for key, row in last.items() if row is None]
-        kept = [(*key, json.dumps(row, separators=(",", ":"))) for key, row in last.items() if row is not None]
+        kept = [(*key, _text(row)) for key, row in last.items() if row is not None]
         with self._file.transaction() as db:
             if gone:
                 db.executemany("DELETE FROM rows WHERE tab = ? AND key = ?", gone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -50,16 +50,19 @@ class Journal:
     def __init__(self, capacity: int = 10_000) -> None:
         self.bodies = False
         """Whether JSON bodies are noted too, redacted. Off by default, since this costs time and memory."""
-        self._entries: deque[dict[str, Any]] = deque(maxlen=capacity)
+        self._entries: deque[tuple[int, Callable[..., dict[str, Any]], tuple[Any, ...]]] = deque(maxlen=capacity)
         self._seq = count(1)
         self._calls: Counter[tuple[str, str]] = Counter()
 
     def note(self, entry: dict[str, Any]) -> None:
-        """Append an entry (it becomes the journal's own)."""
+        """Append an entry."""
         if entry["kind"] == "call":
-            self._calls[entry.get("endpoint") or "", str(entry["errorCode"] or entry["status"])] += 1
-        entry["seq"] = next(self._seq)
-        self._entries.append(entry)
+            self._calls[entry.get("endpoint") or "", str(entry.get("errorCode") or entry.get("status"))] += 1
+        self.note_facts(dict, entry)
+
+    def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:
+        """Append an entry that `describe` makes of these facts whenever it is read: most entries never are."""
+        self._entries.append((next(self._seq), describe, facts))
 
     def entries(
         self, *, kind: str | None = None, endpoint: str | None = None, since: int = 0, limit: int = 1_000
@@ -72,16 +75,19 @@ class Journal:
             since: Only entries whose `seq` is greater.
             limit: The most entries to return.
         """
-        found: deque[dict[str, Any]] = deque(maxlen=limit)
-        for entry in self._entries:
-            if entry["seq"] <= since or (kind is not None and entry["kind"] != kind):
+        found: list[dict[str, Any]] = []
+        for entry in map(_described, reversed(self._entries)):
+            if entry["seq"] <= since or len(found) == limit:
+                break
+            if kind is not None and entry["kind"] != kind:
                 continue
             if endpoint is not None and (
                 entry["kind"] != "call" or endpoint not in names_of(entry.get("endpoint") or "")
             ):
                 continue
             found.append(entry)
-        return list(found)
+        found.reverse()
+        return found
 
     def calls(self) -> dict[str, dict[str, int]]:
         """Return how many calls there were, by endpoint and by what they were answered: error code, or status."""
@@ -96,4 +102,9 @@ class Journal:
         self._calls.clear()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(list(self._entries))
+        return map(_described, list(self._entries))
+
+
+def _described(noted: tuple[int, Callable[..., dict[str, Any]], tuple[Any, ...]]) -> dict[str, Any]:
+    seq, describe, facts = noted
+    return {**describe(*facts), "seq": seq}

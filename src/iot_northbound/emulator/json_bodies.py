@@ -18,22 +18,47 @@ DEPTH = 100
 
 def encode(value: Any) -> bytes:
     """Return JSON text in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
+
+
+class TooDeepError(ValueError):
+    """Raised when JSON nests deeper than `DEPTH`."""
 
 
 def decode(body: bytes) -> Any:
     """Return the JSON value of a body; None for an empty one, MALFORMED if it is not valid JSON."""
+    try:
+        return parse(body)
+    except ValueError:
+        return MALFORMED
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON value of a body; None for an empty one.
+
+    Raises:
+        TooDeepError: It nests deeper than `DEPTH`.
+        ValueError: It is not valid JSON.
+    """
     if not body:
         return None
     try:
-        value = _DECODER.decode(body.decode("utf-8-sig"))
-        if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
-            return MALFORMED
-        if b"\\u" in body:
-            encode(value)  # half a surrogate pair is valid JSON, but cannot be stored or sent
-    except (ValueError, RecursionError):
-        return MALFORMED
+        value = _value(body.decode().removeprefix("\ufeff"))
+    except RecursionError:
+        raise TooDeepError from None
+    if body.count(b"[") + body.count(b"{") > DEPTH and _depth(value) > DEPTH:
+        raise TooDeepError
+    if b"\\u" in body:
+        encode(value)  # half a surrogate pair is valid JSON, but cannot be stored or sent
     return value
+
+
+def _value(text: str) -> Any:
+    if text.startswith("{"):  # the usual body: an object without blanks around it, which needs no search for blanks
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return value
+    return _DECODER.decode(text)
 
 
 def _finite(text: str) -> float:
@@ -47,6 +72,7 @@ def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
 
 

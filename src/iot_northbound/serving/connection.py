@@ -31,13 +31,13 @@ class Admission:
     on_lost: Callable[[Connection], None]
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BaseProtocol):
     """One peer's connection, with a deadline for each step of the peer; the base class of every protocol.
 
-    A protocol derives from it and calls `expect` or `expect_nothing` whenever the next step changes. From the TCP
-    connection on, the peer's first message is expected within `Limits.header_deadline`. A peer that does not read its
-    answer within `Limits.write_deadline` loses the connection. A protocol that overrides `connection_made`,
-    `connection_lost`, `pause_writing` or `resume_writing` calls these methods here too.
+    A protocol derives from it and from one of asyncio's protocols, and calls `expect` or `expect_nothing` whenever the
+    next step changes. From the TCP connection on, the peer's first message is expected within `Limits.header_deadline`.
+    A peer that does not read its answer within `Limits.write_deadline` loses the connection. A protocol that overrides
+    `connection_made`, `connection_lost`, `pause_writing` or `resume_writing` calls these methods here too.
     """
 
     first_step = "first message"

@@ -13,7 +13,10 @@ the slot is free again WINDOW after the answer. Until there is an answer, the sl
 Engines differ in where they keep a `Flow` and `Slots`, and in their time.
 """
 
+import contextlib
+import itertools
 import json
+import math
 import os
 from collections.abc import Iterable
 from enum import IntEnum
@@ -35,6 +38,7 @@ GIVEN_UP = 3.0
 """Seconds after which a caller that asked no more does not wait any more."""
 REMEMBERED = 60.0
 """Seconds for which a process counts after its last question."""
+_NUMBERS = ("fresh", "pace", "bulk", "paused", "latest", "behind")
 
 
 class Turn(IntEnum):
@@ -97,10 +101,16 @@ class Flow:
 
     @classmethod
     def load(cls, text: str | None) -> Self:
-        """Return the flow that is stored as this text; a new one for None."""
+        """Return the flow that is stored as this text; a new one if there is none, or nothing that can be read."""
         flow = cls()
-        if text:
-            flow.__dict__.update(json.loads(text))
+        with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
+            stored = json.loads(text or "{}")
+            numbers = {name: float(stored[name]) for name in _NUMBERS if name in stored}
+            askers = {name: [float(first), float(last)] for name, (first, last) in stored.get("askers", {}).items()}
+            for name in askers:
+                Turn(int(name.split(" ", 1)[0]))
+            if all(map(math.isfinite, (*numbers.values(), *itertools.chain(*askers.values())))):
+                flow.__dict__.update(numbers, born=str(stored.get("born", "")), askers=askers)
         return flow
 
     def dump(self) -> str:

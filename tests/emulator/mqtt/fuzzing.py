@@ -10,7 +10,6 @@ import asyncio
 import logging
 import random
 import resource
-import ssl
 import struct
 import time
 from collections import Counter
@@ -18,14 +17,12 @@ from typing import Any
 
 from iot_northbound.emulator.journal import Journal
 from iot_northbound.emulator.kernel.settings import Settings
-from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.mqtt.session import MqttConnection
-from iot_northbound.emulator.rules import applications, commands, devices
-from iot_northbound.emulator.runtime import Runtime
-from iot_northbound.serving import Admission, Limits
+from iot_northbound.emulator.rules import commands
 
 from . import wire as w
-from .wire import GATEWAY, Device
+from .wire import Device
+from .without_sockets import Port
 
 _TEXTS = (
     *(b"", b"#", b"+", b"\0", b"\xff", b"\xed\xa0\x80", b"/", b"a" * 300, b"MQTT", b"MQIsdp", b"_0_0_2018072417"),
@@ -57,38 +54,6 @@ SAMPLE = 100
 """How many entries of the journal are looked at, after each thousand packets."""
 
 
-class Wire(asyncio.Transport):
-    """A transport that keeps nothing but whether it is closed, and what a bystander was sent."""
-
-    def __init__(self, connection: MqttConnection, *, keeps: bool = False) -> None:
-        super().__init__()
-        self.connection, self.keeps = connection, keeps
-        self.sent = b""
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        if self.keeps:
-            self.sent += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
-
-    abort = close
-
-    def pause_reading(self) -> None:
-        """Nothing is read here."""
-
-    resume_reading = pause_reading
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
 class Fuzz:
     """One run."""
 
@@ -101,16 +66,15 @@ class Fuzz:
 
     async def run(self, count: int) -> list[int]:
         """Feed so many packets; return the peak of memory in KiB after each tenth."""
-        self.runtime = Runtime(self.settings, ssl.create_default_context())
+        async with Port(self.settings) as self.port:
+            return await self._run(count)
+
+    async def _run(self, count: int) -> list[int]:
+        self.runtime = self.port.runtime
         self.runtime.journal = Journal(SAMPLE)  # its texts of any length would hide a leak
-        self.endpoint = MqttEndpoint(
-            "localhost", 0, ssl_context=ssl.create_default_context(), limits=Limits(), model_codecs={}
-        )
-        self.endpoint.serve(self.runtime)
         platform = self.runtime.platform
-        applications.add_application(platform, "app", "secret")
-        self.devices = [self._device(f"gw-{number}") for number in range(5)]
-        bystander = self._connection(keeps=True)
+        self.devices = [self.port.register(f"gw-{number}") for number in range(5)]
+        bystander = self.port.connection(keeps=True)
         bystander.data_received(self.devices[4].connect())
         start, memory = time.monotonic(), []
         for number in range(count):
@@ -126,21 +90,11 @@ class Fuzz:
                     self._command(self.devices[number // 1_000 % 4])
         self.seconds = time.monotonic() - start
         await self._look_at(bystander)
-        await self.runtime.aclose()
         return memory
-
-    def _device(self, node_id: str) -> Device:
-        row = devices.create(self.runtime.platform, "app", node_id, productId=GATEWAY, secret="k" * 20)
-        return Device(row["deviceId"], node_id, row["secret"])
 
     def _command(self, device: Device) -> None:
         wanted = {"serviceId": "Gateway", "method": "RESTART", "paras": {}}
         commands.create(self.runtime.platform, "app", device.device_id, wanted, expire_time=60)
-
-    def _connection(self, *, keeps: bool = False) -> MqttConnection:
-        connection = MqttConnection(Admission(Limits(), "local", False, lambda _: None), self.endpoint)
-        connection.connection_made(Wire(connection, keeps=keeps))
-        return connection
 
     async def _look_at(self, bystander: MqttConnection) -> None:
         transport: Any = bystander.transport
@@ -157,7 +111,7 @@ class Fuzz:
 
     def _feed(self) -> None:
         if self._open is None or self._open.is_over:
-            self._open = self._connection()
+            self._open = self.port.connection()
             self._device_now = self.chance.choice(self.devices[:4])
             if self.chance.random() < 0.8:
                 self._give(self._open, self._device_now.connect())

@@ -115,12 +115,15 @@ def test_a_client_id_may_have_256_characters(platform: Platform) -> None:
     assert authenticate(platform, given(client_id, name, password_of("k", "2026112512").decode()))
 
 
+@pytest.mark.parametrize("bounds", [(30, 1200), (1200, 30)])
 @pytest.mark.parametrize("keep_alive", [0, 29, 1201])
-def test_a_keep_alive_out_of_its_bounds_is_refused_with_2(platform: Platform, keep_alive: int) -> None:
+def test_a_keep_alive_out_of_its_bounds_is_refused_with_2(
+    platform: Platform, keep_alive: int, bounds: tuple[int, int]
+) -> None:
     device(platform)
     connect = given(f"{ID}_0_1_{STAMP}", ID, RIGHT, keep_alive)
     assert authenticate(platform, connect)
-    platform.settings.mqtt_keepalive = (30, 1200)
+    platform.settings.mqtt_keepalive = bounds
     assert refusal(platform, connect)[0] == 2
     assert authenticate(platform, connect._replace(keep_alive=1200))
 

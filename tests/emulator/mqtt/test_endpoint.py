@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from iot_northbound.emulator import Emulator
@@ -74,7 +76,6 @@ def test_a_report_with_qos_0_is_taken(wire: Wire, device: Device, peer: Connect)
         (b'{"msgType":"deviceRsp","mid":[]}', "mid must be a whole number"),
         (b'{"msgType":"deviceRsp","body":[]}', "body"),
         (b'{"msgType":"deviceRsp"}', "no command is open"),
-        (b'{"a":' * 200 + b"1" + b"}" * 200, "not JSON"),
     ],
 )
 def test_an_unusable_message_is_acknowledged_and_dropped_and_hinted(
@@ -92,6 +93,31 @@ def test_an_unusable_message_is_acknowledged_and_dropped_and_hinted(
     assert why in journal(emulator, "PUBLISH")[-1]["outcome"]
     assert why in caplog.text
     assert history(wire, device) == []
+
+
+@pytest.mark.parametrize("payload", [b'{"a":' * 200 + b"1" + b"}" * 200, b"[" * 50_000])
+def test_json_that_nests_too_deep_ends_the_session(
+    emulator: Emulator, device: Device, peer: Connect, payload: bytes
+) -> None:
+    assert peer(device).ask(w.publish(device.data, payload, 1)) == b""
+    assert "nests deeper than 100" in journal(emulator, "close")[-1]["outcome"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "taken", "told"),
+    [
+        ([w.entry()] * 1_200, 1_000, "a report has 1,200 entries; those beyond 1,000 are dropped"),
+        ([{"serviceId": "Gateway", "serviceData": dict.fromkeys(map(str, range(3_000)), 1)}] * 3, 1, "beyond 5,000"),
+    ],
+)
+def test_of_a_very_long_report_the_first_part_is_taken(
+    emulator: Emulator, wire: Wire, device: Device, peer: Connect, entries: list[Any], taken: int, told: str
+) -> None:
+    assert peer(device).ask(device.report(1, *entries)) == acknowledged(1)
+    outcome = journal(emulator, "PUBLISH")[-1]["outcome"]
+    assert outcome.startswith("taken in part")
+    assert told in outcome
+    assert len(history(wire, device)) == min(taken, 250)
 
 
 def test_of_a_batch_the_good_entries_are_taken(emulator: Emulator, wire: Wire, device: Device, peer: Connect) -> None:

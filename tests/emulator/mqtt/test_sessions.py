@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 import struct
 import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iot_northbound.emulator import Emulator, NotFound
+from iot_northbound.emulator.kernel.settings import Settings
+from iot_northbound.emulator.rules.history import REPORTED
 from iot_northbound.serving import Limits
 from tests.clock import eventually
 from tests.emulator.conftest import Wire
@@ -17,6 +22,7 @@ from tests.emulator.conftest import Wire
 from . import wire as w
 from .asking import Connect, history, journal, send_command, status
 from .wire import ACCEPTED, Device, Peer, acknowledged, register
+from .without_sockets import Port, VirtualTime
 
 # --- the platform ends a session ---
 
@@ -82,13 +88,36 @@ def test_one_that_says_nothing_is_closed_within_the_deadline(home_folder: Path) 
             assert raw.recv(1) == b""
 
 
-def test_beyond_its_rate_a_device_is_read_later_and_nothing_is_lost(
-    emulator: Emulator, wire: Wire, device: Device, peer: Connect
-) -> None:
-    emulator.control.change_settings(mqtt_messages_per_second=10)
-    one = peer(device).send(*(device.report(packet_id) for packet_id in range(1, 16)))
-    assert [one.recv() for _ in range(15)] == [acknowledged(packet_id) for packet_id in range(1, 16)]
-    assert len(history(wire, device)) == 15
+def test_half_open_connections_count_and_make_room_for_a_device(home_folder: Path) -> None:
+    patient = Limits(header_deadline=60)
+    with ExitStack() as open_, Emulator(folder=home_folder, mqtt_port=0, limits=patient) as small:
+        small.control.change_settings(mqtt_connections=2)
+        strangers = [open_.enter_context(Peer(small)) for _ in range(14)]
+        assert strangers[0].recv() == strangers[1].recv() == b""  # 12 are left
+        wire = Wire(small).login()
+        open_.callback(wire.connection.close)
+        device = register(wire)
+        assert open_.enter_context(Peer(small)).ask(device.connect()) == ACCEPTED
+        assert strangers[2].recv() == b""
+
+
+def test_beyond_its_rate_a_device_is_read_later_and_nothing_is_lost() -> None:
+    async def run() -> list[int]:
+        """Return how many of 25 reports are acknowledged at once, within the second, and after each one."""
+        async with Port(Settings(mqtt_messages_per_second=10)) as port:
+            device = port.register("gw-1")
+            one = port.connection(keeps=True)
+            transport: Any = one.transport
+            one.data_received(device.connect() + b"".join(device.report(number) for number in range(1, 26)))
+            found = []
+            for seconds in (0.1, 0.8, 1, 1):
+                await asyncio.sleep(seconds)
+                found.append(transport.sent.count(b"\x40\x02"))
+            assert len(port.runtime.platform.table(REPORTED)) == 25
+            return found
+
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        assert runner.run(run()) == [10, 10, 20, 25]
 
 
 def test_a_device_that_does_not_read_loses_its_session(

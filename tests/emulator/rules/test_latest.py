@@ -106,3 +106,13 @@ def test_the_newest_value_of_each_property_stays(reports: list[tuple[int, dict[s
         newest.update({name: (when, value) for name, value in data.items() if when >= newest.get(name, (when,))[0]})
     assert service.get("data", {}) == {name: value for name, (_, value) in newest.items()}
     assert service.get("time") == max((when for when, _ in reports), default=None)
+
+
+def test_a_service_takes_new_properties_up_to_a_bound() -> None:
+    service: dict[str, Any] = {}
+    for number in range(latest.MOST_NAMES + 50):
+        service = latest.of(service, {f"p{number}": number}, float(number), dated=True)
+    assert len(service["data"]) == latest.MOST_NAMES
+    service = latest.of(service, {"p0": "new", "p9999": "dropped"}, 1e6, dated=True)
+    assert service["data"]["p0"] == "new"
+    assert len(service["data"]) == latest.MOST_NAMES

@@ -159,15 +159,11 @@ def _check_number(value: float, schema: Schema, name: str) -> None:
 
 
 def _check_array(value: Sequence[Any], schema: Schema, name: str) -> list[Any]:
-    pair = "x-low-and-high" in schema
-    if pair and len(value) != 2:
-        raise InvalidArgument(f"{name} must have two items, the lowest and the highest")
-    if len(value) < schema.get("minItems", 0):
-        raise InvalidArgument(f"{name} must have at least {schema['minItems']} item")
-    items = [check(item, schema["items"], f"{name}[{position}]") for position, item in enumerate(value)]
-    if pair and items[0] > items[1]:
-        raise InvalidArgument(f"{name} must have the lowest first, and not {items[0]} before {items[1]}")
-    return items
+    low, high = schema.get("minItems", 0), schema.get("maxItems", len(value))
+    if not low <= len(value) <= high:
+        count = f"at least {low}" if "maxItems" not in schema else f"{low} to {high}" if low < high else str(low)
+        raise InvalidArgument(f"{name} must have {count} item{'s' if max(low, high) > 1 else ''}")
+    return [check(item, schema["items"], f"{name}[{position}]") for position, item in enumerate(value)]
 
 
 def _check_object(value: Mapping[str, Any], schema: Schema, name: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def parse_time(text: str) -> float:
     if found is None:
         raise ValueError("must have the form yyyyMMdd'T'HHmmss'Z'")
     try:
-        when = datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+        when = datetime.fromisoformat(f"{found[1]}Z").timestamp()
     except ValueError:
         raise ValueError("must name a day and a time that exist") from None
     return when + int(found[2] or 0) / 1000

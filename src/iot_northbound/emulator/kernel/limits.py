@@ -67,19 +67,11 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """An array of at least so many items."""
+    """An array of low to high items; high None: any number more."""
 
     low: int
+    high: int | None = None
 
     def keywords(self) -> dict[str, Any]:
         """Return the limit as JSON Schema says it."""
-        return {"minItems": self.low}
-
-
-@dataclass(frozen=True, slots=True)
-class LowAndHigh:
-    """An array of two numbers, of which the first is not above the second."""
-
-    def keywords(self) -> dict[str, Any]:
-        """Return the limit as JSON Schema says it, and what it cannot say as an extension."""
-        return {"minItems": 2, "maxItems": 2, "x-low-and-high": True}
+        return {"minItems": self.low} | ({} if self.high is None else {"maxItems": self.high})

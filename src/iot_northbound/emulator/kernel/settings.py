@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypedDict
 
-from iot_northbound.emulator.kernel.limits import LowAndHigh, Range
+from iot_northbound.emulator.kernel.limits import Items, Range
 
 Mode = Literal["immediate", "timed", "manual"]
 Seconds = Annotated[float, Range(0, 10 * 365 * 86_400)]
@@ -14,7 +14,7 @@ WholeSeconds = Annotated[int, Range(1, 1_000_000_000)]
 Count = Annotated[int, Range(1, 1_000_000_000)]
 Most = Annotated[int, Range(0, 1_000_000_000)]
 Hours = Annotated[int, Range(0, 10_000)]
-KeepAlive = Annotated[Sequence[Annotated[int, Range(0, 65_535)]], LowAndHigh()]
+KeepAlive = Annotated[Sequence[Annotated[int, Range(0, 65_535)]], Items(2, 2)]
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Settings:
     mqtt_hour_tolerance: Hours = 0
     """How many hours the hour in an MQTT client id with signType 1 may be off (CONNACK 4 beyond)."""
     mqtt_keepalive: KeepAlive | None = None
-    """The lowest and the highest keep-alive that an MQTT device may ask for (CONNACK 2 beyond); None: any."""
+    """Between which two keep-alive times, in any order, an MQTT device must ask for one (CONNACK 2 beyond); None: any."""
     mqtt_messages_per_second: Count | None = None
     """How many messages per second are read from one MQTT device; the others wait; None: any number."""
     mqtt_connections: Count = 20_000

@@ -223,6 +223,8 @@ class Table:
         The index over these fields is built at its first use and kept from then on. So only indexes that are used cost
         memory, and from the second time on a page costs the same for any number of rows.
         """
+        if not self.rows:
+            return _NONE
         index = self._indexes.get(tuple(equal))
         if index is None:
             return self._where_sorted(equal)

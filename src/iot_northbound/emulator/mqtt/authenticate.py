@@ -73,8 +73,8 @@ def authenticate(platform: Platform, connect: Connect) -> Login:
         Refused: With the code for the peer, and the reason for the journal.
     """
     bounds = platform.settings.mqtt_keepalive
-    if bounds is not None and not bounds[0] <= connect.keep_alive <= bounds[1]:
-        text = f"the keep-alive is {connect.keep_alive}; setting mqtt_keepalive allows {bounds[0]} to {bounds[1]}"
+    if bounds is not None and not min(bounds) <= connect.keep_alive <= max(bounds):
+        text = f"the keep-alive is {connect.keep_alive}; setting mqtt_keepalive allows {min(bounds)} to {max(bounds)}"
         raise Refused(BAD_CLIENT_ID, text)
     if len(connect.client_id) > LONGEST_CLIENT_ID:
         raise Refused(BAD_CLIENT_ID, f"the client id has {len(connect.client_id)} characters, more than 256")

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
-from iot_northbound.emulator.json_bodies import decode, encode
-from iot_northbound.emulator.kernel.calls import MALFORMED
+from iot_northbound.emulator.json_bodies import TooDeepError, encode, parse
 
 TEXT, BINARY = "json", "binary"
 """The names of the codecs in topics."""
@@ -44,10 +43,16 @@ class JsonCodec:
 
         Raises:
             CodecError: It is not a JSON object.
+            TooDeepError: It nests too deep.
         """
-        message = decode(payload)
+        try:
+            message = parse(payload)
+        except TooDeepError:
+            raise
+        except ValueError:
+            raise CodecError("it is not JSON") from None
         if not isinstance(message, dict):
-            raise CodecError("it is not JSON" if message is MALFORMED or message is None else "it is not a JSON object")
+            raise CodecError("it is not JSON" if not payload else "it is not a JSON object")
         return message
 
     def encode(self, message: dict[str, Any]) -> bytes:
@@ -98,7 +103,7 @@ def acknowledgement(codec: Codec, message: dict[str, Any]) -> bytes | None:
 def _guarded(act: Callable[[Any], Any], value: Any) -> Any:
     try:
         return act(value)
-    except CodecError:
+    except (CodecError, TooDeepError):
         raise
     except Exception as error:  # a codec is code of the user's
         raise CodecError(f"its codec failed: {type(error).__name__}: {error}") from error

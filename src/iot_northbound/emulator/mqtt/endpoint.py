@@ -17,12 +17,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.emulator.durable import DataDirError
-from iot_northbound.emulator.journal import redacted
-from iot_northbound.emulator.json_bodies import decode, encode
-from iot_northbound.emulator.kernel.calls import MALFORMED
+from iot_northbound.emulator.json_bodies import encode
 from iot_northbound.emulator.mqtt import authenticate, codecs, intake, messages, packets, topics
 from iot_northbound.emulator.mqtt.authenticate import Refused
 from iot_northbound.emulator.mqtt.codecs import Codec
+from iot_northbound.emulator.mqtt.noting import note
 from iot_northbound.emulator.mqtt.session import WINDOW, MqttConnection
 from iot_northbound.emulator.rules import devices, links, outbox
 from iot_northbound.serving import Admission, GuardedListener, Limits
@@ -34,10 +33,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("iot_northbound.emulator")
 
-HALF_OPEN = 1_000
-"""How many connections there may be beyond those of the setting `mqtt_connections`: they have not logged in yet."""
-_SHOWN = 1_024
-"""How much the journal shows of a text, or of a payload that is not JSON."""
+REFUSABLE = 10
+"""How many connections there may be beyond those of the setting `mqtt_connections`, to tell a device that it is full.
+
+Those that have not logged in count too, and make room for new ones.
+"""
 
 
 class MqttEndpoint(GuardedListener):
@@ -65,6 +65,9 @@ class MqttEndpoint(GuardedListener):
     ) -> None:
         super().__init__(self._connection, host, port, ssl_context=ssl_context, limits=limits)
         self._codecs = model_codecs
+        # For each read the loop would otherwise take and give back 256 KiB, which costs more than decrypting a report.
+        self.buffer = memoryview(bytearray(64 * 1024))
+        """What all connections receive into."""
         self.sessions: dict[str, MqttConnection] = {}
         """The session of each device that has logged in, by deviceId."""
         self._prefix, self._numbers = secrets.token_hex(8), count(1)
@@ -93,7 +96,7 @@ class MqttEndpoint(GuardedListener):
         await super().aclose()
 
     def _connection(self, admission: Admission) -> MqttConnection:
-        most = self._platform.settings.mqtt_connections + HALF_OPEN
+        most = self._platform.settings.mqtt_connections + REFUSABLE
         if most != self.limits.connections:
             self.change_limits(replace(self.limits, connections=most, connections_per_address=most))
         return MqttConnection(admission, self)
@@ -111,7 +114,7 @@ class MqttEndpoint(GuardedListener):
         try:
             login = self._login(connection, connect)
         except Refused as refused:
-            self._journal(connection, "in", "CONNECT", f"refused with {refused.code}: {refused.reason}")
+            note(self.runtime, connection, "in", "CONNECT", f"refused with {refused.code}: {refused.reason}")
             connection.is_over = True
             connection.write(packets.connack(refused.code))
             connection.transport.close()
@@ -128,7 +131,7 @@ class MqttEndpoint(GuardedListener):
             if older is not None:
                 older.end("the device has connected anew")
         told = "accepted" + (", no will is kept" if connect.has_will else "") + ("" if connect.clean else ", as clean")
-        self._journal(connection, "in", "CONNECT", told)
+        note(self.runtime, connection, "in", "CONNECT", told)
         connection.reply(packets.connack(0))
 
     def _login(self, connection: MqttConnection, connect: packets.Connect) -> authenticate.Login:
@@ -148,7 +151,7 @@ class MqttEndpoint(GuardedListener):
     def ended(self, connection: MqttConnection, reason: str) -> None:
         """Note that a session ends, and why; its link ends with it."""
         packet = "DISCONNECT" if reason == "DISCONNECT" else None
-        self._journal(connection, "in" if packet else "out", packet or "close", reason)
+        note(self.runtime, connection, "in" if packet else "out", packet or "close", reason)
         if self.sessions.get(connection.device_id) is connection:
             del self.sessions[connection.device_id]
             if not self._closing:
@@ -177,7 +180,9 @@ class MqttEndpoint(GuardedListener):
         if channel is not None:
             told = intake.take(self._platform, connection, channel, packet.payload)
         elif connection.topics.is_foreign(topic):
-            self._journal(connection, "in", "PUBLISH", "refused: the topic of another device", topic, packet.payload)
+            note(
+                self.runtime, connection, "in", "PUBLISH", "refused: the topic of another device", topic, packet.payload
+            )
             connection.end("it published to the topic of another device")
             return
         else:
@@ -187,13 +192,13 @@ class MqttEndpoint(GuardedListener):
             connection.reply(packets.puback(packet.packet_id))
         else:
             self.schedule()
-        self._journal(connection, "in", "PUBLISH", told, topic, packet.payload)
+        note(self.runtime, connection, "in", "PUBLISH", told, topic, packet.payload)
 
     def delivered(self, connection: MqttConnection, mid: int | None) -> None:
         """Take the acknowledgement of a message."""
         if mid is not None and connection.login is not None:
             self._platform.work(outbox.delivered, self._platform, connection.device_id, mid)
-        self._journal(connection, "in", "PUBACK", "a command" if mid is not None else "a message")
+        note(self.runtime, connection, "in", "PUBACK", "a command" if mid is not None else "a message")
         self._links[connection.device_id] = None
         self.schedule()
 
@@ -201,7 +206,7 @@ class MqttEndpoint(GuardedListener):
         """Let a device listen to the topics of its own, and refuse others."""
         granted = [self._grant(connection, topic, qos) for topic, qos in wanted]
         told = ", ".join("refused" if code == packets.REFUSED else f"QoS {code}" for code in granted)
-        self._journal(connection, "in", "SUBSCRIBE", told[:200], " ".join(topic for topic, _ in wanted)[:512])
+        note(self.runtime, connection, "in", "SUBSCRIBE", told[:200], " ".join(topic for topic, _ in wanted)[:512])
         connection.reply(packets.suback(packet_id, granted))
         for channel in {channel: None for topic, _ in wanted if (channel := connection.topics.down.get(topic))}:
             qos = connection.channels[channel]
@@ -227,7 +232,7 @@ class MqttEndpoint(GuardedListener):
             if channel is not None and connection.channels.pop(channel, None) is not None:
                 args = (self._platform, connection.device_id, connection.session, channel)
                 self._platform.work(links.unsubscribe, *args)
-        self._journal(connection, "in", "UNSUBSCRIBE", "done", " ".join(filters)[:512])
+        note(self.runtime, connection, "in", "UNSUBSCRIBE", "done", " ".join(filters)[:512])
         connection.reply(packets.unsuback(packet_id))
 
     def _send_secret(self, connection: MqttConnection, qos: int) -> None:
@@ -236,7 +241,7 @@ class MqttEndpoint(GuardedListener):
             payload = encode(messages.secret(row["deviceId"], row["secret"]))
             topic = connection.topics.to[topics.SECRET]
             connection.reply(connection.publish(topic, payload, qos))
-            self._journal(connection, "out", "PUBLISH", "the device's secret", topic, payload)
+            note(self.runtime, connection, "out", "PUBLISH", "the device's secret", topic, payload)
 
     # --- packets out ---
 
@@ -250,7 +255,7 @@ class MqttEndpoint(GuardedListener):
     def message(self, connection: MqttConnection, topic: str, payload: bytes, qos: int) -> None:
         """Send a device a message that is no command."""
         connection.reply(connection.publish(topic, payload, qos))
-        self._journal(connection, "out", "PUBLISH", "by the control plane", topic, payload)
+        note(self.runtime, connection, "out", "PUBLISH", "by the control plane", topic, payload)
 
     def schedule(self) -> None:
         """Hand on, at the end of this pass of the loop, what has happened."""
@@ -315,45 +320,14 @@ class MqttEndpoint(GuardedListener):
             content = connection.publish(topic, payload, qos, row["mid"])
         except ValueError as error:
             self._platform.hint(f"mqtt codec {connection.name}", f"MQTT: a command for {connection.name!r}: {error}")
-            self._journal(connection, "out", "PUBLISH", f"dropped: {error}", topic)
+            note(self.runtime, connection, "out", "PUBLISH", f"dropped: {error}", topic)
             return
         fault = self.faults.for_mqtt("COMMAND", (connection.device_id, connection.name), topic)
         connection.reply(content)
         if fault is not None:
             connection.reply(content)
-        self._journal(
-            connection, "out", "PUBLISH", f"command {row['mid']}", topic, payload, None if fault is None else fault.kind
-        )
-
-    # --- journal ---
-
-    def _journal(
-        self,
-        connection: MqttConnection,
-        direction: str,
-        packet: str,
-        outcome: str,
-        topic: str | None = None,
-        payload: bytes | None = None,
-        fault: str | None = None,
-    ) -> None:
-        struck = connection.fault
-        entry: dict[str, Any] = {
-            "kind": "mqtt",
-            "at": self._platform.clock.now(),
-            "direction": direction,
-            "packet": packet,
-            "device": connection.device_id or None,
-            "clientId": connection.client_id[:_SHOWN],
-            "topic": topic and topic[:_SHOWN],
-            "bytes": None if payload is None else len(payload),
-            "outcome": outcome[:_SHOWN],
-            "fault": fault if direction == "out" else None if struck is None else struck.kind,
-        }
-        if self.runtime.journal.bodies and payload is not None:
-            value = decode(payload)
-            entry["payload"] = payload[:_SHOWN].hex() if value is MALFORMED else redacted(value)
-        self.runtime.journal.note(entry)
+        told, struck = f"command {row['mid']}", None if fault is None else fault.kind
+        note(self.runtime, connection, "out", "PUBLISH", told, topic, payload, struck)
 
     def described(self) -> list[dict[str, Any]]:
         """Return the sessions as JSON objects."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iot_northbound.emulator.json_bodies import DEPTH, TooDeepError
 from iot_northbound.emulator.mqtt import codecs, messages, topics
 from iot_northbound.emulator.mqtt.codecs import JSON
 from iot_northbound.emulator.rules import devices, outbox, provisioning, reports
@@ -31,6 +32,9 @@ def take(platform: Platform, connection: MqttConnection, channel: str, payload: 
     """
     try:
         return _TAKE[channel](platform, connection, payload)
+    except TooDeepError:
+        connection.end(f"its JSON nests deeper than {DEPTH}")
+        return f"refused: JSON that nests deeper than {DEPTH}"
     except (ValueError, LookupError) as error:
         return _dropped(platform, connection, channel, str(error))
 
@@ -59,12 +63,12 @@ def _data(platform: Platform, connection: MqttConnection, payload: bytes) -> str
 
 def _report(platform: Platform, connection: MqttConnection, message: Row) -> str:
     entries, complaints = messages.entries_of(message)
-    if entries:
-        complaints += platform.work(reports.take, platform, connection.device_id, entries)
+    dropped = platform.work(reports.take, platform, connection.device_id, entries) if entries else []
+    complaints += dropped
     if not complaints:
         return "taken"
     why = "; ".join(complaints[:3])
-    if len(complaints) < len(message["data"]):
+    if len(dropped) < len(entries):
         return f"taken in part: {_dropped(platform, connection, topics.DATA, why)}"
     raise ValueError(why)
 

@@ -10,6 +10,10 @@ Row = dict[str, Any]
 _TO = re.compile(r"/data/v1\.1\.0/devices/([^/]+)/services/([^/]+)")
 _SUCCESS = (0, 200)
 _LONGEST_ID = 256
+MOST_ENTRIES = 1_000
+"""How many entries of a report are taken: while they take effect, no other device has its turn."""
+MOST_VALUES = 5_000
+"""How many values the entries of a report may have together."""
 
 
 class Reply(NamedTuple):
@@ -36,14 +40,20 @@ def entries_of(message: Row) -> tuple[list[Row], list[str]]:
     data = message.get("data")
     if not isinstance(data, list) or not data:
         raise ValueError("a report (deviceReq) must have data: a list with at least one entry")
-    entries, complaints = [], []
-    for each in data:
+    entries, complaints, room = [], [], MOST_VALUES
+    for each in data[:MOST_ENTRIES]:
         if isinstance(each, dict):
             service_id, values = each.get("serviceId"), each.get("serviceData")
             if isinstance(service_id, str) and 0 < len(service_id) <= _LONGEST_ID and isinstance(values, dict):
+                room -= len(values)
+                if room < 0:
+                    complaints.append(f"the values of a report that are beyond {MOST_VALUES:,} are dropped")
+                    break
                 entries.append({"serviceId": service_id, "data": values, "eventTime": _text(each.get("eventTime"))})
                 continue
         complaints.append(_fault_of(each))
+    if len(data) > MOST_ENTRIES:
+        complaints.insert(0, f"a report has {len(data):,} entries; those beyond {MOST_ENTRIES:,} are dropped")
     return entries, complaints
 
 
@@ -81,6 +91,8 @@ def child_data_of(message: Row) -> ChildData:
     """
     header, body = _parts(message)
     to = header.get("to")
+    if len(body) > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES:,} values")
     found = _TO.fullmatch(to) if isinstance(to, str) else None
     if found is None:
         raise ValueError("header.to must be /data/v1.1.0/devices/{deviceId}/services/{serviceId}")

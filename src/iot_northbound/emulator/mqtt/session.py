@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ MISSED = 1.5
 _CONNECT = packets.CONNECT << 4
 
 
-class MqttConnection(Connection):
+class MqttConnection(Connection, asyncio.BufferedProtocol):
     """One device's connection.
 
     Attributes:
@@ -105,6 +106,14 @@ class MqttConnection(Connection):
         self.transport.close()
 
     # Transport events
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where received bytes are to be written; `buffer_updated` follows before any other connection's."""
+        return self._endpoint.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has arrived."""
+        self.data_received(self._endpoint.buffer[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.emulator.kernel.clock import time_text
-from iot_northbound.emulator.rules import latest, models
+from iot_northbound.emulator.rules import latest, models, notifications
 from iot_northbound.emulator.rules import notification_bodies as bodies
 
 if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.platform import Platform
     from iot_northbound.emulator.kernel.store import Row
 
-Told = list[tuple[float, dict[str, Any]]]
-"""What a report says, a service each: its time, and the service as pushes have it."""
+Told = list[tuple[str, str, dict[str, Any], float]]
+"""What a report says, a service each: its serviceId, its type, its data and its time."""
 
 
 def merged(platform: Platform, device: Row, model: Row | None, given: Iterable[Row]) -> tuple[Row, Told]:
@@ -36,19 +36,23 @@ def merged(platform: Platform, device: Row, model: Row | None, given: Iterable[R
         dated = when is not None
         if not dated:
             when = now
-        before = kept.get(service_id, {})
-        kind = before.get("type") or models.service_type(model, service_id)
-        after = kept[service_id] = latest.of(before, data, when, dated=dated)
-        after["type"] = kind
-        told.append((when, bodies.service_data(service_id, kind, data, time_text(when))))
+        before = kept.get(service_id)
+        if before is None:
+            before = {"type": models.service_type(model, service_id)}
+        kept[service_id] = latest.of(before, data, when, dated=dated)
+        told.append((service_id, before["type"], data, when))
     return kept, told
 
 
 def tell(platform: Platform, device: Row, told: Told, request_id: str | None) -> None:
     """Tell the subscribers and the other rules of a report."""
-    app_id, ids = device["appId"], (device["deviceId"], device["gatewayId"], request_id)
-    for when, service in told:
-        platform.notify(app_id, "deviceDataChanged", bodies.device_data_changed(*ids, service))
-        platform.emit("device_reported", device, service["serviceId"], service["data"], when)
-    everything = [service for _, service in told]
-    platform.notify(app_id, "deviceDatasChanged", bodies.device_datas_changed(*ids, everything))
+    for service_id, _, data, when in told:
+        platform.emit("device_reported", device, service_id, data, when)
+    app_id = device["appId"]
+    each, all_ = (notifications.wanted(platform, app_id, kind) for kind in ("deviceDataChanged", "deviceDatasChanged"))
+    if each or all_:
+        ids = (device["deviceId"], device["gatewayId"], request_id)
+        services = [bodies.service_data(name, kind, data, time_text(when)) for name, kind, data, when in told]
+        for service in services:
+            platform.notify(app_id, "deviceDataChanged", bodies.device_data_changed(*ids, service))
+        platform.notify(app_id, "deviceDatasChanged", bodies.device_datas_changed(*ids, services))

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.store import Row
 
 
+MOST_NAMES = 1_000
+"""From how many properties on a service in the shadow takes no new ones: a device may invent one with each report."""
+
+
 def of(before: Row, data: Mapping[str, Any], when: float, *, dated: bool) -> Row:
     """Return a service as it is after a report.
 
@@ -21,10 +25,12 @@ def of(before: Row, data: Mapping[str, Any], when: float, *, dated: bool) -> Row
         dated: whether the device gave that time. A report without a time of its own is the newest.
     """
     known, last = before.get("data", {}), before.get("time", when)
-    if not dated and "times" not in before and known.keys() <= data.keys():
-        return {**before, "data": dict(data), "time": when}  # the usual report: the same properties again, now
+    if "times" not in before and (not dated or when >= last) and known.keys() <= data.keys():
+        return {**before, "data": dict(data), "time": when}  # the usual report: the same properties again, and newer
     times = {**dict.fromkeys(known, last), **before.get("times", {})}
     taken = {name: value for name, value in data.items() if not dated or when >= times.get(name, when)}
+    if len(known) >= MOST_NAMES:
+        taken = {name: value for name, value in taken.items() if name in known}
     newest = max(when, last) if dated else when
     times.update(dict.fromkeys(taken, when))
     others = {name: time for name, time in times.items() if time != newest}

@@ -31,6 +31,7 @@ from iot_northbound.emulator.kernel.values import (
 from iot_northbound.emulator.rules import notification_bodies as bodies
 
 MODELS = table("models")
+_MISFITS = 10
 IDENTITY = ("manufacturerId", "manufacturerName", "deviceType", "model", "protocolType")
 
 
@@ -191,11 +192,17 @@ def hint_nearest(platform: Platform, device: Row) -> None:
 
 
 def hint_misfits(platform: Platform, model: Row, service: Row, data: Mapping[str, Any]) -> None:
-    """Log the values of a report that the model does not know or allow; the report is taken nevertheless."""
+    """Log the values of a report that the model does not know or allow; the report is taken nevertheless.
+
+    A report with very many of them is worth a few hints only.
+    """
+    left = _MISFITS
     for name, value in data.items():
         rule = find_property(service, name)
         fault = "is not a property of this service" if rule is None else fault_of(rule, value)
         if fault is not None:
+            if (left := left - 1) < 0:
+                break
             where = f"{model['productId']!r}, service {service['serviceId']!r}"
             platform.hint(
                 f"report {where} {name} {fault}", f"a report does not fit product model {where}: {name} {fault}"
@@ -214,6 +221,14 @@ def find_service(model: Row, service_id: str) -> Row | None:
             found: Row = service
             return found
     return None
+
+
+def unknown_service(model: Row, service_id: str) -> str:
+    """Return the text for a serviceId that a model does not have: which one is similar, or which there are."""
+    known = [service["serviceId"] for service in model["services"]]
+    close = get_close_matches(service_id, known, n=1)
+    told = f"similar is {close[0]!r}" if close else f"it has {', '.join(known)}"
+    return f"product model {model['productId']!r} has no service {service_id!r}; {told}"
 
 
 def service_type(model: Row | None, service_id: str) -> str:

@@ -39,6 +39,11 @@ RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 _JOURNAL_LENGTH = 12
 
 
+def wanted(platform: Platform, app_id: str, notify_type: str) -> bool:
+    """Return whether anyone has subscribed to this kind of notification, so that its body has to be made."""
+    return len(platform.table(SUBSCRIPTIONS).where(appId=app_id, notifyType=notify_type)) > 0
+
+
 @on("notify")
 def notify(platform: Platform, app_id: str, notify_type: str, body: Body) -> None:
     """Queue a notification about an application's devices for every subscription to it."""

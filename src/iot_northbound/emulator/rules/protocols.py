@@ -19,6 +19,8 @@ class Audience(NamedTuple):
     fits: Callable[[str], bool]
     text: str
     instead: str
+    once_per: str = "deviceId"
+    """The field of a device by which the hint is given once."""
 
 
 AUDIENCES: Final[Mapping[str, Audience]] = {
@@ -26,6 +28,7 @@ AUDIENCES: Final[Mapping[str, Audience]] = {
         lambda protocol: protocol not in NB_IOT,
         "registration by secret is for MQTT devices",
         "register it by verification code (1.4.1)",
+        once_per="productId",
     ),
     "1.4.8": Audience(
         lambda protocol: protocol == "LWM2M",
@@ -57,14 +60,14 @@ def is_nb_iot(device: Row) -> bool:
 
 
 def hint(platform: Platform, device: Row, section: str) -> None:
-    """Log, once per device and call, that a real platform does not support this call for this device.
+    """Log, once per call and device or product model, that a real platform does not support this call for this device.
 
     The call is not refused: the reference has no code for this.
     """
     protocol, audience = of_device(device), AUDIENCES[section]
     if protocol is not None and not audience.fits(protocol):
         platform.hint(
-            f"{section} {device['deviceId']}",
+            f"{section} {device.get(audience.once_per) or device['deviceId']}",
             f"device {device['deviceId']} speaks {device['protocolType']}; on a real platform {audience.text}:"
             f" {audience.instead}",
         )

@@ -7,7 +7,6 @@ A real device has nobody to read a refusal, so here each entry of a report stand
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.emulator.kernel.clock import parse_time
@@ -39,30 +38,20 @@ def take(
     good: list[Row] = []
     dropped: list[str] = []
     for entry in entries:
-        fault = _fault(model, entry)
-        if fault is None:
-            service = None if model is None else models.find_service(model, entry["serviceId"])
-            if model is not None and service is not None:
-                models.hint_misfits(platform, model, service, entry["data"])
-            good.append({"serviceId": entry["serviceId"], "data": entry["data"], "time": _time(entry.get("eventTime"))})
+        service_id, data = entry.get("serviceId"), entry.get("data")
+        if not isinstance(service_id, str) or not service_id:
+            dropped.append("an entry has no serviceId, or one that is no text")
+        elif not isinstance(data, Mapping):
+            dropped.append(f"the data of service {service_id!r} are no JSON object")
+        elif model is None:
+            good.append({"serviceId": service_id, "data": data, "time": _time(entry.get("eventTime"))})
+        elif (service := models.find_service(model, service_id)) is None:
+            dropped.append(models.unknown_service(model, service_id))
         else:
-            dropped.append(fault)
+            models.hint_misfits(platform, model, service, data)
+            good.append({"serviceId": service_id, "data": data, "time": _time(entry.get("eventTime"))})
     devices.take_report(platform, device_id, model, good, request_id)
     return dropped
-
-
-def _fault(model: Row | None, entry: Mapping[str, Any]) -> str | None:
-    service_id, data = entry.get("serviceId"), entry.get("data")
-    if not isinstance(service_id, str) or not service_id:
-        return "an entry has no serviceId, or one that is no text"
-    if not isinstance(data, Mapping):
-        return f"the data of service {service_id!r} are no JSON object"
-    if model is not None and models.find_service(model, service_id) is None:
-        known = [service["serviceId"] for service in model["services"]]
-        close = get_close_matches(service_id, known, n=1)
-        told = f"similar is {close[0]!r}" if close else f"it has {', '.join(known)}"
-        return f"product model {model['productId']!r} has no service {service_id!r}; {told}"
-    return None
 
 
 def _time(text: Any) -> float | None:

@@ -85,10 +85,10 @@ def _kafka(parts: SplitResult, options: dict[str, Any]) -> Sink:
     topic = parts.path.removeprefix("/")
     if not parts.netloc or not topic or "/" in topic:
         _refuse(parts, "it must be kafka://host:port/topic")
-    if options["limits"] is not None:
+    if options.pop("limits") is not None:
         _refuse(parts, "a topic has no InboxLimits: Kafka's own settings limit it")
     module = importlib.import_module("iot_northbound.push.sinks.kafka")
-    sink: Sink = module.KafkaSink(parts.netloc, unquote(topic), **dict(_options(parts, {})[1]))
+    sink: Sink = module.KafkaSink(parts.netloc, unquote(topic), dict(_options(parts, {})[1]), **options)
     return sink
 
 
