@@ -84,6 +84,7 @@ class DeviceClient:
     ) -> None:
         arguments.check(credentials, codec)
         arguments.check_place(host, port, ca_path, ssl_config)
+        arguments.check_parts(queue, backoff)
         arguments.check_numbers(
             keepalive=keepalive,
             handler_threads=handler_threads,
