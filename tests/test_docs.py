@@ -51,7 +51,7 @@ ROOMS_IN_DETAIL = (
     "device", "emulator", "emulator/mqtt", "emulator/agentlite",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
-LANGUAGES = {"python", "sh", "toml", "json", "text", ""}
+LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", ""}
 
 
 def name_of(page: Path) -> str:

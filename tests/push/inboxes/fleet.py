@@ -54,18 +54,18 @@ class Process:
 
     def __init__(self, program: str, *arguments: str) -> None:
         command = [sys.executable, "-c", program, *arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self._process.stdout is not None
         self.said = self._process.stdout.readline().strip()
 
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def end(self, number: int = signal.SIGKILL) -> str:
-        """End it; return what it logged."""
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End it, also if it is frozen."""
         self._process.send_signal(number)
         self._process.send_signal(signal.SIGCONT)
-        return self._process.communicate(timeout=60)[1]
+        self._process.communicate(timeout=60)
 
     def wait(self) -> int:
         """Wait until it has ended by itself."""
@@ -136,6 +136,7 @@ class Fleet:
                 connection.close()
                 connections.pop(port, None)
             turn += 1
+            time.sleep(0.05)
             with self._lock:
                 self.posted_again += 1
 

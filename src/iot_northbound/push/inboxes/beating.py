@@ -18,8 +18,8 @@ from iot_northbound.push.inboxes.putting import shard_of
 if TYPE_CHECKING:
     from iot_northbound.push.inboxes.postgres_engine import Session
 
-_SOON = 1.0
-"""Seconds between two heartbeats at most, while the server is away or other processes have our share."""
+_EACH = 1.0
+"""Seconds between two heartbeats, at most: so soon a process gets what another one has released."""
 _FLUSH = 5.0
 
 Tell = Callable[[Callable[[str], bool]], int]
@@ -52,8 +52,6 @@ class Beating:
         self._deliver, self._tell, self._clock, self._look = deliver, tell, clock, look
         self._end = Flag()
         self._away = False
-        self._share = 0
-        """How many shards are ours at least, as soon as the others have given them up."""
         self._thread = threading.Thread(target=self._beat_on, name="iot-northbound-inbox-lease", daemon=True)
 
     def start(self) -> None:
@@ -79,7 +77,7 @@ class Beating:
         self._session.close()
 
     def _beat_on(self) -> None:
-        while not self._clock.wait(self._end, self._pause()):
+        while not self._clock.wait(self._end, min(self._leases.lease / 3, _EACH)):
             try:
                 self.beat()
             except Exception as error:  # noqa: BLE001  # the thread must live as long as the inbox is open
@@ -91,10 +89,6 @@ class Beating:
                 if self._away:
                     log.info("the leases of the inbox are renewed again")
                 self._away = False
-
-    def _pause(self) -> float:
-        usual = self._leases.lease / 3
-        return min(usual, _SOON) if self._away or len(self._leases.held) < self._share else usual
 
     def beat(self) -> None:
         """Renew the leases; take free shards, or give up some.
@@ -112,7 +106,6 @@ class Beating:
             lost = leases.beaten(sent, kept)
         self._note_lost(lost)
         most = -(-leases.count // living)
-        self._share = leases.count // living
         if len(leases.held) < most:
             self._take(most - len(leases.held))
         else:
