@@ -18,6 +18,8 @@ import pytest
 
 import iot_northbound
 from iot_northbound.cli import main
+from iot_northbound.cli.models import known_services
+from iot_northbound.device.simulate import read_scenario
 from iot_northbound.emulator import Emulator
 from iot_northbound.emulator.control.operations import OPERATIONS
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
@@ -37,12 +39,19 @@ RUNNABLE = (
     "docs/paging-and-waiting.md",
     "docs/emulator.md",
     "docs/emulator-models.md",
+    "docs/device/index.md",
+    "docs/device/gateways.md",
+    "docs/device/agentlite.md",
+    "docs/device/hub.md",
+    "docs/device/mqtt.md",
+    "docs/simulating-devices.md",
 )
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "push", "device", "emulator", "emulator/mqtt", "emulator/agentlite",
+    "core", "shared", "serving", "services", "push", "push/inboxes", "push/sinks",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
-LANGUAGES = {"python", "sh", "toml", "json", "text", ""}
+LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", ""}
 
 
 def name_of(page: Path) -> str:
@@ -88,15 +97,30 @@ def test_toml_blocks_are_toml(page: Path) -> None:
 
 @pytest.mark.parametrize("page", RUNNABLE)
 def test_the_programs_of_a_page_run_one_after_the_other(
-    page: str, at_home: Emulator, capsys: pytest.CaptureFixture[str]
+    page: str,
+    at_home: Emulator,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     programs = blocks(ROOT / page, "python")
     assert programs
+    monkeypatch.chdir(tmp_path)  # for the programs that make a folder
     at_home.control.reset()
     names: dict[str, Any] = {"__name__": page}
     for code in programs:
         exec(compile(code, page, "exec"), names)
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_scenario_of_a_page_has_only_properties_of_its_model(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_text(blocks(DOCS / "simulating-devices.md", "toml")[0])
+    scenario = read_scenario(file)
+    described = known_services(scenario.model or "")
+    told = {each["serviceId"]: {one["propertyName"] for one in each["properties"]} for each in described}
+    assert scenario.services
+    assert all(values.keys() <= told[service] for service, values in scenario.services.items())
 
 
 def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
@@ -303,5 +327,5 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
             patch.delenv(name)
-        with Emulator(folder=emulator_home()) as emulator:
+        with Emulator(folder=emulator_home(), mqtt_port=0, agentlite_port=0) as emulator:
             yield emulator

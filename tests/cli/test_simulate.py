@@ -75,6 +75,16 @@ def test_a_scenario_says_what_is_reported(platform: Emulator, credentials: Path,
     assert [each.data["batteryLevel"] for each in services if each.service_id == "Battery" and each.data] == [41]
 
 
+def test_names_that_the_model_does_not_have_are_told_at_once(
+    platform: Emulator, credentials: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.toml").write_text("[services.Battery]\nbatterylevel = 41\n[services.WaterMetre]\nleak = false\n")
+    assert simulate(platform, credentials, "--model", MODEL, "--scenario", str(tmp_path / "s.toml")) == 0
+    told = capsys.readouterr().err
+    assert "service Battery has no property batterylevel; did you mean batteryLevel" in told
+    assert "has no service WaterMetre; did you mean WaterMeter?" in told
+
+
 def test_ctrl_c_ends_the_run_with_its_summary(platform: Emulator, credentials: Path) -> None:
     command = [sys.executable, "-m", "iot_northbound.cli", "simulate", "--profile", str(platform.profile_path)]
     with subprocess.Popen(
@@ -90,11 +100,12 @@ def test_ctrl_c_ends_the_run_with_its_summary(platform: Emulator, credentials: P
     assert (first["event"], summary["event"], summary["complete"]) == ("status", "summary", True)
 
 
-def test_a_terminal_shows_one_line_that_changes(platform: Emulator, credentials: Path) -> None:
+def on_a_terminal(platform: Emulator, credentials: Path, *more: str) -> tuple[bytes, int]:
+    """Return what a run shows on a terminal, and its exit status."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "iot_northbound.cli", "simulate", "--profile", str(platform.profile_path)]
     options = ["--credentials", str(credentials), "--model", MODEL, "--interval", "0.05", "--seconds", "0.2"]
-    with subprocess.Popen([*command, *options], stdout=theirs) as process:
+    with subprocess.Popen([*command, *options, *more], stdout=theirs) as process:
         os.close(theirs)
         shown = b""
         while True:
@@ -102,10 +113,23 @@ def test_a_terminal_shows_one_line_that_changes(platform: Emulator, credentials:
                 shown += os.read(ours, 4096)
             except OSError:
                 break
-        assert process.wait(30) == 0
+        status = process.wait(30)
     os.close(ours)
+    return shown, status
+
+
+def test_a_terminal_shows_one_line_that_changes(platform: Emulator, credentials: Path) -> None:
+    shown, status = on_a_terminal(platform, credentials)
+    assert status == 0
     assert b"\r5/5 connected" in shown
     assert b"none of them lost" in shown
+
+
+def test_a_terminal_shows_why_no_device_connects(platform: Emulator, credentials: Path) -> None:
+    shown, status = on_a_terminal(platform, credentials, "--mqtt-port", "1")
+    assert status == 1
+    assert shown.count(b"cannot connect: 127.0.0.1:1") == 1
+    assert b"5 of 5 devices never connected" in shown
 
 
 @pytest.mark.parametrize(

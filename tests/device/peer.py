@@ -47,6 +47,8 @@ class Rules:
     suback: int | None = 1
     """What SUBACK grants; None: it never comes."""
     acknowledges: bool = True
+    forgets: bytes | None = None
+    """It never acknowledges messages that contain this."""
     answers_login: bool = True
     greeting: bytes | None = None
     """Sent in place of a CONNACK."""
@@ -149,7 +151,8 @@ class Peer:
             qos = flags >> 1 & 3
             topic, rest = _text(body)
             self.published.append(Published(topic, rest[2 if qos else 0 :], qos, number))
-            if qos and rules.acknowledges:
+            forgotten = rules.forgets is not None and rules.forgets in rest
+            if qos and rules.acknowledges and not forgotten:
                 connection.sendall(_packet(PUBACK, 0, rest[:2]))
         elif kind == PUBACK:
             self.acknowledged.append(int.from_bytes(body))

@@ -101,3 +101,9 @@ def test_a_command_needs_neither_a_number_nor_a_service_nor_a_body() -> None:
 def test_no_payload_raises_anything_else(payload: bytes) -> None:
     with pytest.raises(NotACommandError):
         WIRE.read(payload)
+
+
+@pytest.mark.parametrize("number", ["0", "65536", "0000655350", "7" * 5_000, "\u0667", "-1", "", 7])
+def test_a_request_id_that_is_no_number_up_to_65535_is_no_command(number: Any) -> None:
+    with pytest.raises(NotACommandError, match="requestId"):
+        WIRE.read(command(requestId=number))

@@ -17,6 +17,7 @@ from iot_northbound.device import (
     MemoryQueue,
     ReportDroppedError,
     SubscriptionRefusedError,
+    client,
 )
 from iot_northbound.errors import (
     ClientClosedError,
@@ -235,6 +236,22 @@ def test_a_platform_that_confirms_nothing_is_left(peer: Peer, make_device: MakeD
     assert len(peer.logins) == 2
 
 
+def test_a_message_whose_puback_is_lost_is_sent_again_although_others_are_confirmed(
+    peer: Peer, make_device: MakeDevice
+) -> None:
+    clock = FakeClock()
+    device = make_device(clock=clock).start(timeout=30)
+    peer.rules.forgets = b'"n":0'
+    lost = device.report("A", {"n": 0})
+    eventually(lambda: peer.published)
+    for number in range(1, 5):
+        clock.advance(20)
+        device.report("A", {"n": number}).result(30)
+        peer.rules.forgets = None if number == 3 else peer.rules.forgets
+    lost.result(30)
+    assert values(peer).count({"n": 0}) == 2
+
+
 def test_a_full_queue_announces_what_it_drops(make_device: MakeDevice) -> None:
     device = make_device(queue=MemoryQueue(2))
     announced: list[Any] = []
@@ -282,12 +299,37 @@ def test_what_cannot_be_published_is_refused_by_name(device: DeviceClient, value
         device.publish(*values)
 
 
+@pytest.mark.parametrize(("name", "value"), [("queue", "x"), ("backoff", 3), ("host", "a b"), ("port", True)])
+def test_a_device_that_cannot_be_made_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=name):
+        DeviceClient(**{"credentials": CREDENTIALS, "host": "h", name: value})
+
+
 # -- commands and messages ---------------------------------------------------------------------------------------------
 
 
 def command(mid: int, method: str = "SET_VALVE") -> bytes:
     wire = {"msgType": "cloudReq", "serviceId": "WaterMeter", "cmd": method, "paras": {"value": "OPEN"}, "mid": mid}
     return json.dumps(wire).encode()
+
+
+def test_a_message_that_cannot_be_handled_costs_no_connection(
+    peer: Peer, make_device: MakeDevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def encode(self, message: dict[str, Any]) -> bytes:
+            raise OSError("no room")
+
+        def decode(self, payload: bytes) -> dict[str, Any]:
+            return {"msgType": "cloudReq", "serviceId": "A", "cmd": "B", "mid": 1}
+
+    device = make_device(codec=Broken()).start(timeout=30)
+    device._commands.close()  # so the answer is made on the network thread: busy
+    peer.publish("/huawei/v1/devices/pump-02/command/binary", b"x")
+    eventually(lambda: peer.acknowledged)
+    device.publish("own", b"y").result(30)
+    assert len(peer.logins) == 1
+    assert "could not be handled" in caplog.text
 
 
 def test_a_command_is_acknowledged_handled_and_answered(peer: Peer, device: DeviceClient) -> None:
@@ -398,6 +440,41 @@ def test_closing_is_bounded_and_what_is_left_fails(peer: Peer, device: DeviceCli
     for call in (lambda: device.report("A", {}), device.start, lambda: device.subscribe("a", print)):
         with pytest.raises(ClientClosedError, match="closed"):
             call()
+
+
+def test_a_with_block_does_not_wait_for_ever(
+    make_device: MakeDevice, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_FIRST_CONNECT", 0.0)
+    peer.rules.answers_login = False
+    device = make_device()
+    with pytest.raises(WaitTimeoutError), device:
+        raise AssertionError
+    assert device.state is DeviceState.CLOSED
+
+
+def test_a_with_block_takes_a_device_that_was_started_without_a_wait(make_device: MakeDevice, peer: Peer) -> None:
+    peer.rules.answers_login = False
+    with make_device().start(wait=False) as device:
+        assert device.state is not DeviceState.CONNECTED
+        device.close(0)
+    with pytest.raises(ClientClosedError), device:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_subscription_that_is_not_confirmed_fails_at_the_end(
+    make_device: MakeDevice, peer: Peer, refused: bool
+) -> None:
+    device = make_device()
+    subscribed = device.subscribe("a/b", print)
+    if refused:
+        peer.rules.codes = [5]
+        device.start(wait=False)
+    else:
+        device.close()
+    with pytest.raises(DeviceRefusedError if refused else ClientClosedError):
+        subscribed.result(30)
 
 
 def test_a_device_that_never_connected_can_be_closed(make_device: MakeDevice, peer: Peer) -> None:

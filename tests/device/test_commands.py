@@ -1,6 +1,8 @@
 import json
+import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -52,7 +54,7 @@ def test_a_handler_without_a_result_answers_with_an_empty_body() -> None:
 def test_the_most_exact_handler_gets_the_command() -> None:
     device = Device()
     for service, method in ((None, None), (None, "SET"), ("A", None), ("A", "SET")):
-        device.on(lambda command, key=(service, method): {"by": list(key)}, service, method)
+        device.on(partial(lambda key, command: {"by": list(key)}, (service, method)), service, method)
     for mid, (service, method) in enumerate([("A", "SET"), ("A", "X"), ("B", "SET"), ("B", "X")], 1):
         device.get(mid, service, method)
     assert {mid: body["by"] for mid, _, body in device.answered(4)} == {
@@ -90,6 +92,16 @@ def test_the_platform_hears_nothing_of_an_exception(caplog: pytest.LogCaptureFix
     device.get()
     assert device.answered() == [(1, 1, {"error": "failed"})]
     assert "the handler of the command SET of WaterMeter failed" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_handler_that_wants_to_end_the_program_is_answered_and_the_next_command_runs() -> None:
+    device = Device(threads=1)
+    device.on(lambda command: sys.exit(3), method="REBOOT")
+    device.on(lambda command: {"on": True}, method="ON")
+    device.get(1, method="REBOOT")
+    device.get(2, method="ON")
+    assert device.answered(2) == [(1, 1, {"error": "failed"}), (2, 0, {"on": True})]
 
 
 def test_a_command_without_a_handler_is_answered_and_hinted_at_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ from iot_northbound.device import (
     DeviceSide,
     DeviceState,
     GatewayClient,
+    SqliteQueue,
 )
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.errors import ConnectionFailedError, InvalidArgumentError, NotFoundError
@@ -357,3 +358,14 @@ def test_a_platform_without_one_of_the_ports_makes_no_gateway() -> None:
             side.gateway(DeviceCredentials("gw-1", "s3cr3t"), "app")
     with pytest.raises(InvalidArgumentError, match="no port for AgentLite"):
         DeviceSide(mqtt_host="localhost").field_http()
+
+
+def test_a_gateway_that_cannot_be_made_leaves_its_queue_to_the_next(tmp_path: Path) -> None:
+    given: dict[str, Any] = {
+        "credentials": DeviceCredentials("gw", "s"),
+        "host": "localhost",
+        "queue": SqliteQueue(tmp_path / "queue"),
+    }
+    with pytest.raises(InvalidArgumentError, match="app_id"):
+        GatewayClient(**given, app_id="")
+    GatewayClient(**given, app_id="app").close()

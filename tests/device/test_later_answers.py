@@ -95,6 +95,6 @@ def test_a_held_queue_lets_only_answers_out_until_it_is_released_and_is_held_aga
     outbox.held = False
     report = outbox.next()
     assert report is not None
-    outbox.sent(1, report)
+    outbox.sent(1, report, 0)
     outbox.lost()
     assert outbox.next() is None

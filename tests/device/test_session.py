@@ -49,7 +49,7 @@ def test_no_more_than_the_window_is_under_way() -> None:
     for mid in (1, 2):
         item = box.next()
         assert item is not None
-        box.sent(mid, item)
+        box.sent(mid, item, 0)
     assert box.next() is None
     box.confirmed(1)
     assert taken(box)[:1] == [2]
@@ -60,7 +60,7 @@ def test_a_confirmed_message_is_done_and_an_unknown_number_is_nothing() -> None:
     pending, _ = box.add(message(0))
     item = box.next()
     assert item is not None
-    box.sent(7, item)
+    box.sent(7, item, 0)
     assert box.confirmed(8) is None
     assert not pending.done()
     box.confirmed(7)
@@ -75,7 +75,7 @@ def test_what_was_under_way_goes_out_again_first_and_in_its_order() -> None:
     for mid in (11, 12, 13):
         item = box.next()
         assert item is not None
-        box.sent(mid, item)
+        box.sent(mid, item, 0)
     box.confirmed(12)
     box.lost()
     assert taken(box) == [0, 2, 3, 4]
@@ -88,7 +88,7 @@ def test_answers_go_before_reports_also_after_a_cut() -> None:
     item = box.next()
     assert item is not None
     assert item.message == message(9)
-    box.sent(1, item)
+    box.sent(1, item, 0)
     box.lost()
     assert taken(box) == [9, 0]
 
@@ -109,7 +109,7 @@ def test_what_is_under_way_is_never_dropped() -> None:
     first, _ = box.add(message(0))
     item = box.next()
     assert item is not None
-    box.sent(1, item)
+    box.sent(1, item, 0)
     box.add(message(1))
     assert box.add(message(2))[1][0].message == message(1)
     assert not first.done()

@@ -1,3 +1,5 @@
+import contextlib
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -6,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from iot_northbound import SSLConfig
-from iot_northbound.device import DeviceClient, DeviceState
+from iot_northbound.device import Backoff, DeviceClient, DeviceState
 from iot_northbound.errors import NorthApiException, TlsError, TlsReason
 from tests.certs import Authority
 from tests.clock import FakeClock, eventually
@@ -16,7 +18,7 @@ from tests.device.peer import Peer
 
 def failure(device: DeviceClient) -> NorthApiException:
     device.start(wait=False)
-    return eventually(lambda: device.last_error)  # type: ignore[return-value]  # it is none no longer
+    return eventually(lambda: device.last_error)
 
 
 def test_another_ca_is_refused_and_nothing_is_sent(make_device: MakeDevice, peer: Peer, tmp_path: Path) -> None:
@@ -25,6 +27,68 @@ def test_another_ca_is_refused_and_nothing_is_sent(make_device: MakeDevice, peer
     assert isinstance(error, TlsError)
     assert error.reason is TlsReason.SERVER_UNTRUSTED
     assert peer.logins == []
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next_one(
+    make_device: MakeDevice, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(FakeClock):
+        looks = 0
+
+        def monotonic(self) -> float:
+            self.looks += 1
+            return super().monotonic()
+
+    def resolve(*args: Any, **options: Any) -> list[Any]:
+        clock.looks = 0
+        return found
+
+    clock = Watched()
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # then the machine drops what comes
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        found = [(*stream, full.getsockname()), (*stream, ("127.0.0.1", peer.port))]
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        device = make_device(clock=clock).start(wait=False)
+        eventually(lambda: clock.looks > 2)  # it waits for the first address
+        clock.advance(8)
+        device.start(timeout=30)
+    assert len(peer.logins) == 1
+
+
+@pytest.mark.parametrize("name", [None, "platform.example"])
+def test_a_wait_does_not_outlast_a_certificate_that_is_not_accepted(
+    make_device: MakeDevice, peer: Peer, tmp_path: Path, name: str | None
+) -> None:
+    other, _ = Authority("another").write(tmp_path, "other")
+    config = SSLConfig(trust_ca_path=peer.ca_path if name else other, expected_hostname=name)
+    device = make_device(ssl_config=config, clock=FakeClock())
+    wrong = TlsReason.SERVER_WRONG_NAME if name else TlsReason.SERVER_UNTRUSTED
+    with pytest.raises(TlsError) as caught:
+        device.start(timeout=30)
+    assert caught.value.reason is wrong
+    assert device.state in (DeviceState.WAITING, DeviceState.CONNECTING)  # it goes on
+    with pytest.raises(TlsError), make_device(ssl_config=config, clock=FakeClock()) as entered:
+        pass
+    assert caught.value.reason is wrong
+    assert "entered" not in locals()
+
+
+def test_a_certificate_that_is_accepted_later_ends_the_distrust(make_device: MakeDevice, peer: Peer) -> None:
+    answers = [False, True]
+    config = SSLConfig(trust_ca_path=peer.ca_path, hostname_verifier=lambda host, certificate: answers.pop(0))
+    clock = FakeClock()
+    device = make_device(ssl_config=config, clock=clock, backoff=Backoff(first=9, longest=9, random=lambda: 1))
+    with pytest.raises(TlsError):
+        device.start(timeout=30)
+    eventually(lambda: clock.waits)
+    clock.advance(9)
+    eventually(lambda: device.state is DeviceState.CONNECTED)
+    device.start(timeout=0)
 
 
 def test_another_host_name_is_refused(make_device: MakeDevice, peer: Peer) -> None:
@@ -84,7 +148,6 @@ def test_a_ca_file_that_is_missing_is_named_at_once(make_device: MakeDevice, tmp
 
 
 def test_plain_text_on_the_port_is_named(make_device: MakeDevice, peer: Peer, tmp_path: Path) -> None:
-    import socket
     import threading
 
     with socket.create_server(("127.0.0.1", 0)) as plain:

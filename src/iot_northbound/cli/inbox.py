@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from iot_northbound.cli import values
 from iot_northbound.cli.connection import read_secret, refuse_lonely
@@ -249,13 +249,10 @@ def _init(arguments: argparse.Namespace, url: str) -> int:
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres"):
         arguments.refuse("init is for a PostgreSQL inbox; the others make what they need")
+    inbox: Any = importlib.import_module("iot_northbound.push").open_inbox(url)
     if arguments.sql:
-        schema = importlib.import_module("iot_northbound.push.inboxes.postgres_schema")
-        options = dict(parse_qsl(parts.query))
-        given = {"schema": options.get("schema"), "shards": int(options["shards"]) if "shards" in options else None}
-        print(schema.script(**{name: value for name, value in given.items() if value is not None}), end="")
+        print(inbox.script(), end="")
         return 0
-    with _opened(url):  # makes what is missing
-        pass
+    inbox.prepare()
     show(arguments, {"ready": True}, {"inbox": "its tables are there"})
     return 0

@@ -24,6 +24,7 @@ from iot_northbound.cli.models import Services, known_services, register, servic
 from iot_northbound.cli.parser import Parser
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.core.signal_safe import Flag
+from iot_northbound.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from iot_northbound.config import Settings
@@ -112,6 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         model = known_services(scenario.model) if scenario.model else ()
     else:
         credentials, model = _register(arguments, scenario, settings)
+    _tell_unknown(scenario, model)
     _allow_files(arguments, min(scenario.devices or len(credentials), len(credentials)))
     simulation = Simulation(scenario, credentials, host, port, model=model, ca_path=ca)
     ended = _ended_by_signals()
@@ -128,6 +130,21 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     base = read_scenario(arguments.scenario) if arguments.scenario else Scenario()
     names = ("devices", "model", "interval", "ramp", "answer", "seconds")
     return attrs.evolve(base, **{each: value for each in names if (value := getattr(arguments, each)) is not None})
+
+
+def _tell_unknown(scenario: Scenario, model: Services) -> None:
+    """Say which properties of the scenario the product model does not have. They are reported all the same."""
+    known = {
+        str(each.get("serviceId")): [str(one.get("propertyName")) for one in each.get("properties") or ()]
+        for each in model
+    }
+    for service, properties in scenario.services.items() if known else ():
+        if service not in known:
+            _say(f"scenario: {scenario.model or 'the model'} has no service {service}{did_you_mean(service, [*known])}")
+            continue
+        for name in properties:
+            if name not in known[service]:
+                _say(f"scenario: service {service} has no property {name}{did_you_mean(name, known[service])}")
 
 
 def _where(arguments: argparse.Namespace) -> tuple[str, int, Path | None]:
@@ -182,7 +199,7 @@ def _register(
             found.append(each)
             if write:
                 write(each)
-        _say(f"registered {len(found)} devices" + (f"; their secrets are in {file}" if file else ""))
+        _say(f"registered {_count(len(found), 'device')}" + (f"; their secrets are in {file}" if file else ""))
         return found, services_of(client, found[0].id)
 
 
@@ -239,8 +256,11 @@ def _show(simulation: Simulation, scenario: Scenario, ended: Flag, screen: _Scre
 
 
 def _is_complete(counts: FleetCounts) -> bool:
-    got_in = counts.connects - counts.reconnects
-    return not counts.lost and not counts.refused and got_in == counts.devices
+    return not counts.lost and not counts.refused and counts.connects - counts.reconnects == counts.devices
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 class _Screen:
@@ -248,13 +268,18 @@ class _Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        self._told: set[str] = set()
 
     def now(self, facts: Mapping[str, Any]) -> None:
         """Show how it is now."""
         if self._as_json:
             print(json.dumps({"event": "status", **facts}), flush=True)
-        else:
-            print(f"\r{line(facts)}\x1b[K", end="", flush=True)
+            return
+        for reason in facts["failures"]:
+            if reason not in self._told:
+                self._told.add(reason)
+                print(f"\rcannot connect: {reason}\x1b[K")
+        print(f"\r{line(facts)}\x1b[K", end="", flush=True)
 
     def end(self, facts: Mapping[str, Any]) -> None:
         """Show how it was."""
@@ -263,9 +288,12 @@ class _Screen:
             return
         print(f"\r{line(facts)}\x1b[K")
         for reason, count in facts["failures"].items():
-            print(f"{count} attempts to connect failed: {reason}")
+            print(f"{_count(count, 'attempt')} to connect failed: {reason}")
+        if missing := facts["devices"] - (facts["connects"] - facts["reconnects"]):
+            print(f"{missing} of {_count(facts['devices'], 'device')} never connected")
         lost = facts["reports"] - facts["acknowledged"]
-        print(f"{facts['reports']} reports in {facts['seconds']:g} s, {lost or 'none'} of them lost", flush=True)
+        reports = _count(facts["reports"], "report")
+        print(f"{reports} in {facts['seconds']:g} s, {lost or 'none'} of them lost", flush=True)
 
 
 def line(facts: Mapping[str, Any]) -> str:

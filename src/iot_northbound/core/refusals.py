@@ -70,6 +70,8 @@ class Refusals:
         self._noted: set[str] = set()
         """The endpoints whose notes this process has seen."""
         self._proven = ""
+        self._accepted: dict[str, tuple[str, ...]] = {}
+        """The last two tokens that each endpoint accepted: calls with the older one may still be under way."""
 
     def note(self, endpoint: str, token: str) -> None:
         """Note that an endpoint refused a new token."""
@@ -82,6 +84,9 @@ class Refusals:
     def accepted(self, endpoint: str, token: str) -> None:
         """Note that an endpoint accepted a token."""
         self._proven = token
+        known = self._accepted.get(endpoint, ())
+        if token not in known:
+            self._accepted[endpoint] = (*known[-1:], token)
         if endpoint in self._noted:
             self._noted.discard(endpoint)
             self._notes.drop_note(endpoint)
@@ -90,8 +95,11 @@ class Refusals:
         """Return whether a bad token probably means that the application may not use this API with any token.
 
         This is probable if the endpoint refused a new token before. Or another process may have logged in at that
-        moment. So a new login is tried from time to time, and rarely if other endpoints accept the token.
+        moment. So a new login is tried from time to time, and rarely if other endpoints accept the token. If the
+        endpoint itself accepted this very token, the token has ended, whatever was noted meanwhile.
         """
+        if token in self._accepted.get(endpoint, ()):
+            return False
         known = self._notes.note_of(endpoint, token)
         if known is None:
             return False

@@ -134,8 +134,8 @@ class SharedTokens:
     def load(self) -> Held:
         """Return the token that is there; while the state is away, the one that was there last."""
         try:
+            known = self._known  # before the question: a token that is saved meanwhile is not lost
             found = self._asking.ask(self._state.read)
-            known = self._known
             if known is not None and self._left(known) > 0 and (known.gen < 0 or found.gen < known.gen):
                 # It was got while the state was away, or the state has lost it: it goes in, if it is the newest.
                 self._save(0, known)
@@ -209,9 +209,10 @@ class SharedTokens:
             except StateAwayError as error:
                 return None if can_wait else self._fetch_alone(fetch, error)
             if isinstance(answer, Mine):
-                if self._awake() - asked <= lease * 2 / 3:
-                    return self._lead(answer.fence, fetch)
-                self._give_up(answer.fence)  # this process froze in between: it begins again
+                if self._awake() - asked > lease * 2 / 3:
+                    self._give_up(answer.fence)  # this process froze in between: it begins again
+                elif (grant := self._lead(answer.fence, fetch)) is not None:
+                    return grant
             elif isinstance(answer, Newer):
                 seen = self.load()
                 if seen.grant is not None and self._clock.now() < seen.grant.expires_at:
@@ -234,8 +235,8 @@ class SharedTokens:
         if stopped.is_set():
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the token timer was stopped while the call waited for it")
 
-    def _lead(self, fence: int, fetch: Callable[[], Grant]) -> Grant:
-        """Get a token under the lease and store it."""
+    def _lead(self, fence: int, fetch: Callable[[], Grant]) -> Grant | None:
+        """Get a token under the lease and store it; None if it came too late: then another one is there, or comes."""
         done = Flag()
         sent = self._awake()
         failure = ""
@@ -256,7 +257,7 @@ class SharedTokens:
             return grant
         self.lost_fences.add()
         log.info("a renewal of the token came after that of another process, whose token is used now")
-        return self.load().grant or grant
+        return None
 
     def _keep(self, fence: int, grant: Grant, sent: float) -> bool:
         """Store a token; return False if a newer one is there."""

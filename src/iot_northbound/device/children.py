@@ -4,6 +4,7 @@ The reference has none. Topics and names of keys were seen in the field; the lay
 (docs/device/gateways.md).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from iot_northbound.errors import InvalidArgumentError
 
 DATA_TOPIC = "/cloud/signaltrans/v2/categories/data"
 REPLY_TOPIC = "/cloud/signaltrans/v2/categories/reply"
+_MID = re.compile("[0-9]{1,5}")
 UNBIND = "REMOVE_GATEWAY"
 """The method of the command that tells a gateway that it is bound no more."""
 
@@ -80,6 +82,6 @@ class ChildWire:
 def _mid(request_id: object) -> int | None:
     if request_id is None:
         return None
-    if not isinstance(request_id, str) or not request_id.isdecimal() or not 0 < int(request_id[:6]) <= MID_MAX:
+    if not isinstance(request_id, str) or not _MID.fullmatch(request_id) or not 0 < int(request_id) <= MID_MAX:
         raise NotACommandError("requestId must be the text of a number")
     return int(request_id)

@@ -24,12 +24,14 @@ from iot_northbound.device.provisioning import provision
 from iot_northbound.device.queue import MemoryQueue, Message, Queue
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
 from iot_northbound.device.workers import Workers
-from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
+from iot_northbound.errors import NorthApiException
 from iot_northbound.ssl_config import SSLConfig
 
 log = logging.getLogger("iot_northbound.device")
 
 H = TypeVar("H", bound=Handler)
+_FIRST_CONNECT = 60.0
+"""Seconds that a `with` block waits for the first connection."""
 _AT_EXIT = 2.0
 """Seconds that the end of the program gives all devices to send what is under way."""
 
@@ -54,7 +56,7 @@ class DeviceClient:
         handler_threads: how many commands can run at the same time.
         hold: whether what is queued waits after each connect until `release` is called.
         connect_timeout: seconds for one attempt, from the first packet to the confirmed subscription.
-        ack_timeout: seconds after which a connection is given up if the platform confirms nothing.
+        ack_timeout: seconds after which a connection is given up if the platform has not confirmed a message.
 
     Raises:
         InvalidArgumentError: a value cannot be used (1007).
@@ -82,6 +84,7 @@ class DeviceClient:
     ) -> None:
         arguments.check(credentials, codec)
         arguments.check_place(host, port, ca_path, ssl_config)
+        arguments.check_parts(queue, backoff)
         arguments.check_numbers(
             keepalive=keepalive,
             handler_threads=handler_threads,
@@ -169,7 +172,7 @@ class DeviceClient:
 
     def __enter__(self) -> Self:
         try:
-            return self.start()
+            return self.start(wait=not self._link.started, timeout=_FIRST_CONNECT)
         except BaseException:
             self.close(0)
             raise
@@ -184,8 +187,11 @@ class DeviceClient:
             wait: False returns at once, and the device connects meanwhile.
             timeout: seconds to wait at most; None waits as long as it takes. The client goes on trying in any case.
 
+        A `with` block starts a device that was not started, waits 60 seconds at most, and closes it if that fails.
+
         Raises:
             DeviceRefusedError: the platform refuses the device.
+            TlsError: the platform's certificate is not accepted. The client goes on trying.
             WaitTimeoutError: it is not connected in that time; the text says why the last attempt failed.
             ClientClosedError: the client was closed.
         """
@@ -203,9 +209,6 @@ class DeviceClient:
         if not self._link.inherited and self._link.close(timeout):
             self._commands.close()
             self._events.close(finish=True)
-            self._outbox.end(
-                ClientClosedError(SdkCode.CLIENT_INTERNAL, "the device was closed before the platform confirmed this")
-            )
             self._outbox.close()
 
     # -- what the device says ------------------------------------------------------------------------------------------
@@ -298,8 +301,7 @@ class DeviceClient:
         arguments.check_topic(topic, wildcards=True)
         arguments.check_qos(qos)
         subscription = Subscription(topic, qos, partial(self._hand_on, handler))
-        self._link.subscriptions.append(subscription)
-        self._link.wake()
+        self._link.subscribe(subscription)
         return subscription.pending
 
     def on_state(self, function: Callable[[DeviceState], object]) -> Callable[[DeviceState], object]:

@@ -147,7 +147,7 @@ class Commands:
             self._finish(command, token, SUCCESS, body)
         except CommandFailed as failed:
             self._finish(command, token, failed.errcode, failed.body)
-        except Exception:
+        except BaseException:  # sys.exit() too: it would end the thread, and nobody would answer
             # The platform gets no detail: an exception's text may contain what it should not see.
             log.exception("the handler of the command %s of %s failed", command.method, command.service_id)
             self._finish(command, token, FAILED, {"error": "failed"})

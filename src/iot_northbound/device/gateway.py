@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any, TypeVar
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.device import children
+from iot_northbound.device import arguments, children
 from iot_northbound.device.client import DeviceClient
 from iot_northbound.device.commands import Commands, Handler
 from iot_northbound.device.credentials import BY_DEVICE_ID, DeviceCredentials
@@ -74,7 +74,8 @@ class GatewayClient(DeviceClient):
         connect_timeout: float = 15.0,
         ack_timeout: float = 60.0,
     ) -> None:
-        if isinstance(credentials, DeviceCredentials) and credentials.auth_type != BY_DEVICE_ID:
+        arguments.check(credentials, codec)
+        if credentials.auth_type != BY_DEVICE_ID:
             raise InvalidArgumentError.of(
                 "credentials", credentials.id[:80], "a gateway logs in with its deviceId, not with its nodeId"
             )
@@ -87,6 +88,7 @@ class GatewayClient(DeviceClient):
             clock=clock,
         )
         """The platform's AgentLite port."""
+        self.field.use(app_id, credentials.id, credentials.secret)
         super().__init__(
             credentials,
             host,
@@ -103,7 +105,6 @@ class GatewayClient(DeviceClient):
             connect_timeout=connect_timeout,
             ack_timeout=ack_timeout,
         )
-        self.field.use(app_id, credentials.id, credentials.secret)
         self._wire = children.ChildWire()
         self._child_topic = children.command_topic(credentials.id)
         name = f"device-{credentials.id}-child"

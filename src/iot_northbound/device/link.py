@@ -12,9 +12,19 @@ from iot_northbound.device.failures import DeviceRefusedError
 from iot_northbound.device.mqtt import WRONG_CREDENTIALS, Connection, Listener, Subscription, Target
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
 from iot_northbound.device.tls import Wake
-from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode, WaitTimeoutError
+from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode, TlsError, TlsReason, WaitTimeoutError
 
 log = logging.getLogger("iot_northbound.device")
+
+_DISTRUST = frozenset(
+    {
+        TlsReason.SERVER_UNTRUSTED,
+        TlsReason.SERVER_WRONG_NAME,
+        TlsReason.SERVER_EXPIRED,
+        TlsReason.SERVER_CERTIFICATE_REFUSED,
+    }
+)
+"""Failures that a wait is not likely to outlast: somebody has to do something."""
 
 
 class Link:
@@ -50,8 +60,10 @@ class Link:
         self.state = DeviceState.IDLE
         self.last_error: NorthApiException | None = None
         self._failures = 0
+        self._distrust: TlsError | None = None
+        """Why the platform's certificate was not accepted, in an attempt since the last connection."""
         self._settled = Flag()
-        """Set as soon as the device is connected, refused or closed."""
+        """Set as soon as a wait has a result: the device is connected, refused or closed, or it distrusts."""
         self._stop = Flag()
         self._wake = Wake()
         self._lock = threading.Lock()
@@ -64,6 +76,11 @@ class Link:
     def inherited(self) -> bool:
         """Whether this process got the link by a fork. The connection then belongs to another process."""
         return self._process is not None and self._process != os.getpid()
+
+    @property
+    def started(self) -> bool:
+        """Whether `start` was called."""
+        return self._thread is not None
 
     def check(self) -> None:
         """Raise if nothing more is sent.
@@ -98,6 +115,7 @@ class Link:
         """Return when the device is connected.
 
         Raises:
+            TlsError: the platform's certificate is not accepted.
             NorthApiException: it never will be, or is not in that many seconds.
         """
         if not self._settled.wait(timeout):
@@ -106,6 +124,15 @@ class Link:
                 SdkCode.NO_ANSWER, f"the device is not connected after {timeout:g} s{why}"
             ) from self.last_error
         self.check()
+        if (error := self._distrust) is not None:
+            raise error.with_traceback(None)
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Listen to a topic, now and over all later connections."""
+        self.subscriptions.append(subscription)
+        self.wake()
+        if self.state in (DeviceState.REFUSED, DeviceState.CLOSED):  # while it was appended
+            self._end(self._closed())
 
     def wake(self) -> None:
         """Let the thread look at what there is to send."""
@@ -130,7 +157,17 @@ class Link:
                 return False
             self._change(DeviceState.CLOSED)
         self._settled.set()
+        self._end(self._closed())
         return True
+
+    def _end(self, error: NorthApiException) -> None:
+        """Let everything fail that is not confirmed."""
+        self._outbox.end(error)
+        for each in self.subscriptions[:]:
+            each.pending.fail(error)
+
+    def _closed(self) -> NorthApiException:
+        return ClientClosedError(SdkCode.CLIENT_INTERNAL, "the device was closed before the platform confirmed this")
 
     # -- the thread ----------------------------------------------------------------------------------------------------
 
@@ -181,14 +218,14 @@ class Link:
         return bool(self._target.credentials.sign_type) and stamp != stamp_of(self._clock.now())
 
     def _connected(self) -> None:
-        self.last_error = None
+        self.last_error = self._distrust = None
         self._move(DeviceState.CONNECTED)
         self._settled.set()
 
     def _refuse(self, error: DeviceRefusedError) -> None:
         self._move(DeviceState.REFUSED)
         self._settled.set()
-        self._outbox.end(error)
+        self._end(error)
 
     def _note(self, error: NorthApiException) -> None:
         if self._wake.closing:
@@ -197,6 +234,9 @@ class Link:
         level = logging.DEBUG if known else logging.WARNING  # the same failure again and again would fill the log
         log.log(level, "device %s: %s", self._target.credentials.id, error.error_desc)
         self.last_error = error
+        if isinstance(error, TlsError) and error.reason in _DISTRUST:
+            self._distrust = error
+            self._settled.set()
 
     def _move(self, state: DeviceState) -> None:
         with self._lock:

@@ -124,7 +124,6 @@ class Connection:
         self._asked: dict[int | None, list[Subscription]] = {}
         self._subscribed = 0
         self._return_code: int | None = None
-        self._moved = 0.0
         self.connected_at: float | None = None
         self.stamp = ""
 
@@ -230,9 +229,8 @@ class Connection:
             self._publish(client, item)
 
     def _publish(self, client: PahoClient, item: Item) -> None:
-        self._moved = self._clock.monotonic()
         info = client.publish(item.message.topic, item.message.payload, item.message.qos)
-        self._outbox.sent(info.mid, item)
+        self._outbox.sent(info.mid, item, self._clock.monotonic())
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ended(info.rc)
         if info.is_published():  # a QoS 0 message was written at once
@@ -246,9 +244,9 @@ class Connection:
             raise self._ended(code)
 
     def _check_acknowledged(self) -> None:
-        waited = self._clock.monotonic() - self._moved
-        if self._outbox.flying and waited > self._target.ack_timeout:
-            raise self._lost(f"the platform acknowledged nothing for {waited:.0f} s")
+        oldest = self._outbox.oldest
+        if oldest is not None and (waited := self._clock.monotonic() - oldest) > self._target.ack_timeout:
+            raise self._lost(f"the platform did not acknowledge a message in {waited:.0f} s")
 
     # -- what paho calls -----------------------------------------------------------------------------------------------
 
@@ -277,11 +275,10 @@ class Connection:
             else:
                 each.pending.succeed(None)
         if self.connected_at is None:
-            self.connected_at = self._moved = self._clock.monotonic()
+            self.connected_at = self._clock.monotonic()
             self._listener.connected()
 
     def _on_publish(self, client: Any, data: Any, mid: int, reason: Any, properties: Any) -> None:
-        self._moved = self._clock.monotonic()
         self._outbox.confirmed(mid)
 
     def _on_message(self, client: Any, data: Any, message: Any) -> None:
@@ -289,7 +286,10 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             return
-        self._listener.message(topic, bytes(message.payload))
+        try:
+            self._listener.message(topic, bytes(message.payload))
+        except Exception:  # a message that cannot be handled must not cost the connection: it would come again
+            log.exception("a message on %s could not be handled", topic)
 
     # -- why it ended --------------------------------------------------------------------------------------------------
 

@@ -64,6 +64,8 @@ class Item:
     pending: Pending[None]
     seq: int | None = None
     """Its number in the queue; None if it is not queued but only sent, as answers are."""
+    sent_at: float = 0.0
+    """When it was sent, in the seconds of a monotonic clock."""
 
 
 class Outbox:
@@ -136,9 +138,10 @@ class Outbox:
         return item.pending
 
     @property
-    def flying(self) -> int:
-        """How many messages are under way."""
-        return len(self._flying)
+    def oldest(self) -> float | None:
+        """When the message was sent that is under way the longest; None if none is."""
+        with self._lock:
+            return next((each.sent_at for each in self._flying.values()), None)
 
     def next(self) -> Item | None:
         """Return what to send now; None if nothing waits, or it has to wait, or too much is under way."""
@@ -149,8 +152,9 @@ class Outbox:
                 return self._urgent.popleft()
             return self._waiting.popleft() if self._waiting and not self.held else None
 
-    def sent(self, mid: int, item: Item) -> None:
-        """Note that a message is under way with this packet id."""
+    def sent(self, mid: int, item: Item, now: float) -> None:
+        """Note that a message is under way with this packet id, since now."""
+        item.sent_at = now
         with self._lock:
             self._flying[mid] = item
 

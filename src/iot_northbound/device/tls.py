@@ -86,6 +86,10 @@ class Deadline:
             raise TimeoutError(f"the {self.step} took too long")
         return left
 
+    def share(self, among: int) -> "Deadline":
+        """Return a deadline for the first of so many steps that share the seconds that are left."""
+        return Deadline(self._clock, self.check() / among, self._wake)
+
     def wait(self, sock: socket.socket, *, write: bool) -> None:
         """Wait until the socket can be read, or written."""
         left, ready = self.check(), 0
@@ -134,22 +138,21 @@ def open_tls(host: str, port: int, policy: TlsPolicy, deadline: Deadline) -> ssl
 
 def _open_tcp(host: str, port: int, deadline: Deadline) -> socket.socket:
     failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for at, (family, kind, protocol, _, address) in enumerate(found):
+        patience = deadline.share(len(found) - at)  # an address that does not answer leaves time for the next ones
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex(address)
             if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-                deadline.wait(sock, write=True)
+                patience.wait(sock, write=True)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code == 0:
                 return sock
             failure = OSError(code, os.strerror(code))
-        except TimeoutError:
-            sock.close()
-            raise
-        except OSError as error:
+        except OSError as error:  # a TimeoutError too
             failure = error
         except BaseException:
             sock.close()

@@ -53,7 +53,7 @@ class Workers:
             try:
                 if not self._closed or self._finish:
                     call()
-            except Exception:
+            except BaseException:  # sys.exit() too: it would end a thread that others need
                 log.exception("a function of the application failed")
             finally:
                 with self._lock:

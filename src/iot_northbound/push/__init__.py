@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from iot_northbound.push.inbox import (
         DeadLetter,
         Inbox,
+        InboxConfigError,
         InboxError,
         InboxFullError,
         InboxInUseError,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
         Sink,
     )
     from iot_northbound.push.inboxes import open_inbox
+    from iot_northbound.push.inboxes.leases import LeaseFigures
+    from iot_northbound.push.inboxes.postgres import PostgresInbox
     from iot_northbound.push.memory_inbox import MemoryInbox
     from iot_northbound.push.metrics import Metrics
     from iot_northbound.push.parse import COMMAND_STATUS, Message
@@ -43,18 +46,21 @@ _ROOMS = {
     "Event": "events",
     "HandlerRetry": "retry",
     "Inbox": "inbox",
+    "InboxConfigError": "inbox",
     "InboxError": "inbox",
     "InboxFullError": "inbox",
     "InboxInUseError": "inbox",
     "InboxLimits": "inbox",
     "InboxStats": "inbox",
     "KafkaSink": "sinks.kafka",
+    "LeaseFigures": "inboxes.leases",
     "Leased": "inbox",
     "MessageGoneError": "inbox",
     "MemoryInbox": "memory_inbox",
     "Message": "parse",
     "Metrics": "metrics",
     "Peer": "access",
+    "PostgresInbox": "inboxes.postgres",
     "PushMessageReceiver": "receiver",
     "ReceiverServer": "server",
     "Sink": "inbox",
@@ -79,18 +85,21 @@ __all__ = [
     "Event",
     "HandlerRetry",
     "Inbox",
+    "InboxConfigError",
     "InboxError",
     "InboxFullError",
     "InboxInUseError",
     "InboxLimits",
     "InboxStats",
     "KafkaSink",
+    "LeaseFigures",
     "Leased",
     "MemoryInbox",
     "Message",
     "MessageGoneError",
     "Metrics",
     "Peer",
+    "PostgresInbox",
     "PushMessageReceiver",
     "ReceiverServer",
     "Reply",

@@ -34,6 +34,10 @@ class InboxInUseError(InboxError):
     """Another process, or another receiver in this process, uses the same inbox."""
 
 
+class InboxConfigError(InboxError):
+    """The inbox cannot be used as it is set up; the text says what to change. Waiting does not help."""
+
+
 class MessageGoneError(InboxError):
     """A message is no longer this process's: an earlier handler has finished it, or another process has its device."""
 

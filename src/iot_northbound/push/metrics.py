@@ -10,6 +10,7 @@ import attrs
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.push.inbox import InboxStats
+from iot_northbound.push.inboxes.leases import LeaseFigures
 
 _WINDOW = 60
 
@@ -29,6 +30,7 @@ class Metrics:
         refused: answers other than 200, per status.
         handled: messages whose handlers have finished.
         failures: attempts that ended with an error.
+        leases: which part of a shared inbox this process handles; None if the inbox is its own.
     """
 
     depth: int
@@ -41,6 +43,7 @@ class Metrics:
     refused: Mapping[int, int]
     handled: int
     failures: int
+    leases: LeaseFigures | None
 
 
 class Counters:
@@ -85,7 +88,7 @@ class Counters:
         with self._lock:
             self._failures += 1
 
-    def metrics(self, stats: InboxStats) -> Metrics:
+    def metrics(self, stats: InboxStats, leases: LeaseFigures | None) -> Metrics:
         """Return all figures, including those of the inbox."""
         now, moment = self._clock.now(), self._clock.monotonic()
         with self._lock:
@@ -101,4 +104,5 @@ class Counters:
                 refused=dict(self._refused),
                 handled=self._handled,
                 failures=self._failures,
+                leases=leases,
             )

@@ -317,7 +317,7 @@ class PushMessageReceiver(Handlers):
 
     def metrics(self) -> Metrics:
         """Return depth, age, rate, failures and more at this moment. Nothing waits if the receiver does not run."""
-        return self._counters.metrics(self._running.stats())
+        return self._counters.metrics(self._running.stats(), self._running.leases())
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest messages whose handlers failed too often.

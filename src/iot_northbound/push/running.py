@@ -11,6 +11,7 @@ from typing import cast
 from iot_northbound.core.clock import Clock
 from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import Inbox, InboxError, InboxStats, Leased, Sink, as_inbox
+from iot_northbound.push.inboxes.leases import LeaseFigures
 from iot_northbound.push.memory_inbox import MemoryInbox
 from iot_northbound.push.parse import Message
 from iot_northbound.push.workers import Workers
@@ -120,6 +121,11 @@ class Running:
         """Return how full the inbox is; an inbox that is not open counts as empty."""
         inbox = self._open
         return inbox.stats() if inbox is not None else InboxStats(0, 0, 0, None)
+
+    def leases(self) -> LeaseFigures | None:
+        """Return which part of a shared inbox this process handles; None if the inbox is its own, or does not tell."""
+        tell = getattr(self._open, "leases", None)
+        return tell() if tell is not None else None
 
     def stop(self, timeout: float) -> bool:
         """Accept nothing more, handle what waits for at most `timeout` seconds, and close the inbox.

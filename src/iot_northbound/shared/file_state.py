@@ -10,6 +10,7 @@ from iot_northbound.shared.file_limit import LIMIT_TABLES, FileLimit
 from iot_northbound.shared.state import (
     COOL_DOWN,
     FORGET,
+    ROUNDING,
     Acquired,
     Busy,
     Failed,
@@ -67,7 +68,7 @@ class FileState(FileLimit):
             if row["failure"] and 0 <= now - row["failed_at"] < COOL_DOWN:
                 return Failed(row["failure"])
             left = row["until"] - now
-            if 0 < left <= row["ttl"]:
+            if 0 < left <= row["ttl"] + ROUNDING:
                 return Busy(left)
             fence = row["fence"] + 1
             self._set(connection, fence=fence, owner=owner, until=now + ttl, ttl=ttl)
@@ -139,7 +140,7 @@ class FileState(FileLimit):
             lifetime=row["lifetime"],
             age=now - row["granted"],
             owner=row["owner"],
-            lease_left=lease if 0 < lease <= row["ttl"] else 0.0,
+            lease_left=lease if 0 < lease <= row["ttl"] + ROUNDING else 0.0,
             failure=row["failure"],
             failed_ago=now - row["failed_at"],
             forbidden=_notes(row["forbidden"], now),

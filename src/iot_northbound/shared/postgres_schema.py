@@ -55,12 +55,12 @@ ON CONFLICT (application) DO UPDATE SET fence = t.fence + 1, owner = %(owner)s, 
   lease_end = {CLOCK} + %(ttl)s
 WHERE (t.record IS NULL OR t.gen = %(seen)s)
   AND NOT (t.failure <> '' AND {CLOCK} - t.failed_at BETWEEN 0 AND %(cool_down)s)
-  AND NOT t.lease_end - {CLOCK} BETWEEN 1e-6 AND t.ttl
+  AND NOT t.lease_end - {CLOCK} BETWEEN 1e-6 AND t.ttl + 1
 RETURNING fence"""
 
 WHY_NOT = f"""
 SELECT record IS NOT NULL AND gen <> %(seen)s,
-  CASE WHEN {CLOCK} - failed_at BETWEEN 0 AND %(cool_down)s THEN failure ELSE '' END, lease_end - {CLOCK}, ttl
+  CASE WHEN {CLOCK} - failed_at BETWEEN 0 AND %(cool_down)s THEN failure ELSE '' END, lease_end - {CLOCK}, ttl + 1
 FROM {{s}}.shared_token WHERE application = %(app)s"""
 
 EXTEND = f"""
@@ -99,7 +99,7 @@ WHERE application = %(app)s"""
 
 TOKEN_STATUS = f"""
 SELECT gen, record IS NOT NULL, {_LEFT}, lifetime, {CLOCK} - granted, owner,
-  CASE WHEN lease_end - {CLOCK} BETWEEN 0 AND ttl THEN lease_end - {CLOCK} ELSE 0 END, failure, {CLOCK} - failed_at
+  CASE WHEN lease_end - {CLOCK} BETWEEN 0 AND ttl + 1 THEN lease_end - {CLOCK} ELSE 0 END, failure, {CLOCK} - failed_at
 FROM {{s}}.shared_token WHERE application = %(app)s"""
 
 # The limit. Here is no rule: `slots.py` has it for every engine.

@@ -30,6 +30,8 @@ from iot_northbound.shared.url import StateUrl
 
 CONNECTIONS = 4
 """How many connections a process has at most: PostgreSQL accepts 100 by default."""
+TURN = 3 * PATIENCE
+"""Seconds that a step waits for one of them: on a busy machine, those before it may each need a while."""
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 _LASTING = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedColumn, psycopg.errors.WrongObjectType)
 
@@ -164,8 +166,8 @@ class PostgresState(RemoteState):
             RefusedError: it refuses us.
         """
         pool = self._pools.setdefault(os.getpid(), _Pool())
-        if not pool.turns.acquire(timeout=PATIENCE):
-            raise StateAwayError(f"none of the {CONNECTIONS} connections was free in {PATIENCE:g} s")
+        if not pool.turns.acquire(timeout=TURN):
+            raise StateAwayError(f"none of the {CONNECTIONS} connections was free in {TURN:g} s")
         try:
             connection = self._connection(pool)
             try:

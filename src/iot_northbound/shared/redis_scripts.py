@@ -33,7 +33,7 @@ local failure = redis.call('HGET', KEYS[1], 'failure')
 local ago = now - field('failed_at')
 if failure and 0 <= ago and ago < cool_down then return {'failed', failure} end
 local left = field('lease_end') - now
-if 0 < left and left <= field('ttl') then return {'busy', text(left)} end
+if 0 < left and left <= field('ttl') + 1 then return {'busy', text(left)} end
 redis.call('HSET', KEYS[1], 'owner', owner, 'ttl', text(ttl), 'lease_end', text(now + ttl))
 return {'mine', redis.call('HINCRBY', KEYS[1], 'fence', 1)}
 """
@@ -81,7 +81,7 @@ TOKEN_STATUS = (
 local lease = field('lease_end') - now
 local owner, failure = redis.call('HGET', KEYS[1], 'owner') or '', redis.call('HGET', KEYS[1], 'failure') or ''
 return {field('gen'), present() and 1 or 0, text(left()), text(field('lifetime')), text(now - field('granted')),
-  owner, text(0 < lease and lease <= field('ttl') and lease or 0), failure, text(now - field('failed_at'))}
+  owner, text(0 < lease and lease <= field('ttl') + 1 and lease or 0), failure, text(now - field('failed_at'))}
 """
 )
 

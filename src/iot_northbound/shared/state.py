@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 COOL_DOWN = 1.0
 """Seconds for which the whole application shares a failed renewal and does not try again."""
+ROUNDING = 1.0
+"""Seconds by which a lease may seem to last longer than it does: more than that, and the clock was set back."""
 FORGET = 600.0
 """Seconds after which an endpoint's note is forgotten, if nobody writes it again."""
 

@@ -1,6 +1,7 @@
 """The token of several processes: each `Process` here has a connection, a timer and a moment of its own."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,7 +120,10 @@ def test_processes_start_with_one_login(new: Any, platform: Platform) -> None:
     assert len(platform.logins) == 1
 
 
-def test_many_threads_of_many_processes_renew_a_refused_token_once(new: Any, platform: Platform) -> None:
+def test_many_threads_of_many_processes_renew_a_refused_token_once(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    clock.sleep = lambda seconds, wake=None: time.sleep(0.002)  # type: ignore[method-assign]  # no lease ends by itself
     crew = [started(new) for _ in range(4)]
     for each in crew:
         assert each.tokens.current() == "token-1"
@@ -298,6 +302,23 @@ def test_a_token_that_was_surely_sent_for_later_is_kept_whoever_has_the_lease(
     clock.advance(1)
     assert late.keeper._keep(fence, Grant("token-late", None, clock.now(), LIFE), clock.monotonic())
     assert successor.tokens.current() == "token-late"
+
+
+def test_a_late_finisher_whose_successor_is_still_busy_waits_for_it(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    late = started(new)
+    late.tokens.current()
+
+    def freeze() -> None:  # before the clock has moved on, which is what a clock that is set back looks like
+        late.state._clock = Shifted(clock, 10)
+        assert late.state.acquire("successor", LEASE, 1).fence == 3
+        late.state._clock = clock
+
+    late.keeper._keep_lease = lambda *_: None  # type: ignore[method-assign]
+    platform.outcomes = [freeze]
+    assert late.tokens.replace("token-1") == "token-3"
+    assert late.keeper.lost_fences.value == 1
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------

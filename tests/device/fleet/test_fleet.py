@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.device import DeviceCredentials
+from iot_northbound import SSLConfig
+from iot_northbound.device import Command, DeviceCredentials
 from iot_northbound.device.fleet import Fleet, FleetDevice
 from iot_northbound.device.session import Backoff, DeviceState
 from iot_northbound.errors import ClientClosedError, InvalidArgumentError
@@ -193,7 +194,7 @@ def test_a_server_that_never_answers_connect_is_given_up(broker: Broker) -> None
     fleet, (device,) = fleet_of(broker, clock=clock, timeout=20)
     with fleet:
         eventually(lambda: broker.logins)
-        eventually(lambda: fleet.call_soon(lambda: None) or device._link is not None)
+        eventually(lambda: device._link is not None)
         clock.advance(21)
         fleet.call_soon(lambda: None)
         eventually(lambda: fleet.counts().failures)
@@ -249,6 +250,29 @@ def test_a_handler_that_fails_answers_so_and_says_no_more(broker: Broker, caplog
         eventually(lambda: broker.answers(device.id))
     assert broker.answers(device.id) == [{"msgType": "deviceRsp", "mid": 3, "errcode": 1, "body": {}}]
     assert "the detail" not in caplog.text
+
+
+def test_commands_without_a_mid_are_each_run_and_none_is_answered(broker: Broker) -> None:
+    seen: list[int | None] = []
+
+    def take(device: FleetDevice, command: Command) -> None:
+        seen.append(command.mid)
+        device.answer(command)
+
+    fleet, (device,) = fleet_of(broker, on_command=take)
+    with fleet:
+        eventually(lambda: broker.connected == 1)
+        broker.send(device.id, COMMAND.replace(b',"mid":%d', b""), times=2)
+        broker.send(device.id, COMMAND % 18)
+        eventually(lambda: broker.answers(device.id))
+    assert seen == [None, None, 18]
+    assert [each["mid"] for each in broker.answers(device.id)] == [18]
+
+
+@pytest.mark.parametrize("options", [{"port": 0}, {"host": "mqtts://h"}, {"ca_path": "a", "ssl_config": SSLConfig()}])
+def test_a_place_that_cannot_be_used_is_refused_by_name(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError, match=next(iter(options))):
+        Fleet(**{"host": "h", **options})
 
 
 def test_without_a_handler_commands_are_not_supported(broker: Broker) -> None:

@@ -91,5 +91,5 @@ class Events:
                     continue
                 try:
                     each.call(message)
-                except Exception:
+                except BaseException:  # sys.exit() too: the other observers need the thread
                     log.exception("an observer of %s failed", message.topic)

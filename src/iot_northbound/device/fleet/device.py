@@ -43,7 +43,6 @@ class FleetDevice:
         "_open_mids",
         "_outbox",
         "_pulse",
-        "_sent_at",
         "_state",
         "_timer",
         "_topic",
@@ -55,8 +54,7 @@ class FleetDevice:
         self._backoff = Backoff()
         self._outbox = Outbox(MemoryQueue(queue_limit), credentials.id)
         self._topic = topics.report_topic(credentials.id)
-        self._sent_at: dict[int, float] = {}
-        self._open_mids: set[int | None] = set()
+        self._open_mids: set[int] = set()
         self._link: Link | None = None
         self._attempts = 0
         self._timer: Timer | None = None
@@ -113,13 +111,14 @@ class FleetDevice:
         self._crew.loop.call(partial(self._take, payload))
 
     def answer(self, command: messages.Command, errcode: int = 0, body: Mapping[str, Any] | None = None) -> None:
-        """Answer a command; `errcode` 0 means success.
+        """Answer a command; `errcode` 0 means success. The platform expects no answer to one without a mid.
 
         Raises:
             InvalidArgumentError: JSON cannot express the body (1007).
         """
         payload = messages.answer(command.mid, errcode, body)
-        self._crew.loop.call(partial(self._take_answer, command.mid, payload))
+        if command.mid is not None:
+            self._crew.loop.call(partial(self._take_answer, command.mid, payload))
 
     # From here on, everything runs on the fleet's thread.
 
@@ -147,7 +146,7 @@ class FleetDevice:
         tally.dropped += len(dropped)
         self._pump()
 
-    def _take_answer(self, mid: int | None, payload: bytes) -> None:
+    def _take_answer(self, mid: int, payload: bytes) -> None:
         self._open_mids.discard(mid)
         if self._link is not None:  # the platform asks again after a lost connection
             self._crew.tally.answers += 1
@@ -160,8 +159,7 @@ class FleetDevice:
             return
         while (item := self._outbox.next()) is not None:
             mid = link.publish(item.message.topic, item.message.payload, item.message.qos)
-            self._outbox.sent(mid, item)
-            self._sent_at[mid] = self._crew.clock.monotonic()
+            self._outbox.sent(mid, item, self._crew.clock.monotonic())
         link.flush()
 
     def _connect(self) -> None:
@@ -225,7 +223,7 @@ class FleetDevice:
         if link is None:
             return
         self._pulse = crew.loop.call_later(crew.pulse, self._beat)
-        oldest = next(iter(self._sent_at.values()), None)
+        oldest = self._outbox.oldest
         if oldest is not None and crew.clock.monotonic() - oldest > _LONGEST_SILENCE:
             self._ended(None, "the platform acknowledges nothing")
             return
@@ -240,10 +238,9 @@ class FleetDevice:
 
     def _confirmed(self, mid: int) -> None:
         item = self._outbox.confirmed(mid)
-        sent_at = self._sent_at.pop(mid, None)
-        if item is not None and item.seq is not None and sent_at is not None:  # no answer to a command
+        if item is not None and item.seq is not None:  # no answer to a command
             self._crew.tally.acknowledged += 1
-            self._crew.tally.latencies.add(self._crew.clock.monotonic() - sent_at)
+            self._crew.tally.latencies.add(self._crew.clock.monotonic() - item.sent_at)
             self._crew.settled()
 
     def _received(self, link: Link, payload: bytes) -> None:
@@ -259,7 +256,8 @@ class FleetDevice:
         if command is None or command.mid in self._open_mids:
             return
         tally.commands += 1
-        self._open_mids.add(command.mid)
+        if command.mid is not None:
+            self._open_mids.add(command.mid)
         try:
             self._crew.on_command(self, command)
         except Exception as error:  # noqa: BLE001 - the platform learns that it failed, and no more
@@ -313,5 +311,4 @@ class FleetDevice:
         self._timer = self._pulse = None
         self._attempts += 1  # whatever is still being opened comes too late
         self._outbox.lost()
-        self._sent_at.clear()
         self._open_mids.clear()

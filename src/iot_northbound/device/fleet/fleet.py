@@ -13,6 +13,7 @@ from typing import Self
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.tls import build_policy
+from iot_northbound.device import arguments
 from iot_northbound.device.credentials import DeviceCredentials
 from iot_northbound.device.fleet.counts import FleetCounts, Tally
 from iot_northbound.device.fleet.device import FleetDevice, OnCommand
@@ -120,6 +121,10 @@ class Fleet:
         backoff: how long a device waits before another attempt; by default up to 1 s for each 50 devices, but at most
             30 s, doubled with each failure up to 60 s.
         clock: the time.
+
+    Raises:
+        InvalidArgumentError: a value cannot be used (1007).
+        TlsError: a certificate file cannot be used (1006).
     """
 
     def __init__(
@@ -136,6 +141,7 @@ class Fleet:
         backoff: Backoff | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        arguments.check_place(host, port, ca_path, ssl_config)
         policy = build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path))
         server = Server(host, port, policy, clock, keepalive, timeout, Wake())
         self._crew = Crew(server, on_command or _not_supported)

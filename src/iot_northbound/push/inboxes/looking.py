@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from iot_northbound.owned_sqlite_claim import beside
 from iot_northbound.push.inbox import DeadLetter, InboxError, InboxStats
 
 
@@ -67,7 +66,8 @@ class FileView:
 def owner_of(path: Path) -> int | None:
     """Return the process that owns an inbox file, if the system tells it: Linux does."""
     with contextlib.suppress(OSError, ValueError):
-        found = os.stat(beside(path.resolve(), "-owner"))
+        file = path.resolve()
+        found = file.with_name(f"{file.name}-owner").stat()
         place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
         for line in Path("/proc/locks").read_text().splitlines():
             _, kind, _, _, process, where, *_ = line.replace("-> ", "").split()
