@@ -177,8 +177,10 @@ class FaultyServer:
         try:
             if self._on_connect is not None:
                 self._on_connect(wire)
-            wire.socket = self._context.wrap_socket(raw, server_side=True)
+            # Known before the handshake, so that a stop ends the wait for a client that does not begin it.
+            wire.socket = self._context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
             self._sockets.append(wire.socket)
+            wire.socket.do_handshake()
             with wire.socket.makefile("rb") as stream:
                 while (seen := _read(stream, number)) is not None:
                     self.seen.append(seen)

@@ -35,6 +35,19 @@ def example(redis: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
     del sys.modules["handover_celery"]
 
 
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Keep Celery's worker from setting the level of the root logger, which all other tests use too."""
+    from celery.signals import setup_logging
+
+    def keep(**_: object) -> None:
+        pass
+
+    setup_logging.connect(keep)
+    yield
+    setup_logging.disconnect(keep)
+
+
 @pytest.fixture
 def tasks(example: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """What the worker does: the id of each task and its device."""
