@@ -14,6 +14,7 @@ from iot_northbound.cli import main
 from iot_northbound.client import NorthApiClient
 from iot_northbound.emulator import Emulator
 from iot_northbound.profiles import load_profile
+from tests.certs import Authority
 
 MODEL = "water-meter-nb"
 
@@ -130,6 +131,18 @@ def test_a_terminal_shows_why_no_device_connects(platform: Emulator, credentials
     assert status == 1
     assert shown.count(b"cannot connect: 127.0.0.1:1") == 1
     assert b"5 of 5 devices never connected" in shown
+
+
+def test_a_ca_that_does_not_fit_is_named_by_its_option(
+    platform: Emulator, credentials: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, _ = Authority("another").write(tmp_path, "other")
+    assert simulate(platform, credentials, "--model", MODEL, "--device-ca", str(other)) == 1
+    *_, summary = events(capsys.readouterr().out)
+    (reason,) = summary["failures"]
+    assert "Check --device-ca: it must contain the CA" in reason
+    assert simulate(platform, credentials, "--model", MODEL, "--device-ca", str(tmp_path / "none.pem")) == 1
+    assert "--device-ca '" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -150,9 +150,10 @@ class Peer:
         elif kind == PUBLISH:
             qos = flags >> 1 & 3
             topic, rest = _text(body)
-            self.published.append(Published(topic, rest[2 if qos else 0 :], qos, number))
             forgotten = rules.forgets is not None and rules.forgets in rest
-            if qos and rules.acknowledges and not forgotten:
+            acknowledges = qos and rules.acknowledges and not forgotten  # decided before a test sees the message
+            self.published.append(Published(topic, rest[2 if qos else 0 :], qos, number))
+            if acknowledges:
                 connection.sendall(_packet(PUBACK, 0, rest[:2]))
         elif kind == PUBACK:
             self.acknowledged.append(int.from_bytes(body))

@@ -39,7 +39,7 @@ REGISTRATION = "/iocm/app/reg/v1.1.0/deviceCredentials"
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(folder=tmp_path_factory.mktemp("home"), agentlite_port=0) as running:
+    with Emulator(folder=tmp_path_factory.mktemp("home"), mqtt_port=0, agentlite_port=0) as running:
         yield running
 
 
@@ -48,8 +48,8 @@ def clean(emulator: Emulator) -> None:
     emulator.control.reset()
 
 
-def port_of(emulator: Emulator) -> int:
-    return int(str(emulator.agentlite_url).rpartition(":")[2])
+def port_of(emulator: Emulator, url: str = "agentlite_url") -> int:
+    return int(str(getattr(emulator, url)).rpartition(":")[2])
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_device_binds_and_logs_in(http: FieldHttp, registered: str, emulator: 
     assert (bound.device_id, bound.app_id) == (registered, emulator.app_id)
     assert bound.secret == emulator.control.device_credentials(registered)["secret"]
     assert dict(bound.addresses) == {"addrHAServer": "127.0.0.1", "addrLVSServer": "127.0.0.1"}
-    assert bound.mqtt_port is None
+    assert bound.mqtt_port == port_of(emulator, "mqtt_url")
     login = http.login(bound.app_id, bound.device_id, bound.secret)
     assert login.expires == clock.now() + 3_600
     assert login.mqtt_client_id
@@ -239,6 +239,14 @@ def test_a_server_of_another_ca_or_name_is_refused(emulator: Emulator, tmp_path:
         http = FieldHttp("127.0.0.1", port_of(emulator), ssl_config=ssl_config)
         with pytest.raises(TlsError):
             http.bind("code-7531", INFO)
+
+
+@pytest.mark.parametrize("url", ["mqtt_url", "base_url"])
+def test_at_another_port_the_error_advises_no_client_certificate(emulator: Emulator, url: str) -> None:
+    http = FieldHttp("127.0.0.1", port_of(emulator, url), ca_path=emulator.device_ca)
+    with pytest.raises(NorthApiException, match=r"the port for AgentLite \(8943 by default\)") as caught:
+        http.bind("code-7531", INFO)
+    assert "self_cert_path" not in str(caught.value) + caught.value.remedy
 
 
 @pytest.mark.parametrize(

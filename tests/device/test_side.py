@@ -22,6 +22,12 @@ def test_a_profile_says_where_the_ports_are(tmp_path: Path) -> None:
     side = DeviceSide.from_profile(path)
     assert side == DeviceSide(mqtt_host="h", mqtt_port=1, hub_port=3, ca_path=tmp_path / "ca.pem")
     assert side.agentlite_port is None
+    assert side.hub_url == "https://h:3"
+
+
+def test_a_platform_without_a_port_for_hubs_has_no_address_for_them() -> None:
+    assert DeviceSide(mqtt_host="h").hub_url is None
+    assert DeviceSide(mqtt_host="::1", hub_port=3).hub_url == "https://[::1]:3"
 
 
 def test_a_device_of_a_profile_connects(tmp_path: Path, peer: Peer) -> None:

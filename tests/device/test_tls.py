@@ -26,7 +26,15 @@ def test_another_ca_is_refused_and_nothing_is_sent(make_device: MakeDevice, peer
     error = failure(make_device(ca_path=other, clock=FakeClock()))
     assert isinstance(error, TlsError)
     assert error.reason is TlsReason.SERVER_UNTRUSTED
+    assert "Check ca_path: it must contain" in str(error)
+    assert error.remedy.startswith("Check ca_path")
     assert peer.logins == []
+
+
+def test_a_ca_of_an_ssl_config_is_named_as_its_field(make_device: MakeDevice, tmp_path: Path) -> None:
+    other, _ = Authority("another").write(tmp_path, "other")
+    error = failure(make_device(ssl_config=SSLConfig(trust_ca_path=other), clock=FakeClock()))
+    assert "Check SSLConfig.trust_ca_path: it must contain" in str(error)
 
 
 def test_an_address_that_does_not_answer_leaves_time_for_the_next_one(
@@ -143,7 +151,7 @@ def _locked() -> Any:
 
 
 def test_a_ca_file_that_is_missing_is_named_at_once(make_device: MakeDevice, tmp_path: Path) -> None:
-    with pytest.raises(TlsError, match=r"ca\.pem"):
+    with pytest.raises(TlsError, match=r"1006: ca_path '.*ca\.pem'"):
         make_device(ca_path=tmp_path / "ca.pem")
 
 

@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -22,6 +23,7 @@ from iot_northbound.cli.connection import (
 )
 from iot_northbound.cli.models import Services, known_services, register, services_of
 from iot_northbound.cli.parser import Parser
+from iot_northbound.cli.wording import in_words_of
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
@@ -106,6 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse(arguments, "who are the devices? Give --credentials FILE, or --register")
     scenario = _scenario(arguments)
     settings = settings_from(arguments) if arguments.register else None
+    if arguments.device_ca is not None:
+        arguments.names = {**arguments.names, "ca_path": "--device-ca"}
     host, port, ca = _where(arguments)
     _refuse_foreign(arguments, host, *([settings.client_info.platform_ip] if settings else []))
     if settings is None:
@@ -117,8 +121,9 @@ def run(arguments: argparse.Namespace) -> int:
     _allow_files(arguments, min(scenario.devices or len(credentials), len(credentials)))
     simulation = Simulation(scenario, credentials, host, port, model=model, ca_path=ca)
     ended = _ended_by_signals()
+    screen = _Screen(partial(in_words_of, arguments), as_json=arguments.json or not sys.stdout.isatty())
     with simulation:
-        counts = _show(simulation, scenario, ended, _Screen(as_json=arguments.json or not sys.stdout.isatty()))
+        counts = _show(simulation, scenario, ended, screen)
     return 0 if _is_complete(counts) else 1
 
 
@@ -266,12 +271,13 @@ def _count(number: int, thing: str) -> str:
 class _Screen:
     """Where the numbers go."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, worded: Callable[[str], str], *, as_json: bool) -> None:
+        self._worded, self._as_json = worded, as_json
         self._told: set[str] = set()
 
     def now(self, facts: Mapping[str, Any]) -> None:
         """Show how it is now."""
+        facts = self._in_words(facts)
         if self._as_json:
             print(json.dumps({"event": "status", **facts}), flush=True)
             return
@@ -283,6 +289,7 @@ class _Screen:
 
     def end(self, facts: Mapping[str, Any]) -> None:
         """Show how it was."""
+        facts = self._in_words(facts)
         if self._as_json:
             print(json.dumps({"event": "summary", **facts}), flush=True)
             return
@@ -294,6 +301,9 @@ class _Screen:
         lost = facts["reports"] - facts["acknowledged"]
         reports = _count(facts["reports"], "report")
         print(f"{reports} in {facts['seconds']:g} s, {lost or 'none'} of them lost", flush=True)
+
+    def _in_words(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        return {**facts, "failures": {self._worded(reason): count for reason, count in facts["failures"].items()}}
 
 
 def line(facts: Mapping[str, Any]) -> str:

@@ -134,6 +134,8 @@ class TlsPolicy(NamedTuple):
     """The application's own rule, which replaces the built-in one."""
     shows_certificate: bool = False
     """Whether the client sends a certificate."""
+    trust_setting: str = "SSLConfig.trust_ca_path"
+    """How the application has named the file of trusted CAs."""
 
     @property
     def assert_hostname(self) -> Literal[False] | None:

@@ -214,7 +214,7 @@ class Transport:
             bare = sent and call.fresh and not self._policy.shows_certificate
             broken = ConnectionFailedError(
                 SdkCode.NO_ANSWER,
-                f"{what}: {_root(chain)}{_BARE if bare else ''}",
+                f"{what}: {_root(chain)}{WANTS_CERTIFICATE if bare else ''}",
                 request_sent=sent,
                 may_want_certificate=bare,
             )
@@ -255,10 +255,11 @@ class Transport:
         return AttemptFailed(failure, Outcome.UNKNOWN)
 
 
-_BARE = (
+WANTS_CERTIFICATE = (
     ". The connection was new, and we sent no client certificate: the server may require one. "
     "Set SSLConfig.self_cert_path"
 )
+"""The end of the description of an error that has `may_want_certificate`."""
 _NO_TUNNEL = "Tunnel connection failed: "
 """The beginning of http.client's error when a proxy refuses; the status follows."""
 

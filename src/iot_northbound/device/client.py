@@ -12,7 +12,6 @@ from os import PathLike
 from typing import Any, Self, TypeVar
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
-from iot_northbound.core.tls import build_policy
 from iot_northbound.device import arguments, messages, topics
 from iot_northbound.device.commands import Commands, Handler
 from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials
@@ -23,6 +22,7 @@ from iot_northbound.device.pending import Pending
 from iot_northbound.device.provisioning import provision
 from iot_northbound.device.queue import MemoryQueue, Message, Queue
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
+from iot_northbound.device.trust import policy_of
 from iot_northbound.device.workers import Workers
 from iot_northbound.errors import NorthApiException
 from iot_northbound.ssl_config import SSLConfig
@@ -94,7 +94,7 @@ class DeviceClient:
         self.credentials = credentials
         self._clock = clock
         self._codec = JSON if isinstance(codec, str) else codec
-        policy = build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path))
+        policy = policy_of(ca_path, ssl_config)
         target = Target(host, port, policy, credentials, keepalive, connect_timeout, ack_timeout)
         kind = "json" if isinstance(codec, str) else "binary"
         self._report_topic = topics.report_topic(credentials.id, kind)
@@ -164,7 +164,7 @@ class DeviceClient:
         """
         who = ProductCredentials(product_id, node_id, product_secret, sign_type=sign_type)
         arguments.check_place(host, port, ca_path, ssl_config)
-        policy = build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path))
+        policy = policy_of(ca_path, ssl_config)
         target = Target(host, port, policy, who, 120, timeout, timeout)
         return provision(target, who, keep, clock=clock, backoff=backoff or Backoff(), timeout=timeout)
 

@@ -17,9 +17,9 @@ from iot_northbound._hide import hide
 from iot_northbound.core.answers import Answer, is_bad_token, read_answer
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.retry import AttemptFailed
-from iot_northbound.core.tls import build_policy
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.device import arguments
+from iot_northbound.device.trust import in_device_words, policy_of
 from iot_northbound.errors import (
     InvalidArgumentError,
     NorthApiException,
@@ -38,6 +38,7 @@ _LOGIN = "/iocm/dev/sec/v1.1.0/login"
 _REFRESH = "/iocm/dev/sec/v1.1.0/refreshToken"
 _DEVICES = "/iocm/dev/dm/v1.1.0/devices"
 _EXISTED = 1
+_PLACE = "the port for AgentLite (8943 by default)"
 
 
 class UndocumentedWireError(NorthApiException):
@@ -124,10 +125,10 @@ class FieldHttp:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         arguments.check_place(host, port, ca_path, ssl_config)
-        config = ssl_config or SSLConfig(trust_ca_path=ca_path)
+        self._policy = policy_of(ca_path, ssl_config)
         name = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self._where = f"{name}:{port}"
-        self._transport = Transport(f"https://{self._where}", build_policy(config), pool_size=2)
+        self._transport = Transport(f"https://{self._where}", self._policy, pool_size=2)
         self._known = field_wire
         self._timeout, self._clock = timeout, clock
         self._lock = RLock()  # a renewal must not run twice: a refresh token is good once
@@ -340,11 +341,11 @@ class FieldHttp:
             return self._transport.send(method, path, headers, content, timeouts, until)
         except AttemptFailed as failed:
             if not failed.reused:
-                raise failed.error from failed.__cause__
+                raise in_device_words(failed.error, self._policy, _PLACE) from failed.__cause__
         try:  # the platform had closed the kept connection; a new one is tried at once
             return self._transport.send(method, path, headers, content, timeouts, until)
         except AttemptFailed as failed:
-            raise failed.error from failed.__cause__
+            raise in_device_words(failed.error, self._policy, _PLACE) from failed.__cause__
 
 
 def checked_info(device_info: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,11 +19,13 @@ class Pending(Generic[T]):
     It is always truthy, so that `if client.report(…)` reads like the calls of AgentLite that return true.
     """
 
-    __slots__ = ("_callbacks", "_error", "_flag", "_value", "_what")
+    __slots__ = ("_callbacks", "_error", "_flag", "_value", "_what", "so_far")
 
     def __init__(self, what: str = "the platform's confirmation") -> None:
         self._flag = Flag()
         self._what = what
+        self.so_far = ""
+        """What has happened until now, for the one who gives up waiting; for the side that knows it."""
         self._value: Any = _OPEN
         self._error: NorthApiException | None = None
         self._callbacks: list[Callable[[Pending[T]], object]] = []
@@ -50,7 +52,8 @@ class Pending(Generic[T]):
             WaitTimeoutError: neither is there in that many seconds.
         """
         if not self._flag.wait(timeout):
-            raise WaitTimeoutError(SdkCode.NO_ANSWER, f"{self._what} did not come in {timeout:g} s")
+            so_far = f": {self.so_far}" if self.so_far else ""
+            raise WaitTimeoutError(SdkCode.NO_ANSWER, f"{self._what} did not come in {timeout:g} s{so_far}")
         return self._error
 
     def add_done_callback(self, function: Callable[["Pending[T]"], object]) -> None:

@@ -37,6 +37,14 @@ class DeviceSide:
     hub_port: int | None = None
     ca_path: Path | None = None
 
+    @property
+    def hub_url(self) -> str | None:
+        """The address for a `HubClient`; None if the platform has no port for hubs."""
+        if self.hub_port is None:
+            return None
+        host = f"[{self.mqtt_host}]" if ":" in self.mqtt_host else self.mqtt_host
+        return f"https://{host}:{self.hub_port}"
+
     @classmethod
     def from_profile(cls, path: str | os.PathLike[str], name: str = "devices") -> Self:
         """Return what one table of a TOML file says. A relative path is relative to the file's folder.

@@ -11,6 +11,7 @@ from iot_northbound.core.clock import Clock
 from iot_northbound.core.handshake import explain_handshake
 from iot_northbound.core.tls import HostNameRefused, TlsPolicy
 from iot_northbound.core.tls_context import peer_certificate
+from iot_northbound.device.trust import in_device_words
 from iot_northbound.errors import (
     ClientClosedError,
     ConnectionFailedError,
@@ -18,12 +19,11 @@ from iot_northbound.errors import (
     RequestTimeoutError,
     SdkCode,
     TlsError,
-    TlsReason,
 )
 
 SLICE = 1.0
 """Seconds between two looks at the clock, which may be one that a test moves."""
-_CHECK = "Check host and port (8883 by default)."
+_PLACE = "the port for MQTT (8883 by default)"
 
 
 class Wake:
@@ -176,10 +176,8 @@ def explained(error: OSError, host: str, port: int, policy: TlsPolicy) -> NorthA
     where = f"{host}:{port}"
     why = explain_handshake([error], shows_certificate=policy.shows_certificate)
     if why is not None:
-        remedy = _CHECK if why.reason in (TlsReason.NOT_TLS, TlsReason.NO_HANDSHAKE) else why.remedy
-        return TlsError(
-            SdkCode.NO_ANSWER, f"{where}: {why.cause} {remedy}", reason=why.reason, likely=(why.cause, remedy)
-        )
+        found = TlsError(SdkCode.NO_ANSWER, f"{where}: {why}", reason=why.reason, likely=why[1:])
+        return in_device_words(found, policy, _PLACE)
     if isinstance(error, TimeoutError):
         return RequestTimeoutError(SdkCode.NO_ANSWER, f"{where} did not answer in time: {error}")
     if isinstance(error, socket.gaierror):

@@ -23,7 +23,7 @@ from iot_northbound.device.agentlite.binder import Binder
 from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.store import Store, Stored
 from iot_northbound.device.field_http import Bound, UndocumentedWireError
-from iot_northbound.errors import ConnectionFailedError, NorthApiException, SdkCode
+from iot_northbound.errors import ConnectionFailedError, NorthApiException, SdkCode, WaitTimeoutError
 from tests.clock import FakeClock, eventually
 
 INFO = IotaDeviceInfo("gw-1", "Acme", "Gateway", "GW1", "MQTT")
@@ -128,6 +128,15 @@ def test_six_attempts_thirty_seconds_apart_then_one_event_and_no_more(bench: Ben
     with pytest.raises(AgentLiteError, match="make a new AgentLite") as failure:
         bench.bind(Port(None))
     assert failure.value.code is HwErr.OVERTIMES
+
+
+def test_who_gives_up_waiting_hears_why_the_last_attempt_failed(bench: Bench) -> None:
+    port = Port(UNREACHABLE, NOT_REGISTERED)
+    call = bench.bind(port)
+    bench.half_minute(port, 1)
+    eventually(lambda: len(port.asked) == 2 and bench.clock.waits)  # the second attempt has failed
+    with pytest.raises(WaitTimeoutError, match=r"attempt 2 of 6 has failed with 100410 \(.*goes on.* each 30 s"):
+        call.result(0)
 
 
 def test_a_later_attempt_that_succeeds_ends_it(bench: Bench) -> None:

@@ -117,6 +117,10 @@ class Binder:
                     call.end({BindIE.RESULT: result}, AgentLiteError(HwErr.AUTH, str(error)))
                     return
                 last = result, error
+                call.so_far = (
+                    f"attempt {attempt} of {ATTEMPTS} has failed with {error.error_code} ({error.error_desc}). "
+                    f"The bind goes on: an attempt each {INTERVAL:g} s"
+                )
             else:
                 self._bound(bound, alg_type, call)
                 return

@@ -12,7 +12,6 @@ from typing import Self
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.core.tls import build_policy
 from iot_northbound.device import arguments
 from iot_northbound.device.credentials import DeviceCredentials
 from iot_northbound.device.fleet.counts import FleetCounts, Tally
@@ -23,6 +22,7 @@ from iot_northbound.device.fleet.pool import Pool
 from iot_northbound.device.messages import Command
 from iot_northbound.device.session import Backoff, DeviceState
 from iot_northbound.device.tls import Wake
+from iot_northbound.device.trust import policy_of
 from iot_northbound.errors import ClientClosedError, InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.ssl_config import SSLConfig
 
@@ -142,7 +142,7 @@ class Fleet:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         arguments.check_place(host, port, ca_path, ssl_config)
-        policy = build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path))
+        policy = policy_of(ca_path, ssl_config)
         server = Server(host, port, policy, clock, keepalive, timeout, Wake())
         self._crew = Crew(server, on_command or _not_supported)
         self._queue_limit = queue_limit

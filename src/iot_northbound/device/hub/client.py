@@ -14,7 +14,6 @@ from iot_northbound.core.answers import Answer
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.core.tls import build_policy
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.device.hub.codes import CommandResult, ServerStatus
 from iot_northbound.device.hub.messages import (
@@ -25,6 +24,7 @@ from iot_northbound.device.hub.messages import (
     Measure,
     ServerMessage,
 )
+from iot_northbound.device.trust import in_device_words, policy_of
 from iot_northbound.errors import (
     ClientClosedError,
     InvalidArgumentError,
@@ -44,6 +44,7 @@ CommandHandler = Callable[[HubCommand], CommandResult | int | None]
 
 _BACKOFF = Backoff(base=0.5, cap=30.0)
 _PATH = "/deviceio/ml"
+_PLACE = "the port for hubs"
 _ROUNDS = 100
 """How many messages with results follow a message at once, if each answer has new commands."""
 _LONGEST_SEQ = 10**19
@@ -129,7 +130,8 @@ class HubClient:
         self.dropped = 0
         """How many messages were dropped because too many waited."""
         self._headers = {"Content-Type": "text/xml", "PPCAuthorization": f'esp token="{token}"'}
-        self._transport = Transport(base, build_policy(ssl_config or SSLConfig(trust_ca_path=ca_path)), pool_size=1)
+        self._policy = policy_of(ca_path, ssl_config)
+        self._transport = Transport(base, self._policy, pool_size=1)
         self._interval, self._watch_interval = interval, watch_interval
         self._timeout, self._attempts, self._backoff, self._keep = timeout, attempts, backoff, keep
         self._clock = clock
@@ -311,7 +313,11 @@ class HubClient:
         """
         headers = {**self._headers, "Content-Length": str(len(under_way.content))}
         timeouts, until = Timeouts(self._timeout, self._timeout), self._clock.monotonic() + self._timeout
-        got = self._transport.send("POST", self._path, headers, under_way.content, timeouts, until)
+        try:
+            got = self._transport.send("POST", self._path, headers, under_way.content, timeouts, until)
+        except AttemptFailed as failed:
+            failed.error = in_device_words(failed.error, self._policy, _PLACE)
+            raise
         if got.status != 200:
             raise AttemptFailed(self._alien(got), Outcome.UNKNOWN if got.status in _TRY_AGAIN else Outcome.FINAL)
         try:
@@ -373,11 +379,17 @@ class HubClient:
 def _split(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0  # it raises for no number
+        usable = parts.scheme == "https" and bool(parts.hostname)
     except (ValueError, TypeError, AttributeError):
         usable = False
     if not usable:
         raise InvalidArgumentError.of("url", "***", "it must be like https://host:port")
+    try:
+        has_port = parts.port != 0
+    except ValueError:  # it is no number, or too large
+        has_port = False
+    if not has_port:
+        raise InvalidArgumentError.of("url", "***", "its port must be a whole number from 1 to 65535")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidArgumentError.of("url", "***", "it must have no user, query or fragment")
     path = parts.path if parts.path.strip("/") else _PATH
