@@ -147,7 +147,7 @@ class Leases:
         spare = half - sum(max(held.undelivered - share, 0) for held in self.held.values())
         found = {}
         for shard, held in self.held.items():
-            extra = max(spare, 0) // 2 if held.more else 0
+            extra = max(spare, 0) // 2 if held.more or held.undelivered >= share else 0
             room = max(share - held.undelivered, 0) + extra
             if held.giving_up is None and (2 * room > share or (room and not held.undelivered)):
                 found[shard] = (held, room)
