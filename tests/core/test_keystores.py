@@ -1,14 +1,18 @@
 import hashlib
 import os
+import ssl
 import struct
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.utils import CryptographyDeprecationWarning
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.certs import Authority, Issued
@@ -339,3 +343,17 @@ def test_a_name_no_file_can_have(name: str) -> None:
     with pytest.raises(TlsError, match="a file cannot have such a name") as caught:
         read_store(Source(Path(name), "trust_ca_path"))
     assert caught.value.error_code == "1006"
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+def test_a_ca_that_breaks_a_rule_is_read_without_a_warning(ca: Authority, tmp_path: Path, form: str) -> None:
+    number = ca.certificate.serial_number
+    serial = number.to_bytes(number.bit_length() // 8 + 1, "big")
+    der = ca.der.replace(serial, bytes([serial[0] | 0x80]) + serial[1:], 1)  # negative, as in some bundles of systems
+    pem = ssl.DER_cert_to_PEM_cert(der).encode()
+    with pytest.warns(CryptographyDeprecationWarning, match="serial"):
+        x509.load_der_x509_certificate(der)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store = read(written(tmp_path, ca.pem + pem if form == "PEM" else der))
+    assert store.certificates[-1].public_bytes(Encoding.DER) == der

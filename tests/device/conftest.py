@@ -29,7 +29,7 @@ def make_device(peer: Peer) -> Iterator[MakeDevice]:
     made: list[DeviceClient] = []
 
     def make(credentials: DeviceCredentials = CREDENTIALS, **options: Any) -> DeviceClient:
-        given = {"ca_path": peer.ca_path, "backoff": AT_ONCE} | options
+        given: dict[str, Any] = {"ca_path": peer.ca_path, "backoff": AT_ONCE} | options
         if "ssl_config" in options:
             del given["ca_path"]
         made.append(DeviceClient(credentials, "localhost", peer.port, **given))

@@ -299,6 +299,12 @@ def test_what_cannot_be_published_is_refused_by_name(device: DeviceClient, value
         device.publish(*values)
 
 
+@pytest.mark.parametrize(("name", "value"), [("queue", "x"), ("backoff", 3), ("host", "a b"), ("port", True)])
+def test_a_device_that_cannot_be_made_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=name):
+        DeviceClient(**{"credentials": CREDENTIALS, "host": "h", name: value})
+
+
 # -- commands and messages ---------------------------------------------------------------------------------------------
 
 

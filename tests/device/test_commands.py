@@ -2,6 +2,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_handler_without_a_result_answers_with_an_empty_body() -> None:
 def test_the_most_exact_handler_gets_the_command() -> None:
     device = Device()
     for service, method in ((None, None), (None, "SET"), ("A", None), ("A", "SET")):
-        device.on(lambda command, key=(service, method): {"by": list(key)}, service, method)
+        device.on(partial(lambda key, command: {"by": list(key)}, (service, method)), service, method)
     for mid, (service, method) in enumerate([("A", "SET"), ("A", "X"), ("B", "SET"), ("B", "X")], 1):
         device.get(mid, service, method)
     assert {mid: body["by"] for mid, _, body in device.answered(4)} == {

@@ -249,7 +249,7 @@ def test_a_server_of_another_ca_or_name_is_refused(emulator: Emulator, tmp_path:
         ({"host": "user@host"}, "host"),
         ({"port": 0}, "port"),
         ({"port": "8943"}, "port"),
-        ({"ca_path": "ca.pem", "ssl_config": SSLConfig()}, "only one of the two"),
+        ({"ca_path": "ca.pem", "ssl_config": SSLConfig()}, "ssl_config is given too"),
     ],
 )
 def test_an_argument_with_a_mistake_is_refused_by_name(given: dict[str, Any], said: str) -> None:

@@ -361,7 +361,11 @@ def test_a_platform_without_one_of_the_ports_makes_no_gateway() -> None:
 
 
 def test_a_gateway_that_cannot_be_made_leaves_its_queue_to_the_next(tmp_path: Path) -> None:
-    given = {"credentials": DeviceCredentials("gw", "s"), "host": "localhost", "queue": SqliteQueue(tmp_path / "queue")}
+    given: dict[str, Any] = {
+        "credentials": DeviceCredentials("gw", "s"),
+        "host": "localhost",
+        "queue": SqliteQueue(tmp_path / "queue"),
+    }
     with pytest.raises(InvalidArgumentError, match="app_id"):
         GatewayClient(**given, app_id="")
     GatewayClient(**given, app_id="app").close()

@@ -49,6 +49,11 @@ def test_times_are_sent_as_whole_seconds_of_utc_and_texts_as_they_are(moment: An
         ([("A", [1])], "mapping"),
         ([("A", {}, WHEN.replace(tzinfo=None))], "time zone"),
         ([("A", {}, 7)], "time zone"),
+        ([("A", {}, datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))))], "time zone"),
+        *(
+            ([("A", {}, text)], f"event_time.*{text}.*like 20260101T120000Z")
+            for text in ("yesterday", "2026-01-01T12:00:00Z", "20260101T120000", "20261301T120000Z", "")
+        ),
         ([("A", {"x": object()})], "JSON cannot express"),
         ([("A", {"x": float("nan")})], "JSON cannot express"),
         ([("A", {"x": "\ud800"})], "JSON cannot express"),

@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_threads_and_a_broker_that_dies_in_between_lose_nothing(broker: Mosquitt
             each.start()
         for _ in range(2):
             size = len(got)
-            eventually(lambda size=size: len(got) >= size + 20)
+            eventually(partial(lambda size: len(got) >= size + 20, size))
             broker.stop(kill=True)
             broker.start()
         for each in threads:

@@ -33,7 +33,12 @@ def platform(tmp_path: Any) -> Any:
 
 
 def provision(platform: Platform, kept: list[DeviceCredentials], **options: Any) -> DeviceCredentials:
-    given = {"ca_path": platform.ca_path, "backoff": AT_ONCE, "clock": FakeClock(HOUR), "keep": kept.append}
+    given: dict[str, Any] = {
+        "ca_path": platform.ca_path,
+        "backoff": AT_ONCE,
+        "clock": FakeClock(HOUR),
+        "keep": kept.append,
+    }
     return DeviceClient.provision(PRODUCT, NODE, SECRET, "localhost", platform.port, **given | options)
 
 

@@ -27,7 +27,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 def provision(platform: Emulator, node_id: str, secret: str = SECRET, **options: Any) -> DeviceCredentials:
     host, port = platform.mqtt_address
-    given = {"ca_path": platform.device_ca, "backoff": Backoff(first=0, longest=0), "keep": lambda found: None}
+    given: dict[str, Any] = {
+        "ca_path": platform.device_ca,
+        "backoff": Backoff(first=0, longest=0),
+        "keep": lambda found: None,
+    }
     return DeviceClient.provision(PRODUCT, node_id, secret, host, port, **{**given, **options})
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -106,12 +107,14 @@ def test_a_full_disk_is_an_error_of_the_report_and_changes_nothing(path: Path) -
     queue = SqliteQueue(path, limit=1)
     box = Outbox(queue, "pump")
     box.add(message(0))
-    pages = queue._file.writer.execute("PRAGMA page_count").fetchone()[0]
-    queue._file.writer.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "database or disk is full"
+    assert queue._file is not None
+    writer = queue._file.writer
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "database or disk is full"
     with pytest.raises(QueueError, match=r"cannot be written.*full"):
         box.add(Message("t", b"x" * 1_000_000))
     assert (len(box), box.dropped) == (1, 0)
-    queue._file.writer.execute("PRAGMA max_page_count = 1000000")
+    writer.execute("PRAGMA max_page_count = 1000000")
     box.add(message(1))
     assert box.dropped == 1
     box.close()
@@ -170,7 +173,7 @@ def test_every_report_that_a_killed_device_took_is_sent(peer: Peer, path: Path) 
         peer.rules.acknowledges = True
         credentials = DeviceCredentials("pump-02", "0123456789abcdef0123")
         with DeviceClient(credentials, "localhost", peer.port, ca_path=peer.ca_path, queue=SqliteQueue(path)) as device:
-            eventually(lambda device=device: device.pending == 0)
+            eventually(partial(lambda device: device.pending == 0, device))
         sent = [json.loads(each.payload)["data"][0]["serviceData"]["n"] for each in peer.published]
         assert set(taken) <= set(sent)
         assert [*dict.fromkeys(sent)] == sorted(set(sent))  # in order, apart from what was sent again

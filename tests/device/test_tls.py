@@ -18,7 +18,7 @@ from tests.device.peer import Peer
 
 def failure(device: DeviceClient) -> NorthApiException:
     device.start(wait=False)
-    return eventually(lambda: device.last_error)  # type: ignore[return-value]  # it is none no longer
+    return eventually(lambda: device.last_error)
 
 
 def test_another_ca_is_refused_and_nothing_is_sent(make_device: MakeDevice, peer: Peer, tmp_path: Path) -> None:

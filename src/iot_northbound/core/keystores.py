@@ -2,6 +2,8 @@
 
 import os
 import re
+import threading
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     pkcs12,
 )
+from cryptography.utils import CryptographyDeprecationWarning
 
 from iot_northbound.core import jks
 from iot_northbound.core.pkcs12 import key_bags
@@ -85,6 +88,17 @@ def read_store(source: Source) -> Store:
         TlsError: the file is missing, unreadable, of an unknown kind or damaged, or its password is wrong (1006).
     """
     data = _read(source)
+    # The library warns of CAs that break a rule, as old ones in the bundles of systems do. OpenSSL decides on them.
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return _store_of(data, source)
+
+
+_WARNINGS = threading.Lock()
+"""The filters of warnings belong to the process: two threads must not set them back in the wrong order."""
+
+
+def _store_of(data: bytes, source: Source) -> Store:
     if data[:4] in (jks.MAGIC, jks.JCEKS_MAGIC):
         return _read_jks(data, source)
     if b"-----BEGIN " in data:

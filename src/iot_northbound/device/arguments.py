@@ -26,13 +26,25 @@ def check(credentials: object, codec: object) -> None:
         raise _bad("codec", type(codec).__name__, "it has no methods encode and decode")
 
 
+def check_parts(queue: object, backoff: object) -> None:
+    """Check what keeps the reports of a device, and how it waits.
+
+    Raises:
+        InvalidArgumentError: a value cannot be used (1007).
+    """
+    if queue is not None and not all(callable(getattr(queue, name, None)) for name in ("open", "add", "remove")):
+        raise _bad("queue", type(queue).__name__, "it must be a MemoryQueue or a SqliteQueue")
+    if backoff is not None and not callable(getattr(backoff, "delay", None)):
+        raise _bad("backoff", type(backoff).__name__, "it must be a Backoff")
+
+
 def check_place(host: object, port: object, ca_path: object, ssl_config: object) -> None:
     """Check where a device connects to.
 
     Raises:
         InvalidArgumentError: a value cannot be used (1007).
     """
-    if not isinstance(host, str) or not host.strip() or "/" in host or "\0" in host:
+    if not isinstance(host, str) or not host or any(each in host for each in "/?#@ \t\r\n\0"):
         raise _bad("host", host, "it must be a host name or an address, without a scheme")
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65_536:
         raise _bad("port", port, "it must be a whole number from 1 to 65535")

@@ -84,6 +84,7 @@ class DeviceClient:
     ) -> None:
         arguments.check(credentials, codec)
         arguments.check_place(host, port, ca_path, ssl_config)
+        arguments.check_parts(queue, backoff)
         arguments.check_numbers(
             keepalive=keepalive,
             handler_threads=handler_threads,
@@ -220,7 +221,8 @@ class DeviceClient:
         Args:
             service_id: the service of the product model.
             data: its properties.
-            event_time: when the data was collected; None: now.
+            event_time: when the data was collected: a datetime with a time zone, or text of UTC like 20260101T120000Z;
+                None: now.
             qos: 1, or 0 to send it once and without confirmation.
 
         Raises:

@@ -19,6 +19,7 @@ from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.retry import AttemptFailed
 from iot_northbound.core.tls import build_policy
 from iot_northbound.core.transport import Timeouts, Transport
+from iot_northbound.device import arguments
 from iot_northbound.errors import (
     InvalidArgumentError,
     NorthApiException,
@@ -122,12 +123,7 @@ class FieldHttp:
         timeout: float = 30.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        if ca_path is not None and ssl_config is not None:
-            raise InvalidArgumentError.of("ca_path", "…", "it is part of ssl_config: give only one of the two")
-        if not isinstance(host, str) or not host.strip() or any(each in host for each in "/?#@ \r\n"):
-            raise InvalidArgumentError.of("host", repr(host)[:80], "it must be a host name or an address")
-        if not isinstance(port, int) or not 1 <= port <= 65_535:
-            raise InvalidArgumentError.of("port", repr(port)[:80], "it must be a whole number from 1 to 65535")
+        arguments.check_place(host, port, ca_path, ssl_config)
         config = ssl_config or SSLConfig(trust_ca_path=ca_path)
         name = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self._where = f"{name}:{port}"

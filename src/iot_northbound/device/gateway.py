@@ -208,7 +208,8 @@ class GatewayClient(DeviceClient):
             child_id: the child's deviceId.
             service_id: the service of its product model.
             data: its properties.
-            event_time: when the data was collected; None: now.
+            event_time: when the data was collected: a datetime with a time zone, or text of UTC like 20260101T120000Z;
+                None: now.
             qos: as for `report`.
 
         Raises:

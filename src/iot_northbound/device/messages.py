@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from iot_northbound.core.times import format_time
+from iot_northbound.core.times import format_time, parse_time
 from iot_northbound.errors import InvalidArgumentError
 
 MID_MAX = 65_535
@@ -87,20 +87,23 @@ JSON = JsonCodec()
 def event_time(moment: "datetime | str | None", now: float | None) -> str:
     """Return when data was collected, as the platform's text in whole seconds of UTC.
 
-    A text is taken as it is. None means `now`, in seconds since the epoch.
+    A text in the platform's form is taken as it is. None means `now`, in seconds since the epoch.
 
     Raises:
-        InvalidArgumentError: it is another value, or a datetime without a time zone (1007).
+        InvalidArgumentError: it is another value, a datetime without a time zone, or text of another form (1007).
     """
     if moment is None and now is not None:
         moment = datetime.fromtimestamp(now, UTC)
-    if isinstance(moment, str):
-        return moment
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise InvalidArgumentError.of(
-            "event_time", repr(moment)[:80], "it must be a datetime with a time zone, or text like 20260101T120000Z"
-        )
-    return format_time(moment.replace(microsecond=0))
+    try:
+        if isinstance(moment, str):
+            parse_time(moment)
+            return moment
+        if isinstance(moment, datetime):
+            return format_time(moment.replace(microsecond=0))
+    except (ValueError, OverflowError):
+        pass
+    rule = "it must be a datetime with a time zone, or text of UTC like 20260101T120000Z"
+    raise InvalidArgumentError.of("event_time", repr(moment)[:80], rule)
 
 
 def report_message(entries: Sequence[Entry], now: float | None = None) -> dict[str, Any]:

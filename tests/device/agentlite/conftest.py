@@ -34,7 +34,7 @@ def make_agent(emulator: Emulator, wire: Wire, tmp_path: Path) -> Iterator[MakeA
     made: list[AgentLite] = []
 
     def make(**options: Any) -> AgentLite:
-        given = {
+        given: dict[str, Any] = {
             "ca_path": emulator.device_ca,
             "bind_config": BindConfig("localhost", int(str(emulator.agentlite_url).rpartition(":")[2])),
             "backoff": lambda: Backoff(first=0, longest=0),

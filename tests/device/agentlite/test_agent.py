@@ -206,7 +206,7 @@ def test_wrong_arguments_are_refused_by_name_and_change_nothing(agent: AgentLite
         (lambda: hub.update_device_status("child", "AWAY"), "ONLINE"),
         (lambda: agent.set_alg_type(3), "AES_128_GCM"),
     ):
-        assert says in str(refused(HwErr.PARA, call))  # type: ignore[arg-type]
+        assert says in str(refused(HwErr.PARA, call))
     refused(HwErr.CALLBACK, lambda: hub.register_observer(object()))  # type: ignore[arg-type]
     refused(HwErr.ID, lambda: agent.IOTA_ConfigSetStr(99, "x"))
     assert history(wire, device_id, device_id) == []

@@ -471,16 +471,23 @@ def test_the_token_is_shown_nowhere(
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"hub_id": ""}, "must not be empty"),
+        ({"hub_id": ""}, "not empty"),
         ({"hub_id": "a\x00"}, "XML has no character"),
         ({"token": ""}, "printable ASCII"),
         ({"token": 'a"b'}, "printable ASCII"),
         ({"token": "a\r\nb"}, "printable ASCII"),
         ({"url": "http://127.0.0.1"}, "https://host:port"),
         ({"url": "127.0.0.1:80"}, "https://host:port"),
+        ({"url": "https://h:65536"}, "https://host:port"),
+        ({"url": "https://h:x"}, "https://host:port"),
+        ({"url": "https://[::1"}, "https://host:port"),
+        ({"url": 80}, "https://host:port"),
+        ({"hub_id": 3}, "hub_id"),
+        ({"token": None}, "token"),
+        ({"keep": "x"}, "keep"),
         ({"url": "https://me:pw-81@127.0.0.1"}, "no user"),
-        ({"attempts": 0}, "1 or more"),
-        ({"keep": 0}, "1 or more"),
+        ({"attempts": 0}, "whole number from 1"),
+        ({"keep": 0}, "whole number from 1"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused(wrong: dict[str, Any], why: str) -> None:

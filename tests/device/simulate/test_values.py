@@ -92,7 +92,7 @@ def test_limits_of_a_model_may_be_text_as_the_platform_sends_them() -> None:
 
 
 def test_a_scenario_goes_before_the_model_and_write_only_properties_are_not_reported() -> None:
-    model = [
+    model: list[dict[str, Any]] = [
         {
             "serviceId": "Meter",
             "properties": [

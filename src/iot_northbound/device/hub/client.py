@@ -112,16 +112,16 @@ class HubClient:
         first_seq: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        if not hub_id:
-            raise InvalidArgumentError.of("hub_id", repr(hub_id), "it must not be empty")
+        if not isinstance(hub_id, str) or not hub_id:
+            raise InvalidArgumentError.of("hub_id", repr(hub_id)[:80], "it must be text, not empty")
         HubMessage(hub_id).encode()
-        if not token.isascii() or not token.isprintable() or '"' in token or not token:
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or '"' in token or not token:
             raise InvalidArgumentError.of("token", "***", "it must be printable ASCII without quotation marks")
         if ca_path is not None and ssl_config is not None:
             raise InvalidArgumentError.of("ca_path", repr(ca_path), "give it, or ssl_config, but not both")
         for name, number in (("attempts", attempts), ("keep", keep)):
-            if number < 1:
-                raise InvalidArgumentError.of(name, repr(number), "it must be 1 or more")
+            if not isinstance(number, int) or number < 1:
+                raise InvalidArgumentError.of(name, repr(number)[:80], "it must be a whole number from 1")
         base, self._path = _split(url)
         self.hub_id = hub_id
         self.watching = False
@@ -371,9 +371,13 @@ class HubClient:
 
 
 def _split(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise InvalidArgumentError.of("url", repr(url), "it must be like https://host:port")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0  # it raises for no number
+    except (ValueError, TypeError, AttributeError):
+        usable = False
+    if not usable:
+        raise InvalidArgumentError.of("url", "***", "it must be like https://host:port")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidArgumentError.of("url", "***", "it must have no user, query or fragment")
     path = parts.path if parts.path.strip("/") else _PATH

@@ -72,7 +72,7 @@ class Settings:
     mqtt_hour_tolerance: Hours = 0
     """How many hours the hour in an MQTT client id with signType 1 may be off (CONNACK 4 beyond)."""
     mqtt_keepalive: KeepAlive | None = None
-    """Between which two keep-alive times, in any order, an MQTT device must ask for one (CONNACK 2 beyond); None: any."""
+    """The two bounds, in any order, of the keep-alive time of an MQTT device (CONNACK 2 beyond); None: no bounds."""
     mqtt_messages_per_second: Count | None = None
     """How many messages per second are read from one MQTT device; the others wait; None: any number."""
     mqtt_connections: Count = 20_000
