@@ -31,6 +31,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     opened: list[AnyInbox] = []
 
     def build(**options: Any) -> AnyInbox:
+        options = {"clock": FakeClock(), **options}  # the messages of the tests came at its time
         inbox: AnyInbox
         if request.param == "memory":
             inbox = MemoryInbox(**options)

@@ -43,6 +43,8 @@ class Got:
     """None: it is large, or was read already."""
     begun: bool = False
     """Whether a worker has begun it."""
+    refused: bool = False
+    """Whether a worker wanted to begin it when we could not rely on the lease."""
 
 
 @attrs.define(eq=False)
@@ -145,7 +147,7 @@ class Leases:
         spare = half - sum(max(held.undelivered - share, 0) for held in self.held.values())
         found = {}
         for shard, held in self.held.items():
-            extra = max(spare, 0) // 2 if held.more else 0
+            extra = max(spare, 0) // 2 if held.more or held.undelivered >= share else 0
             room = max(share - held.undelivered, 0) + extra
             if held.giving_up is None and (2 * room > share or (room and not held.undelivered)):
                 found[shard] = (held, room)
@@ -167,17 +169,26 @@ class Leases:
         None if it is no longer ours.
         """
         got = self.got.get(message_id)
-        held = self.held.get(got.shard) if got else None
-        if got is None or held is None or held.epoch != got.epoch or held.giving_up is not None or not self.valid:
+        if got is None:
             return None
-        got.begun = True
+        held = self.held.get(got.shard)
+        if held is None or held.epoch != got.epoch or held.giving_up is not None or not self.valid:
+            got.refused = True
+            return None
+        got.begun, got.refused = True, False
         return got, message_id <= held.suspects
 
     def finish(self, message_id: int) -> Got | None:
-        """Return a message that was handled or buried, if we had it."""
-        got = self.got.pop(message_id, None)
-        held = self.held.get(got.shard) if got else None
-        if got is not None and held is not None and held.epoch == got.epoch:
+        """Return a message that was handled or buried, if we had it.
+
+        A worker says of a message that it was refused that it is done, too: that means nothing.
+        """
+        got = self.got.get(message_id)
+        if got is None or got.refused:
+            return None
+        del self.got[message_id]
+        held = self.held.get(got.shard)
+        if held is not None and held.epoch == got.epoch:
             held.undelivered -= 1
         return got
 
