@@ -61,7 +61,7 @@ class FakeClock:
         return sorted(end - self._monotonic for end in self._waiting.copy())
 
 
-def eventually(condition: Callable[[], T | None], seconds: float = 30) -> T:
+def eventually(condition: Callable[[], T | None], seconds: float = 60) -> T:
     """Return the condition's first true value; fail if there is none in time."""
     end = time.monotonic() + seconds
     while not (value := condition()):
