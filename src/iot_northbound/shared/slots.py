@@ -128,7 +128,7 @@ class Flow:
     def begin(self, now: float) -> None:
         """Give the data their name, if they have none yet."""
         if not self.born:
-            self.born, self.fresh, self.pace, self.bulk = os.urandom(8).hex(), now + FRESH, now, now
+            self.born, self.fresh, self.pace, self.bulk = os.urandom(8).hex(), now + FRESH, now - BURST, now
 
     def ask(self, owner: str, turn: int, now: float) -> float:
         """Note a question; return when the owner asked first for the slot that it waits for."""
