@@ -49,6 +49,10 @@ def test_a_missing_paho_names_the_extra() -> None:
     import subprocess
     import sys
 
-    program = "import sys; sys.modules['paho'] = None; from iot_northbound import DeviceClient"
+    program = (
+        "import sys; sys.modules['paho'] = None; from iot_northbound import *; "
+        "print('every name of the package'); from iot_northbound.device import DeviceClient"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "every name of the package\n"  # none of them needs an extra
     assert done.stderr.endswith('install it with pip install "iot-northbound[device]"\n')

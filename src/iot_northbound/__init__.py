@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from iot_northbound.core.times import Timestamp as Timestamp
     from iot_northbound.core.times import format_time as format_time
     from iot_northbound.core.times import parse_time as parse_time
-    from iot_northbound.device.client import DeviceClient as DeviceClient
-    from iot_northbound.device.credentials import DeviceCredentials as DeviceCredentials
     from iot_northbound.errors import AlreadyExistsError as AlreadyExistsError
     from iot_northbound.errors import BadTokenError as BadTokenError
     from iot_northbound.errors import ClientClosedError as ClientClosedError
@@ -118,8 +116,6 @@ _ROOMS = {
     "Timestamp": "core.times",
     "format_time": "core.times",
     "parse_time": "core.times",
-    "DeviceClient": "device.client",
-    "DeviceCredentials": "device.credentials",
     "load_env": "profiles",
     "load_profile": "profiles",
     "PushMessageReceiver": "push.receiver",

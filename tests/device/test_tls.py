@@ -142,6 +142,8 @@ def test_a_ca_may_be_in_a_file_of_another_kind(make_device: MakeDevice, peer: Pe
         device = make_device(**options)
         assert device.start(timeout=30).state is DeviceState.CONNECTED
         device.close()
+    with pytest.raises(TlsError, match=r"ca_path .* give a PEM file, or an SSLConfig with trust_ca_pwd"):
+        make_device(ca_path=p12)
 
 
 def _locked() -> Any:

@@ -8,9 +8,7 @@ import json
 import logging
 import math
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -27,8 +25,10 @@ from iot_northbound.cli.connection import (
     refuse_lonely,
     settings_from,
 )
+from iot_northbound.cli.ending import ended_by_signals, wait_for_end
 from iot_northbound.cli.parser import Parser
 from iot_northbound.cli.wording import printable
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import NorthApiException
 
@@ -149,9 +149,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     _refuse_what_does_not_fit(arguments)
     arguments.names = _NAMES
     settings = settings_from(arguments) if arguments.subscribe else None
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = ended_by_signals()
     context = None
     if arguments.tls_cert:
         password = read_secret(arguments.tls_key_password_file)
@@ -169,7 +167,7 @@ def _listen(arguments: argparse.Namespace) -> int:
         with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
             _say("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
             _say(f"listening on {server.url}")  # without the path secret
-            ended.wait()
+            wait_for_end(ended)
     _say("stopped")
     return 0
 
@@ -199,7 +197,7 @@ def _subscribable(patterns: list[str] | None) -> list[str]:
     return [kind for kind in _kinds() if kind != COMMAND_STATUS and _fits(kind, patterns)]
 
 
-def _receiver(arguments: argparse.Namespace, secret: str | None, ended: threading.Event) -> PushMessageReceiver:
+def _receiver(arguments: argparse.Namespace, secret: str | None, ended: Flag) -> PushMessageReceiver:
     from iot_northbound.push import Access, MemoryInbox, PushMessageReceiver, SqliteInbox
 
     widest = _WIDEST if sys.stdout.isatty() else None

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import ipaddress
 import json
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +20,7 @@ from iot_northbound.cli.connection import (
     refuse_lonely,
     settings_from,
 )
+from iot_northbound.cli.ending import ended_by_signals
 from iot_northbound.cli.models import Services, known_services, register, services_of
 from iot_northbound.cli.parser import Parser
 from iot_northbound.cli.wording import in_words_of
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     _tell_unknown(scenario, model)
     _allow_files(arguments, min(scenario.devices or len(credentials), len(credentials)))
     simulation = Simulation(scenario, credentials, host, port, model=model, ca_path=ca)
-    ended = _ended_by_signals()
+    ended = ended_by_signals()
     screen = _Screen(partial(in_words_of, arguments), as_json=arguments.json or not sys.stdout.isatty())
     with simulation:
         counts = _show(simulation, scenario, ended, screen)
@@ -224,19 +224,6 @@ def _allow_files(arguments: argparse.Namespace, devices: int) -> None:
                 "`ulimit -Hn`, or take fewer devices",
             )
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _ended_by_signals() -> Flag:
-    """Return a flag that SIGINT and SIGTERM set; the second signal ends the program at once."""
-    ended = Flag()
-
-    def end(number: int, _: object) -> None:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    return ended
 
 
 def _show(simulation: Simulation, scenario: Scenario, ended: Flag, screen: _Screen) -> FleetCounts:

@@ -6,13 +6,12 @@ import argparse
 import importlib
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.cli import values
+from iot_northbound.cli.ending import ended_by_signals, wait_for_end
 from iot_northbound.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -56,9 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from iot_northbound.errors import NorthApiException
     from iot_northbound.push import InboxError
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = ended_by_signals()
     try:
         receiver = _found(arguments.receiver)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -67,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"iot-northbound: {error}", file=sys.stderr)
         return 1
     print(f"working on {arguments.receiver} with {arguments.threads} threads", file=sys.stderr, flush=True)
-    ended.wait()
+    wait_for_end(ended)
     finished = receiver.stop(arguments.drain)
     print("stopped" if finished else "stopped; some handlers have not finished", file=sys.stderr, flush=True)
     return 0 if finished else 1

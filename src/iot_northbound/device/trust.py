@@ -24,6 +24,7 @@ def policy_of(ca_path: str | PathLike[str] | None, ssl_config: SSLConfig | None)
         return build_policy(SSLConfig(trust_ca_path=ca_path))._replace(trust_setting=_CA_PATH)
     except TlsError as error:
         desc = re.sub(r"(SSLConfig\.)?\btrust_ca_path\b", _CA_PATH, error.error_desc, count=1)
+        desc = re.sub(r"set trust_ca_pwd$", "give a PEM file, or an SSLConfig with trust_ca_pwd", desc)
         raise TlsError(error.error_code, desc, reason=error.reason, likely=(error.cause, error.remedy)) from error
 
 
