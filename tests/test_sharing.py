@@ -173,31 +173,6 @@ def test_four_processes_use_one_token_and_lose_no_call(platform: Emulator, tmp_p
 class TestChaos:
     """The figures of the promises, counted at the platform."""
 
-    def test_eight_processes_for_a_minute(self, platform: Emulator, tmp_path: Path) -> None:
-        started = time.monotonic()
-        found = run(platform, file_in(tmp_path), 8, threads=16, seconds=60)
-        calls = platform.control.calls()
-        say(f"\n8 x 16 threads, 60 s, lifetime 5 s, file: {found} {calls}")
-        assert all(each is not None and each.failed == {} for each in found)
-        assert grants(calls) <= due(started, lifetime=5)
-
-    def test_killed_between_the_platforms_answer_and_the_save(self, platform: Emulator, tmp_path: Path) -> None:
-        started = time.monotonic()
-        crew = [
-            *fleet.processes(
-                6, profile=str(platform.profile_path), shared=file_in(tmp_path), threads=8, seconds=45, kill_at=1
-            ),
-            *fleet.processes(2, profile=str(platform.profile_path), shared=file_in(tmp_path), threads=8, seconds=45),
-        ]
-        found = [fleet.told(each) for each in crew]
-        kills = found.count(None)
-        calls = platform.control.calls()
-        say(f"\n{kills} kills: {found} {calls}")
-        assert kills >= 1
-        assert all(each is None or each.failed == {} for each in found)
-        assert grants(calls) <= due(started, lifetime=5) + kills
-        assert max(each.slowest for each in found if each is not None) <= 5 + 5 * kills
-
     def test_frozen_past_the_lease(self, platform: Emulator, tmp_path: Path) -> None:
         crew = fleet.processes(4, profile=str(platform.profile_path), shared=file_in(tmp_path), threads=4, seconds=40)
         started = time.monotonic()

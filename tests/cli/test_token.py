@@ -36,7 +36,7 @@ class Shared:
         mine = self.state.acquire("worker-1:4711:0badcafe", 5.0, 0)
         assert isinstance(mine, Mine)
         record = Seal(self.application, secret).close(json.dumps({"access": TOKEN, "refresh": None}).encode())
-        assert self.state.save(mine.fence, record, 3_600.0, 1.0) == 1
+        assert self.state.save(mine.fence, record, 3_600.0, self.state.time() - 1.0) == 1
 
 
 def profile(folder: Path, application: str, *lines: str) -> Path:

@@ -11,12 +11,14 @@ from tests.shared.limit_rules import MemoryLimit
 
 from iot_northbound import NorthApiException, RequestTimeoutError, ThrottledError
 from iot_northbound.core import budget
+from iot_northbound.core.asking import TRY_AGAIN, Asking
 from iot_northbound.core.budget import NoLimit, RateLimit, bulk
 from iot_northbound.core.retry import AttemptFailed, Outcome
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.slot_sources import SharedSlots
 from iot_northbound.shared import State
 from iot_northbound.shared.slots import FRESH, WINDOW, Turn
+from iot_northbound.shared.state import HeldSlot, StateAwayError
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def engine(clock: FakeClock) -> MemoryLimit:
 @pytest.fixture
 def process(engine: MemoryLimit, clock: FakeClock) -> Callable[[int], RateLimit]:
     """Make the limit of one process of an application."""
-    return lambda calls: RateLimit(calls, clock, SharedSlots(cast(State, engine), clock))
+    return lambda calls: RateLimit(calls, clock, SharedSlots(Asking(cast(State, engine), clock.monotonic), clock))
 
 
 @pytest.fixture(params=["own", "shared"])
@@ -279,7 +281,7 @@ def test_threads_get_their_turn_in_the_order_of_arrival(impatient: None) -> None
 def test_only_the_first_of_a_line_asks_the_shared_state(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = PatientClock()
     engine = MemoryLimit(clock)
-    limit = RateLimit(1, clock, SharedSlots(cast(State, engine), clock))
+    limit = RateLimit(1, clock, SharedSlots(Asking(cast(State, engine), clock.monotonic), clock))
     call(limit)
     waiters = Waiters(limit, Flag())
     for number in range(20):
@@ -390,6 +392,8 @@ def test_while_the_state_is_away_each_process_has_its_part(
     assert [granted_at_once(limits[0], clock) for _ in range(3)] == [20, 0, 0]
     clock.advance(WINDOW)
     engine.away = True
+    assert [granted_at_once(limit, clock) for limit in limits] == [1, 1, 1, 1]
+    clock.advance(2 * WINDOW)
     assert [granted_at_once(limit, clock) for limit in limits] == [5, 5, 5, 5]
     assert [granted_at_once(limit, clock) for limit in limits] == [0, 0, 0, 0]
     assert caplog.text.count("the shared limit at memory: is away, and this process keeps 1/4 of the limit") == 4
@@ -401,7 +405,78 @@ def test_calls_from_before_count_in_the_part_of_a_process(
     limits = processes_of(process, 4, 20, clock)
     calls(limits[0], 3)
     engine.away = True
-    assert [granted_at_once(limit, clock) for limit in limits] == [2, 5, 5, 5]
+    assert granted_at_once(limits[0], clock) == 0
+    clock.advance(WINDOW - 0.1)
+    assert granted_at_once(limits[0], clock) == 1  # its fifth one is due in a moment
+    clock.advance(0.2)
+    assert granted_at_once(limits[0], clock) == 4
+
+
+def test_a_process_that_used_less_than_its_part_leaves_the_rest_to_those_that_used_more(
+    process: Callable[[int], RateLimit], engine: MemoryLimit, clock: FakeClock
+) -> None:
+    limits = processes_of(process, 4, 20, clock)
+    calls(limits[0], 18)
+    calls(limits[1], 2)
+    engine.away = True
+    assert [granted_at_once(limit, clock) for limit in limits[:2]] == [0, 0]
+    clock.advance(WINDOW / 3 + 0.1)
+    assert [granted_at_once(limit, clock) for limit in limits[:2]] == [0, 1]
+    clock.advance(WINDOW)
+    assert [granted_at_once(limit, clock) for limit in limits[:2]] == [5, 5]
+
+
+def test_a_process_alone_keeps_the_whole_limit(
+    process: Callable[[int], RateLimit], engine: MemoryLimit, clock: FakeClock
+) -> None:
+    limit = process(20)
+    calls(limit, 3)
+    engine.away = True
+    assert granted_at_once(limit, clock) == 17
+
+
+def test_while_the_state_is_away_it_is_asked_once_a_second(
+    process: Callable[[int], RateLimit], engine: MemoryLimit, clock: FakeClock
+) -> None:
+    limit = process(20)
+    call(limit)
+    engine.away = True
+    calls(limit, 5)
+    assert engine.asked_in_vain == 1
+    clock.advance(TRY_AGAIN)
+    calls(limit, 5)
+    assert engine.asked_in_vain == 2
+
+
+def test_an_outage_in_which_a_process_got_no_slot_is_none_for_the_others(
+    process: Callable[[int], RateLimit], engine: MemoryLimit, clock: FakeClock
+) -> None:
+    limits = processes_of(process, 2, 10, clock)
+    calls(limits[0], 5)
+    engine.away = True
+    assert granted_at_once(limits[0], clock) == 0
+    engine.away = False
+    clock.advance(TRY_AGAIN)
+    assert granted_at_once(limits[0], clock) == 5
+
+
+def test_a_slot_that_another_thread_gets_while_this_one_puts_slots_back_is_put_back_next(
+    engine: MemoryLimit, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = SharedSlots(Asking(cast(State, engine), clock.monotonic), clock)
+    put_back = engine.put_back
+
+    def meanwhile(held: list[HeldSlot]) -> None:
+        monkeypatch.undo()
+        put_back(held)
+        slots._take_here(StateAwayError("it is away"), Turn.CALL, 10, WINDOW, "another")
+
+    slots.take(Turn.CALL, 10, WINDOW, "first")
+    engine.lose()
+    monkeypatch.setattr(engine, "put_back", meanwhile)
+    for id in ("second", "third"):
+        slots.take(Turn.CALL, 10, WINDOW, id)
+    assert engine.slots.ends.keys() == {"first", "another"}
 
 
 def test_what_was_granted_meanwhile_counts_when_the_state_is_back(
@@ -409,9 +484,12 @@ def test_what_was_granted_meanwhile_counts_when_the_state_is_back(
 ) -> None:
     limits = processes_of(process, 4, 20, clock)
     engine.away = True
+    assert [granted_at_once(limit, clock) for limit in limits] == [1, 1, 1, 1]
+    clock.advance(WINDOW + 1)
     for limit in limits:
         assert granted_at_once(limit, clock) == 5
     engine.away = False
+    clock.advance(TRY_AGAIN)
     assert [granted_at_once(limit, clock) for limit in limits] == [0, 0, 0, 0]
     assert engine.status().slots == 20
     clock.advance(WINDOW)

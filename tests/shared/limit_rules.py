@@ -26,6 +26,7 @@ class MemoryLimit:
         self._clock = clock
         self.away = False
         self.questions = 0
+        self.asked_in_vain = 0
         self.lose()
 
     def lose(self) -> None:
@@ -33,6 +34,7 @@ class MemoryLimit:
 
     def _now(self) -> float:
         if self.away:
+            self.asked_in_vain += 1
             raise StateAwayError("it is away")
         return self._clock.now()
 

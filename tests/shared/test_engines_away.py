@@ -79,7 +79,8 @@ STEPS: dict[str, Callable[[State], Any]] = {
     "read": lambda state: state.read(),
     "acquire": lambda state: state.acquire("me", TTL, 0),
     "extend": lambda state: state.extend(1, TTL),
-    "save": lambda state: state.save(1, b"token", 100.0, 0.0),
+    "time": lambda state: state.time(),
+    "save": lambda state: state.save(1, b"token", 100.0, 1.0),
     "fail": lambda state: state.fail(1, "no"),
     "forbid": lambda state: state.forbid("GET /a", 1.0, 1),
     "forbidden": lambda state: state.forbidden(),
@@ -94,7 +95,7 @@ STEPS: dict[str, Callable[[State], Any]] = {
 
 def test_each_step_says_that_the_server_does_not_answer_and_no_password(site: Site) -> None:
     state = site.open()
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     site.server.kill()
     try:
         for step in STEPS.values():
@@ -122,7 +123,7 @@ def test_a_server_that_was_away_from_the_start_is_used_when_it_comes(site: Site)
 @pytest.mark.usefixtures("impatient")
 def test_a_frozen_server_is_given_up_and_used_again_when_it_wakes(site: Site) -> None:
     state = site.open()
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     site.server.pause()
     try:
         with pytest.raises(StateAwayError):
@@ -134,7 +135,7 @@ def test_a_frozen_server_is_given_up_and_used_again_when_it_wakes(site: Site) ->
 
 def test_a_connection_that_was_cut_between_two_steps_is_no_failure(site: Site, proxy: Proxy) -> None:
     state = site.open(site.through(proxy))
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     proxy.cut()
     assert state.read().record == b"token"
 
@@ -168,7 +169,8 @@ def test_steps_whose_answers_are_lost_happened_once(site: Site, proxy: Proxy) ->
     assert isinstance(busy, Busy)  # its own lease, whose fence it never got: it ends by itself
     assert 0 < busy.seconds <= TTL
     assert state.status().owner == "lossy"
-    lose(lambda state: state.save(1, b"token", 100.0, 0.0))
+    sent = state.time()
+    lose(lambda state: state.save(1, b"token", 100.0, sent))
     assert lossy.read()[:2] == (1, b"token")
     lossy.take("lossy", Turn.CALL, 10, HOLD, "first")
     lose(lambda state: state.take("lossy", Turn.LOGIN, 10, HOLD, "second"))
@@ -179,14 +181,14 @@ def test_steps_whose_answers_are_lost_happened_once(site: Site, proxy: Proxy) ->
 def test_an_emptied_server_has_no_token_and_another_name(site: Site) -> None:
     state = site.open()
     for _ in range(3):
-        state.save(0, b"token", 100.0, -1.0)
+        state.save(0, b"token", 100.0, state.time() + 1.0)
     born = state.take("me", Turn.CALL, 10, HOLD, "x").born
     assert state.take("me", Turn.CALL, 10, HOLD, "x").born == born
     site.empty()
     assert state.read()[:2] == (0, None)
     mine = state.acquire("me", TTL, 3)
     assert isinstance(mine, Mine)
-    assert state.save(mine.fence, b"token", 100.0, 50.0) == 1
+    assert state.save(mine.fence, b"token", 100.0, state.time() - 50.0) == 1
     state.put_back([HeldSlot("x", 50.0)])
     assert state.take("me", Turn.CALL, 10, HOLD, "y").born != born
     assert state.status().slots >= 1
@@ -206,7 +208,7 @@ def test_a_wrong_password_is_refused_by_name_each_time(site: Site) -> None:
 
 def test_of_threads_that_fork_each_process_has_connections_of_its_own(site: Site) -> None:
     state = site.open()
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
@@ -222,7 +224,7 @@ def test_of_threads_that_fork_each_process_has_connections_of_its_own(site: Site
 
 def test_a_replica_or_a_read_only_server_is_away_until_it_is_promoted(site: Site) -> None:
     state = site.open()
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     database = "ALTER DATABASE na SET default_transaction_read_only ="
     if isinstance(site.server, RedisServer):
         site.server.command("REPLICAOF", "127.0.0.1", "1")
@@ -244,11 +246,11 @@ def test_a_replica_or_a_read_only_server_is_away_until_it_is_promoted(site: Site
 
 def test_a_full_server_is_away(site: Site) -> None:
     state = site.open()
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     if isinstance(site.server, RedisServer):
         site.server.command("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StateAwayError, match="maxmemory"):
-            state.save(0, b"token", 100.0, -1.0)
+            state.save(0, b"token", 100.0, state.time() + 1.0)
         site.server.command("CONFIG", "SET", "maxmemory", "0")
     else:
         role = f"full_{uuid.uuid4().hex[:8]}"

@@ -1,7 +1,6 @@
-"""Processes share the limit of a platform that counts, in real time: minutes each, so these are chaos tests."""
+"""Calls beside bulk calls of another process, in real time: minutes, so this is a chaos test."""
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,35 +36,6 @@ def counted(platform: Emulator) -> tuple[int, int]:
     """Return how many calls the platform served and how many it refused, by its own count."""
     answers = [answer for endpoint, answer in platform.control.calls().items() if endpoint.endswith("/devices")]
     return sum(each.get("200", 0) for each in answers), sum(each.get("1010009", 0) for each in answers)
-
-
-def test_eight_greedy_processes_use_three_windows_and_none_of_their_calls_is_refused(
-    platform: Emulator, shared: str
-) -> None:
-    settings = {"profile": str(platform.profile_path), "shared": shared, "calls": CALLS}
-    made([start(**settings, seconds=180) for _ in range(8)])
-    good, refused = counted(platform)
-    tell(f"three windows on {shared.partition(':')[0]}", used=good / (3 * CALLS), refused=refused)
-    assert refused == 0
-    assert good >= 0.97 * 3 * CALLS
-
-
-def test_killed_processes_cost_their_slots_and_no_refusal(platform: Emulator, tmp_path: Path) -> None:
-    """One is killed every five seconds, in the middle of whatever it does, and another takes its place."""
-    shared = f"file:{tmp_path}/shared.sqlite3"
-    settings = {"profile": str(platform.profile_path), "shared": shared, "calls": CALLS}
-    began = time.monotonic()
-    running = [start(**settings, seconds=180) for _ in range(8)]
-    while (gone := time.monotonic() - began) < 170:
-        time.sleep(5)
-        running[0].kill()
-        running[0].communicate()
-        running = [*running[1:], start(**settings, seconds=175 - gone)]
-    made(running)
-    good, refused = counted(platform)
-    tell("one of eight killed every 5 s", used=good / (3 * CALLS), refused=refused)
-    assert refused == 0
-    assert good >= 0.9 * 3 * CALLS
 
 
 def test_calls_beside_a_greedy_bulk_job_hardly_wait(platform: Emulator, shared: str) -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from iot_northbound.shared import State
-from iot_northbound.shared.slots import AGEING, BURST, FRESH, GIVEN_UP, MINUTE, WINDOW, Flow, Turn
+from iot_northbound.shared.slots import AGEING, BURST, FRESH, GIVEN_UP, MINUTE, SETTLING, WINDOW, Flow, Turn
 from iot_northbound.shared.state import HeldSlot, Slot
 from tests.clock import FakeClock
 from tests.shared.engines import Engine
@@ -209,6 +209,17 @@ def test_slots_are_put_back_into_an_engine_that_lost_them(shared: Engine, clock:
     assert not refused.granted
     assert refused.again_in == pytest.approx(10, abs=1e-4)
     assert refused.born
+
+
+def test_after_slots_were_put_back_calls_wait_for_the_other_owners_to_do_so(shared: Engine, clock: FakeClock) -> None:
+    state = shared.open("app")
+    state.put_back([HeldSlot("x", 30.0)])
+    refused = state.take("a", Turn.CALL, 60, HOLD, "y")
+    assert not refused.granted
+    assert refused.again_in == pytest.approx(SETTLING, abs=1e-4)
+    clock.advance(SETTLING + 0.001)
+    state.put_back([HeldSlot("z", 30.0)])  # who comes late makes nobody wait again
+    assert state.take("a", Turn.CALL, 60, HOLD, "y").granted
 
 
 def test_the_engine_counts_who_asked_in_the_last_minute(desk: Desk, clock: FakeClock) -> None:

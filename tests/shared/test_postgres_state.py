@@ -41,7 +41,7 @@ def test_a_role_that_may_make_the_tables_makes_them(
 ) -> None:
     postgres_server.execute(f"GRANT CREATE ON DATABASE na TO {role}")
     state = opened(postgres_server.url_of(role, role), schema, clock)
-    assert state.save(0, b"token", 100.0, 0.0) == 1
+    assert state.save(0, b"token", 100.0, state.time()) == 1
     state.close()
 
 
@@ -53,7 +53,7 @@ def test_a_role_with_rights_to_the_rows_alone_is_enough_afterwards(
     postgres_server.execute(f'GRANT USAGE ON SCHEMA "{schema}" TO {role}')
     postgres_server.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{schema}" TO {role}')
     state = opened(postgres_server.url_of(role, role), schema, clock)
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     state.forbid("GET /a", 1.0, 1)
     assert state.take("me", 0, 10, 100.0, "x").granted
     state.settle("x", 0)
@@ -93,7 +93,7 @@ def test_processes_that_start_together_make_the_tables_once(
 
     def begin(state: State) -> None:
         start.wait(30)
-        saved.append(state.save(0, b"token", 100.0, -1.0))
+        saved.append(state.save(0, b"token", 100.0, state.time() + 1.0))
 
     threads = [threading.Thread(target=begin, args=(state,)) for state in states]
     for each in threads:
@@ -114,7 +114,7 @@ def test_a_stricter_isolation_level_of_the_role_changes_nothing(
 
     def work(number: int) -> None:
         for turn in range(5):
-            state.save(0, b"token", 100.0, -100.0 * turn)
+            state.save(0, b"token", 100.0, state.time() + 100.0 * turn)
             granted.append(state.take(f"owner {number}", -1, 100, 100.0, f"{number} {turn}").granted)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

@@ -45,7 +45,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 
 def test_a_server_whose_certificate_is_right_is_used(secured: Secured, clock: FakeClock) -> None:
     state = open_state(secured.url(ca="ca.pem", cert="client.pem", key="client.key"), APPLICATION, clock=clock)
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     assert state.read().record == b"token"
     assert state.shown == f"rediss://127.0.0.1:{secured.port}/0"
     state.close()
@@ -73,7 +73,7 @@ def test_a_server_that_cannot_be_trusted_is_refused(
 def test_databases_are_apart(redis_server: RedisServer, clock: FakeClock) -> None:
     one = open_state(redis_server.url, APPLICATION, clock=clock)
     other = open_state(redis_server.url.removesuffix("/0") + "/1", APPLICATION, clock=clock)
-    one.save(0, b"token", 100.0, 0.0)
+    one.save(0, b"token", 100.0, one.time())
     assert other.read().record is None
     for each in (one, other):
         each.clear()
@@ -98,7 +98,7 @@ def test_a_user_needs_nothing_but_scripts_and_our_keys(redis_server: RedisServer
         open_state(redis_server.url.replace(f":{PASSWORD}", f"{user}:{user}-password"), APPLICATION, clock=clock)
         for user in ("few", "none")
     )
-    few.save(0, b"token", 100.0, 0.0)
+    few.save(0, b"token", 100.0, few.time())
     few.take("me", 0, 10, 100.0, "x")
     few.settle("x", 0)
     assert few.status().present
@@ -111,7 +111,7 @@ def test_a_user_needs_nothing_but_scripts_and_our_keys(redis_server: RedisServer
 
 def test_all_keys_of_an_application_have_one_hash_tag(redis_server: RedisServer, clock: FakeClock) -> None:
     state = open_state(redis_server.url, "platform.example:8743/tagged", clock=clock)
-    state.save(0, b"token", 100.0, 0.0)
+    state.save(0, b"token", 100.0, state.time())
     state.forbid("GET /a", 1.0, 1)
     state.take("me", 0, 10, 100.0, "x")
     keys = redis_server.command("KEYS", "*tagged*").split("\r\n")[2::2]

@@ -28,7 +28,7 @@ def test_there_is_no_token_at_first(state: State) -> None:
 
 def test_a_saved_token_is_read_with_the_seconds_that_it_lasts(shared: Engine, state: State) -> None:
     record = bytes(range(256))
-    assert state.save(fence(state), record, 100.0, 1.5) == 1
+    assert state.save(fence(state), record, 100.0, state.time() - 1.5) == 1
     shared.clock.advance(20)
     assert state.read() == TokenRecord(1, record, 78.5, 100.0)
     shared.clock.advance(80)
@@ -36,7 +36,7 @@ def test_a_saved_token_is_read_with_the_seconds_that_it_lasts(shared: Engine, st
 
 
 def test_others_of_the_application_see_it_and_other_applications_do_not(shared: Engine, state: State) -> None:
-    state.save(NOBODY, b"token", 100.0, 0.0)
+    state.save(NOBODY, b"token", 100.0, state.time())
     assert shared.open("one").read().record == b"token"
     assert shared.open("two").read() == TokenRecord(0, None, 0.0, 0.0)
     assert isinstance(shared.open("two").acquire("me", TTL, 0), Mine)
@@ -74,13 +74,13 @@ def test_a_lease_without_a_successor_is_extended_after_its_end(shared: Engine, s
 
 def test_a_lease_ends_with_the_token_that_is_saved(state: State) -> None:
     mine = fence(state)
-    state.save(mine, b"token", 100.0, 0.0)
+    state.save(mine, b"token", 100.0, state.time())
     assert not state.extend(mine, TTL)
     assert isinstance(state.acquire("you", TTL, 1), Mine)
 
 
 def test_who_saw_an_older_token_is_told_of_the_newer_one_even_beside_a_lease(state: State) -> None:
-    state.save(fence(state), b"token", 100.0, 0.0)
+    state.save(fence(state), b"token", 100.0, state.time())
     fence(state, seen=1)
     assert state.acquire("you", TTL, 0) == Newer()
     assert state.acquire("you", TTL, 7) == Newer()  # a failover brought an older record back
@@ -116,51 +116,70 @@ def test_any_text_can_be_a_failure(state: State) -> None:
 
 def test_a_saved_token_ends_the_failure(state: State) -> None:
     state.fail(fence(state), "no")
-    state.save(NOBODY, b"token", 100.0, 0.0)
+    state.save(NOBODY, b"token", 100.0, state.time())
     assert isinstance(state.acquire("you", TTL, 1), Mine)
 
 
 def test_a_late_finisher_whose_request_was_sent_before_the_stored_answer_is_older(shared: Engine, state: State) -> None:
     late = fence(state)
     shared.clock.advance(6)
-    assert state.save(fence(state), b"living", 100.0, 1.0) == 1
+    assert state.save(fence(state), b"living", 100.0, state.time() - 1.0) == 1
     shared.clock.advance(10)
-    assert state.save(late, b"dead", 100.0, 12.0) is None
-    assert state.save(late, b"dead", 100.0, 10.0) is None  # sent in the moment of the answer: nobody can know
+    assert state.save(late, b"dead", 100.0, state.time() - 12.0) is None
+    assert (
+        state.save(late, b"dead", 100.0, state.time() - 10.0) is None
+    )  # sent in the moment of the answer: nobody can know
     assert state.read().record == b"living"
 
 
 def test_a_late_finisher_whose_request_was_sent_after_the_stored_answer_is_newer(shared: Engine, state: State) -> None:
     late = fence(state)
     shared.clock.advance(6)
-    state.save(fence(state), b"dead", 100.0, 1.0)
+    state.save(fence(state), b"dead", 100.0, state.time() - 1.0)
     shared.clock.advance(10)
-    assert state.save(late, b"living", 100.0, 9.5) == 2
+    assert state.save(late, b"living", 100.0, state.time() - 9.5) == 2
     assert state.read() == TokenRecord(2, b"living", 90.5, 100.0)
 
 
-def test_the_current_lease_saves_whatever_the_times_say(shared: Engine, state: State) -> None:
-    state.save(NOBODY, b"old", 100.0, 0.0)
+def test_a_save_that_is_late_under_way_makes_no_token_younger(shared: Engine, state: State) -> None:
+    late = fence(state)
+    sent = state.time()
     shared.clock.advance(10)
-    assert state.save(fence(state, seen=1), b"new", 100.0, 30.0) == 2
+    assert state.save(fence(state), b"living", 100.0, state.time()) == 1
+    shared.clock.advance(10)
+    assert state.save(late, b"dead", 100.0, sent) is None
+    assert state.save(fence(state, seen=1), b"slow", 100.0, sent) == 2
+    assert state.read().left == pytest.approx(80, abs=1e-4)
+
+
+def test_a_token_that_seems_to_be_from_the_future_lasts_no_longer_than_any(shared: Engine, state: State) -> None:
+    state.save(NOBODY, b"token", 100.0, state.time() + 3600)
+    shared.clock.advance(10)
+    assert state.read().left == pytest.approx(90, abs=1e-4)
+
+
+def test_the_current_lease_saves_whatever_the_times_say(shared: Engine, state: State) -> None:
+    state.save(NOBODY, b"old", 100.0, state.time())
+    shared.clock.advance(10)
+    assert state.save(fence(state, seen=1), b"new", 100.0, state.time() - 30.0) == 2
 
 
 def test_an_application_that_got_a_token_itself_offers_it_without_a_lease(shared: Engine, state: State) -> None:
-    assert state.save(NOBODY, b"first", 100.0, 50.0) == 1  # nothing is there: every token is taken
-    assert state.save(NOBODY, b"older", 100.0, 1.0) is None
+    assert state.save(NOBODY, b"first", 100.0, state.time() - 50.0) == 1  # nothing is there: every token is taken
+    assert state.save(NOBODY, b"older", 100.0, state.time() - 1.0) is None
     shared.clock.advance(2)
-    assert state.save(NOBODY, b"newer", 100.0, 1.0) == 2
+    assert state.save(NOBODY, b"newer", 100.0, state.time() - 1.0) == 2
 
 
 def test_clearing_removes_token_failure_and_notes_and_keeps_the_generation(state: State) -> None:
-    state.save(NOBODY, b"token", 100.0, 0.0)
+    state.save(NOBODY, b"token", 100.0, state.time())
     state.forbid("GET /a", 1.0, 1)
     state.fail(fence(state, seen=1), "no")
     state.clear()
     assert state.read()[:2] == (1, None)
     assert state.forbidden() == {}
     assert isinstance(state.acquire("you", TTL, 0), Mine)
-    assert state.save(NOBODY, b"another", 100.0, 0.0) == 2
+    assert state.save(NOBODY, b"another", 100.0, state.time()) == 2
 
 
 def test_notes_of_endpoints_have_an_age_and_are_forgotten(shared: Engine, state: State) -> None:
@@ -190,7 +209,7 @@ def fence_of_next(state: State, shared: Engine) -> int:
 
 
 def test_the_status_says_everything_but_the_token(shared: Engine, state: State) -> None:
-    state.save(NOBODY, b"token", 100.0, 2.0)
+    state.save(NOBODY, b"token", 100.0, state.time() - 2.0)
     state.acquire("host:12:abcd", TTL, 1)
     state.forbid("GET /a", 4.0, 1)
     shared.clock.advance(1)
@@ -228,7 +247,7 @@ def test_of_many_threads_one_gets_the_lease(shared: Engine) -> None:
 
 
 def test_a_closed_state_opens_again_with_the_next_step(state: State) -> None:
-    state.save(NOBODY, b"token", 100.0, 0.0)
+    state.save(NOBODY, b"token", 100.0, state.time())
     state.close()
     state.close()
     assert state.read().record == b"token"

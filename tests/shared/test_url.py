@@ -21,6 +21,7 @@ SECRET = "invented-password"  # of a test
         ("redis://cache", "redis", "redis://cache", "redis://cache"),
         (f"redis://user:{SECRET}@cache:6380/2", "redis", f"redis://user:{SECRET}@cache:6380/2", "redis://cache:6380/2"),
         (f"rediss://:{SECRET}@[::1]:6379/0", "redis", f"rediss://:{SECRET}@[::1]:6379/0", "rediss://[::1]:6379/0"),
+        ("redis://cache/", "redis", "redis://cache/", "redis://cache/"),
         ("valkey://cache", "redis", "redis://cache", "valkey://cache"),
         (
             f"postgresql://na:{SECRET}@db/na?sslmode=verify-full&schema=iot&password={SECRET}",
@@ -61,6 +62,10 @@ def test_options_of_ours_are_taken_out() -> None:
         ("file:~nobody-here/x", "no home folder"),
         ("redis:///0", "the host is missing"),
         (f"redis://:{SECRET}#x@cache", "***"),
+        ("redis://cache/name", "what follows the host must be the number of a database"),
+        ("redis://cache/0/name", "what follows the host must be the number of a database"),
+        ("redis://cache/-1", "what follows the host must be the number of a database"),
+        ("redis://cache/\u0663", "what follows the host must be the number of a database"),
         ("redis://cache?timeout=3", "there is no option 'timeout'; the options are ca, cert, key, lease"),
         ("redis://cache?lease=0", "lease must be a number of seconds from 0.5 to 60"),
         ("redis://cache?lease=nan", "lease must be a number"),

@@ -275,7 +275,9 @@ class SharedTokens:
         return _Known(self._unsaved, record, token, sent, grant.expires_in)
 
     def _save(self, fence: int, known: _Known) -> bool:
-        gen = self._asking.ask(self._state.save, fence, known.record, known.lifetime, self._awake() - known.sent)
+        # The engine's time first: whatever passes from then on makes the token older, never younger.
+        sent = self._asking.ask(self._state.time) - (self._awake() - known.sent)
+        gen = self._asking.ask(self._state.save, fence, known.record, known.lifetime, sent)
         if gen is None:
             return False
         self._known = known._replace(gen=gen)

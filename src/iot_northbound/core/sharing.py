@@ -24,4 +24,4 @@ class Sharing:
         self.asking = Asking(self.state)
         app_id = application.partition("/")[2]
         self.tokens = SharedTokens(self.asking, Seal(application, secret), clock, away=away, app_id=app_id)
-        self.slots = SharedSlots(self.state, clock)
+        self.slots = SharedSlots(self.asking, clock)

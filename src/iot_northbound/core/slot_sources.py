@@ -6,11 +6,13 @@ import os
 import socket
 from typing import Protocol
 
+from iot_northbound.core.asking import Asking
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.signal_safe import BriefLock
 from iot_northbound.errors import SharedStateError
 from iot_northbound.shared import slots
-from iot_northbound.shared.state import HeldSlot, Slot, State, StateAwayError
+from iot_northbound.shared.slots import WINDOW
+from iot_northbound.shared.state import HeldSlot, Slot, StateAwayError
 
 log = logging.getLogger("iot_northbound")
 
@@ -82,17 +84,23 @@ class OwnSlots:
 class SharedSlots:
     """The slots of all processes of the application.
 
-    This process remembers its own. It stores them again when the engine lost its data, or was away. While the engine is
-    away, the process has its part of the limit: as much as each gets if all that asked last go on.
+    This process remembers its own. It stores them again when the engine lost its data, or when some were granted here
+    because the engine was away. Meanwhile the process has its part of the limit: as much as each gets if all that asked
+    last go on. If it used less before, others may still use the rest. So it gets its part little by little.
     """
 
-    def __init__(self, state: State, clock: Clock) -> None:
-        self._state = state
+    def __init__(self, asking: Asking, clock: Clock) -> None:
+        self._asking = asking
+        self._state = asking.state
+        self._clock = clock
         self._own = OwnSlots(clock)
-        self._born = ""
-        """The name of the data that have the slots of this process; empty if they may not have all of them."""
+        self._granted_here = 0
+        """How many slots were granted without the engine."""
+        self._stored = "", 0
+        """The name of the data that have the slots of this process, and how many were granted here until then."""
         self.processes = 1
-        self._away = False
+        self._alone: tuple[float, int] | None = None
+        """Since when the engine has been away, and how many slots this process had then."""
         self._name()
 
     def _name(self) -> None:
@@ -105,48 +113,54 @@ class SharedSlots:
 
     def take(self, turn: int, limit: int, hold: float, id: str) -> Slot:
         """Take a slot, or learn when to ask again."""
+        granted_here = self._granted_here  # before the question: what is granted meanwhile is not stored by it
         try:
-            slot = self._state.take(self._owner, turn, limit, hold, id)
-            if slot.born != self._born:
+            slot = self._asking.ask(self._state.take, self._owner, turn, limit, hold, id)
+            if self._stored != (slot.born, granted_here):
                 slot = self._stored_again(slot, turn, limit, hold, id)
+                self._stored = slot.born, granted_here
         except StateAwayError as error:
-            self._note(error)
-            return self._own.take(turn, max(1, limit // self.processes), hold, id)
-        self._note(None)
+            return self._take_here(error, turn, limit, hold, id)
+        if self._alone is not None:
+            self._alone = None
+            log.info("the shared limit at %s is back", self._state.shown)
         self.processes = slot.processes
         if slot.granted:
             self._own.settle(id, hold)
         return slot
 
     def _stored_again(self, slot: Slot, turn: int, limit: int, hold: float, id: str) -> Slot:
-        if held := self._own.held():
-            if slot.granted:  # without knowing of the others
-                self._state.settle(id, 0.0)
-            self._state.put_back(held)
-            slot = self._state.take(self._owner, turn, limit, hold, id)
-        self._born = slot.born
-        return slot
+        held = self._own.held()
+        if not held:
+            return slot
+        if slot.granted:  # without knowing of the others
+            self._asking.ask(self._state.settle, id, 0.0)
+        self._asking.ask(self._state.put_back, held)
+        return self._asking.ask(self._state.take, self._owner, turn, limit, hold, id)
 
-    def _note(self, error: StateAwayError | None) -> None:
-        if error is not None:
-            self._born = ""  # it may miss what is granted meanwhile
-        if self._away == (error is not None):
-            return
-        self._away = error is not None
-        if error is None:
-            log.info("the shared limit at %s is back", self._state.shown)
-        else:
-            part = f"this process keeps 1/{self.processes} of the limit by itself"
-            log.warning("the shared limit at %s is away, and %s: %s", self._state.shown, part, error)
+    def _take_here(self, error: StateAwayError, turn: int, limit: int, hold: float, id: str) -> Slot:
+        now = self._clock.monotonic()
+        if self._alone is None:
+            self._alone = now, len(self._own.held())
+            rule = f"this process keeps 1/{self.processes} of the limit by itself"
+            log.warning("the shared limit at %s is away, and %s: %s", self._state.shown, rule, error)
+        since, had = self._alone
+        part = limit // self.processes
+        if had < part and self.processes > 1:
+            part = had + int((part - had) * min((now - since) / WINDOW, 1.0))
+        slot = self._own.take(turn, max(part, 1), hold, id)
+        if slot.granted:
+            self._granted_here += 1
+        return slot
 
     def settle(self, id: str, seconds: float) -> None:
         """Let a slot end `seconds` from now; 0 frees it at once."""
         self._own.settle(id, seconds)
         with contextlib.suppress(StateAwayError, SharedStateError):  # it ends by itself
-            self._state.settle(id, seconds)
+            self._asking.ask(self._state.settle, id, seconds)
 
     def pause(self, seconds: float) -> None:
         """Let nobody take a slot for this long."""
         self._own.pause(seconds)
         with contextlib.suppress(StateAwayError, SharedStateError):  # the platform refuses again, if need be
-            self._state.pause(seconds)
+            self._asking.ask(self._state.pause, seconds)

@@ -83,16 +83,20 @@ class FileState(FileLimit):
             self._set(connection, until=self._clock.now() + ttl, ttl=ttl)
             return True
 
-    def save(self, fence: int, record: bytes, lifetime: float, sent_ago: float) -> int | None:
+    def time(self) -> float:
+        """Return this machine's time of day."""
+        return self._clock.now()
+
+    def save(self, fence: int, record: bytes, lifetime: float, sent: float) -> int | None:
         """Store a token, and return its generation; None if it is older than the stored one."""
         with self._file.writing() as connection:
             row = self._row(connection)
             now = self._clock.now()
             mine = fence != 0 and row["fence"] == fence
-            if not mine and row["record"] is not None and now - sent_ago <= row["answered"]:
+            if not mine and row["record"] is not None and sent <= row["answered"]:
                 return None
             gen: int = row["gen"] + 1
-            times = {"granted": now - sent_ago, "answered": now, "lifetime": lifetime}
+            times = {"granted": min(sent, now), "answered": now, "lifetime": lifetime}
             self._set(connection, gen=gen, record=record, until=0.0, failure="", **times)
             return gen
 

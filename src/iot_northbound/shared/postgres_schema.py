@@ -47,6 +47,8 @@ _LEFT = f"least(granted + lifetime - {CLOCK}, lifetime)"
 
 READ = f"SELECT gen, record, {_LEFT}, lifetime FROM {{s}}.shared_token WHERE application = %(app)s"
 
+TIME = f"SELECT {CLOCK}"
+
 # A lease that lasts longer than it may is one from before the clock was set back.
 ACQUIRE = f"""
 INSERT INTO {{s}}.shared_token AS t (application, fence, owner, ttl, lease_end)
@@ -69,10 +71,10 @@ WHERE application = %(app)s AND fence = %(fence)s AND lease_end > 0 RETURNING 1"
 
 SAVE = f"""
 INSERT INTO {{s}}.shared_token AS t (application, gen, record, granted, answered, lifetime)
-VALUES (%(app)s, 1, %(record)s, {CLOCK} - %(sent_ago)s, {CLOCK}, %(lifetime)s)
+VALUES (%(app)s, 1, %(record)s, least(%(sent)s, {CLOCK}), {CLOCK}, %(lifetime)s)
 ON CONFLICT (application) DO UPDATE SET gen = t.gen + 1, record = %(record)s, lifetime = %(lifetime)s,
-  granted = {CLOCK} - %(sent_ago)s, answered = {CLOCK}, lease_end = 0, failure = '', failed_at = 0
-WHERE t.record IS NULL OR (t.fence = %(fence)s AND %(fence)s <> 0) OR {CLOCK} - %(sent_ago)s > t.answered
+  granted = least(%(sent)s, {CLOCK}), answered = {CLOCK}, lease_end = 0, failure = '', failed_at = 0
+WHERE t.record IS NULL OR (t.fence = %(fence)s AND %(fence)s <> 0) OR %(sent)s > t.answered
 RETURNING gen"""
 
 FAIL = f"""

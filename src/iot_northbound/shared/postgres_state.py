@@ -86,9 +86,13 @@ class PostgresState(RemoteState):
         """Let the lease last `ttl` from now; False if it is another's."""
         return bool(self._run(sql.EXTEND, fence=fence, ttl=ttl))
 
-    def save(self, fence: int, record: bytes, lifetime: float, sent_ago: float) -> int | None:
+    def time(self) -> float:
+        """Return the server's time."""
+        return float(self._run(sql.TIME)[0][0])
+
+    def save(self, fence: int, record: bytes, lifetime: float, sent: float) -> int | None:
         """Store a token; return its generation, or None if it is older than the stored one."""
-        rows = self._run(sql.SAVE, fence=fence, record=record, lifetime=lifetime, sent_ago=sent_ago)
+        rows = self._run(sql.SAVE, fence=fence, record=record, lifetime=lifetime, sent=sent)
         return rows[0][0] if rows else None
 
     def fail(self, fence: int, failure: str) -> None:

@@ -24,6 +24,8 @@ return {field('gen'), redis.call('HGET', KEYS[1], 'record'), text(left()), text(
 """
 )
 
+TIME = _NOW + "return text(now)"
+
 ACQUIRE = (
     _NOW
     + """
@@ -51,10 +53,11 @@ return 1
 SAVE = (
     _NOW
     + """
-local fence, sent = tonumber(ARGV[1]), now - ARGV[4]
+local fence, sent = tonumber(ARGV[1]), tonumber(ARGV[4])
 local current = fence ~= 0 and fence == field('fence')
 if present() and not current and sent <= field('answered') then return false end
-redis.call('HSET', KEYS[1], 'record', ARGV[2], 'lifetime', ARGV[3], 'granted', text(sent), 'answered', text(now))
+redis.call('HSET', KEYS[1], 'record', ARGV[2], 'lifetime', ARGV[3])
+redis.call('HSET', KEYS[1], 'granted', text(math.min(sent, now)), 'answered', text(now))
 redis.call('HDEL', KEYS[1], 'failure', 'failed_at', 'lease_end')
 return redis.call('HINCRBY', KEYS[1], 'gen', 1)
 """

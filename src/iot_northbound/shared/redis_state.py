@@ -72,9 +72,13 @@ class RedisState(RemoteState):
         """Let the lease last `ttl` from now; False if it is another's."""
         return bool(self._run(scripts.EXTEND, [self._token], fence, ttl))
 
-    def save(self, fence: int, record: bytes, lifetime: float, sent_ago: float) -> int | None:
+    def time(self) -> float:
+        """Return the server's time."""
+        return float(self._run(scripts.TIME, [self._token]))
+
+    def save(self, fence: int, record: bytes, lifetime: float, sent: float) -> int | None:
         """Store a token; return its generation, or None if it is older than the stored one."""
-        gen: int | None = self._run(scripts.SAVE, [self._token], fence, record, lifetime, sent_ago)
+        gen: int | None = self._run(scripts.SAVE, [self._token], fence, record, lifetime, sent)
         return gen
 
     def fail(self, fence: int, failure: str) -> None:

@@ -34,6 +34,8 @@ BURST = 2.0
 """Seconds by which the pace may be behind, so that a pause is caught up."""
 FRESH = 5.0
 """Seconds in which slots are granted only at the pace, when the engine is new or was away."""
+SETTLING = 2.5
+"""Of these, the seconds in which calls get none, if slots were put back: the other owners put theirs back as well."""
 GIVEN_UP = 3.0
 """Seconds after which a caller that asked no more does not wait any more."""
 REMEMBERED = 60.0
@@ -215,7 +217,9 @@ def put_back(flow: Flow, slots: Slots, now: float, held: Iterable[HeldSlot]) -> 
     """Store slots again, after the engine lost its data or was away. Others may still have to do so too."""
     now = flow.time(now)
     flow.begin(now)
-    flow.fresh = now + FRESH
+    if flow.fresh <= now:
+        flow.fresh = now + FRESH
+    flow.pace = max(flow.pace, flow.fresh - FRESH + SETTLING)
     slots.drop(now)
     for slot in held:
         slots.put(slot.id, now + slot.seconds)

@@ -151,12 +151,17 @@ class State(Protocol):
         """Let the lease last `ttl` from now; False if it is another's."""
         ...
 
-    def save(self, fence: int, record: bytes, lifetime: float, sent_ago: float) -> int | None:
-        """Store a token whose request was sent `sent_ago` seconds ago; return its generation, or None if it is older.
+    def time(self) -> float:
+        """Return the engine's time, for `save`. It means nothing else."""
+        ...
 
-        Taken if the fence is the current one, or if it was surely sent after the answer of the stored token came:
-        now - sent_ago > answered. Then granted = now - sent_ago, answered = now, gen grows by one, and failure and
-        lease are cleared. A fence of 0 is nobody's. If there is no record, every token is taken.
+    def save(self, fence: int, record: bytes, lifetime: float, sent: float) -> int | None:
+        """Store a token whose request was not sent before `sent`; return its generation, or None if it is older.
+
+        `sent` is the engine's time, so that a save that is late under way does not make the token younger. Taken if the
+        fence is the current one, or if the request was surely sent after the answer of the stored token came:
+        sent > answered. Then granted = sent, answered = now, gen grows by one, and failure and lease are cleared. A
+        fence of 0 is nobody's. If there is no record, every token is taken.
         """
         ...
 

@@ -1,6 +1,7 @@
 """The URL of a shared state: read, checked, and shown without user and password."""
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -86,6 +87,9 @@ def read_url(url: str) -> StateUrl:
     _check_options(shown, engine, {} if engine == "postgresql" else pairs)
     if not host and engine == "redis":
         raise InvalidArgumentError.of("shared", shown, "the host is missing, such as redis://cache.example:6379/0")
+    if engine == "redis" and not re.fullmatch(r"/?[0-9]*", parts.path):
+        rule = "what follows the host must be the number of a database, such as redis://cache.example:6379/0"
+        raise InvalidArgumentError.of("shared", shown, rule)
     if parts.fragment:
         rule = "it contains a #: in a user name or a password, write it as %23"
         raise InvalidArgumentError.of("shared", shown, rule)
