@@ -243,7 +243,8 @@ sink.stop()
 
 
 def test_a_forked_child_has_a_connection_of_its_own(kafka: KafkaServer, topic: str) -> None:
-    run = subprocess.run([sys.executable, "-c", FORKED, kafka.brokers, topic], capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, kafka.brokers, topic]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     assert sorted(each.key() for each in consumed(kafka, topic, 3)) == [b"child", b"parent", b"parent"]
 
