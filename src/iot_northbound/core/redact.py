@@ -236,10 +236,11 @@ def _depth(quoted: "re.Match[str]") -> int:
 
 
 def _escapes_before(text: str, at: int, start: int) -> int:
-    count = 0
+    count, encoded = 0, text.startswith("%", at)
     while at > start and text[at - 1] == "\\":
         at, count = at - 1, count + 1
-    while at - 3 >= start and text[at - 3 : at].upper() == "%5C":
+    # A quote that is not encoded itself is not escaped by an encoded backslash: that is a part of the text.
+    while encoded and at - 3 >= start and text[at - 3 : at].upper() == "%5C":
         at, count = at - 3, count + 1
     return count
 
