@@ -98,3 +98,21 @@ def test_each_shard_has_room_and_a_busy_one_has_more() -> None:
     requests = leases.requests()
     assert all(requests[shard][1] >= 7 for shard in range(63))
     assert sum(room for _, room in requests.values()) + leases.held[63].undelivered <= UNDELIVERED
+
+
+@given(st.integers(1, 64), st.integers(1, 600), st.lists(st.integers(1, 9), max_size=80))
+def test_a_shard_is_looked_at_while_none_of_its_messages_is_done(count: int, total: int, parts: list[int]) -> None:
+    leases = Leases(count, 10.0, FakeClock().monotonic)
+    leases.beaten(0.0, [])
+    for shard in range(count):
+        leases.take(shard, 1, 0)
+    stored = 0
+    for part in [*parts, total]:  # they come a few at a time, all to the last shard, and a fetch follows each time
+        stored = min(stored + part, 240)
+        for _ in range(9):
+            for shard, (held, room) in leases.requests().items():
+                new = range(held.cursor + 1, stored + 1)[:room] if shard == count - 1 else ()
+                for number in new:
+                    leases.deliver(held, Got(number, shard, "", 1, 0.0, None))
+                held.more = len(new) == room
+        assert leases.held[count - 1].undelivered == stored

@@ -140,7 +140,8 @@ class Leases:
         """Return the shards to fetch from, with how many messages there is room for.
 
         Half of the room is divided among the shards, so that none waits for another. The other half is for those that
-        need more: each may take half of what is left.
+        need more: each may take half of what is left. A shard that is known to have more waits until it has room for
+        several. All others are looked at whenever they have room, because what is handled may be slow.
         """
         half = UNDELIVERED // 2
         share = max(half // max(len(self.held), 1), 1)
@@ -149,7 +150,8 @@ class Leases:
         for shard, held in self.held.items():
             extra = max(spare, 0) // 2 if held.more or held.undelivered >= share else 0
             room = max(share - held.undelivered, 0) + extra
-            if held.giving_up is None and (2 * room > share or (room and not held.undelivered)):
+            several = 2 * room > share or not held.undelivered
+            if held.giving_up is None and room and (several or not held.more):
                 found[shard] = (held, room)
                 spare -= extra
         return found
