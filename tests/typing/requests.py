@@ -1,5 +1,7 @@
 """Documented values of request fields, as a type checker sees them: `make check` reads this; nothing runs it."""
 
+from typing import Any, assert_type
+
 from iot_northbound import NorthApiClient
 from iot_northbound.dto import (
     CommandNA2CloudHeader,
@@ -9,6 +11,7 @@ from iot_northbound.dto import (
     NotifyType,
     NotifyTypeIn,
     OperatePolicy,
+    QuerySingleDeviceInfoOutDTO,
     SubDeviceDataInDTO,
     SubDeviceManagementDataInDTO,
     UpdateDeviceCommandInDTO,
@@ -46,3 +49,8 @@ DeviceInfoDTO(model="M1", protocol_type="CoAP")
 DeviceInfoDTO(model="M1", protocol_type="ZigBee")
 DeviceInfoDTO(model="M1", protocol_type=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 CommandNA2CloudHeader(mode="ACK", method="REBOOT")
+
+# Every DTO is JSON with the platform's names, and comes back as its own class.
+assert_type(OperatePolicy.from_json('{"executeType": "now"}'), OperatePolicy)
+assert_type(QuerySingleDeviceInfoOutDTO.from_json({"deviceId": "d-1"}).to_json(), dict[str, Any])
+OperatePolicy.from_json(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, Text, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import CommandDTO, Page, TagDTO2
@@ -74,7 +75,7 @@ class TaskFrom(OpenEnum):
 
 
 @request
-class DeviceCmdParam:
+class DeviceCmdParam(JsonForm):
     """The typed parameters of a DeviceCmd task: the devices and the command (section 1.8.1).
 
     Attributes:
@@ -105,7 +106,7 @@ class DeviceCmdParam:
 
 
 @request
-class BatchTaskCreateInDTO2:
+class BatchTaskCreateInDTO2(JsonForm):
     """A batch task to create (section 1.8.1).
 
     Attributes:
@@ -126,7 +127,7 @@ class BatchTaskCreateInDTO2:
 
 
 @response
-class BatchTaskCreateOutDTO(Received):
+class BatchTaskCreateOutDTO(Received, JsonForm):
     """A new batch task (section 1.8.1).
 
     Attributes:
@@ -137,7 +138,7 @@ class BatchTaskCreateOutDTO(Received):
 
 
 @response
-class QueryOneTaskOutDTO(Received):
+class QueryOneTaskOutDTO(Received, JsonForm):
     """A batch task (section 1.8.2).
 
     Attributes:
@@ -184,7 +185,7 @@ class QueryOneTaskOutDTO(Received):
 
 
 @request
-class QueryTaskDetailsInDTO:
+class QueryTaskDetailsInDTO(JsonForm):
     """Which subtasks of a batch task to list (section 1.8.3).
 
     Attributes:
@@ -207,7 +208,7 @@ class QueryTaskDetailsInDTO:
 
 
 @response
-class QueryTaskDetailDTOCloud2NA(Received):
+class QueryTaskDetailDTOCloud2NA(Received, JsonForm):
     """The result of a batch task for one device (section 1.8.3).
 
     Attributes:

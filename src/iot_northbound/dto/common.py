@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from iot_northbound.core.fields import JsonObject, Text, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 
@@ -133,7 +134,7 @@ NotifyTypeIn = (
 
 
 @response
-class DeviceInfo(Received):
+class DeviceInfo(Received, JsonForm):
     """What the platform knows about a device (sections 1.4.9, 1.5.1, 1.5.2 and the device notifications).
 
     Attributes:
@@ -192,7 +193,7 @@ class DeviceInfo(Received):
 
 
 @response
-class KnownDevice(Received):
+class KnownDevice(Received, JsonForm):
     """The fields of every answer about a device (sections 1.4.9, 1.5.1 and 1.5.2).
 
     Attributes:
@@ -213,7 +214,7 @@ class KnownDevice(Received):
 
 
 @response
-class ServiceInfo(Received):
+class ServiceInfo(Received, JsonForm):
     """The muted parts of a device's service (sections 1.5.1 and 2.3.5.6).
 
     Attributes:
@@ -224,7 +225,7 @@ class ServiceInfo(Received):
 
 
 @response
-class DeviceService(Received):
+class DeviceService(Received, JsonForm):
     """A service of a device with its latest data (sections 1.5.1, 1.6.7.4 and 1.6.7.5).
 
     Attributes:
@@ -243,7 +244,7 @@ class DeviceService(Received):
 
 
 @request
-class CommandDTOV4(Received):
+class CommandDTOV4(Received, JsonForm):
     """A command to a device, as the profile defines it (sections 1.7.1 to 1.7.6).
 
     Attributes:
@@ -258,7 +259,7 @@ class CommandDTOV4(Received):
 
 
 @request
-class CommandDTO:
+class CommandDTO(JsonForm):
     """A command inside the parameters of a batch task (section 1.8.1).
 
     Attributes:
@@ -273,7 +274,7 @@ class CommandDTO:
 
 
 @request
-class TagDTO2(Received):
+class TagDTO2(Received, JsonForm):
     """A tag of a batch task (sections 1.8.1 and 1.8.2).
 
     Attributes:
@@ -286,7 +287,7 @@ class TagDTO2(Received):
 
 
 @response
-class Page(Received):
+class Page(Received, JsonForm):
     """The number, size and total of a page, in the same object as its records.
 
     Attributes:
@@ -301,7 +302,7 @@ class Page(Received):
 
 
 @response
-class Pagination(Received):
+class Pagination(Received, JsonForm):
     """The number, size and total of a page (sections 1.7.2 and 1.7.6).
 
     Attributes:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import DeviceService, DeviceStatusIn, KnownDevice, NodeTypeIn, Page, SelectIn
@@ -20,7 +21,7 @@ SortIn = Sort | Literal["ASC", "DESC"]
 
 
 @response
-class AlarmInfoDTO(Received):
+class AlarmInfoDTO(Received, JsonForm):
     """A device's alarm (sections 1.5.1 and 1.5.2).
 
     Attributes:
@@ -54,7 +55,7 @@ class QuerySingleDeviceInfoOutDTO(KnownDevice):
 
 
 @request
-class QueryBatchDevicesInfoInDTO:
+class QueryBatchDevicesInfoInDTO(JsonForm):
     """Which devices to list (section 1.5.2). The platform needs `gateway_id` or `page_no`.
 
     Attributes:
@@ -100,7 +101,7 @@ class QueryBatchDevicesInfoOutDTO(Page):
 
 
 @request
-class _HistoryQuery:
+class _HistoryQuery(JsonForm):
     """Which part of a device's history to read.
 
     Attributes:
@@ -125,7 +126,7 @@ class _HistoryQuery:
 
 
 @response
-class _HistoryRecord(Received):
+class _HistoryRecord(Received, JsonForm):
     """One record of a device's history.
 
     Attributes:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import Items, Range, Text, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import Page
@@ -71,7 +72,7 @@ SubOperationStatusIn = SubOperationStatus | Literal["wait", "processing", "fail"
 
 
 @request
-class QueryUpgradePackageListInDTO:
+class QueryUpgradePackageListInDTO(JsonForm):
     """Which version packages to list (section 1.10.1).
 
     Attributes:
@@ -94,7 +95,7 @@ class QueryUpgradePackageListInDTO:
 
 
 @response
-class QueryUpgradePackageOutDTO(Received):
+class QueryUpgradePackageOutDTO(Received, JsonForm):
     """A version package (sections 1.10.1 and 1.10.2).
 
     Attributes:
@@ -136,7 +137,7 @@ class QueryUpgradePackageListOutDTO(Page):
 
 
 @request
-class OperateDevices(Received):
+class OperateDevices(Received, JsonForm):
     """The devices to upgrade: groups or devices, not both (sections 1.10.4 to 1.10.8).
 
     Attributes:
@@ -155,7 +156,7 @@ class OperateDevices(Received):
 
 
 @request
-class OperatePolicy(Received):
+class OperatePolicy(Received, JsonForm):
     """When to upgrade, and whether to try again (sections 1.10.4 to 1.10.8).
 
     Attributes:
@@ -174,7 +175,7 @@ class OperatePolicy(Received):
 
 
 @request
-class CreateUpgradeTaskInDTO:
+class CreateUpgradeTaskInDTO(JsonForm):
     """An upgrade to start (sections 1.10.4 and 1.10.5).
 
     Attributes:
@@ -189,7 +190,7 @@ class CreateUpgradeTaskInDTO:
 
 
 @response
-class CreateUpgradeTaskOutDTO(Received):
+class CreateUpgradeTaskOutDTO(Received, JsonForm):
     """A new upgrade task (sections 1.10.4 and 1.10.5).
 
     Attributes:
@@ -200,7 +201,7 @@ class CreateUpgradeTaskOutDTO(Received):
 
 
 @response
-class OperationStaResult(Received):
+class OperationStaResult(Received, JsonForm):
     """How many devices of an upgrade task have each state (sections 1.10.6 and 1.10.8).
 
     Attributes:
@@ -225,7 +226,7 @@ class OperationStaResult(Received):
 
 
 @response
-class OperationInfo(Received):
+class OperationInfo(Received, JsonForm):
     """An upgrade task in a list (section 1.10.8).
 
     Attributes:
@@ -259,7 +260,7 @@ class QueryUpgradeTaskOutDTO(OperationInfo):
 
 
 @request
-class QueryUpgradeSubTaskInDTO:
+class QueryUpgradeSubTaskInDTO(JsonForm):
     """Which devices of an upgrade task to list (section 1.10.7).
 
     Attributes:
@@ -274,7 +275,7 @@ class QueryUpgradeSubTaskInDTO:
 
 
 @response
-class SubOperationInfo(Received):
+class SubOperationInfo(Received, JsonForm):
     """The upgrade of one device (section 1.10.7).
 
     Attributes:
@@ -312,7 +313,7 @@ class QueryUpgradeSubTaskOutDTO(Page):
 
 
 @request
-class QueryUpgradeTaskListInDTO:
+class QueryUpgradeTaskListInDTO(JsonForm):
     """Which upgrade tasks to list (section 1.10.8).
 
     Attributes:

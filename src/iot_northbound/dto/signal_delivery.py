@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, Text, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import CommandDTOV4, Pagination
@@ -67,7 +68,7 @@ class InvokeStatus(OpenEnum):
 
 
 @request
-class PostDeviceCommandInDTO2:
+class PostDeviceCommandInDTO2(JsonForm):
     """A command to deliver (section 1.7.1).
 
     Attributes:
@@ -86,7 +87,7 @@ class PostDeviceCommandInDTO2:
 
 
 @response
-class _Command(Received):
+class _Command(Received, JsonForm):
     """The fields of a command in every answer.
 
     Attributes:
@@ -128,7 +129,7 @@ class PostDeviceCommandOutDTO2(_Command):
 
 
 @request
-class QueryDeviceCommandInDTO2:
+class QueryDeviceCommandInDTO2(JsonForm):
     """Which commands to list (section 1.7.2).
 
     Attributes:
@@ -160,7 +161,7 @@ class DeviceCommandRespV4(_Command):
 
 
 @response
-class QueryDeviceCommandOutDTO2(Received):
+class QueryDeviceCommandOutDTO2(Received, JsonForm):
     """A page of commands (section 1.7.2).
 
     Attributes:
@@ -173,7 +174,7 @@ class QueryDeviceCommandOutDTO2(Received):
 
 
 @request
-class UpdateDeviceCommandInDTO:
+class UpdateDeviceCommandInDTO(JsonForm):
     """The new status of a command (section 1.7.3).
 
     Attributes:
@@ -189,7 +190,7 @@ class UpdateDeviceCommandOutDTO(DeviceCommandRespV4):
 
 
 @request
-class CreateDeviceCmdCancelTaskInDTO:
+class CreateDeviceCmdCancelTaskInDTO(JsonForm):
     """The device whose commands to revoke (section 1.7.5).
 
     Attributes:
@@ -200,7 +201,7 @@ class CreateDeviceCmdCancelTaskInDTO:
 
 
 @response
-class DeviceCommandCancelTaskRespV4(Received):
+class DeviceCommandCancelTaskRespV4(Received, JsonForm):
     """A cancel task (section 1.7.6).
 
     Attributes:
@@ -228,7 +229,7 @@ class CreateDeviceCmdCancelTaskOutDTO(DeviceCommandCancelTaskRespV4):
 
 
 @request
-class QueryDeviceCmdCancelTaskInDTO2:
+class QueryDeviceCmdCancelTaskInDTO2(JsonForm):
     """Which cancel tasks to list (section 1.7.6).
 
     Attributes:
@@ -253,7 +254,7 @@ class QueryDeviceCmdCancelTaskInDTO2:
 
 
 @response
-class QueryDeviceCmdCancelTaskOutDTO2(Received):
+class QueryDeviceCmdCancelTaskOutDTO2(Received, JsonForm):
     """A page of cancel tasks (section 1.7.6).
 
     Attributes:
@@ -266,7 +267,7 @@ class QueryDeviceCmdCancelTaskOutDTO2(Received):
 
 
 @request
-class CommandNA2CloudHeader:
+class CommandNA2CloudHeader(JsonForm):
     """The sender, the recipient and the command of a service call (section 1.7.7).
 
     Attributes:
@@ -289,7 +290,7 @@ class CommandNA2CloudHeader:
 
 
 @request
-class CommandDTO2:
+class CommandDTO2(JsonForm):
     """A call of a device's service (section 1.7.7).
 
     Attributes:
@@ -302,7 +303,7 @@ class CommandDTO2:
 
 
 @response
-class InvokeDeviceServiceOutDTO(Received):
+class InvokeDeviceServiceOutDTO(Received, JsonForm):
     """The result of a service call (section 1.7.7).
 
     Attributes:

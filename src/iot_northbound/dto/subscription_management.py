@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from iot_northbound.core.fields import Range, Text, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType, NotifyTypeIn, Page
@@ -27,7 +28,7 @@ UpgradeNotifyTypeIn = (
 
 
 @request
-class SubDeviceDataInDTO:
+class SubDeviceDataInDTO(JsonForm):
     """A subscription to notifications about devices (section 1.6.1).
 
     Attributes:
@@ -44,7 +45,7 @@ class SubDeviceDataInDTO:
 
 
 @request
-class SubDeviceManagementDataInDTO:
+class SubDeviceManagementDataInDTO(JsonForm):
     """A subscription to the progress of upgrades (section 1.6.2).
 
     Attributes:
@@ -58,7 +59,7 @@ class SubDeviceManagementDataInDTO:
 
 
 @response
-class SubscriptionDTO(Received):
+class SubscriptionDTO(Received, JsonForm):
     """A subscription (sections 1.6.1, 1.6.3 and 1.6.4).
 
     Attributes:
@@ -75,7 +76,7 @@ class SubscriptionDTO(Received):
 
 
 @request
-class QueryBatchSubInDTO:
+class QueryBatchSubInDTO(JsonForm):
     """Which subscriptions to list (section 1.6.4).
 
     Attributes:
@@ -103,7 +104,7 @@ class QueryBatchSubOutDTO(Page):
 
 
 @request
-class DeleteBatchSubInDTO:
+class DeleteBatchSubInDTO(JsonForm):
     """Which subscriptions to delete; by default all of them (section 1.6.6).
 
     Attributes:
