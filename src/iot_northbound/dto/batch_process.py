@@ -1,6 +1,6 @@
 """Batch tasks (section 1.8)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
@@ -14,6 +14,10 @@ class BatchTaskType(OpenEnum):
     DEVICE_CMD = "DeviceCmd"
 
 
+BatchTaskTypeIn = BatchTaskType | Literal["DeviceCmd"]
+"""A `BatchTaskType` in a request, or its text."""
+
+
 class BatchTargetType(OpenEnum):
     """How a batch task chooses its devices."""
 
@@ -23,6 +27,20 @@ class BatchTargetType(OpenEnum):
     GROUP_LIST = "GroupList"
     BROADCAST = "Broadcast"
     GROUP_ID_LIST = "GroupIdList"
+
+
+BatchTargetTypeIn = (
+    BatchTargetType
+    | Literal[
+        "DeviceList",
+        "DeviceType",
+        "DeviceArea",
+        "GroupList",
+        "Broadcast",
+        "GroupIdList",
+    ]
+)
+"""A `BatchTargetType` in a request, or its text."""
 
 
 class BatchTaskStatus(OpenEnum):
@@ -42,6 +60,10 @@ class TaskDetailStatus(OpenEnum):
     SUCCESS = "Success"
     FAIL = "Fail"
     TIMEOUT = "Timeout"
+
+
+TaskDetailStatusIn = TaskDetailStatus | Literal["Pending", "WaitResult", "Success", "Fail", "Timeout"]
+"""A `TaskDetailStatus` in a request, or its text."""
 
 
 class TaskFrom(OpenEnum):
@@ -69,7 +91,7 @@ class DeviceCmdParam:
         group_tag: the group's tag.
     """
 
-    type: str
+    type: BatchTargetTypeIn
     device_list: list[str] | None = None
     device_type: str | None = None
     manufacturer_id: str | None = None
@@ -98,7 +120,7 @@ class BatchTaskCreateInDTO2:
     app_id: Annotated[str, Text.up_to(64)]
     timeout: Annotated[int, Range(10, 2880)]
     task_name: Annotated[str, Text.up_to(256)]
-    task_type: str
+    task_type: BatchTaskTypeIn
     param: DeviceCmdParam | JsonObject
     tags: list[TagDTO2] | None = None
 
@@ -177,7 +199,7 @@ class QueryTaskDetailsInDTO:
 
     app_id: str | None = None
     task_id: str
-    status: str | None = None
+    status: TaskDetailStatusIn | None = None
     device_id: str | None = None
     command_id: str | None = None
     page_no: Annotated[int | None, Range(0)] = None
@@ -214,15 +236,18 @@ class QueryTaskDetailsOutDTO(Page):
 
 __all__ = [
     "BatchTargetType",
+    "BatchTargetTypeIn",
     "BatchTaskCreateInDTO2",
     "BatchTaskCreateOutDTO",
     "BatchTaskStatus",
     "BatchTaskType",
+    "BatchTaskTypeIn",
     "DeviceCmdParam",
     "QueryOneTaskOutDTO",
     "QueryTaskDetailDTOCloud2NA",
     "QueryTaskDetailsInDTO",
     "QueryTaskDetailsOutDTO",
     "TaskDetailStatus",
+    "TaskDetailStatusIn",
     "TaskFrom",
 ]

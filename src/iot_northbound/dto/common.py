@@ -1,6 +1,6 @@
 """Classes that several services share: devices, services, commands, tags, pages, and their enumerations."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from iot_northbound.core.fields import JsonObject, Text, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
@@ -15,6 +15,10 @@ class NodeType(OpenEnum):
     UNKNOWN = "UNKNOWN"
 
 
+NodeTypeIn = NodeType | Literal["ENDPOINT", "GATEWAY", "UNKNOWN"]
+"""A `NodeType` in a request, or its text."""
+
+
 class DeviceStatus(OpenEnum):
     """Whether a device is online.
 
@@ -25,6 +29,10 @@ class DeviceStatus(OpenEnum):
     OFFLINE = "OFFLINE"
     INACTIVE = "INACTIVE"
     ABNORMAL = "ABNORMAL"
+
+
+DeviceStatusIn = DeviceStatus | Literal["ONLINE", "OFFLINE", "INACTIVE", "ABNORMAL"]
+"""A `DeviceStatus` in a request, or its text."""
 
 
 class StatusDetail(OpenEnum):
@@ -51,10 +59,22 @@ class TextFlag(OpenEnum):
     FALSE = "FALSE"
 
 
+TextFlagIn = TextFlag | Literal["TRUE", "FALSE"]
+"""A `TextFlag` in a request, or its text."""
+
+
 class Select(OpenEnum):
     """What a device query returns in addition."""
 
     IMSI = "IMSI"
+
+
+SelectIn = Select | Literal["IMSI"]
+"""A `Select` in a request, or its text."""
+
+
+ProtocolType = Literal["CoAP", "LWM2M", "MQTT"] | str
+"""The protocol of a device: one that the reference names, or another one of its profile."""
 
 
 class NotifyType(OpenEnum):
@@ -81,6 +101,35 @@ class NotifyType(OpenEnum):
     SW_UPGRADE_RESULT_NOTIFY = "swUpgradeResultNotify"
     FW_UPGRADE_STATE_CHANGE_NOTIFY = "fwUpgradeStateChangeNotify"
     FW_UPGRADE_RESULT_NOTIFY = "fwUpgradeResultNotify"
+
+
+NotifyTypeIn = (
+    NotifyType
+    | Literal[
+        "bindDevice",
+        "deviceAdded",
+        "deviceInfoChanged",
+        "deviceDataChanged",
+        "deviceDatasChanged",
+        "deviceCapabilitiesChanged",
+        "deviceCapabilitiesAdded",
+        "deviceCapabilitiesDeleted",
+        "deviceDeleted",
+        "deviceEvent",
+        "messageConfirm",
+        "commandRsp",
+        "ruleEvent",
+        "serviceInfoChanged",
+        "deviceModelAdded",
+        "deviceModelDeleted",
+        "deviceDesiredPropertiesModifyStatusChanged",
+        "swUpgradeStateChangeNotify",
+        "swUpgradeResultNotify",
+        "fwUpgradeStateChangeNotify",
+        "fwUpgradeResultNotify",
+    ]
+)
+"""A `NotifyType` in a request, or its text."""
 
 
 @response
@@ -272,12 +321,18 @@ __all__ = [
     "DeviceInfo",
     "DeviceService",
     "DeviceStatus",
+    "DeviceStatusIn",
     "NodeType",
+    "NodeTypeIn",
     "NotifyType",
+    "NotifyTypeIn",
     "Pagination",
+    "ProtocolType",
     "Select",
+    "SelectIn",
     "ServiceInfo",
     "StatusDetail",
     "TagDTO2",
     "TextFlag",
+    "TextFlagIn",
 ]

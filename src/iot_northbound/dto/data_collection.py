@@ -1,11 +1,11 @@
 """Reading devices, their histories and capabilities (section 1.5)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
-from iot_northbound.dto.common import DeviceService, KnownDevice, Page
+from iot_northbound.dto.common import DeviceService, DeviceStatusIn, KnownDevice, NodeTypeIn, Page, SelectIn
 
 
 class Sort(OpenEnum):
@@ -13,6 +13,10 @@ class Sort(OpenEnum):
 
     ASC = "ASC"
     DESC = "DESC"
+
+
+SortIn = Sort | Literal["ASC", "DESC"]
+"""A `Sort` in a request, or its text."""
 
 
 @response
@@ -71,15 +75,15 @@ class QueryBatchDevicesInfoInDTO:
 
     app_id: str | None = None
     gateway_id: str | None = None
-    node_type: str | None = None
+    node_type: NodeTypeIn | None = None
     device_type: str | None = None
     page_no: Annotated[int | None, Range(0)] = None
     page_size: Annotated[int | None, Range(1, 250)] = None
-    status: str | None = None
+    status: DeviceStatusIn | None = None
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
-    sort: str | None = None
-    select: str | None = None
+    sort: SortIn | None = None
+    select: SelectIn | None = None
     location: str | None = None
     name: str | None = None
 
@@ -219,4 +223,5 @@ __all__ = [
     "QueryDeviceDesiredHistoryOutDTO",
     "QuerySingleDeviceInfoOutDTO",
     "Sort",
+    "SortIn",
 ]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from iot_northbound.core.fields import SECRET, JsonObject, Range, Text, Timestamp, request, response
 from iot_northbound.core.received import Received
-from iot_northbound.dto.common import KnownDevice
+from iot_northbound.dto.common import KnownDevice, ProtocolType, TextFlagIn
 
 _CODE_TIMEOUT = Range(0, 2147483647)
 
@@ -26,7 +26,7 @@ class _Product:
     manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
     device_type: Annotated[str | None, Text.up_to(256)] = None
     model: Annotated[str | None, Text.up_to(256)] = None
-    protocol_type: Annotated[str | None, Text.up_to(256)] = None
+    protocol_type: Annotated[ProtocolType | None, Text.up_to(256)] = None
     name: str | None = None
 
 
@@ -244,13 +244,13 @@ class ModifyDeviceInforInDTO:
     imsi: Annotated[str | None, Text.up_to(64)] = None
     name: Annotated[str | None, Text(1, 256)] = None
     end_user: Annotated[str | None, Text(1, 256)] = None
-    mute: Annotated[str | None, Text(1, 256)] = None
+    mute: Annotated[TextFlagIn | None, Text(1, 256)] = None
     manufacturer_id: Annotated[str | None, Text(1, 256)] = None
     manufacturer_name: Annotated[str | None, Text(1, 256)] = None
     device_type: Annotated[str | None, Text(1, 256)] = None
     model: Annotated[str | None, Text(1, 256)] = None
     location: Annotated[str | None, Text(1, 1024)] = None
-    protocol_type: Annotated[str | None, Text(1, 256)] = None
+    protocol_type: Annotated[ProtocolType | None, Text(1, 256)] = None
     device_config: DeviceConfigDTO | None = None
     region: Annotated[str | None, Text(1, 256)] = None
     organization: Annotated[str | None, Text(1, 256)] = None

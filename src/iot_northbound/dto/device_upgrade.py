@@ -1,6 +1,6 @@
 """Version packages, and upgrades of devices (section 1.10)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import Items, Range, Text, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
@@ -15,11 +15,19 @@ class FileType(OpenEnum):
     SOFTWARE_PACKAGE = "softwarePackage"
 
 
+FileTypeIn = FileType | Literal["firmwarePackage", "softwarePackage"]
+"""A `FileType` in a request, or its text."""
+
+
 class OperateType(OpenEnum):
     """What an upgrade task upgrades."""
 
     FIRMWARE_UPGRADE = "firmware_upgrade"
     SOFTWARE_UPGRADE = "software_upgrade"
+
+
+OperateTypeIn = OperateType | Literal["firmware_upgrade", "software_upgrade"]
+"""A `OperateType` in a request, or its text."""
 
 
 class ExecuteType(OpenEnum):
@@ -28,6 +36,10 @@ class ExecuteType(OpenEnum):
     NOW = "now"
     DEVICE_ONLINE = "device_online"
     CUSTOM = "custom"
+
+
+ExecuteTypeIn = ExecuteType | Literal["now", "device_online", "custom"]
+"""A `ExecuteType` in a request, or its text."""
 
 
 class OperationStatus(OpenEnum):
@@ -40,6 +52,10 @@ class OperationStatus(OpenEnum):
     STOP = "stop"
 
 
+OperationStatusIn = OperationStatus | Literal["wait", "processing", "failed", "success", "stop"]
+"""A `OperationStatus` in a request, or its text."""
+
+
 class SubOperationStatus(OpenEnum):
     """The state of the upgrade of one device; fail, success and stop are final."""
 
@@ -48,6 +64,10 @@ class SubOperationStatus(OpenEnum):
     FAIL = "fail"
     SUCCESS = "success"
     STOP = "stop"
+
+
+SubOperationStatusIn = SubOperationStatus | Literal["wait", "processing", "fail", "success", "stop"]
+"""A `SubOperationStatus` in a request, or its text."""
 
 
 @request
@@ -64,7 +84,7 @@ class QueryUpgradePackageListInDTO:
         page_size: packages per page, 1 to 100; 10 by default.
     """
 
-    file_type: Annotated[str | None, Text.up_to(256)] = None
+    file_type: Annotated[FileTypeIn | None, Text.up_to(256)] = None
     device_type: Annotated[str | None, Text.up_to(256)] = None
     model: Annotated[str | None, Text.up_to(256)] = None
     manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
@@ -146,7 +166,7 @@ class OperatePolicy(Received):
         retry_times: how often, 1 to 5; needed if `retry_type` is True.
     """
 
-    execute_type: str
+    execute_type: ExecuteTypeIn
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
     retry_type: bool | None = None
@@ -248,7 +268,7 @@ class QueryUpgradeSubTaskInDTO:
         page_size: devices per page, 1 to 100; 10 by default.
     """
 
-    sub_operation_status: str | None = None
+    sub_operation_status: SubOperationStatusIn | None = None
     page_no: Annotated[int | None, Range(0)] = None
     page_size: Annotated[int | None, Range(1, 100)] = None
 
@@ -306,8 +326,8 @@ class QueryUpgradeTaskListInDTO:
         page_size: tasks per page, 1 to 100; 10 by default.
     """
 
-    operation_type: Annotated[str | None, Text.up_to(256)] = None
-    operation_status: Annotated[str | None, Text.up_to(256)] = None
+    operation_type: Annotated[OperateTypeIn | None, Text.up_to(256)] = None
+    operation_status: Annotated[OperationStatusIn | None, Text.up_to(256)] = None
     device_type: Annotated[str | None, Text.up_to(256)] = None
     model: Annotated[str | None, Text.up_to(256)] = None
     manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
@@ -331,13 +351,17 @@ __all__ = [
     "CreateUpgradeTaskInDTO",
     "CreateUpgradeTaskOutDTO",
     "ExecuteType",
+    "ExecuteTypeIn",
     "FileType",
+    "FileTypeIn",
     "OperateDevices",
     "OperatePolicy",
     "OperateType",
+    "OperateTypeIn",
     "OperationInfo",
     "OperationStaResult",
     "OperationStatus",
+    "OperationStatusIn",
     "QueryUpgradePackageListInDTO",
     "QueryUpgradePackageListOutDTO",
     "QueryUpgradePackageOutDTO",
@@ -348,4 +372,5 @@ __all__ = [
     "QueryUpgradeTaskOutDTO",
     "SubOperationInfo",
     "SubOperationStatus",
+    "SubOperationStatusIn",
 ]

@@ -1,6 +1,6 @@
 """Commands to devices, and calls of their services (section 1.7)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, Text, TimeIn, Timestamp, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
@@ -32,6 +32,10 @@ class CancelTaskStatus(OpenEnum):
     PART_SUCCESS = "PART_SUCCESS"
 
 
+CancelTaskStatusIn = CancelTaskStatus | Literal["WAITING", "RUNNING", "SUCCESS", "FAILED", "PART_SUCCESS"]
+"""A `CancelTaskStatus` in a request, or its text."""
+
+
 class CommandMode(OpenEnum):
     """Whether the recipient of a service call acknowledges it. It answers in both cases."""
 
@@ -39,11 +43,19 @@ class CommandMode(OpenEnum):
     ACK = "ACK"
 
 
+CommandModeIn = CommandMode | Literal["NOACK", "ACK"]
+"""A `CommandMode` in a request, or its text."""
+
+
 class ToType(OpenEnum):
     """The recipient of a service call."""
 
     CLOUD = "CLOUD"
     GATEWAY = "GATEWAY"
+
+
+ToTypeIn = ToType | Literal["CLOUD", "GATEWAY"]
+"""A `ToType` in a request, or its text."""
 
 
 class InvokeStatus(OpenEnum):
@@ -168,7 +180,7 @@ class UpdateDeviceCommandInDTO:
         status: CANCELED, which revokes the command; see `CommandStatus`.
     """
 
-    status: str
+    status: CommandStatus | Literal["CANCELED"]
 
 
 @response
@@ -234,7 +246,7 @@ class QueryDeviceCmdCancelTaskInDTO2:
     page_size: Annotated[int | None, Range(1, 1000)] = None
     task_id: str | None = None
     device_id: str | None = None
-    status: str | None = None
+    status: CancelTaskStatusIn | None = None
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
     app_id: str | None = None
@@ -268,11 +280,11 @@ class CommandNA2CloudHeader:
     """
 
     request_id: Annotated[str | None, Text.up_to(128)] = None
-    mode: str
+    mode: CommandModeIn
     from_: Annotated[str | None, Text.up_to(128)] = None
-    to_type: str | None = None
+    to_type: ToTypeIn | None = None
     to: Annotated[str | None, Text.up_to(128)] = None
-    method: Annotated[str, Text(1, 32)]
+    method: Annotated[Literal["DISCOVERY", "REMOVE"] | str, Text(1, 32)]
     callback_url: Annotated[str | None, Text.up_to(1024), Wire("callbackURL")] = None
 
 
@@ -306,8 +318,10 @@ class InvokeDeviceServiceOutDTO(Received):
 
 __all__ = [
     "CancelTaskStatus",
+    "CancelTaskStatusIn",
     "CommandDTO2",
     "CommandMode",
+    "CommandModeIn",
     "CommandNA2CloudHeader",
     "CommandStatus",
     "CreateDeviceCmdCancelTaskInDTO",
@@ -323,6 +337,7 @@ __all__ = [
     "QueryDeviceCommandInDTO2",
     "QueryDeviceCommandOutDTO2",
     "ToType",
+    "ToTypeIn",
     "UpdateDeviceCommandInDTO",
     "UpdateDeviceCommandOutDTO",
 ]

@@ -1,11 +1,11 @@
 """Subscriptions to notifications of the platform (section 1.6)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from iot_northbound.core.fields import Range, Text, Wire, request, response
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
-from iot_northbound.dto.common import NotifyType, Page
+from iot_northbound.dto.common import NotifyType, NotifyTypeIn, Page
 
 
 class Channel(OpenEnum):
@@ -13,6 +13,17 @@ class Channel(OpenEnum):
 
     HTTP = "HTTP"
     MQTT = "MQTT"
+
+
+ChannelIn = Channel | Literal["HTTP", "MQTT"]
+"""A `Channel` in a request, or its text."""
+UpgradeNotifyTypeIn = (
+    NotifyType
+    | Literal[
+        "swUpgradeStateChangeNotify", "swUpgradeResultNotify", "fwUpgradeStateChangeNotify", "fwUpgradeResultNotify"
+    ]
+)
+"""A `NotifyType` of an upgrade in a request, or its text."""
 
 
 @request
@@ -26,10 +37,10 @@ class SubDeviceDataInDTO:
         channel: see `Channel`; up to 32 characters.
     """
 
-    notify_type: str
+    notify_type: NotifyTypeIn
     callback_url: Annotated[str, Text.up_to(1024)]
     app_id: Annotated[str | None, Text.up_to(256)] = None
-    channel: Annotated[str | None, Text.up_to(32)] = None
+    channel: Annotated[ChannelIn | None, Text.up_to(32)] = None
 
 
 @request
@@ -41,7 +52,7 @@ class SubDeviceManagementDataInDTO:
         callback_url: the URL to which it is pushed, with the port.
     """
 
-    notify_type: str
+    notify_type: UpgradeNotifyTypeIn
     # Written as in the vendor's own SDK, with a lower-case u.
     callback_url: Annotated[str, Wire("callbackurl", also=("callbackUrl",))]
 
@@ -75,7 +86,7 @@ class QueryBatchSubInDTO:
     """
 
     app_id: Annotated[str | None, Text.up_to(256)] = None
-    notify_type: Annotated[str | None, Text.up_to(256)] = None
+    notify_type: Annotated[NotifyTypeIn | None, Text.up_to(256)] = None
     page_no: Annotated[int | None, Range(0)] = None
     page_size: Annotated[int | None, Range(1)] = None
 
@@ -103,17 +114,19 @@ class DeleteBatchSubInDTO:
     """
 
     app_id: Annotated[str | None, Text.up_to(256)] = None
-    notify_type: Annotated[str | None, Text.up_to(256)] = None
+    notify_type: Annotated[NotifyTypeIn | None, Text.up_to(256)] = None
     callback_url: Annotated[str | None, Text.up_to(256)] = None
-    channel: Annotated[str | None, Text.up_to(32)] = None
+    channel: Annotated[ChannelIn | None, Text.up_to(32)] = None
 
 
 __all__ = [
     "Channel",
+    "ChannelIn",
     "DeleteBatchSubInDTO",
     "QueryBatchSubInDTO",
     "QueryBatchSubOutDTO",
     "SubDeviceDataInDTO",
     "SubDeviceManagementDataInDTO",
     "SubscriptionDTO",
+    "UpgradeNotifyTypeIn",
 ]
