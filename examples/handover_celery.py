@@ -15,11 +15,14 @@ from celery import Celery
 
 from iot_northbound.push import HandlerRetry, PushMessageReceiver, SqliteInbox
 
-celery = Celery("pushes", broker=os.environ.get("CELERY_BROKER", "redis://127.0.0.1:6379/1"))
+celery = Celery(
+    "pushes", broker=os.environ.get("CELERY_BROKER", "redis://127.0.0.1:6379/1")
+)
 celery.conf.update(
     broker_transport_options={
         "confirm_publish": True,  # RabbitMQ: publish() returns once the broker has the message
-        "visibility_timeout": 6 * 3600,  # Redis: longer than the longest task, or it runs twice
+        "visibility_timeout": 6
+        * 3600,  # Redis: longer than the longest task, or it runs twice
         "socket_timeout": 5,
     },
     task_acks_late=True,  # a worker that dies gives its task back

@@ -16,12 +16,19 @@ from iot_northbound.dto import NotifyDeviceAddedDTO, NotifyDeviceDeletedDTO
 from iot_northbound.push import PushMessageReceiver, SqliteInbox
 
 if not settings.configured:
-    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=os.urandom(32).hex(), DATABASES={})
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=__name__,
+        SECRET_KEY=os.urandom(32).hex(),
+        DATABASES={},
+    )
     django.setup()
 
 devices: set[str] = set()
 gone: set[str] = set()
-receiver = PushMessageReceiver(SqliteInbox(os.environ.get("PUSH_INBOX", "pushes.sqlite3")))
+receiver = PushMessageReceiver(
+    SqliteInbox(os.environ.get("PUSH_INBOX", "pushes.sqlite3"))
+)
 
 
 @receiver.on(NotifyDeviceAddedDTO)

@@ -28,7 +28,11 @@ def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> FastAPI:
         if body.device_id is None or service is None or service.service_id is None:
             return
         # The order of arrival is not the order of the events: a repeated push comes after newer ones.
-        made = service.event_time.datetime if service.event_time else receiver.event.received_at
+        made = (
+            service.event_time.datetime
+            if service.event_time
+            else receiver.event.received_at
+        )
         key = body.device_id, service.service_id
         if key not in newest or made >= newest[key]:
             newest[key] = made

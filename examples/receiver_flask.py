@@ -28,7 +28,11 @@ def create_app(inbox: str | os.PathLike[str]) -> Flask:
         if body.device_id is None or service is None or service.service_id is None:
             return
         # The order of arrival is not the order of the events: a repeated push comes after newer ones.
-        made = service.event_time.datetime if service.event_time else receiver.event.received_at
+        made = (
+            service.event_time.datetime
+            if service.event_time
+            else receiver.event.received_at
+        )
         key = body.device_id, service.service_id
         if key not in newest or made >= newest[key]:
             newest[key] = made
@@ -40,5 +44,7 @@ def create_app(inbox: str | os.PathLike[str]) -> Flask:
 
     # The receiver answers /v1.0.0/messageReceiver and /v1.0.0/messageReceiver/cmd, Flask all other paths.
     app.wsgi_app = receiver.wsgi.in_front_of(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    app.extensions["pushes"] = receiver.start()  # messages from last time are handled at once
+    app.extensions["pushes"] = (
+        receiver.start()
+    )  # messages from last time are handled at once
     return app

@@ -28,9 +28,15 @@ class Commands(PushMessageReceiver):
         super().__init__(inbox)
         self.last: dict[str, str] = {}
 
-    def handle_nbc_command_state_changed(self, body: NotifyNBCCommandStatusChangedDTO) -> None:
+    def handle_nbc_command_state_changed(
+        self, body: NotifyNBCCommandStatusChangedDTO
+    ) -> None:
         """Note a status. A second call with the same message changes nothing."""
-        if body.command_id is None or body.result is None or body.result.result_code is None:
+        if (
+            body.command_id is None
+            or body.result is None
+            or body.result.result_code is None
+        ):
             return
         # The order of arrival is not the order of the steps, and there is no time: do not replace a later step.
         code, known = body.result.result_code, self.last.get(body.command_id)
@@ -58,9 +64,17 @@ def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> Starlette:
 
     async def health(_: Request) -> JSONResponse:
         metrics = receiver.metrics()
-        figures = {key: value for key, value in attrs.asdict(metrics).items() if key != "refused"}
+        figures = {
+            key: value
+            for key, value in attrs.asdict(metrics).items()
+            if key != "refused"
+        }
         return JSONResponse(figures, status_code=200 if metrics.age < 60 else 503)
 
     # Mounted at the root, behind the application's own routes: pushes go to /v1.0.0/messageReceiver.
-    routes = [Route("/commands", commands), Route("/health", health), Mount("/", app=receiver.asgi)]
+    routes = [
+        Route("/commands", commands),
+        Route("/health", health),
+        Mount("/", app=receiver.asgi),
+    ]
     return Starlette(lifespan=lifespan, routes=routes)

@@ -39,8 +39,12 @@ def readings() -> Iterator[sqlite3.Connection]:
 
 
 with readings() as database:
-    database.execute("PRAGMA journal_mode = WAL")  # readers and writers of several workers disturb each other less
-    database.execute("CREATE TABLE IF NOT EXISTS readings (device, service, at, data, push UNIQUE)")
+    database.execute(
+        "PRAGMA journal_mode = WAL"
+    )  # readers and writers of several workers disturb each other less
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS readings (device, service, at, data, push UNIQUE)"
+    )
 
 
 def start() -> None:
@@ -62,8 +66,18 @@ def store(body: NotifyDeviceDataChangedDTO) -> None:
     if service is None:
         return
     # The workers handle pushes side by side: the time of the event says which reading is the newest.
-    made = service.event_time.datetime if service.event_time else receiver.event.received_at
-    row = body.device_id, service.service_id, made.isoformat(), str(service.data), receiver.event.text
+    made = (
+        service.event_time.datetime
+        if service.event_time
+        else receiver.event.received_at
+    )
+    row = (
+        body.device_id,
+        service.service_id,
+        made.isoformat(),
+        str(service.data),
+        receiver.event.text,
+    )
     with readings() as database:
         database.execute("INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, ?)", row)
 
@@ -78,4 +92,8 @@ def show(device_id: str) -> tuple[dict[str, Any], int]:
     query = "SELECT data FROM readings WHERE device = ? ORDER BY at DESC LIMIT 1"
     with readings() as database:
         newest = database.execute(query, (device_id,)).fetchone()
-    return {"device": device.device_id, "newest": newest and newest[0], "worker": os.getpid()}, 200
+    return {
+        "device": device.device_id,
+        "newest": newest and newest[0],
+        "worker": os.getpid(),
+    }, 200
