@@ -1,6 +1,7 @@
-"""A receiver that serves by itself over TLS, until SIGTERM or Ctrl-C.
+r"""A receiver that serves by itself over TLS, until SIGTERM or Ctrl-C.
 
-    python examples/receiver_standalone.py server.pem server.key --client-ca platform-ca.pem --port 8686
+    python examples/receiver_standalone.py server.pem server.key \
+        --client-ca platform-ca.pem --port 8686
 
 Without a certificate it speaks plain HTTP, for a proxy in front that ends TLS.
 """
@@ -30,11 +31,12 @@ class Application(PushMessageReceiver):
         print(f"new device {body.device_id}", flush=True)
 
     def handle_device_data_changed(self, body: NotifyDeviceDataChangedDTO) -> None:
-        """Print a report with its time, and whether a newer report of its service came before."""
+        """Print a report with its time, and whether a newer one came before."""
         service = body.service
         if service is None:
             return
-        # The order of arrival is not the order of the events: a repeated push comes after newer ones.
+        # The order of arrival is not the order of the events: a repeated push comes
+        # after newer ones.
         made = (
             service.event_time.datetime
             if service.event_time
@@ -45,7 +47,8 @@ class Application(PushMessageReceiver):
         if not late:
             self.newest[key] = made
         print(
-            f"{body.device_id} {made:%H:%M:%S} {service.data}{' (late)' if late else ''}",
+            f"{body.device_id} {made:%H:%M:%S} {service.data}",
+            "(late)" if late else "",
             flush=True,
         )
 

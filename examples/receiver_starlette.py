@@ -1,4 +1,4 @@
-"""A Starlette application that receives the platform's pushes and has a health page for its receiver.
+"""A Starlette application that receives pushes and has a health page.
 
 uvicorn --factory examples.receiver_starlette:create_app --port 8686
 """
@@ -38,7 +38,8 @@ class Commands(PushMessageReceiver):
             or body.result.result_code is None
         ):
             return
-        # The order of arrival is not the order of the steps, and there is no time: do not replace a later step.
+        # The order of arrival is not the order of the steps, and there is no time: do
+        # not replace a later step.
         code, known = body.result.result_code, self.last.get(body.command_id)
         if known is None or step(code) >= step(known):
             self.last[body.command_id] = code
@@ -71,7 +72,8 @@ def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> Starlette:
         }
         return JSONResponse(figures, status_code=200 if metrics.age < 60 else 503)
 
-    # Mounted at the root, behind the application's own routes: pushes go to /v1.0.0/messageReceiver.
+    # Mounted at the root, behind the application's own routes: pushes go to
+    # /v1.0.0/messageReceiver.
     routes = [
         Route("/commands", commands),
         Route("/health", health),

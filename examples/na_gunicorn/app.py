@@ -1,9 +1,11 @@
-"""An application in four gunicorn workers: pages that call the platform, and the receiver of its pushes.
+"""Four gunicorn workers: pages that call the platform, and the receiver of pushes.
 
-    NA_PROFILE=profile.toml NA_FOLDER=/var/lib/na gunicorn --config examples/na_gunicorn/gunicorn.conf.py
+    export NA_PROFILE=profile.toml NA_FOLDER=/var/lib/na
+    gunicorn --config examples/na_gunicorn/gunicorn.conf.py
 
-The workers share one token and one limit of calls, in a file. Each worker has an inbox file of its own, and what a
-killed worker left in its file is handled by another one. So workers can be reloaded, recycled and killed at any moment.
+The workers share one token and one limit of calls, in a file. Each worker has an inbox
+file of its own, and what a killed worker left in its file is handled by another one. So
+workers can be reloaded, recycled and killed at any moment.
 """
 
 import os
@@ -24,10 +26,12 @@ READINGS = FOLDER / "readings.sqlite3"
 
 app = Flask(__name__)
 info, tls, http = load_profile(os.environ["NA_PROFILE"])[:3]
-# Neither is opened yet: with preload_app, gunicorn imports this module before it forks the workers.
+# Neither is opened yet: with preload_app, gunicorn imports this module before it forks
+# the workers.
 client = NorthApiClient(info, tls, http, shared=f"file:{FOLDER / 'shared.sqlite3'}")
 receiver = PushMessageReceiver(SqliteInbox(FOLDER / "pushes-{n}.sqlite3"))
-app.wsgi_app = receiver.wsgi.in_front_of(app.wsgi_app)  # type: ignore[assignment, method-assign]
+in_front = receiver.wsgi.in_front_of(app.wsgi_app)
+app.wsgi_app = in_front  # type: ignore[assignment, method-assign]
 
 
 @contextmanager
@@ -54,18 +58,25 @@ def start() -> None:
 
 
 def stop() -> None:
-    """End in a worker: handle what it accepted. The shared token stays, because the other workers use it."""
+    """End in a worker: handle what it accepted.
+
+    The shared token stays, because the other workers use it.
+    """
     receiver.stop(timeout=20)
     client.close()
 
 
 @receiver.on(NotifyDeviceDataChangedDTO)
 def store(body: NotifyDeviceDataChangedDTO) -> None:
-    """Keep a reading. A push can come twice; its text is the same then, so it is kept once."""
+    """Keep a reading.
+
+    A push can come twice; its text is the same then, so it is kept once.
+    """
     service = body.service
     if service is None:
         return
-    # The workers handle pushes side by side: the time of the event says which reading is the newest.
+    # The workers handle pushes side by side: the time of the event says which reading
+    # is the newest.
     made = (
         service.event_time.datetime
         if service.event_time
