@@ -50,6 +50,8 @@ class Journal:
     def __init__(self, capacity: int = 10_000) -> None:
         self.bodies = False
         """Whether JSON bodies are noted too, redacted. Off by default, since this costs time and memory."""
+        self.on_call: Callable[[Mapping[str, Any]], None] | None = None
+        """Called with the entry of each call of the API."""
         self._entries: deque[tuple[int, Callable[..., dict[str, Any]], tuple[Any, ...]]] = deque(maxlen=capacity)
         self._seq = count(1)
         self._calls: Counter[tuple[str, str]] = Counter()
@@ -58,6 +60,8 @@ class Journal:
         """Append an entry."""
         if entry["kind"] == "call":
             self._calls[entry.get("endpoint") or "", str(entry.get("errorCode") or entry.get("status"))] += 1
+            if self.on_call is not None:
+                self.on_call(entry)
         self.note_facts(dict, entry)
 
     def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:

@@ -56,6 +56,8 @@ class Emulator(LoopService):
         strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off by
             default, since many certificates in use do not. It is the same on every Python version.
         limits: How much one peer may use.
+        on_call: Called after each call of the API with its entry of the journal, on the emulator's own thread: it
+            must not block.
         settings: Some of the platform's settings by name; `Settings` lists them all.
 
     Raises:
@@ -79,6 +81,7 @@ class Emulator(LoopService):
         callback_certificate: tuple[Path | str, Path | str] | None = None,
         strict_x509: bool = False,
         limits: Limits | None = None,
+        on_call: Callable[[Mapping[str, Any]], None] | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
         known = SomeSettings.__annotations__
@@ -99,6 +102,7 @@ class Emulator(LoopService):
         self._strict_x509 = strict_x509
         # The machine of a test has one address, which may use every connection.
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
+        self._on_call = on_call
         self._runtime: Runtime | None = None
         self._servers: list[GuardedListener] = []
         self._mqtt: MqttEndpoint | None = None
@@ -211,6 +215,7 @@ class Emulator(LoopService):
             self._ports[setting] = port
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
+        runtime.journal.on_call = self._on_call
         await runtime.execute(
             lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
         )
@@ -223,7 +228,9 @@ class Emulator(LoopService):
             "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
             "hub_port": HubApp(runtime),
         }
-        self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self._device_ports())
+        self._profile = RunningProfile(
+            self.home, self._reachable_host, self._opened("port"), self._device_ports(), self.control_url
+        )
         for server in self._servers:
             await server.open()
 
