@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "push", "push/inboxes", "push/sinks",
+    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks",
     "device", "emulator", "emulator/mqtt", "emulator/agentlite",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""

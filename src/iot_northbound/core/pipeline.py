@@ -258,6 +258,11 @@ class Pipeline:
         """What the limit counted; None if there is none."""
         return self._rate_limit.stats()
 
+    @property
+    def calls_per_minute(self) -> int | None:
+        """The limit; None if there is none."""
+        return self._rate_limit.calls
+
     # -- attempts ----------------------------------------------------------------------------------------------------
 
     def _attempts(self, prepared: _Prepared, token: str | None) -> tuple[Any, Answer]:
