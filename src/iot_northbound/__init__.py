@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from iot_northbound.errors import UnreadableAnswerError as UnreadableAnswerError
     from iot_northbound.errors import WaitTimeoutError as WaitTimeoutError
     from iot_northbound.profiles import load_env as load_env
+    from iot_northbound.profiles import load_inbox_url as load_inbox_url
     from iot_northbound.profiles import load_profile as load_profile
     from iot_northbound.push.receiver import PushMessageReceiver as PushMessageReceiver
     from iot_northbound.services.authentication import Authentication as Authentication
@@ -117,6 +118,7 @@ _ROOMS = {
     "format_time": "core.times",
     "parse_time": "core.times",
     "load_env": "profiles",
+    "load_inbox_url": "profiles",
     "load_profile": "profiles",
     "PushMessageReceiver": "push.receiver",
     "Authentication": "services.authentication",
