@@ -9,6 +9,7 @@ from iot_northbound._lazy import lazy_names
 from iot_northbound._version import __version__
 
 if TYPE_CHECKING:
+    from iot_northbound._extras import MissingExtraError as MissingExtraError
     from iot_northbound.basic_test import BasicTest as BasicTest
     from iot_northbound.basic_test import Report as Report
     from iot_northbound.basic_test import Step as Step
@@ -94,6 +95,7 @@ _ERRORS = (
     "WaitTimeoutError",
 )
 _ROOMS = {
+    "MissingExtraError": "_extras",
     **dict.fromkeys(_ERRORS, "errors"),
     "BasicTest": "basic_test",
     "Report": "basic_test",
