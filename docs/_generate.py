@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,18 @@ def synonym_table() -> str:
     return "\n".join(rows)
 
 
+def dto_table() -> str:
+    """Return the table of the pages about requests and answers, with the classes of each."""
+    rows = ["| page | classes |", "|---|---|"]
+    for page in sorted((DOCS / "api" / "dto").glob("*.md")):
+        if page.stem != "index":
+            title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+            module = import_module(f"iot_northbound.dto.{page.stem.replace('-', '_')}")
+            classes = ", ".join(f"[`{name}`][{module.__name__}.{name}]" for name in sorted(module.__all__))
+            rows.append(_row(f"[{title}]({page.name})", classes))
+    return "\n".join(rows)
+
+
 def _texts(known: ErrorCode) -> tuple[str, str, str]:
     return known.meaning, known.cause, known.remedy
 
@@ -148,6 +161,7 @@ def _value(rule: Mapping[str, Any]) -> str:
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "api/index.md": {"calls": call_table},
+    "api/dto/index.md": {"modules": dto_table},
     "answers.md": {"second spellings": spelling_table, "other words": synonym_table},
     "errors.md": {"platform codes": platform_table, "SDK codes": sdk_table},
     "emulator-models.md": {"shipped models": model_table},
