@@ -48,7 +48,7 @@ RUNNABLE = (
 )
 ROOMS_IN_DETAIL = (
     "core", "shared", "serving", "services", "push", "push/inboxes", "push/sinks",
-    "device", "emulator", "emulator/mqtt", "emulator/agentlite",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
 LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", ""}
