@@ -64,6 +64,8 @@ class _Place:
 class NoLimit:
     """Calls start at once."""
 
+    calls = None
+
     def after_fork(self) -> None:
         """Do nothing."""
 
@@ -84,7 +86,7 @@ class RateLimit:
     """
 
     def __init__(self, calls: int, clock: Clock, source: SlotSource | None = None) -> None:
-        self._calls = calls
+        self.calls = calls
         self._clock = clock
         self._source = source or OwnSlots(clock)
         self._paused_until = 0.0
@@ -160,7 +162,7 @@ class RateLimit:
         line = self._lines[turn]
         began = self._clock.monotonic()
         windows = None if until is None else 1 + max(until - began, 0.0) // WINDOW
-        if windows is not None and len(line) >= windows * self._calls:
+        if windows is not None and len(line) >= windows * self.calls:
             raise self._too_late()
         mine = _Place(began)
         try:
@@ -192,7 +194,7 @@ class RateLimit:
         while not _is_set(wake):
             mine.seen = now = self._clock.monotonic()
             hold = WINDOW + (longest if until is None else min(longest, max(until - now, 0.0)))
-            slot = self._source.take(turn, self._calls, hold, id)
+            slot = self._source.take(turn, self.calls, hold, id)
             if slot.granted:
                 return
             if until is not None and now + slot.again_in > until:
@@ -206,7 +208,7 @@ class RateLimit:
             self._clock.sleep(max(pause, 0.001), wake)
 
     def _too_late(self) -> ThrottledError:
-        rule = f"the limit of {self._calls} calls per minute allows this call only after its deadline"
+        rule = f"the limit of {self.calls} calls per minute allows this call only after its deadline"
         return ThrottledError("1010009", rule)
 
 
