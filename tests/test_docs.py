@@ -2,8 +2,8 @@
 
 import ast
 import importlib
-import itertools
 import importlib.util
+import itertools
 import re
 import runpy
 import subprocess
