@@ -55,4 +55,4 @@ def test_a_missing_paho_names_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "every name of the package\n"  # none of them needs an extra
-    assert done.stderr.endswith('install it with pip install "iot-northbound[device]"\n')
+    assert done.stderr.endswith("paho is not installed: pip install 'iot-northbound[device]'\n")

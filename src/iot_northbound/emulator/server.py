@@ -20,7 +20,6 @@ from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
 from iot_northbound.emulator.mqtt.codecs import Codec
 from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
-from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator_home import expanded
 from iot_northbound.serving import BindError, GuardedListener, Limits, LoopService
@@ -181,6 +180,16 @@ class Emulator(LoopService):
             raise RuntimeError("the emulator is not running")
         return self._control
 
+    def control_for(self, app_id: str) -> Control:
+        """Return the control plane of one application: what names no application is about this one.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        if self._runtime is None:
+            raise RuntimeError("the emulator is not running")
+        return Control(self._runtime, lambda: {**self._facts(), "app_id": app_id}, self._mqtt)
+
     def __repr__(self) -> str:
         return f"<Emulator {self.base_url} {'running' if self._runtime else 'stopped'}>"
 
@@ -216,9 +225,7 @@ class Emulator(LoopService):
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
         runtime.journal.on_call = self._on_call
-        await runtime.execute(
-            lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
-        )
+        await runtime.execute(lambda: runtime.add_own_application(self.home.app_id, self.home.secret))
         if self._mqtt is not None:
             self._mqtt.serve(runtime)
         self._control = Control(runtime, self._facts, self._mqtt)
@@ -229,7 +236,7 @@ class Emulator(LoopService):
             "hub_port": HubApp(runtime),
         }
         self._profile = RunningProfile(
-            self.home, self._reachable_host, self._opened("port"), self._device_ports(), self.control_url
+            self.home, self._reachable_host, self._opened("port"), self.device_ports, self.control_url
         )
         for server in self._servers:
             await server.open()
@@ -282,7 +289,9 @@ class Emulator(LoopService):
     def _reachable_host(self) -> str:
         return "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
 
-    def _device_ports(self) -> dict[str, int]:
+    @property
+    def device_ports(self) -> dict[str, int]:
+        """The open ports for devices, by the names that a profile gives them."""
         return {name: port for name in DEVICE_PORTS if (port := self._ports[name]) is not None}
 
     def _device_url(self, scheme: str, setting: str) -> str | None:
