@@ -89,7 +89,7 @@ def test_a_turn_beyond_the_deadline_is_refused_at_once_and_takes_no_turn(
     call(limit)
     for _ in range(5):
         with pytest.raises(
-            ThrottledError, match="the limit of 1 calls per minute allows this call only after"
+            ThrottledError, match="own limit of 1 calls per minute allows this call only after"
         ) as caught:
             call(limit, until=clock.monotonic() + 59)
     assert caught.value.error_code == "1010009"

@@ -212,8 +212,15 @@ class RateLimit:
             self._clock.sleep(max(pause, 0.001), wake)
 
     def _too_late(self) -> ThrottledError:
-        rule = f"the limit of {self.calls} calls per minute allows this call only after its deadline"
-        return ThrottledError("1010009", rule)
+        rule = f"the client's own limit of {self.calls} calls per minute allows this call only after its deadline"
+        return ThrottledError("1010009", rule, likely=_OWN_LIMIT)
+
+
+_OWN_LIMIT = (
+    "The application makes more calls than calls_per_minute allows. The platform was not asked.",
+    "Give the call a longer deadline, call less often, or raise calls_per_minute if the platform allows it.",
+)
+"""Cause and remedy if the limit of the client refuses a call."""
 
 
 def _turn(*, login: bool) -> Turn:
