@@ -47,7 +47,7 @@ RUNNABLE = (
     "docs/simulating-devices.md",
 )
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "push", "push/inboxes", "push/sinks",
+    "core", "shared", "serving", "services", "push", "push/inboxes", "push/sinks", "push/waits",
     "device", "emulator", "emulator/mqtt", "emulator/agentlite",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
