@@ -93,7 +93,7 @@ def test_flask(example: Callable[[str], Any], platform: Emulator, meter: str, tm
         turns_the_valve(platform, address, meter)
         assert ask(address, "GET", ROUTE)[0] == 405
         assert ask(address, "GET", "/nothing")[0] == 404
-    is_released(tmp_path / "inbox")
+    is_released(tmp_path / "inbox", is_empty=False)  # a push may have come during the stop
 
 
 def test_django(example: Callable[[str], Any], platform: Emulator, meter: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,4 +131,4 @@ def test_fastapi(example: Callable[[str], Any], platform: Emulator, meter: str, 
             platform.control.script(meter, answer="never")
             late = ask(address, "POST", f"/meters/{meter}/valve?state=OPEN&timeout=0.05", b"")
             assert late == (504, b'{"detail":"the valve has not turned in 0.05 s: DELIVERED"}')
-    is_released(tmp_path / "inbox")
+    is_released(tmp_path / "inbox", is_empty=False)  # a push may have come during the stop
