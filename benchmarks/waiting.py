@@ -103,7 +103,9 @@ def serve(side: str, profile: str) -> None:
 async def ask(port: int, method: str, path: str) -> bytes:
     """Make a request on a connection of its own, and return the answer's body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+    writer.write(
+        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
+    )
     try:
         return (await reader.read()).rpartition(b"\r\n\r\n")[2]
     finally:
@@ -190,9 +192,8 @@ def main() -> None:
         print(f"  {figures['threads']} threads, {figures['memory'] / 1024:.0f} MiB")
         for when in ("idle", "waiting"):
             spans = figures[when]
-            print(
-                f"  /health, {when}: median {milliseconds(spans, statistics.median)}, longest {milliseconds(spans, max)}"
-            )
+            middle, longest = milliseconds(spans, statistics.median), milliseconds(spans, max)
+            print(f"  /health, {when}: median {middle}, longest {longest}")
         print(
             f"  all devices had answered after {figures['answered']:.1f} s, all requests after {figures['end']:.1f} s "
             f"({figures['left']} left); {figures['calls']:,} calls to the platform",

@@ -30,7 +30,11 @@ from iot_northbound.emulator import Emulator
 from iot_northbound.push import MemoryInbox
 
 KINDS = (NotifyType.FW_UPGRADE_STATE_CHANGE_NOTIFY, NotifyType.FW_UPGRADE_RESULT_NOTIFY)
-LAMP = {"deviceType": "StreetLamp", "model": "LF-LED60", "manufacturerName": "Lumenfeld Lighting"}
+LAMP = {
+    "deviceType": "StreetLamp",
+    "model": "LF-LED60",
+    "manufacturerName": "Lumenfeld Lighting",
+}
 
 
 class Rollout(PushMessageReceiver):
@@ -58,19 +62,30 @@ class Rollout(PushMessageReceiver):
             policy=OperatePolicy(execute_type="now"),
         )
         return self.upgrades.send(
-            self.client, task, kind="firmware", timeout=600, on_progress=lambda state: self.show(bar, state)
+            self.client,
+            task,
+            kind="firmware",
+            timeout=600,
+            on_progress=lambda state: self.show(bar, state),
         )
 
     def show(self, bar: TaskID, task: QueryUpgradeTaskOutDTO) -> None:
         """Move a progress bar."""
         counts = task.sta_result
         if counts is not None:
-            done = (counts.success or 0) + (counts.fail or 0) + (counts.timeout or 0) + (counts.stop or 0)
+            done = (
+                (counts.success or 0)
+                + (counts.fail or 0)
+                + (counts.timeout or 0)
+                + (counts.stop or 0)
+            )
             self.progress.update(bar, completed=done, total=counts.total)
 
 
 def make_group(client: NorthApiClient, name: str, lamps: list[str]) -> None:
-    group = client.device_group_management.create_device_group(CreateDeviceGroupInDTO(name=name)).id
+    group = client.device_group_management.create_device_group(
+        CreateDeviceGroupInDTO(name=name)
+    ).id
     client.device_group_management.add_devices_to_group(
         DeviceGroupWithDeviceListDTO(dev_group_id=group, device_ids=lamps)
     )
@@ -79,7 +94,12 @@ def make_group(client: NorthApiClient, name: str, lamps: list[str]) -> None:
 def roll_out(platform: Emulator, count: int, stubborn: int, console: Console) -> bool:
     """Play it on a running platform; return whether every lamp took the upgrade."""
     platform.control.add_devices(count, product_id="street-lamp-nb", prefix="lamp")
-    package = {"name": "lamp-firmware", "version": "V2.1", "fileType": "firmwarePackage", **LAMP}
+    package = {
+        "name": "lamp-firmware",
+        "version": "V2.1",
+        "fileType": "firmwarePackage",
+        **LAMP,
+    }
     file_id = platform.control.add_package(package)["fileId"]
     with (
         NorthApiClient.from_profile(platform.profile_path) as client,
@@ -92,13 +112,22 @@ def roll_out(platform: Emulator, count: int, stubborn: int, console: Console) ->
         ) as progress,
     ):
         rollout = Rollout(client, progress)
-        lamps = [device.device_id or "" for device in client.data_collection.iter_devices()]
+        lamps = [
+            device.device_id or "" for device in client.data_collection.iter_devices()
+        ]
         for number, lamp in enumerate(lamps):
-            platform.control.script(lamp, answer="fail" if number < stubborn else "success", after=0.1)
-        groups = {"first": lamps[: count // 10 or 1], "others": lamps[count // 10 or 1 :]}
+            platform.control.script(
+                lamp, answer="fail" if number < stubborn else "success", after=0.1
+            )
+        groups = {
+            "first": lamps[: count // 10 or 1],
+            "others": lamps[count // 10 or 1 :],
+        }
         for name, members in groups.items():
             make_group(client, name, members)
-        with rollout.server("localhost", 0, ssl=platform.home.server_context()) as server:
+        with rollout.server(
+            "localhost", 0, ssl=platform.home.server_context()
+        ) as server:
             client.subscription_management.ensure(server.url, KINDS)
             for name, members in groups.items():
                 task = rollout.upgrade(name, file_id, len(members))
@@ -106,14 +135,20 @@ def roll_out(platform: Emulator, count: int, stubborn: int, console: Console) ->
                 if task.status != OperationStatus.SUCCESS:
                     console.print("the roll-out stops here")
                     return False
-    console.print(f"all {count} lamps have the new firmware; pushed results: {dict(rollout.results)}")
+    console.print(
+        f"all {count} lamps have the new firmware; pushed results: {dict(rollout.results)}"
+    )
     return True
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Roll an upgrade out by group.")
-    parser.add_argument("--lamps", type=int, default=30, help="how many lamps there are")
-    parser.add_argument("--stubborn", type=int, default=0, help="how many of them refuse the upgrade")
+    parser.add_argument(
+        "--lamps", type=int, default=30, help="how many lamps there are"
+    )
+    parser.add_argument(
+        "--stubborn", type=int, default=0, help="how many of them refuse the upgrade"
+    )
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="iot-northbound-rollout-") as folder,

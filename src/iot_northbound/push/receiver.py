@@ -377,7 +377,7 @@ class PushMessageReceiver(Handlers, Waiting):
             options: `limits` (serving.Limits), `drain` (how many seconds a stop gives the handlers).
 
         Raises:
-            ModuleNotFoundError: the extra ``receiver`` is not installed.
+            MissingExtraError: the extra ``receiver`` is not installed.
         """
         from iot_northbound.push.server import ReceiverServer
 
@@ -393,6 +393,6 @@ class PushMessageReceiver(Handlers, Waiting):
         """Serve in the foreground until SIGTERM or SIGINT, then handle what was accepted; see `server`.
 
         Raises:
-            ModuleNotFoundError: the extra ``receiver`` is not installed.
+            MissingExtraError: the extra ``receiver`` is not installed.
         """
         self.server(host, port, ssl=ssl, **options).serve_forever()
