@@ -20,7 +20,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield emulator
 
 
-def run(example: str, *arguments: str) -> str:
+def run(example: str, *arguments: str, ends_with: int = 0) -> str:
     """Return what the example prints, in a terminal of 200 columns."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / example), *arguments],
@@ -29,7 +29,7 @@ def run(example: str, *arguments: str) -> str:
         text=True,
         timeout=100,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == ends_with, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
 
@@ -84,3 +84,17 @@ def test_the_application_turns_on_the_lamp() -> None:
         "lamp: ON",
         "application: the lamp answers {'state': 'ON'}",
     ]
+
+
+def test_the_rollout_upgrades_one_group_after_the_other() -> None:
+    told = run("upgrade_rollout.py", "--lamps", "20")
+    assert "group first: success" in told
+    assert "group others: success" in told
+    assert "all 20 lamps have the new firmware; pushed results: {'SUCCESS': 20}" in told
+
+
+def test_the_rollout_stops_at_a_group_that_fails() -> None:
+    told = run("upgrade_rollout.py", "--lamps", "20", "--stubborn", "1", ends_with=1)
+    assert "group first: failed" in told
+    assert "the roll-out stops here" in told
+    assert "group others" not in told
