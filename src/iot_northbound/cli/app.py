@@ -30,7 +30,12 @@ COMMANDS = {
     "basic-test": Entry(
         "iot_northbound.cli.basic_test:basic_test", "check files, address, TLS, login and a registration, step by step"
     ),
+    "completion": Entry(
+        "iot_northbound.cli.completion:completion", "print the script that completes commands in a shell"
+    ),
+    "config": Entry("iot_northbound.cli.config:config", "make a profile; show which configuration the commands use"),
     "emulator": Entry("iot_northbound.cli.emulator:emulator", "run a platform on this machine", "emulator"),
+    "errors": Entry("iot_northbound.cli.errors:errors", "explain an error code, or search for one"),
     "inbox": Entry("iot_northbound.cli.inbox:group", "show an inbox, and repeat or delete its dead letters"),
     "limit": Entry("iot_northbound.cli.limit:limit", "show the limit of calls that several processes share"),
     "listen": Entry("iot_northbound.cli.listen:listen", "receive pushes and show them live", "receiver"),
