@@ -18,3 +18,13 @@ status = OperationStatus("FAIL")
 assert status == "FAIL"
 assert status.canonical is OperationStatus.FAILED
 # --8<-- [end:values-of-enumerations]
+
+
+# --8<-- [start:as-json]
+from iot_northbound.dto import RegDirectDeviceInDTO2
+
+meter = RegDirectDeviceInDTO2.from_json('{"nodeId": "meter-1", "timeout": 0}')
+row = meter.to_json()
+assert row == {"nodeId": "meter-1", "timeout": 0}
+assert RegDirectDeviceInDTO2.from_json(row) == meter
+# --8<-- [end:as-json]

@@ -6,9 +6,12 @@ from iot_northbound import (
     ClientInfo,
     HttpConfig,
     NorthApiClient,
+    PushMessageReceiver,
     SSLConfig,
+    load_inbox_url,
     load_profile,
 )
+from iot_northbound.push import open_inbox
 
 
 def clients() -> list[NorthApiClient]:
@@ -22,8 +25,11 @@ def clients() -> list[NorthApiClient]:
     )
     from_environment = NorthApiClient.from_env()
     from_file = NorthApiClient.from_profile("iot.toml", "production")
+    without_deadline = NorthApiClient.from_profile(
+        "iot.toml", http=HttpConfig(deadline=None)
+    )
     # --8<-- [end:configuration]
-    return [from_arguments, from_environment, from_file]
+    return [from_arguments, from_environment, from_file, without_deadline]
 
 
 def parts() -> NorthApiClient:
@@ -31,3 +37,11 @@ def parts() -> NorthApiClient:
     info, tls, http, shared = load_profile("iot.toml", "production")
     # --8<-- [end:in-parts]
     return NorthApiClient(info, tls, http, shared=shared)
+
+
+def inbox() -> PushMessageReceiver:
+    # --8<-- [start:inbox]
+    url = load_inbox_url("iot.toml", "production")
+    inbox = open_inbox(url)
+    # --8<-- [end:inbox]
+    return PushMessageReceiver(inbox)

@@ -249,7 +249,7 @@ def test_the_timeout_counts_for_connection_and_answer(emulator: Emulator, capsys
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_signal_cleans_up_and_ends_with_130(emulator: Emulator, number: signal.Signals, form: list[str]) -> None:
     struck = emulator.control.add_fault("stall", endpoint=MODIFY, seconds=60, count=1)["id"]
-    command = [sys.executable, "-m", "iot_northbound.cli", "basic-test", "--profile", str(emulator.profile_path)]
+    command = [sys.executable, "-m", "iot_northbound", "basic-test", "--profile", str(emulator.profile_path)]
     with subprocess.Popen([*command, *form], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             _until_stalled(emulator, struck)
@@ -276,7 +276,7 @@ def _until_stalled(emulator: Emulator, fault: str) -> None:
 
 
 def test_a_reader_that_goes_away_leaves_no_device(emulator: Emulator) -> None:
-    command = [sys.executable, "-m", "iot_northbound.cli", "basic-test", "--profile", str(emulator.profile_path)]
+    command = [sys.executable, "-m", "iot_northbound", "basic-test", "--profile", str(emulator.profile_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

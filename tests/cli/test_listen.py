@@ -34,7 +34,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 @contextmanager
 def listening(*arguments: str, cwd: Path, stdout: Any = subprocess.PIPE) -> Iterator[tuple[Any, str]]:
     """Run the command until its first message can come; yield the process and its address."""
-    command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "iot_northbound", "listen", "--port", "0", *arguments]
     with subprocess.Popen(
         command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "TZ": "UTC"}
     ) as process:
@@ -296,7 +296,7 @@ def test_a_probe_is_shown(tmp_path: Path) -> None:
 
 def test_a_damaged_inbox_is_reported_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "iot-northbound-inbox.sqlite3").write_bytes(b"no database" * 1_000)
-    command = [sys.executable, "-m", "iot_northbound.cli", "listen", "--port", "0"]
+    command = [sys.executable, "-m", "iot_northbound", "listen", "--port", "0"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert "move it away" in ended.stderr

@@ -87,7 +87,7 @@ def test_names_that_the_model_does_not_have_are_told_at_once(
 
 
 def test_ctrl_c_ends_the_run_with_its_summary(platform: Emulator, credentials: Path) -> None:
-    command = [sys.executable, "-m", "iot_northbound.cli", "simulate", "--profile", str(platform.profile_path)]
+    command = [sys.executable, "-m", "iot_northbound", "simulate", "--profile", str(platform.profile_path)]
     with subprocess.Popen(
         [*command, "--credentials", str(credentials), "--model", MODEL, "--interval", "0.05"],
         stdout=subprocess.PIPE,
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_the_run_with_its_summary(platform: Emulator, credentials: P
 def on_a_terminal(platform: Emulator, credentials: Path, *more: str) -> tuple[bytes, int]:
     """Return what a run shows on a terminal, and its exit status."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "iot_northbound.cli", "simulate", "--profile", str(platform.profile_path)]
+    command = [sys.executable, "-m", "iot_northbound", "simulate", "--profile", str(platform.profile_path)]
     options = ["--credentials", str(credentials), "--model", MODEL, "--interval", "0.05", "--seconds", "0.2"]
     with subprocess.Popen([*command, *options, *more], stdout=theirs) as process:
         os.close(theirs)
