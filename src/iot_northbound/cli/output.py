@@ -7,9 +7,12 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iot_northbound.cli.wording import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FORMATS = ("table", "json", "jsonl", "csv")
 """The values of --output."""
@@ -150,20 +153,31 @@ def _lines(lines: Mapping[str, str]) -> None:
         print(printable(f"{name}{' ' * (widest - cell_len(name))}  {text}"))
 
 
-def _table(values: Sequence[Any], columns: Sequence[Column]) -> None:
-    """Print a table: as wide as the terminal, or, for a pipe, as wide as its values."""
-    from rich.console import Console
+def text_at(value: Any, path: str) -> str:
+    """Return the value at a path, as a cell of a table shows it."""
+    return printable(_cell(_at(value, path)))
+
+
+def table_of(values: Iterable[Any], columns: Sequence[Column], *, wrapped: bool = True) -> Table:
+    """Return a table for rich; `wrapped` cells may need several lines."""
     from rich.table import Table
     from rich.text import Text
 
-    piped = not sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=_WIDE if piped else None, highlight=False, markup=False, emoji=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column.title, no_wrap=piped, overflow="fold")
+        table.add_column(column.title, no_wrap=not wrapped, overflow="fold")
     for value in values:
-        table.add_row(*(Text(printable(_cell(_at(value, each.path)))) for each in columns))
+        table.add_row(*(Text(text_at(value, each.path)) for each in columns))
+    return table
+
+
+def _table(values: Sequence[Any], columns: Sequence[Column]) -> None:
+    """Print a table: as wide as the terminal, or, for a pipe, as wide as its values."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=_WIDE if piped else None, highlight=False, markup=False, emoji=False)
     with console.capture() as written:
-        console.print(table)
+        console.print(table_of(values, columns, wrapped=not piped))
     for line in written.get().splitlines():
         print(line.rstrip())
