@@ -62,3 +62,12 @@ def test_secrets_are_starred_at_any_depth_and_the_original_does_not_change() -> 
 )
 def test_urls_are_noted_without_users_and_query_values(url: str, told: str) -> None:
     assert public_url(url) == told
+
+
+def test_a_url_in_a_body_has_no_secrets() -> None:
+    body = {"callbackUrl": "https://user:pass@na.example/push?sig=1", "nested": [{"url": "http://a@b/"}], "note": "a@b"}
+    assert redacted(body) == {
+        "callbackUrl": "https://na.example/push?sig=***",
+        "nested": [{"url": "http://b/"}],
+        "note": "a@b",
+    }
