@@ -119,7 +119,7 @@ def test_a_command_is_seen_on_its_way(open_page: Open, emulator: Emulator, wire:
     page.locator("#live_commands").get_by_text("SENT", exact=True).wait_for()
     page.get_by_role("link", name="Answer it").click()
     page.get_by_role("button", name="Answer command").click()
-    page.locator("#live_commands").get_by_text("SUCCESSFUL").wait_for()
+    page.locator("#live_commands").get_by_text("SUCCESSFUL", exact=True).wait_for()
 
 
 def test_a_push_attempt_and_a_call_appear_while_one_looks(open_page: Open, emulator: Emulator, lamp: str) -> None:

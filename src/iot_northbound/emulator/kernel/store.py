@@ -9,7 +9,10 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sortedcontainers import SortedList
+from iot_northbound._extras import needs_extra
+
+with needs_extra("emulator"):
+    from sortedcontainers import SortedList
 
 Row = dict[str, Any]
 Change = tuple[str, str, Row | None]
