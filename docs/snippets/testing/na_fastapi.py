@@ -1,4 +1,4 @@
-"""The application under test: it closes valves on request, and stores what meters report."""
+"""The application under test: it closes valves, and stores what meters report."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
