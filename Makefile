@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 # What a target needs is a set: the package with extras, and dependency groups of pyproject.toml. The file .venv/.NAME
 # says that the set NAME is installed; .venv/.installed says it of all that a developer needs.
-$(VENV)/.demo:      SET = --editable ".[emulator,receiver,device,examples]"
+$(VENV)/.demo:      SET = --editable ".[emulator,receiver,device]"
 $(VENV)/.test:      SET = --editable ".[all]" --group test --group pythons
 $(VENV)/.coverage:  SET = --editable ".[all]" --group test --group pythons --group coverage
 $(VENV)/.check:     SET = --editable ".[all]" --group test --group pythons --group check --group docs

@@ -1,4 +1,4 @@
-"""A FastAPI application that receives the platform's pushes at /iot/v1.0.0/messageReceiver.
+"""A FastAPI application that receives pushes at /iot/v1.0.0/messageReceiver.
 
 uvicorn --factory examples.receiver_fastapi:create_app --port 8686
 """
@@ -27,8 +27,13 @@ def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> FastAPI:
         service = body.service
         if body.device_id is None or service is None or service.service_id is None:
             return
-        # The order of arrival is not the order of the events: a repeated push comes after newer ones.
-        made = service.event_time.datetime if service.event_time else receiver.event.received_at
+        # The order of arrival is not the order of the events: a repeated push comes
+        # after newer ones.
+        made = (
+            service.event_time.datetime
+            if service.event_time
+            else receiver.event.received_at
+        )
         key = body.device_id, service.service_id
         if key not in newest or made >= newest[key]:
             newest[key] = made
@@ -36,7 +41,8 @@ def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # A mounted application gets no start and stop events: the outer one starts and stops it.
+        # A mounted application gets no start and stop events: the outer one starts and
+        # stops it.
         receiver.start()
         yield
         await run_in_threadpool(receiver.stop)

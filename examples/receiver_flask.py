@@ -2,7 +2,8 @@
 
     flask --app "examples.receiver_flask:create_app('pushes.sqlite3')" run --port 8686
 
-In production: one process with threads (``gunicorn --workers 1 --threads 16``), because an inbox has one owner.
+In production: one process with threads (``gunicorn --workers 1 --threads 16``),
+because an inbox has one owner.
 """
 
 import os
@@ -27,8 +28,13 @@ def create_app(inbox: str | os.PathLike[str]) -> Flask:
         service = body.service
         if body.device_id is None or service is None or service.service_id is None:
             return
-        # The order of arrival is not the order of the events: a repeated push comes after newer ones.
-        made = service.event_time.datetime if service.event_time else receiver.event.received_at
+        # The order of arrival is not the order of the events: a repeated push comes
+        # after newer ones.
+        made = (
+            service.event_time.datetime
+            if service.event_time
+            else receiver.event.received_at
+        )
         key = body.device_id, service.service_id
         if key not in newest or made >= newest[key]:
             newest[key] = made
@@ -38,7 +44,11 @@ def create_app(inbox: str | os.PathLike[str]) -> Flask:
     def show() -> dict[str, Any]:
         return readings
 
-    # The receiver answers /v1.0.0/messageReceiver and /v1.0.0/messageReceiver/cmd, Flask all other paths.
-    app.wsgi_app = receiver.wsgi.in_front_of(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    app.extensions["pushes"] = receiver.start()  # messages from last time are handled at once
+    # The receiver answers /v1.0.0/messageReceiver and /v1.0.0/messageReceiver/cmd,
+    # Flask all other paths.
+    in_front = receiver.wsgi.in_front_of(app.wsgi_app)
+    app.wsgi_app = in_front  # type: ignore[assignment, method-assign]
+    app.extensions["pushes"] = (
+        receiver.start()
+    )  # messages from last time are handled at once
     return app

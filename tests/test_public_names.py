@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import iot_northbound
-from iot_northbound import services
+from iot_northbound import bulk, services
 from iot_northbound.core import fields
 from iot_northbound.services.base import Caller, TokenOwner
 
-PACKAGES = ("", ".device", ".dto", ".services", ".push", ".error_codes")
+PACKAGES = ("", ".bulk", ".device", ".dto", ".services", ".push", ".error_codes")
 EXPORTED = {
     id(getattr(package, name))
     for package in (importlib.import_module(f"iot_northbound{each}") for each in PACKAGES)
@@ -46,7 +46,9 @@ def test_what_a_public_signature_names_is_exported(name: str) -> None:
     module = vars(importlib.import_module(getattr(public, "__module__", "iot_northbound")))
     used: set[Any] = set()
     for function in functions(public):
-        scope = vars(fields) | vars(services) | function.__globals__ | module  # names imported for typing only
+        scope = (
+            {"Bulk": bulk.Bulk} | vars(fields) | vars(services) | function.__globals__ | module
+        )  # names imported for typing only
         for hint in typing.get_type_hints(function, scope).values():
             used |= {each for each in parts(hint) if each.__module__.startswith("iot_northbound")}
     assert sorted(each.__qualname__ for each in used if id(each) not in EXPORTED) == []

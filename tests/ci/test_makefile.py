@@ -51,7 +51,7 @@ def groups(wanted: str) -> set[str]:
 def test_the_demo_installs_neither_test_tools_nor_documentation_tools(clone: Path) -> None:
     venv, install, *_ = recipe(clone, "demo")
     assert venv == "python3 -m venv .venv"
-    assert install == '.venv/bin/pip install --quiet --editable ".[emulator,receiver,device,examples]"'
+    assert install == '.venv/bin/pip install --quiet --editable ".[emulator,receiver,device]"'
 
 
 def test_uv_is_used_if_it_is_on_the_path(clone: Path) -> None:

@@ -28,4 +28,9 @@ def decoded(data: bytes) -> str:
     Raises:
         UnicodeDecodeError: they are not text in this encoding.
     """
-    return data.decode(next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8"))
+    return data.decode(encoding_of(data))
+
+
+def encoding_of(start: bytes) -> str:
+    """Return the encoding that the first bytes of a file say; UTF-8 if they say nothing."""
+    return next((encoding for mark, encoding in _MARKS if start.startswith(mark)), "utf-8")

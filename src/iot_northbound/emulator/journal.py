@@ -19,11 +19,16 @@ _SECRET_NAMES = frozenset(
 )  # fmt: skip
 
 
+def is_secret(name: str) -> bool:
+    """Return whether values of this name are secret."""
+    return name.lower() in _SECRET_NAMES
+
+
 def redacted(value: Any) -> Any:
     """Return a copy of JSON with stars in place of the values of secret keys, at any depth."""
     if isinstance(value, Mapping):
         return {
-            name: REDACTED if name.lower() in _SECRET_NAMES and inner is not None else redacted(inner)
+            name: REDACTED if is_secret(name) and inner is not None else redacted(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list):
@@ -50,6 +55,8 @@ class Journal:
     def __init__(self, capacity: int = 10_000) -> None:
         self.bodies = False
         """Whether JSON bodies are noted too, redacted. Off by default, since this costs time and memory."""
+        self.on_call: Callable[[Mapping[str, Any]], None] | None = None
+        """Called with the entry of each call of the API."""
         self._entries: deque[tuple[int, Callable[..., dict[str, Any]], tuple[Any, ...]]] = deque(maxlen=capacity)
         self._seq = count(1)
         self._calls: Counter[tuple[str, str]] = Counter()
@@ -64,6 +71,8 @@ class Journal:
             return
         if entry["kind"] == "call":
             self._calls[entry.get("endpoint") or "", str(entry.get("errorCode") or entry.get("status"))] += 1
+            if self.on_call is not None:
+                self.on_call(entry)
         self.note_facts(dict, entry)
 
     def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:

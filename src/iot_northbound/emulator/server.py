@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from iot_northbound.emulator.agentlite.app import AgentLiteApp
+from iot_northbound.emulator.console.door import Door
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
@@ -55,6 +56,8 @@ class Emulator(LoopService):
         strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off by
             default, since many certificates in use do not. It is the same on every Python version.
         limits: How much one peer may use.
+        on_call: Called after each call of the API with its entry of the journal, on the emulator's own thread: it
+            must not block.
         settings: Some of the platform's settings by name; `Settings` lists them all.
 
     Raises:
@@ -78,6 +81,7 @@ class Emulator(LoopService):
         callback_certificate: tuple[Path | str, Path | str] | None = None,
         strict_x509: bool = False,
         limits: Limits | None = None,
+        on_call: Callable[[Mapping[str, Any]], None] | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
         known = SomeSettings.__annotations__
@@ -98,6 +102,7 @@ class Emulator(LoopService):
         self._strict_x509 = strict_x509
         # The machine of a test has one address, which may use every connection.
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
+        self._on_call = on_call
         self._runtime: Runtime | None = None
         self._servers: list[GuardedListener] = []
         self._mqtt: MqttEndpoint | None = None
@@ -124,6 +129,15 @@ class Emulator(LoopService):
         """Address of the control plane, or None without one."""
         port = self._ports["control_port"]
         return None if port is None else f"http://127.0.0.1:{port}"
+
+    def console_link(self) -> str:
+        """Return a new link that opens the console page in a browser, once. It may be called from any thread.
+
+        Raises:
+            RuntimeError: The emulator is not running, or has no control port.
+        """
+        self._opened("control_port")
+        return self.control.launch_keys.link(str(self.control_url))
 
     @property
     def mqtt_address(self) -> tuple[str, int]:
@@ -220,17 +234,20 @@ class Emulator(LoopService):
             self._ports[setting] = port
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
+        runtime.journal.on_call = self._on_call
         await runtime.execute(lambda: runtime.add_own_application(self.home.app_id, self.home.secret))
         if self._mqtt is not None:
             self._mqtt.serve(runtime)
         self._control = Control(runtime, self._facts, self._mqtt)
         self._apps = {
             "port": NorthboundApp(runtime),
-            "control_port": ControlApp(self._control),
+            "control_port": Door(ControlApp(self._control), lambda: self._console(runtime)),
             "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
             "hub_port": HubApp(runtime),
         }
-        self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self.device_ports)
+        self._profile = RunningProfile(
+            self.home, self._reachable_host, self._opened("port"), self.device_ports, self.control_url
+        )
         for server in self._servers:
             await server.open()
 
@@ -269,6 +286,12 @@ class Emulator(LoopService):
                 app = self._app(name)
                 server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
                 yield name, server
+
+    def _console(self, runtime: Runtime) -> App:
+        """Return the console page. It is imported here, because most emulators are never looked at."""
+        from iot_northbound.emulator.console.app import ConsoleApp
+
+        return ConsoleApp(runtime, self._control, self._facts, self._mqtt, self._opened("control_port"))
 
     def _app(self, setting: str) -> App:
         """Return an application that serves as the one of this port does, which is made after its port is bound."""

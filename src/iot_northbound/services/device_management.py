@@ -1,9 +1,14 @@
 """Register devices, change, query and delete them, and write their shadows."""
 
+from typing import overload
+
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.core.fields import shown
+from iot_northbound.dto.data_collection import QuerySingleDeviceInfoOutDTO
 from iot_northbound.dto.device_management import (
     ModifyDeviceInforInDTO,
     ModifyDeviceShadowInDTO,
+    MqttDeviceInfoDTO,
     QueryDeviceShadowOutDTO,
     QueryDeviceStatusOutDTO,
     RefreshDeviceKeyInDTO,
@@ -13,7 +18,10 @@ from iot_northbound.dto.device_management import (
     RegDirectDeviceInDTO2,
     RegDirectDeviceOutDTO,
 )
+from iot_northbound.errors import AlreadyExistsError, InvalidArgumentError, NorthApiException, NotFoundError
+from iot_northbound.services import finding
 from iot_northbound.services.base import Service
+from iot_northbound.services.data_collection import QUERY_DEVICES
 
 REGISTER = Endpoint(
     "POST",
@@ -108,6 +116,91 @@ class DeviceManagement(Service):
         Reference: section 1.4.2.
         """
         return self._call(REGISTER_WITH_SECRET, body=rdws_in_dto, query={"appId": app_id}, access_token=access_token)
+
+    @overload
+    def ensure_device(
+        self, dto: RegDirectDeviceInDTO2, *, app_id: str | None = None, access_token: str | None = None
+    ) -> RegDirectDeviceOutDTO: ...
+
+    @overload
+    def ensure_device(
+        self, dto: RegDeviceWithSecretInDTO, *, app_id: str | None = None, access_token: str | None = None
+    ) -> RegDeviceWithSecretOutDTO: ...
+
+    def ensure_device(
+        self,
+        dto: RegDirectDeviceInDTO2 | RegDeviceWithSecretInDTO,
+        *,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> RegDirectDeviceOutDTO | RegDeviceWithSecretOutDTO:
+        """Register a device, or find the one that has its node id, and return its id.
+
+        A new device comes with its code or secret. One that was there comes with its id only, because the platform
+        tells a code or secret once. The same holds for a device whose registration got no answer: it is looked for, and
+        registered again if it is not there. `refresh_device_key` makes a new code. The platform's product and the other
+        values of a device that was there are not compared with the DTO.
+
+        Registering is one call. Finding costs what it costs in `find_device`, but the newest devices are read first.
+
+        Raises:
+            AlreadyExistsError: the node id is registered (100426, 100416), but the application does not see the device:
+                another application owns it.
+            NorthApiException: the registration failed in another way; see `reg_direct_device` and
+                `reg_device_with_secret`. With `outcome_unknown` nobody knows whether the device is registered.
+
+        Reference: sections 1.4.1, 1.4.2 and 1.5.2.
+        """
+        info: RegDirectDeviceInDTO2 | MqttDeviceInfoDTO | None
+        made: type[RegDirectDeviceOutDTO | RegDeviceWithSecretOutDTO]
+        if isinstance(dto, RegDeviceWithSecretInDTO):
+            info, made = dto.device_info, RegDeviceWithSecretOutDTO
+        else:
+            info, made = dto, RegDirectDeviceOutDTO
+        again = False
+        while True:
+            try:
+                if isinstance(dto, RegDeviceWithSecretInDTO):
+                    return self.reg_device_with_secret(dto, app_id=app_id, access_token=access_token)
+                return self.reg_direct_device(dto, app_id=app_id, access_token=access_token)
+            except NorthApiException as error:
+                there = isinstance(error, AlreadyExistsError)
+                if info is None or not (there or error.outcome_unknown):
+                    raise
+                devices = finding.walk(self._client, app_id=app_id, access_token=access_token)
+                for _, device in finding.registered(devices, {info.node_id}):
+                    if device.device_id:
+                        return made(device_id=device.device_id)
+                if there or again:
+                    raise
+            again = True
+
+    def find_device(
+        self,
+        node_id: str,
+        *,
+        gateway_id: str | None = None,
+        app_id: str | None = None,
+        access_token: str | None = None,
+    ) -> QuerySingleDeviceInfoOutDTO:
+        """Return the newest device that reports itself with this node id.
+
+        The API cannot search for node ids, so this reads the list of devices, the newest first, until the device is
+        found: one call per 250 devices, and all pages if there is no such device. These are bulk calls. With
+        `gateway_id` only the devices of this gateway are read. If you look for many node ids, read `iter_devices` once
+        instead.
+
+        Raises:
+            NotFoundError: no device of the application has this node id (100403).
+
+        Reference: sections 1.5.1 and 1.5.2.
+        """
+        if not isinstance(node_id, str) or not node_id:
+            raise InvalidArgumentError.of("node_id", shown(node_id), "it must be text, and not empty")
+        for device in finding.walk(self._client, app_id=app_id, gateway_id=gateway_id, access_token=access_token):
+            if finding.node_id_of(device) == node_id:
+                return device
+        raise NotFoundError("100403", f"no device has the node id {shown(node_id)}", endpoint=QUERY_DEVICES.name)
 
     def refresh_device_key(
         self,

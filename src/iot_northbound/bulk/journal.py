@@ -1,0 +1,216 @@
+"""The journal of a bulk job: which rows were begun, and what became of them.
+
+A row is noted before its call is sent, and its outcome when the answer is there. So a process that is killed at any
+point leaves three kinds of rows: not noted (never sent), noted with an outcome, and noted without one (perhaps sent).
+The file contains the secrets of new devices, which the platform tells only once; only its owner can read it. The
+secrets that rows contain are not in it: of a row it has a hash, and the other fields.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from iot_northbound import errors
+from iot_northbound.bulk.results import BulkReport, BulkResult, Results
+from iot_northbound.errors import InvalidArgumentError, NorthApiException
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
+
+T = TypeVar("T")
+
+
+class State(IntEnum):
+    """How far a row is."""
+
+    BEGUN = 0
+    DONE = 1
+    FAILED = 2
+    UNKNOWN = 3
+    """It failed, and may have had an effect all the same."""
+
+
+class Noted(NamedTuple):
+    """What the journal has of a row."""
+
+    state: State
+    digest: bytes
+
+
+_FAILED = f"({State.FAILED}, {State.UNKNOWN})"
+_SCHEMA = Schema(
+    "a journal of bulk jobs",
+    2001,
+    """
+CREATE TABLE job (name TEXT NOT NULL, application TEXT NOT NULL);
+CREATE TABLE rows (
+    number INTEGER PRIMARY KEY, key TEXT, digest BLOB NOT NULL, state INTEGER NOT NULL, input TEXT NOT NULL,
+    value TEXT, error TEXT, seconds REAL NOT NULL
+);
+CREATE INDEX rows_by_key ON rows (key) WHERE key IS NOT NULL;
+""",
+)
+
+
+class Journal:
+    """The rows of one job, in a file or, without a path, in a temporary file that ends with this object.
+
+    Args:
+        path: the file; it is made if it is missing.
+        job: the job's name.
+        application: host:port/application id of the platform.
+
+    Raises:
+        InvalidArgumentError: the file cannot be used, is in use, or is the journal of another job (1007).
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None, job: str, application: str) -> None:
+        self._owned: OwnedSqlite | None = None
+        self._lock = threading.RLock()
+        if path is None:
+            self._own = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._own.executescript(f"PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; {_SCHEMA.tables}")
+            return
+        try:
+            self._path = Path(path)
+            self._owned = OwnedSqlite(self._path, _SCHEMA, lambda connection: None)
+        except (FileInUseError, UnfitFileError, TypeError) as error:
+            raise InvalidArgumentError.of("journal", str(path), str(error)) from error
+        try:
+            self._own = self._owned.writer
+            self._claim(job, application)
+        except BaseException:
+            self._owned.close()
+            raise
+
+    def _claim(self, job: str, application: str) -> None:
+        with self.writing():
+            known = self._own.execute("SELECT name, application FROM job").fetchone()
+            if known is None:
+                self._own.execute("INSERT INTO job VALUES (?, ?)", (job, application))
+            elif known != (job, application):
+                raise InvalidArgumentError.of(
+                    "journal", str(self._path), f"it is the journal of {known[0]} on {known[1]}: choose another file"
+                )
+
+    def close(self) -> None:
+        """Release the file. The report still reads it; a temporary file stays until the report ends."""
+        if self._owned is not None:
+            self._owned.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep what the block writes, all of it or nothing."""
+        if self._owned is not None:
+            with self._owned.transaction():
+                yield
+            return
+        with self._lock:
+            self._own.execute("BEGIN")
+            try:
+                yield
+                self._own.execute("COMMIT")
+            except BaseException:
+                self._own.execute("ROLLBACK")
+                raise
+
+    # -- inside of `writing` -----------------------------------------------------------------------------------------
+
+    def noted(self, number: int) -> Noted | None:
+        """Return what is noted of a row."""
+        found = self._own.execute("SELECT state, digest FROM rows WHERE number = ?", (number,)).fetchone()
+        return Noted(State(found[0]), found[1]) if found else None
+
+    def twin(self, number: int, key: str) -> int | None:
+        """Return the number of an earlier row with this key."""
+        query = "SELECT min(number) FROM rows WHERE key = ? AND number < ?"
+        found: int | None = self._own.execute(query, (key, number)).fetchone()[0]
+        return found
+
+    def begin(self, number: int, key: str | None, digest: bytes, input: str) -> None:
+        """Note that a row's call may be sent from now on."""
+        self._own.execute(
+            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, NULL, NULL, 0)",
+            (number, key, digest, State.BEGUN, input),
+        )
+
+    def end(
+        self, number: int, value: Any, error: NorthApiException | None, seconds: float, state: State | None = None
+    ) -> None:
+        """Note what became of a row; the error says its state if none is given."""
+        if state is None:
+            state = State.DONE if error is None else State.UNKNOWN if error.outcome_unknown else State.FAILED
+        self._own.execute(
+            "UPDATE rows SET state = ?, value = ?, error = ?, seconds = ? WHERE number = ?",
+            (state, _dump(value), None if error is None else _dump(_packed(error)), seconds, number),
+        )
+
+    def forget(self, number: int) -> None:
+        """Note that a row's call was not sent after all."""
+        self._own.execute("DELETE FROM rows WHERE number = ?", (number,))
+
+    # -- the report --------------------------------------------------------------------------------------------------
+
+    def report(self, read: Callable[[Any], T], resumed: int) -> "BulkReport[T]":
+        """Return the results of all rows. `read` makes the value of a result from its JSON."""
+
+        def results(where: str) -> Results[T]:
+            with self._reading() as connection:
+                (count,) = connection.execute(f"SELECT count(*) FROM rows WHERE {where}").fetchone()
+            return Results(count, lambda: self._results(where, read))
+
+        done = results(f"state = {State.DONE}")
+        return BulkReport(done, results(f"state IN {_FAILED}"), results(f"state <> {State.BEGUN}"), resumed)
+
+    def _results(self, where: str, read: Callable[[Any], T]) -> Iterator[BulkResult[T]]:
+        query = f"SELECT number, key, input, value, error, seconds FROM rows WHERE {where} AND number > ?"
+        last = 0
+        while True:
+            with self._reading() as connection:
+                page = connection.execute(f"{query} ORDER BY number LIMIT 500", (last,)).fetchall()
+            if not page:
+                return
+            for last, key, input, value, error, seconds in page:
+                yield BulkResult(
+                    row=last,
+                    key=key,
+                    input=json.loads(input),
+                    ok=error is None,
+                    value=None if value is None else read(json.loads(value)),
+                    error=None if error is None else _unpacked(json.loads(error)),
+                    seconds=seconds,
+                )
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if self._owned is None:
+            with self._lock:
+                yield self._own
+            return
+        if not self._path.exists():
+            raise InvalidArgumentError.of("journal", str(self._path), "it was deleted, and the results with it")
+        uri = f"{self._path.resolve().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            yield connection
+
+
+def _dump(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, separators=(",", ":"))
+
+
+def _packed(error: NorthApiException) -> dict[str, Any]:
+    facts = {name: fact for name, fact in vars(error).items() if fact is None or isinstance(fact, str | int | float)}
+    return {"class": type(error).__name__, **facts}
+
+
+def _unpacked(facts: dict[str, Any]) -> NorthApiException:
+    cls = getattr(errors, str(facts.pop("class", "")), NorthApiException)
+    if not (isinstance(cls, type) and issubclass(cls, NorthApiException)):
+        cls = NorthApiException
+    error = cls(facts.get("error_code", ""), facts.get("error_desc", ""))
+    vars(error).update(facts)
+    return error
