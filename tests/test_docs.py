@@ -28,7 +28,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ROOMS_IN_DETAIL = (
     "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks",
-    "device", "emulator", "emulator/mqtt", "emulator/agentlite",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
 LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", ""} | {"php", "java", "py"}  # the last are of other SDKs

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from iot_northbound.errors import TlsError as TlsError
     from iot_northbound.errors import TlsReason as TlsReason
     from iot_northbound.errors import UnreadableAnswerError as UnreadableAnswerError
+    from iot_northbound.errors import WaitStoppedError as WaitStoppedError
     from iot_northbound.errors import WaitTimeoutError as WaitTimeoutError
     from iot_northbound.profiles import load_env as load_env
     from iot_northbound.profiles import load_inbox_url as load_inbox_url
@@ -92,6 +93,7 @@ _ERRORS = (
     "TlsError",
     "TlsReason",
     "UnreadableAnswerError",
+    "WaitStoppedError",
     "WaitTimeoutError",
 )
 _ROOMS = {

@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "kafka": ("confluent_kafka",),
     "prometheus": ("prometheus_client",),
     "otel": ("opentelemetry",),
+    "keyring": ("keyring",),
 }
 """The packages of each extra, by the name that is imported."""
 

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
 from iot_northbound.config import ClientInfo, HttpConfig, SharedConfig, must_be
+from iot_northbound.core import forks
 from iot_northbound.core.budget import NoLimit, RateLimit
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
@@ -50,18 +50,6 @@ class Keep(Enum):
 
     def __repr__(self) -> str:
         return self.value
-
-
-_pipelines: "weakref.WeakSet[Pipeline]" = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for pipeline in list(_pipelines):
-        pipeline.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class NorthApiClient:
@@ -130,7 +118,7 @@ class NorthApiClient:
             backoff=Backoff(http.backoff_base, http.backoff_cap),
         )
         self._services: dict[str, Any] = {}
-        _pipelines.add(self._pipeline)
+        forks.tell(self._pipeline)
 
     @classmethod
     def from_env(
@@ -351,6 +339,11 @@ class NorthApiClient:
             NorthApiException: no answer came. A `TlsError` says which side refused and why.
         """
         return self._pipeline.probe(self._options)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._pipeline.is_closed
 
     def close(self) -> None:
         """End the background renewal, forget the token and close the connections. It can be called twice.

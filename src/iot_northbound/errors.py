@@ -324,6 +324,25 @@ class WaitTimeoutError(NorthApiException):
         self.last_state = last_state
 
 
+class WaitStoppedError(NorthApiException):
+    """Nobody waits any more: the receiver was stopped, the client was closed, or the process was forked (1001).
+
+    What was waited for goes on.
+
+    Attributes:
+        last_state: the last state seen; None if there was none.
+    """
+
+    _likely = (
+        "stop() or close() was called while something waited, or the process was forked.",
+        "Follow the same command or task again, with a receiver and a client that are open.",
+    )
+
+    def __init__(self, error_code: str, error_desc: str, *, last_state: Any = None, **rest: Any) -> None:
+        super().__init__(error_code, error_desc, **rest)
+        self.last_state = last_state
+
+
 BY_KIND: dict[Kind, type[NorthApiException]] = {
     Kind.NOT_FOUND: NotFoundError,
     Kind.ALREADY_EXISTS: AlreadyExistsError,

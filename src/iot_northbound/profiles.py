@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 import attrs
 
+from iot_northbound._extras import MissingExtraError, needs_extra
 from iot_northbound._hide import hide
 from iot_northbound.config import WHERE_FROM, ClientInfo, HttpConfig, Settings, SharedConfig
 from iot_northbound.core.fields import bare_type, shown
@@ -47,7 +48,7 @@ class Section(NamedTuple):
         return [each.name for each in fields if type(None) in get_args(each.type)]
 
     def secrets(self) -> list[str]:
-        """Return the keys whose values are secret; each of them can be given as `…_file` too."""
+        """Return the keys whose values are secret; each of them can be given as `…_file` or `…_keyring` too."""
         return [each.name for each in attrs.fields(self.cls) if each.repr is hide]
 
     def made_of(self, values: Mapping[str, Any]) -> Any:
@@ -69,10 +70,14 @@ _INBOX = "inbox"
 """The key of the receiver's inbox. It is beside the sections, because a client has none."""
 _SECRETS = frozenset({_INBOX, *(name for section in SECTIONS for name in section.secrets())})
 _SECRET_FILES = {f"{name}_file": name for name in sorted(_SECRETS)}
+_SECRET_ENTRIES = {f"{name}_keyring": name for name in sorted(_SECRETS)}
+KEYRING = "iot-northbound"
+"""The service of our entries in the keyring of the operating system."""
 _CODE_ONLY = {name: section.cls.__name__ for section in SECTIONS for name in section.code_only}
 _KINDS: Mapping[str, type] = {
     **{name: kind for section in SECTIONS for name, kind in section.kinds().items()},
     **dict.fromkeys(_SECRET_FILES, Path),
+    **dict.fromkeys(_SECRET_ENTRIES, str),
     _INBOX: str,
 }
 _LIMITS = frozenset(name for section in SECTIONS for name in section.limits())
@@ -133,8 +138,9 @@ def _environment(environ: Mapping[str, str] | None) -> tuple[_Origin, dict[str, 
 def load_profile(path: str | os.PathLike[str], name: str = "default") -> Settings:
     """Return the configuration from one table of a TOML file, whose keys are named like the attributes.
 
-    A relative path is relative to the file's folder. A secret can be in a file of its own: `secret_file`,
-    `self_cert_pwd_file`, `trust_ca_pwd_file`.
+    A relative path is relative to the file's folder. A secret can be in a file of its own (`secret_file`,
+    `self_cert_pwd_file`, `trust_ca_pwd_file`), or in the keyring of the operating system (`secret_keyring` names the
+    entry of the service `iot-northbound`, and so on; this needs the extra `keyring`).
 
     Raises:
         InvalidArgumentError: the file, the table or a mandatory key is missing, a key is unknown, or a value has the
@@ -156,8 +162,7 @@ def load_inbox_url(
         InvalidArgumentError: the profile cannot be read, or it has no inbox (1007).
     """
     origin, values = _environment(environ) if path is None else _table(path, name)
-    if f"{_INBOX}_file" in values:
-        _read_secret(origin, values, f"{_INBOX}_file", _INBOX)
+    _read_secret(origin, values, _INBOX)
     if not values.get(_INBOX):
         raise origin.error(_INBOX, "it is missing (or inbox_file): give the URL of an inbox, for example sqlite:name")
     return absolute(values[_INBOX], origin.folder, "sqlite")
@@ -254,9 +259,8 @@ def _from_toml(origin: _Origin, name: str, value: Any) -> Any:
 
 
 def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
-    for file_key, name in _SECRET_FILES.items():
-        if file_key in values and name != _INBOX:
-            _read_secret(origin, values, file_key, name)
+    for name in sorted(_SECRETS - {_INBOX}):
+        _read_secret(origin, values, name)
     if "shared_away" in values and "shared" not in values:
         raise origin.error("shared_away", "shared is missing: give it too, or leave both out")
     if "shared" in values:
@@ -274,10 +278,30 @@ def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
         raise placed from None
 
 
-def _read_secret(origin: _Origin, values: dict[str, Any], file_key: str, name: str) -> None:
-    if name in values:
-        raise origin.error(file_key, f"{name} is given too: give only one of the two")
-    values[name] = _secret_from(origin, file_key, values.pop(file_key))
+def _read_secret(origin: _Origin, values: dict[str, Any], name: str) -> None:
+    """Put a secret into `values` that is in a file or in the keyring."""
+    for key, read in ((f"{name}_file", _secret_from), (f"{name}_keyring", _secret_of)):
+        if key in values:
+            if name in values:
+                raise origin.error(key, f"{name} is given too: give only one of the two")
+            values[name] = read(origin, key, values.pop(key))
+
+
+def _secret_of(origin: _Origin, key: str, entry: str) -> str:
+    """Return the secret of an entry in the keyring of the operating system."""
+    try:
+        with needs_extra("keyring"):
+            import keyring
+        secret = keyring.get_password(KEYRING, entry)
+    except MissingExtraError as error:
+        raise origin.error(key, str(error)) from None
+    except Exception as error:  # noqa: BLE001 - each keyring has errors of its own, whose texts may contain anything
+        raise origin.error(key, f"the keyring cannot be read ({type(error).__name__}): unlock it") from None
+    if not secret:
+        raise origin.error(
+            key, f"the keyring has no entry {entry!r} of {KEYRING}: `iot-northbound config init` writes it"
+        )
+    return secret
 
 
 def _secret_from(origin: _Origin, key: str, file: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from iot_northbound._extras import EXTRAS, MissingExtraError
 from iot_northbound._version import __version__
 from iot_northbound.cli.command import Entry, Group, Refusal, known_options
 from iot_northbound.cli.exits import Exit, exit_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 NAME = "iot-northbound"
 COMPLETE = "_IOT_NORTHBOUND_COMPLETE"
 """The variable with which a shell asks for completions."""
-_EXTRAS = {"uvicorn", "httptools", "sortedcontainers", "paho", "jinja2", "keyring"}
 
 # The modules of commands import the client, and the packages of an extra, only when they run. So every --help is fast,
 # and works without extras.
@@ -123,9 +123,9 @@ def _in_words(error: Exception, session: Session) -> str:
 
     if isinstance(error, NorthApiException):
         return session.in_words(str(error))
-    if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] in _EXTRAS:
-        return f"this command needs {error.name}: pip install 'iot-northbound[{session.extra}]'"
-    if isinstance(error, OSError):
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in EXTRAS.get(session.extra, ()):
+        return str(MissingExtraError(session.extra, error.name or ""))
+    if isinstance(error, OSError | MissingExtraError):
         return str(error)
     # The text of any other error is not shown, because it may contain a secret.
     return f"failed unexpectedly ({type(error).__name__}); please report it, with the traceback that --debug shows"

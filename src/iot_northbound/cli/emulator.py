@@ -143,6 +143,7 @@ def _announce(args: SimpleNamespace, emulator: Any) -> None:
         "event": "ready",
         "url": emulator.base_url,
         "control": emulator.control_url,
+        "console": emulator.console_link() if emulator.control_url else None,
         "mqtt": emulator.mqtt_url,
         "agentlite": emulator.agentlite_url,
         "hub": emulator.hub_url,
@@ -161,6 +162,7 @@ def _announce(args: SimpleNamespace, emulator: Any) -> None:
     lines = [
         ("platform", facts["url"]),
         ("control plane", facts["control"] or "none"),
+        ("console (opens once)", facts["console"] or "none"),
         ("mqtt", facts["mqtt"] or "none"),
         ("agentlite", facts["agentlite"] or "none"),
         ("hub", facts["hub"] or "none"),

@@ -129,13 +129,18 @@ class Pipeline:
         self._quota = RetryQuota()
         self._rate_limit.after_fork()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing.is_set()
+
     def check_open(self) -> None:
         """Check that the client is not closed.
 
         Raises:
             ClientClosedError: it is closed (1001).
         """
-        if self._closing.is_set():
+        if self.is_closed:
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the client is closed")
 
     def probe(self, options: CallOptions) -> str:

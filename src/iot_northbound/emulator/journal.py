@@ -19,11 +19,16 @@ _SECRET_NAMES = frozenset(
 )  # fmt: skip
 
 
+def is_secret(name: str) -> bool:
+    """Return whether values of this name are secret."""
+    return name.lower() in _SECRET_NAMES
+
+
 def redacted(value: Any) -> Any:
     """Return a copy of JSON with stars in place of the values of secret keys, at any depth."""
     if isinstance(value, Mapping):
         return {
-            name: REDACTED if name.lower() in _SECRET_NAMES and inner is not None else redacted(inner)
+            name: REDACTED if is_secret(name) and inner is not None else redacted(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from iot_northbound.emulator.agentlite.app import AgentLiteApp
+from iot_northbound.emulator.console.door import Door
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
@@ -129,6 +130,15 @@ class Emulator(LoopService):
         port = self._ports["control_port"]
         return None if port is None else f"http://127.0.0.1:{port}"
 
+    def console_link(self) -> str:
+        """Return a new link that opens the console page in a browser, once. It may be called from any thread.
+
+        Raises:
+            RuntimeError: The emulator is not running, or has no control port.
+        """
+        self._opened("control_port")
+        return self.control.launch_keys.link(str(self.control_url))
+
     @property
     def mqtt_address(self) -> tuple[str, int]:
         """Host and port for devices that speak MQTT.
@@ -231,7 +241,7 @@ class Emulator(LoopService):
         self._control = Control(runtime, self._facts, self._mqtt)
         self._apps = {
             "port": NorthboundApp(runtime),
-            "control_port": ControlApp(self._control),
+            "control_port": Door(ControlApp(self._control), lambda: self._console(runtime)),
             "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
             "hub_port": HubApp(runtime),
         }
@@ -276,6 +286,12 @@ class Emulator(LoopService):
                 app = self._app(name)
                 server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
                 yield name, server
+
+    def _console(self, runtime: Runtime) -> App:
+        """Return the console page. It is imported here, because most emulators are never looked at."""
+        from iot_northbound.emulator.console.app import ConsoleApp
+
+        return ConsoleApp(runtime, self._control, self._facts, self._mqtt, self._opened("control_port"))
 
     def _app(self, setting: str) -> App:
         """Return an application that serves as the one of this port does, which is made after its port is bound."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Unpack
 from iot_northbound.emulator.control.base import Count, Name, NotFound, Row, Seconds, operation
 from iot_northbound.emulator.control.devices import DeviceControl
 from iot_northbound.emulator.control.hub import HubControl
+from iot_northbound.emulator.control.launch import LaunchKeys
 from iot_northbound.emulator.control.mqtt import MqttControl
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
@@ -43,6 +44,7 @@ class Control(DeviceControl, MqttControl, HubControl):
         super().__init__(runtime, facts, mqtt)
         self._snapshots: dict[str, dict[str, dict[str, Row]]] = {}
         self._started = time.monotonic()
+        self.launch_keys = LaunchKeys()
 
     # --- the platform as a whole ---
 
@@ -56,6 +58,18 @@ class Control(DeviceControl, MqttControl, HubControl):
             "durable": self._runtime.durable is not None,
             "rows": self._platform.store.sizes(),
         }
+
+    @operation()
+    def console_link(self) -> Row:
+        """Return a new link that opens the console page in a browser, once.
+
+        Raises:
+            NotFound: The emulator has no control port.
+        """
+        url = self._facts()["control_url"]
+        if url is None:
+            raise NotFound("the console page needs the control port, which this emulator does not open")
+        return {"link": self.launch_keys.link(url)}
 
     @operation(whole=False)
     def reset(self) -> None:

@@ -60,6 +60,7 @@ class Operation:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/health", "health"),
+    Operation("POST", "/links", "console_link", 201),
     Operation("POST", "/reset", "reset", 204),
     Operation("POST", "/start-over", "start_over", 204),
     Operation("GET", "/settings", "settings"),
