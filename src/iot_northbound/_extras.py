@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "emulator": ("uvicorn", "httptools", "sortedcontainers", "jinja2"),
+    "emulator": ("uvicorn", "httptools", "sortedcontainers"),
     "receiver": ("uvicorn", "httptools"),
     "device": ("paho",),
     "redis": ("redis",),
