@@ -32,7 +32,8 @@ def test_the_first_page_shows_the_same_picture_and_the_same_program() -> None:
     picture = PICTURE.search(readme)
     assert picture
     assert picture[0] in page
-    assert re.findall(r"```python\n(.*?)\n```", readme, re.DOTALL) == [section(SNIPPETS / "quickstart.py", "quickstart")]
+    program = section(SNIPPETS / "quickstart.py", "quickstart")
+    assert re.findall(r"```python\n(.*?)\n```", readme, re.DOTALL) == [program]
     assert '"docs/snippets/quickstart.py:quickstart"' in page
 
 
