@@ -178,7 +178,7 @@ class RateLimit:
         self._waited += self._clock.monotonic() - began
 
     def _come_first(self, line: list[_Place], mine: _Place, until: float | None, wake: Flag | None) -> None:
-        while (first := line[0]) is not mine and not mine.first.is_set() and not _is_set(wake):
+        while (first := _first(line, mine)) is not mine and not mine.first.is_set() and not _is_set(wake):
             mine.seen = now = self._clock.monotonic()
             if until is not None and now >= until:
                 raise self._too_late()
@@ -220,6 +220,14 @@ def _turn(*, login: bool) -> Turn:
 
 def _is_set(wake: Flag | None) -> bool:
     return wake is not None and wake.is_set()
+
+
+def _first(line: list[_Place], mine: _Place) -> _Place:
+    """Return who is first. A caller that others took for gone, because it was stopped for long, asks for itself."""
+    with contextlib.suppress(IndexError):
+        if mine in line:
+            return line[0]
+    return mine
 
 
 def _leave(line: list[_Place], place: _Place) -> None:
