@@ -1,41 +1,72 @@
-# One obvious command for each chore. Everything installs what it needs into .venv.
+# One obvious command for each chore. Each installs what it needs into .venv, and no more.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
 
 .PHONY: demo test chaos test-all test-wheel coverage check generate package bench docs clean
 .DEFAULT_GOAL := test
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --editable ".[all]" --group dev
-	touch $(STAMP)
+# What a target needs is a set: the package with extras, and dependency groups of pyproject.toml. The file .venv/.NAME
+# says that the set NAME is installed; .venv/.installed says it of all that a developer needs.
+$(VENV)/.demo:      SET = --editable ".[emulator,receiver,device]"
+$(VENV)/.test:      SET = --editable ".[all]" --group test --group pythons
+$(VENV)/.coverage:  SET = --editable ".[all]" --group test --group pythons --group coverage
+$(VENV)/.check:     SET = --editable ".[all]" --group test --group pythons --group check --group docs
+$(VENV)/.generate:  SET = --editable ".[emulator]"
+$(VENV)/.docs:      SET = --editable . --group docs
+$(VENV)/.pythons:   SET = --group pythons
+$(VENV)/.package:   SET = --group package --group pythons
+$(VENV)/.bench:     SET = --editable ".[all]" --group test --group pythons --group bench
+$(VENV)/.installed: SET = --editable ".[all]" --group dev
+# The sets that .installed contains.
+PARTS := demo test coverage check generate docs pythons package
 
-demo: $(STAMP)  ## the main job, end to end, on the embedded platform
+# uv if it is there, otherwise pip. pip knows groups since 25.1.
+ifneq ($(shell command -v uv 2>/dev/null),)
+INSTALLER := $(BIN)/python
+CREATE = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+INSTALL = uv pip install --quiet --python $(VENV) $(SET)
+else
+INSTALLER := $(BIN)/pip
+CREATE = $(PYTHON) -m venv $(VENV)
+INSTALL = $(if $(findstring --group,$(SET)),$(BIN)/pip install --quiet --upgrade "pip>=25.1" &&) \
+	$(BIN)/pip install --quiet $(SET)
+endif
+
+$(INSTALLER):
+	$(CREATE)
+
+$(PARTS:%=$(VENV)/.%) $(VENV)/.bench: pyproject.toml | $(INSTALLER)
+	$(INSTALL)
+	touch $@
+
+$(VENV)/.installed: pyproject.toml | $(INSTALLER)
+	$(INSTALL)
+	touch $(PARTS:%=$(VENV)/.%) $@
+
+demo: $(VENV)/.demo  ## the main job, end to end, on the embedded platform
 	$(BIN)/python examples/demo.py
 
-test: $(STAMP)  ## every test
+test: $(VENV)/.test  ## every test
 	$(BIN)/python -m pytest
 
-chaos: $(STAMP)  ## the long tests: processes and servers are killed for minutes; their figures are printed
+chaos: $(VENV)/.test  ## the long tests: processes and servers are killed for minutes; their figures are printed
 	$(BIN)/python -m pytest -m chaos -s
 
 # pyenv hides all interpreters except the chosen one. With this, tox sees every one that is installed.
 PYENV = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.[0-9]+\.[0-9]+$$' | paste -s -d: -)
 WITH_EVERY_PYTHON = $(if $(PYENV),PYENV_VERSION=$(PYENV))
 
-test-all: $(STAMP)  ## every test on each Python that the classifiers name; one that is missing is skipped
+test-all: $(VENV)/.pythons  ## every test on each Python that the classifiers name; one that is missing is skipped
 	$(WITH_EVERY_PYTHON) $(BIN)/tox run
 
-coverage: $(STAMP)  ## every test, and which lines and branches no test reaches
+coverage: $(VENV)/.coverage  ## every test, and which lines and branches no test reaches
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP)  ## lint, spelling, types, import contracts, public API, docs
+check: $(VENV)/.check  ## lint, spelling, types, import contracts, public API, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
@@ -45,10 +76,10 @@ check: $(STAMP)  ## lint, spelling, types, import contracts, public API, docs
 	$(BIN)/python .ci/api.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-generate: $(STAMP)  ## the pages of the documentation that come from the code
+generate: $(VENV)/.generate  ## the pages of the documentation that come from the code
 	$(BIN)/python docs/_generate.py
 
-package: $(STAMP)  ## wheel, source archive and list of dependencies (SBOM) in dist, checked
+package: $(VENV)/.package  ## wheel, source archive and list of dependencies (SBOM) in dist, checked
 	rm -rf dist build
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/python -m build
@@ -62,11 +93,10 @@ test-wheel: package  ## every test against the wheel, without the source tree, o
 	pythons=$$($(WITH_EVERY_PYTHON) $(BIN)/python .ci/pythons.py) && cd build/archive && \
 	$(WITH_EVERY_PYTHON) $(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox --installpkg $(CURDIR)/dist/*.whl -e "$$pythons"
 
-bench: $(STAMP)  ## the numbers in docs/performance.md
-	$(BIN)/pip install --quiet --group bench
+bench: $(VENV)/.bench  ## the numbers in docs/performance.md
 	$(BIN)/python -m benchmarks
 
-docs: $(STAMP)  ## the documentation on a local port
+docs: $(VENV)/.docs  ## the documentation on a local port
 	$(BIN)/mkdocs serve
 
 clean:

@@ -6,63 +6,18 @@ number of each report. Receiver, emulator and load run in separate processes, on
 
 from __future__ import annotations
 
-import asyncio
-import json
-import multiprocessing
 import os
-import re
-import ssl
 import sys
 import tempfile
 import threading
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from benchmarks.load import Spans
 from benchmarks.platform_process import DEVICES, Platform
+from benchmarks.push_receiver import PushReceiver
 
-_LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 MEASURED_EVERY = 0.005
-
-
-class _Listener(asyncio.Protocol):
-    """Answers each POST with 200 and notes the number in it."""
-
-    numbers: dict[int, int] = {}  # noqa: RUF012 - shared by all connections of this process
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport, self.buffer = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            announced = _LENGTH.search(self.buffer, 0, end)
-            size = end + 4 + (int(announced[1]) if announced else 0)
-            if len(self.buffer) < size:
-                return
-            body, self.buffer = self.buffer[end + 4 : size], self.buffer[size:]
-            number = json.loads(body)["service"]["data"]["totalVolume"]
-            self.numbers[number] = self.numbers.get(number, 0) + 1
-            self.transport.write(ANSWER)
-
-
-def _listen(home: Path, pipe: Connection) -> None:
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(home / "server.pem", home / "server.key")
-        server = await loop.create_server(_Listener, "127.0.0.1", 0, ssl=context)
-        pipe.send(server.sockets[0].getsockname()[1])
-        while True:
-            await loop.run_in_executor(None, pipe.recv)
-            pipe.send((len(_Listener.numbers), sum(_Listener.numbers.values())))
-
-    import uvloop
-
-    uvloop.run(serve())
 
 
 def _reports(platform: Platform, devices: list[str], count: int) -> float:
@@ -75,18 +30,15 @@ def _reports(platform: Platform, devices: list[str], count: int) -> float:
 
 def measure(platform: Platform, home: Path, count: int, *, watched: bool = True) -> None:
     """Print how many arrived, and the latency of an API call when idle and meanwhile."""
-    ours, its = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_listen, args=(home, its), daemon=True)
-    process.start()
+    receiver = PushReceiver(home)
     try:
-        port = ours.recv()
         platform.control("POST", "/devices", {"count": 1_000})
         devices = [
             device["deviceId"]
             for number in range(4)
             for device in platform.call("GET", f"{DEVICES}?pageNo={number}&pageSize=250")["devices"]
         ]
-        subscription = {"notifyType": "deviceDataChanged", "callbackUrl": f"https://localhost:{port}/in"}
+        subscription = {"notifyType": "deviceDataChanged", "callbackUrl": f"https://localhost:{receiver.port}/in"}
         platform.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", subscription)
         message = platform.message("GET", f"{DEVICES}/{devices[0]}")
         idle = platform.load([message], seconds=3, pause=MEASURED_EVERY)
@@ -100,21 +52,16 @@ def measure(platform: Platform, home: Path, count: int, *, watched: bool = True)
         started = time.perf_counter()
         watcher.start()
         taken = _reports(platform, devices, count)
-        arrived: tuple[int, int] = (0, 0)
-        while time.perf_counter() < started + 120:
-            ours.send("how many?")
-            arrived = ours.recv()
-            if arrived[0] >= count:
-                break
-            time.sleep(0.02)
+        receiver.wait_for(count, 120)
         delivered = time.perf_counter() - started
         watcher.join()
-        print(f"  reported {count:,} in {taken:.1f} s; {arrived[0]:,} arrived after {delivered:.1f} s", end="")
-        print(f" ({arrived[0] / delivered:,.0f}/s), {count - arrived[0]} lost, {arrived[1] - arrived[0]} twice")
+        numbers = [number for _, number, _ in receiver.ask("which")]
+        arrived = len(set(numbers))
+        print(f"  reported {count:,} in {taken:.1f} s; {arrived:,} arrived after {delivered:.1f} s", end="")
+        print(f" ({arrived / delivered:,.0f}/s), {count - arrived} lost, {len(numbers) - arrived} twice")
         print(f"  an API call idle: {idle}; meanwhile: {busy[0]}; p50 x{busy[0].p50 / idle.p50:.2f}")
     finally:
-        process.kill()
-        process.join()
+        receiver.close()
 
 
 def main(count: int = 10_000) -> None:

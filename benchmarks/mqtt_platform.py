@@ -2,91 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import multiprocessing
-import re
 import socket
 import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-from benchmarks.emulator_pushes import ANSWER, MEASURED_EVERY
+from benchmarks.emulator_pushes import MEASURED_EVERY
 from benchmarks.load import Spans
 from benchmarks.mqtt_load import Load
 from benchmarks.mqtt_servers import Emulated, cpu_of, memory_of
 from benchmarks.platform_process import DEVICES as DEVICES_PATH
+from benchmarks.push_receiver import PushReceiver
 
 DEVICES = 1_000
-_LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
-
-
-class _Listener(asyncio.Protocol):
-    """Answers each POST with 200, and notes when which report came."""
-
-    arrivals: list[tuple[str, int, float]] = []  # noqa: RUF012 - shared by all connections of this process
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport, self.buffer = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            announced = _LENGTH.search(self.buffer, 0, end)
-            size = end + 4 + (int(announced[1]) if announced else 0)
-            if len(self.buffer) < size:
-                return
-            body, self.buffer = json.loads(self.buffer[end + 4 : size]), self.buffer[size:]
-            self.arrivals.append((body["deviceId"], body["service"]["data"]["totalVolume"], time.monotonic()))
-            self.transport.write(ANSWER)
-
-
-def _listen(home: Path, pipe: Connection) -> None:
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(home / "server.pem", home / "server.key")
-        server = await loop.create_server(_Listener, "127.0.0.1", 0, ssl=context)
-        pipe.send(server.sockets[0].getsockname()[1])
-        while True:
-            question = await loop.run_in_executor(None, pipe.recv)
-            pipe.send(len(_Listener.arrivals) if question == "count" else _Listener.arrivals)
-
-    import uvloop
-
-    uvloop.run(serve())
-
-
-class _Receiver:
-    """An HTTPS receiver in a process of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self._pipe, its = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(target=_listen, args=(home, its), daemon=True)
-        self._process.start()
-        self.port = self._pipe.recv()
-
-    def ask(self, question: str) -> Any:
-        """Return how many pushes came, or which."""
-        self._pipe.send(question)
-        return self._pipe.recv()
-
-    def wait_for(self, count: int, seconds: float) -> float:
-        """Wait until so many pushes came, and return how long it took."""
-        started = time.monotonic()
-        while self.ask("count") < count and time.monotonic() < started + seconds:
-            time.sleep(0.02)
-        return time.monotonic() - started
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.join()
 
 
 def _percent(values: list[float], percent: int) -> float:
@@ -106,7 +37,7 @@ def push() -> None:
 
 def _push(server: Emulated, home: Path, rate: int, seconds: int, name: str) -> None:
     devices = server.devices(DEVICES)
-    receiver = _Receiver(home)
+    receiver = PushReceiver(home)
     try:
         subscription = {"notifyType": "deviceDataChanged", "callbackUrl": f"https://localhost:{receiver.port}/in"}
         server.call("POST", "/iocm/app/sub/v1.2.0/subscriptions", subscription)

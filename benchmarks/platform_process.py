@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from benchmarks import load
 
-COMMAND = (sys.executable, "-m", "iot_northbound.cli", "emulator", "--port", "0", "--control-port", "0", "--json")
+COMMAND = (sys.executable, "-m", "iot_northbound", "emulator", "--port", "0", "--control-port", "0", "--json")
 DEVICES = "/iocm/app/dm/v1.4.0/devices"
 
 

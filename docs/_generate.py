@@ -1,13 +1,20 @@
 """Write the parts of the documentation that come from the code: ``make generate``."""
 
+import csv
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import attrs
+import click
 
-from iot_northbound import dto
+from iot_northbound import dto, services
+from iot_northbound.cli.app import COMMANDS, root
+from iot_northbound.cli.exits import Exit
 from iot_northbound.core.fields import specs
 from iot_northbound.core.open_enum import SYNONYMS, OpenEnum
 from iot_northbound.core.received import Received
@@ -108,6 +115,44 @@ def synonym_table() -> str:
     return "\n".join(rows)
 
 
+def methods_of(sdk: str) -> str:
+    """Return the table of another SDK's methods, and what each of them is called here."""
+    rows = ["| section | method | here |", "|---|---|---|"]
+    with (DOCS.parent / "tests" / "data" / "other_sdks.csv").open(encoding="utf-8", newline="") as file:
+        for fact in csv.DictReader(file):
+            if fact["sdk"] == sdk:
+                theirs = f"`{fact['class']}.{fact['method']}({fact['arguments']})`"
+                rows.append(_row(fact["section"], theirs, _here(fact["service"], fact["ours"])))
+    return "\n".join(rows)
+
+
+def _here(service: str, method: str) -> str:
+    """Return a method with its arguments and a link to its page."""
+    if not service:
+        return f"[`{method}(body)`](receiver/index.md#handlers) of the receiver"
+    owner = getattr(services, service.title().replace("_", ""))
+    given = signature(getattr(owner, method)).parameters.values()
+    shown = [each for each in given if each.name not in ("self", "access_token")]
+    words = [f"{each.name}=None" if each.default is None else each.name for each in shown]
+    by_name = [each.kind is each.KEYWORD_ONLY for each in shown]
+    if True in by_name:
+        words.insert(by_name.index(True), "*")
+    page = f"api/{service.replace('_', '-')}.md"
+    return f"[`client.{service}.{method}({', '.join(words)})`]({page})"
+
+
+def dto_table() -> str:
+    """Return the table of the pages about requests and answers, with the classes of each."""
+    rows = ["| page | classes |", "|---|---|"]
+    for page in sorted((DOCS / "api" / "dto").glob("*.md")):
+        if page.stem != "index":
+            title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+            module = import_module(f"iot_northbound.dto.{page.stem.replace('-', '_')}")
+            classes = ", ".join(f"[`{name}`][{module.__name__}.{name}]" for name in sorted(module.__all__))
+            rows.append(_row(f"[{title}]({page.name})", classes))
+    return "\n".join(rows)
+
+
 def _texts(known: ErrorCode) -> tuple[str, str, str]:
     return known.meaning, known.cause, known.remedy
 
@@ -146,13 +191,34 @@ def _value(rule: Mapping[str, Any]) -> str:
     return f"`{rule.get('paraName') or rule['propertyName']}` {' '.join(words)}{optional}{writable}"
 
 
+def exit_table() -> str:
+    """Return the table of the exit statuses of the command."""
+    rows = ["| exit status | what it means |", "|---|---|"]
+    return "\n".join([*rows, *(_row(str(each.value), each.meaning) for each in Exit)])
+
+
+def command_table() -> str:
+    """Return the table of the commands, each with the commands of its group."""
+    rows = ["| command | what it does |", "|---|---|"]
+    context = click.Context(root)
+    for name, entry in sorted(COMMANDS.items()):
+        command = root.get_command(context, name)
+        inner = command.list_commands(click.Context(command)) if isinstance(command, click.Group) else []
+        rows.append(_row(f"`{name}`", entry.help + (f": {', '.join(f'`{each}`' for each in inner)}" if inner else "")))
+    return "\n".join(rows)
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "api/index.md": {"calls": call_table},
+    "api/dto/index.md": {"modules": dto_table},
+    "from-php.md": {"methods": partial(methods_of, "PHP")},
+    "from-python.md": {"methods": partial(methods_of, "Python")},
     "answers.md": {"second spellings": spelling_table, "other words": synonym_table},
     "errors.md": {"platform codes": platform_table, "SDK codes": sdk_table},
     "emulator-models.md": {"shipped models": model_table},
     "emulator.md": tables.TABLES,
     "emulator-coverage.md": {"codes": coverage_tables},
+    "command-line.md": {"exits": exit_table, "commands": command_table},
 }
 
 

@@ -15,3 +15,11 @@ class InheritedFields(griffe.Extension):
         if cls.docstring and cls.module.path.startswith("iot_northbound.dto."):
             loaded = getattr(import_module(cls.module.path), cls.name)
             cls.docstring.value = inspect.cleandoc(loaded.__doc__)
+
+    def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
+        """Show the type of a field without its rules, which its text tells in words."""
+        shown = attr.annotation
+        if attr.module.path.startswith("iot_northbound.dto.") and isinstance(shown, griffe.ExprSubscript):
+            inside = shown.slice
+            if str(shown.left) == "Annotated" and isinstance(inside, griffe.ExprTuple):
+                attr.annotation = inside.elements[0]

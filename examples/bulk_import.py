@@ -12,7 +12,13 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from iot_northbound import NorthApiClient, NorthApiException
 from iot_northbound.bulk import BulkInterrupted, BulkProgress, BulkStoppedError
@@ -25,12 +31,26 @@ def main() -> int:
     options = argparse.ArgumentParser(description="Import devices from a CSV file.")
     options.add_argument("file", type=Path)
     options.add_argument("--profile", type=Path, default=DEFAULT_PROFILE)
-    options.add_argument("--check", action="store_true", help="check the rows, and register nothing")
-    options.add_argument("--keep-existing", action="store_true", help="take devices that exist for imported ones")
+    options.add_argument(
+        "--check", action="store_true", help="check the rows, and register nothing"
+    )
+    options.add_argument(
+        "--keep-existing",
+        action="store_true",
+        help="take devices that exist for imported ones",
+    )
     chosen = options.parse_args()
     console = Console()
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]:.0f} rows/s"), TimeRemainingColumn())
-    with NorthApiClient.from_profile(chosen.profile) as client, Progress(*columns, console=console) as bar:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.0f} rows/s"),
+        TimeRemainingColumn(),
+    )
+    with (
+        NorthApiClient.from_profile(chosen.profile) as client,
+        Progress(*columns, console=console) as bar,
+    ):
         total = sum(1 for _ in read_rows(chosen.file, "register"))
         task = bar.add_task("import", total=total, rate=0.0)
 
@@ -49,7 +69,11 @@ def main() -> int:
         except (BulkStoppedError, BulkInterrupted) as stopped:
             report, ended = stopped.report, stopped
     for result in report.failed:
-        console.print(f"row {result.row} ({result.key}): {result.error}", style="red", markup=False)
+        console.print(
+            f"row {result.row} ({result.key}): {result.error}",
+            style="red",
+            markup=False,
+        )
     with private_file(f"{chosen.file}.results.csv") as results:
         write_results(results, report)
     console.print(

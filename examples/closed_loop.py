@@ -32,9 +32,23 @@ from iot_northbound.push import MemoryInbox, server_context
 
 GATEWAYS = 12
 PRODUCT = "home-gateway-mqtt"
-GATEWAY = {"manufacturerId": "NETZWERK", "deviceType": "Gateway", "model": "NG-2", "protocolType": "MQTT"}
-SENSOR = {"manufacturerId": "NETZWERK", "deviceType": "ClimateSensor", "model": "NC-1", "protocolType": "ZigBee"}
-KINDS = (NotifyType.DEVICE_ADDED, NotifyType.DEVICE_DATA_CHANGED, NotifyType.COMMAND_RSP)
+GATEWAY = {
+    "manufacturerId": "NETZWERK",
+    "deviceType": "Gateway",
+    "model": "NG-2",
+    "protocolType": "MQTT",
+}
+SENSOR = {
+    "manufacturerId": "NETZWERK",
+    "deviceType": "ClimateSensor",
+    "model": "NC-1",
+    "protocolType": "ZigBee",
+}
+KINDS = (
+    NotifyType.DEVICE_ADDED,
+    NotifyType.DEVICE_DATA_CHANGED,
+    NotifyType.COMMAND_RSP,
+)
 
 T = TypeVar("T")
 
@@ -72,7 +86,9 @@ def data_of(report: NotifyDeviceDataChangedDTO) -> object:
 def register(client: NorthApiClient, node_id: str) -> DeviceCredentials:
     """Register a gateway that logs in with a secret, and return what it logs in with."""
     device = RegDeviceWithSecretInDTO(
-        device_info=MqttDeviceInfoDTO(node_id=node_id), product_id=PRODUCT, mqtt_connect=True
+        device_info=MqttDeviceInfoDTO(node_id=node_id),
+        product_id=PRODUCT,
+        mqtt_connect=True,
     )
     made = client.device_management.reg_device_with_secret(device)
     if made.secret is None:
@@ -82,10 +98,14 @@ def register(client: NorthApiClient, node_id: str) -> DeviceCredentials:
 
 def restart(client: NorthApiClient, device_id: str) -> None:
     header = CommandNA2CloudHeader(mode="ACK", method="RESTART", request_id="restart-1")
-    client.signal_delivery.invoke_device_service(device_id, "Gateway", CommandDTO2(header=header, body={}))
+    client.signal_delivery.invoke_device_service(
+        device_id, "Gateway", CommandDTO2(header=header, body={})
+    )
 
 
-def simulated_devices(client: NorthApiClient, side: DeviceSide, listener: Listener, console: Console) -> None:
+def simulated_devices(
+    client: NorthApiClient, side: DeviceSide, listener: Listener, console: Console
+) -> None:
     """Let a fleet report, and command one of its devices."""
 
     def obey(device: FleetDevice, command: Command) -> None:
@@ -112,19 +132,29 @@ def simulated_devices(client: NorthApiClient, side: DeviceSide, listener: Listen
         console.print(f"  push: {names[device_id]} answered RESTART with {answer.body}")
 
 
-def gateway_with_a_sensor(client: NorthApiClient, side: DeviceSide, listener: Listener, console: Console) -> None:
+def gateway_with_a_sensor(
+    client: NorthApiClient, side: DeviceSide, listener: Listener, console: Console
+) -> None:
     """Bind a gateway, add a sensor behind it, and report for the sensor."""
-    gateway = RegDirectDeviceInDTO2(node_id="house-13", verify_code="house-13", product_id=PRODUCT)
+    gateway = RegDirectDeviceInDTO2(
+        node_id="house-13", verify_code="house-13", product_id=PRODUCT
+    )
     code = client.device_management.reg_direct_device(gateway).verify_code or "house-13"
     with side.field_http() as http:
         bound = http.bind(code, {"nodeId": "house-13", **GATEWAY})
-    while (event := next_of(listener.added, "deviceAdded")).device_id != bound.device_id:
+    while (
+        event := next_of(listener.added, "deviceAdded")
+    ).device_id != bound.device_id:
         pass
-    with side.gateway(DeviceCredentials(bound.device_id, bound.secret), bound.app_id) as device:
+    with side.gateway(
+        DeviceCredentials(bound.device_id, bound.secret), bound.app_id
+    ) as device:
         sensor = device.add_child({"nodeId": "house-13-climate", **SENSOR}).device_id
         event = next_of(listener.added, "deviceAdded")
         console.print(f"  push: house-13 has a new device {event.device_id}")
-        device.report_child(sensor, "Climate", {"temperature": 21.5, "humidity": 48}).result(20)
+        device.report_child(
+            sensor, "Climate", {"temperature": 21.5, "humidity": 48}
+        ).result(20)
     report = next_of(listener.data, "deviceDataChanged")
     console.print(f"  push: it reported {data_of(report)}")
     if (event.device_id, report.device_id) != (sensor, sensor):
@@ -134,7 +164,9 @@ def gateway_with_a_sensor(client: NorthApiClient, side: DeviceSide, listener: Li
 def closed_loop(platform: Emulator, console: Console) -> None:
     """Play it on a running platform that has ports for devices."""
     listener = Listener()
-    tls = server_context(platform.home.folder / "server.pem", platform.home.folder / "server.key")
+    tls = server_context(
+        platform.home.folder / "server.pem", platform.home.folder / "server.key"
+    )
     side = DeviceSide.from_profile(platform.profile_path)
     with (
         listener.server(port=0, ssl=tls) as server,

@@ -19,7 +19,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from iot_northbound import BasicTest, NorthApiClient, Polling, PushMessageReceiver, load_profile
+from iot_northbound import (
+    BasicTest,
+    NorthApiClient,
+    Polling,
+    PushMessageReceiver,
+    load_profile,
+)
 from iot_northbound.dto import (
     BatchTaskCreateInDTO2,
     CreateDeviceGroupInDTO,
@@ -67,10 +73,14 @@ class Listener(PushMessageReceiver):
     def wait_for(self, kind: str, count: int, timeout: float = 20.0) -> None:
         with self.changed:
             if not self.changed.wait_for(lambda: self.seen[kind] >= count, timeout):
-                raise SystemExit(f"only {self.seen[kind]} of {count} {kind} pushes arrived in {timeout:.0f} s")
+                raise SystemExit(
+                    f"only {self.seen[kind]} of {count} {kind} pushes arrived in {timeout:.0f} s"
+                )
 
 
-def dim_all(client: NorthApiClient, progress: Progress, bar: TaskID) -> QueryOneTaskOutDTO:
+def dim_all(
+    client: NorthApiClient, progress: Progress, bar: TaskID
+) -> QueryOneTaskOutDTO:
     command = {"serviceId": "Lamp", "method": "SET_BRIGHTNESS", "paras": {"value": 30}}
     made = client.batch_process.create_batch_task(
         BatchTaskCreateInDTO2(
@@ -83,12 +93,18 @@ def dim_all(client: NorthApiClient, progress: Progress, bar: TaskID) -> QueryOne
     )
 
     def show(task: QueryOneTaskOutDTO) -> None:
-        progress.update(bar, completed=task.complete_cnt or 0, total=task.total_cnt or LAMPS)
+        progress.update(
+            bar, completed=task.complete_cnt or 0, total=task.total_cnt or LAMPS
+        )
 
-    return client.batch_process.wait_for_batch_task(made.task_id, timeout=20, on_progress=show, polling=QUICK)
+    return client.batch_process.wait_for_batch_task(
+        made.task_id, timeout=20, on_progress=show, polling=QUICK
+    )
 
 
-def upgrade_all(client: NorthApiClient, file_id: str, progress: Progress, bar: TaskID) -> QueryUpgradeTaskOutDTO:
+def upgrade_all(
+    client: NorthApiClient, file_id: str, progress: Progress, bar: TaskID
+) -> QueryUpgradeTaskOutDTO:
     made = client.device_upgrade.create_firmware_upgrade_task(
         CreateUpgradeTaskInDTO(
             file_id=file_id,
@@ -107,12 +123,16 @@ def upgrade_all(client: NorthApiClient, file_id: str, progress: Progress, bar: T
             done = (task.sta_result.success or 0) + (task.sta_result.fail or 0)
             progress.update(bar, completed=done, total=task.sta_result.total or LAMPS)
 
-    return client.device_upgrade.wait_for_upgrade_task(made.operation_id, timeout=20, on_progress=show, polling=QUICK)
+    return client.device_upgrade.wait_for_upgrade_task(
+        made.operation_id, timeout=20, on_progress=show, polling=QUICK
+    )
 
 
 def evening_in_town(platform: Emulator) -> None:
     listener = Listener()
-    tls = server_context(platform.home.folder / "server.pem", platform.home.folder / "server.key")
+    tls = server_context(
+        platform.home.folder / "server.pem", platform.home.folder / "server.key"
+    )
     with (
         listener.server(port=0, ssl=tls) as server,
         NorthApiClient(*load_profile(platform.profile_path)) as client,
@@ -126,24 +146,34 @@ def evening_in_town(platform: Emulator) -> None:
     ):
         url = f"https://127.0.0.1:{server.address[1]}/v1.0.0/messageReceiver"
         changes = client.subscription_management.ensure(url, KINDS)
-        console.print(f"receiver at {url}, subscribed to {len(changes.added)} kinds of push")
+        console.print(
+            f"receiver at {url}, subscribed to {len(changes.added)} kinds of push"
+        )
 
         lamps = register(client, LAMPS, progress=progress)
         for lamp in lamps:
             platform.control.script(lamp, answer="success", after=0.2)
-        group = client.device_group_management.create_device_group(CreateDeviceGroupInDTO(name="town")).id
+        group = client.device_group_management.create_device_group(
+            CreateDeviceGroupInDTO(name="town")
+        ).id
         client.device_group_management.add_devices_to_group(
             DeviceGroupWithDeviceListDTO(dev_group_id=group, device_ids=lamps)
         )
         members = list(
-            client.device_group_management.iter_device_group_members(QueryDeviceGroupMembersInDTO(dev_group_id=group))
+            client.device_group_management.iter_device_group_members(
+                QueryDeviceGroupMembersInDTO(dev_group_id=group)
+            )
         )
         console.print(f"group 'town' has {len(members)} members")
 
         for lamp in progress.track(lamps, description="lamps report"):
             platform.control.report(lamp, "Lamp", {"brightness": 100, "power": 58.5})
-        dimmed = dim_all(client, progress, progress.add_task("batch command", total=LAMPS))
-        console.print(f"batch command: {dimmed.success_cnt} of {dimmed.total_cnt} succeeded")
+        dimmed = dim_all(
+            client, progress, progress.add_task("batch command", total=LAMPS)
+        )
+        console.print(
+            f"batch command: {dimmed.success_cnt} of {dimmed.total_cnt} succeeded"
+        )
         if dimmed.success_cnt != LAMPS:
             raise SystemExit("not every lamp was dimmed")
 
@@ -157,7 +187,12 @@ def evening_in_town(platform: Emulator) -> None:
                 "manufacturerName": "Lumenfeld Lighting",
             }
         )
-        upgraded = upgrade_all(client, package["fileId"], progress, progress.add_task("firmware upgrade", total=LAMPS))
+        upgraded = upgrade_all(
+            client,
+            package["fileId"],
+            progress,
+            progress.add_task("firmware upgrade", total=LAMPS),
+        )
         console.print(f"firmware upgrade: {upgraded.status}")
         if upgraded.status != "success":
             raise SystemExit("the upgrade failed")
@@ -179,12 +214,18 @@ def main() -> None:
         Emulator(folder=folder, mqtt_port=0, agentlite_port=0) as platform,
     ):
         console.rule("the embedded platform")
-        console.print(f"{platform.base_url}, control plane {platform.control_url}, own certificates")
+        console.print(
+            f"{platform.base_url}, control plane {platform.control_url}, own certificates"
+        )
         console.rule("BasicTest")
         profile = load_profile(platform.profile_path)
         info = profile.client_info
         report = BasicTest.begin_basic_test(
-            info.platform_ip, info.platform_port, info.app_id, info.secret, profile.ssl_config
+            info.platform_ip,
+            info.platform_port,
+            info.app_id,
+            info.secret,
+            profile.ssl_config,
         )
         if not report.passed:
             raise SystemExit(1)

@@ -14,14 +14,24 @@ from iot_northbound.device import Command, CommandFailed, DeviceCredentials, Dev
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="a water meter with a valve")
-    parser.add_argument("profile", type=Path, help="the profile with the table [devices]")
+    parser.add_argument(
+        "profile", type=Path, help="the profile with the table [devices]"
+    )
     parser.add_argument("device_id")
-    parser.add_argument("secret_file", type=Path, help="a file that contains the secret of the device")
-    parser.add_argument("--reports", type=int, default=3, help="how many reports to send")
-    parser.add_argument("--commands", type=int, default=0, help="how many commands to wait for then")
+    parser.add_argument(
+        "secret_file", type=Path, help="a file that contains the secret of the device"
+    )
+    parser.add_argument(
+        "--reports", type=int, default=3, help="how many reports to send"
+    )
+    parser.add_argument(
+        "--commands", type=int, default=0, help="how many commands to wait for then"
+    )
     args = parser.parse_args()
 
-    credentials = DeviceCredentials(args.device_id, args.secret_file.read_text().strip())
+    credentials = DeviceCredentials(
+        args.device_id, args.secret_file.read_text().strip()
+    )
     device = DeviceSide.from_profile(args.profile).device(credentials)
     heard = threading.Semaphore(0)
 

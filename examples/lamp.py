@@ -27,15 +27,28 @@ from iot_northbound.push import MemoryInbox, server_context
 
 KINDS = (NotifyType.DEVICE_DATA_CHANGED, NotifyType.COMMAND_RSP)
 PROPERTY = {"propertyName": "presence", "dataType": "boolean", "method": "RE"}
-SWITCH = {"commandName": "SWITCH", "paras": [{"paraName": "state", "dataType": "enum", "enumList": ["ON", "OFF"]}]}
+SWITCH = {
+    "commandName": "SWITCH",
+    "paras": [{"paraName": "state", "dataType": "enum", "enumList": ["ON", "OFF"]}],
+}
 SENSOR = {"serviceId": "Presence", "properties": [PROPERTY]}
 LAMP = {"serviceId": "Lamp", "commands": [SWITCH]}
 
 
 def model(name: str, service: dict[str, Any]) -> dict[str, Any]:
     """Return a product model with one service."""
-    identity = {"manufacturerId": "HALL", "manufacturerName": "Hall Light", "deviceType": name, "model": name}
-    return {"productId": name, **identity, "protocolType": "MQTT", "services": [service]}
+    identity = {
+        "manufacturerId": "HALL",
+        "manufacturerName": "Hall Light",
+        "deviceType": name,
+        "model": name,
+    }
+    return {
+        "productId": name,
+        **identity,
+        "protocolType": "MQTT",
+        "services": [service],
+    }
 
 
 class Application(PushMessageReceiver):
@@ -48,10 +61,17 @@ class Application(PushMessageReceiver):
 
     def handle_device_data_changed(self, body: NotifyDeviceDataChangedDTO) -> None:
         """Take a report of any device."""
-        if body.device_id != self.sensor or body.service is None or not (body.service.data or {}).get("presence"):
+        if (
+            body.device_id != self.sensor
+            or body.service is None
+            or not (body.service.data or {}).get("presence")
+        ):
             return
         print("application: somebody is there")
-        switch = CommandDTO2(header=CommandNA2CloudHeader(mode=CommandMode.ACK, method="SWITCH"), body={"state": "ON"})
+        switch = CommandDTO2(
+            header=CommandNA2CloudHeader(mode=CommandMode.ACK, method="SWITCH"),
+            body={"state": "ON"},
+        )
         self.client.signal_delivery.invoke_device_service(self.lamp, "Lamp", switch)
 
     def handle_command_rsp(self, body: NotifyCommandRspDTO) -> None:
@@ -63,12 +83,17 @@ class Application(PushMessageReceiver):
 def register(client: NorthApiClient, side: DeviceSide, name: str) -> DeviceClient:
     """Register a device, and return it as a client that is not connected yet."""
     info = MqttDeviceInfoDTO(node_id=f"{name}-1")
-    given = client.device_management.reg_device_with_secret(RegDeviceWithSecretInDTO(device_info=info, product_id=name))
+    given = client.device_management.reg_device_with_secret(
+        RegDeviceWithSecretInDTO(device_info=info, product_id=name)
+    )
     return side.device(DeviceCredentials(given.device_id, given.secret or ""))
 
 
 def main() -> None:
-    with Emulator(mqtt_port=0) as platform, NorthApiClient(*load_profile(platform.profile_path)) as client:
+    with (
+        Emulator(mqtt_port=0) as platform,
+        NorthApiClient(*load_profile(platform.profile_path)) as client,
+    ):
         for name, service in (("sensor", SENSOR), ("lamp", LAMP)):
             platform.control.add_model(model(name, service))
         side = DeviceSide.from_profile(platform.profile_path)
@@ -80,7 +105,9 @@ def main() -> None:
             return {"state": command.paras["state"]}
 
         application = Application(client, sensor.credentials.id, lamp.credentials.id)
-        tls = server_context(platform.home.folder / "server.pem", platform.home.folder / "server.key")
+        tls = server_context(
+            platform.home.folder / "server.pem", platform.home.folder / "server.key"
+        )
         with application.server(port=0, ssl=tls) as server, sensor, lamp:
             client.subscription_management.ensure(server.url, KINDS)
             print("sensor: somebody comes")

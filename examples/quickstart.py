@@ -47,7 +47,9 @@ def register(client: NorthApiClient, count: int, progress: Progress) -> list[str
     run = uuid.uuid4().hex[:8]
     devices = []
     for number in progress.track(range(count), description="registering"):
-        lamp = RegDirectDeviceInDTO2(node_id=f"lamp-{run}-{number:04d}", device_info=LAMP, timeout=0)
+        lamp = RegDirectDeviceInDTO2(
+            node_id=f"lamp-{run}-{number:04d}", device_info=LAMP, timeout=0
+        )
         devices.append(client.device_management.reg_direct_device(lamp).device_id)
     return devices
 
@@ -55,13 +57,19 @@ def register(client: NorthApiClient, count: int, progress: Progress) -> list[str
 def list_them(client: NorthApiClient, wanted: set[str]) -> None:
     query = QueryBatchDevicesInfoInDTO(device_type="StreetLamp", page_size=50)
     seen = [device.device_id for device in client.data_collection.iter_devices(query)]
-    console.print(f"listed page by page: {len(seen)} street lamps, {len(wanted & set(seen))} of them ours")
+    console.print(
+        f"listed page by page: {len(seen)} street lamps, {len(wanted & set(seen))} of them ours"
+    )
 
 
 def dim(client: NorthApiClient, device_id: str) -> None:
-    client.device_management.modify_device_info(ModifyDeviceInforInDTO(name="Lamp at the gate"), device_id)
+    client.device_management.modify_device_info(
+        ModifyDeviceInforInDTO(name="Lamp at the gate"), device_id
+    )
     wish = ServiceDesiredDTO(service_id="Lamp", desired={"brightness": 40})
-    client.device_management.modify_device_shadow(ModifyDeviceShadowInDTO(service_desireds=[wish]), device_id)
+    client.device_management.modify_device_shadow(
+        ModifyDeviceShadowInDTO(service_desireds=[wish]), device_id
+    )
     shadow = client.device_management.query_device_shadow(device_id)
     for service in shadow.services or []:  # one per service of the product model
         wanted, has = service.desired_props, service.reported_props
@@ -93,7 +101,9 @@ def delete(client: NorthApiClient, devices: list[str], progress: Progress) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("profile", nargs="?", type=Path, default=DEFAULT_PROFILE)
     parser.add_argument("--devices", type=int, default=200)
     arguments = parser.parse_args()

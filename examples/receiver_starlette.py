@@ -1,4 +1,4 @@
-"""A Starlette application that receives the platform's pushes and has a health page for its receiver.
+"""A Starlette application that receives pushes and has a health page.
 
 uvicorn --factory examples.receiver_starlette:create_app --port 8686
 """
@@ -28,11 +28,18 @@ class Commands(PushMessageReceiver):
         super().__init__(inbox)
         self.last: dict[str, str] = {}
 
-    def handle_nbc_command_state_changed(self, body: NotifyNBCCommandStatusChangedDTO) -> None:
+    def handle_nbc_command_state_changed(
+        self, body: NotifyNBCCommandStatusChangedDTO
+    ) -> None:
         """Note a status. A second call with the same message changes nothing."""
-        if body.command_id is None or body.result is None or body.result.result_code is None:
+        if (
+            body.command_id is None
+            or body.result is None
+            or body.result.result_code is None
+        ):
             return
-        # The order of arrival is not the order of the steps, and there is no time: do not replace a later step.
+        # The order of arrival is not the order of the steps, and there is no time: do
+        # not replace a later step.
         code, known = body.result.result_code, self.last.get(body.command_id)
         if known is None or step(code) >= step(known):
             self.last[body.command_id] = code
@@ -58,9 +65,18 @@ def create_app(inbox: str | os.PathLike[str] = "pushes.sqlite3") -> Starlette:
 
     async def health(_: Request) -> JSONResponse:
         metrics = receiver.metrics()
-        figures = {key: value for key, value in attrs.asdict(metrics).items() if key != "refused"}
+        figures = {
+            key: value
+            for key, value in attrs.asdict(metrics).items()
+            if key != "refused"
+        }
         return JSONResponse(figures, status_code=200 if metrics.age < 60 else 503)
 
-    # Mounted at the root, behind the application's own routes: pushes go to /v1.0.0/messageReceiver.
-    routes = [Route("/commands", commands), Route("/health", health), Mount("/", app=receiver.asgi)]
+    # Mounted at the root, behind the application's own routes: pushes go to
+    # /v1.0.0/messageReceiver.
+    routes = [
+        Route("/commands", commands),
+        Route("/health", health),
+        Mount("/", app=receiver.asgi),
+    ]
     return Starlette(lifespan=lifespan, routes=routes)

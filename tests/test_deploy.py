@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from iot_northbound.cli import _parser
+from iot_northbound.cli.app import root
 from iot_northbound.profiles import PREFIX, load_env
 from tests.certs import Authority
 
@@ -66,9 +67,20 @@ def test_a_signal_reaches_the_program_itself(folder: str) -> None:
 def test_the_commands_of_ours_are_ones_that_the_command_line_takes(folder: str) -> None:
     for program, *arguments in commands(folder):
         if program == "iot-northbound":
-            _parser().parse_args(arguments)
+            parsed(arguments)
         else:
             assert program == "gunicorn"
+
+
+def parsed(arguments: list[str]) -> click.Context:
+    """Return the parsed arguments of a command; raise an error if it does not take them."""
+    command: click.Command = root
+    name: str | None = None
+    while isinstance(command, click.Group) and not arguments[0].startswith("-"):
+        name, found, arguments = command.resolve_command(click.Context(command), arguments)
+        assert found is not None
+        command = found
+    return command.make_context(name, arguments)
 
 
 @every_folder

@@ -3,16 +3,15 @@
 import ast
 import importlib
 import importlib.util
-import os
+import itertools
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -20,38 +19,20 @@ import iot_northbound
 from iot_northbound.cli import main
 from iot_northbound.cli.models import known_services
 from iot_northbound.device.simulate import read_scenario
-from iot_northbound.emulator import Emulator
 from iot_northbound.emulator.control.operations import OPERATIONS
 from iot_northbound.emulator.faults import CALL_KINDS, PUSH_KINDS
 from iot_northbound.emulator.rules import models
-from iot_northbound.emulator_home import emulator_home
+from tests.snippets import included
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-RUNNABLE = (
-    "README.md",
-    "docs/getting-started.md",
-    "docs/errors.md",
-    "docs/tokens.md",
-    "docs/retries-and-limits.md",
-    "docs/observability.md",
-    "docs/paging-and-waiting.md",
-    "docs/emulator.md",
-    "docs/emulator-models.md",
-    "docs/device/index.md",
-    "docs/device/gateways.md",
-    "docs/device/agentlite.md",
-    "docs/device/hub.md",
-    "docs/device/mqtt.md",
-    "docs/simulating-devices.md",
-)
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks",
-    "device", "emulator", "emulator/mqtt", "emulator/agentlite",
+    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks", "push/waits",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
-LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", ""}
+LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", ""} | {"php", "java", "py"}  # the last are of other SDKs
 
 
 def name_of(page: Path) -> str:
@@ -61,7 +42,8 @@ def name_of(page: Path) -> str:
 def blocks(page: Path, language: str) -> list[str]:
     """Return the fenced blocks of a page in one language; those in a list or an admonition lose their indentation."""
     fence = re.compile(rf"^( *)```{language}[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-    return [re.sub(rf"^{indent}", "", code, flags=re.MULTILINE) for indent, code in fence.findall(page.read_text())]
+    found = fence.findall(page.read_text())
+    return [included(re.sub(rf"^{indent}", "", code, flags=re.MULTILINE)) for indent, code in found]
 
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -77,7 +59,7 @@ def test_every_block_says_its_language(page: Path) -> None:
 @every_page
 def test_python_blocks_are_python_and_import_what_is_there(page: Path) -> None:
     for code in blocks(page, "python"):
-        tree = ast.parse(code.replace("…", "..."), name_of(page))
+        tree = ast.parse(code, name_of(page))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "iot_northbound":
                 module = importlib.import_module(str(node.module))
@@ -95,24 +77,6 @@ def test_toml_blocks_are_toml(page: Path) -> None:
         tomllib.loads(code)
 
 
-@pytest.mark.parametrize("page", RUNNABLE)
-def test_the_programs_of_a_page_run_one_after_the_other(
-    page: str,
-    at_home: Emulator,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    programs = blocks(ROOT / page, "python")
-    assert programs
-    monkeypatch.chdir(tmp_path)  # for the programs that make a folder
-    at_home.control.reset()
-    names: dict[str, Any] = {"__name__": page}
-    for code in programs:
-        exec(compile(code, page, "exec"), names)
-    assert "Traceback" not in capsys.readouterr().err
-
-
 def test_the_scenario_of_a_page_has_only_properties_of_its_model(tmp_path: Path) -> None:
     file = tmp_path / "scenario.toml"
     file.write_text(blocks(DOCS / "simulating-devices.md", "toml")[0])
@@ -124,9 +88,7 @@ def test_the_scenario_of_a_page_has_only_properties_of_its_model(tmp_path: Path)
 
 
 def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
-    conftest, *rest = blocks(DOCS / "testing.md", "python")
-    (tmp_path / "conftest.py").write_text(conftest)
-    (tmp_path / "test_page.py").write_text("\n\n".join(rest))
+    shutil.copytree(DOCS / "snippets" / "testing", tmp_path, dirs_exist_ok=True)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
@@ -134,9 +96,12 @@ def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
         text=True,
         timeout=100,
     )
-    wanted = len(re.findall(r"^def test_", "\n".join(rest), re.MULTILINE))
+    files = sorted(tmp_path.glob("*.py"))
+    wanted = len(re.findall(r"^(?:async )?def test_", "\n".join(each.read_text() for each in files), re.MULTILINE))
     assert run.returncode == 0, run.stdout
-    assert f"{wanted} passed" in run.stdout
+    assert int(re.findall(r"(\d+) passed", run.stdout)[0]) >= wanted
+    page = (DOCS / "testing.md").read_text()
+    assert [each.name for each in files if f'"docs/snippets/testing/{each.name}' not in page] == []
 
 
 @every_page
@@ -292,12 +257,13 @@ def test_commands_and_options_in_the_documentation_exist(
     ]
     assert used
     for _, command, *arguments in used:
-        with pytest.raises(SystemExit) as end:
-            main([command, "--help"])
-        assert end.value.code == 0
+        path = [command, *itertools.takewhile(lambda word: re.fullmatch("[a-z-]+", word), arguments)]
+        while main([*path, "--help"]) != 0:
+            path.pop()  # the last word was an argument
+            assert path, command
         known = set(re.findall(r"--?[\w-]+", capsys.readouterr().out))
         options = {word.partition("=")[0] for word in arguments if word.startswith("-")}
-        assert options <= known, f"{command} has no {options - known}"
+        assert options <= known, f"{' '.join(path)} has no {options - known}"
 
 
 def test_make_targets_in_the_documentation_exist() -> None:
@@ -318,14 +284,3 @@ def test_programs_named_in_the_documentation_exist() -> None:
 def test_no_page_names_a_path_of_the_machine_it_was_written_on() -> None:
     told = re.compile(r"(?<![\w.~])/(?:work|root|home|Users)/")
     assert [name_of(page) for page in PAGES if told.search(page.read_text())] == []
-
-
-@pytest.fixture(scope="module")
-def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Run the platform in the folder where the pages' programs look for it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
-            patch.delenv(name)
-        with Emulator(folder=emulator_home(), mqtt_port=0, agentlite_port=0) as emulator:
-            yield emulator

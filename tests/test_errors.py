@@ -1,23 +1,35 @@
 """The exception family: chosen by meaning, readable, and able to travel."""
 
 import copy
+import json
 import multiprocessing
 import pickle
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import iot_northbound
-from iot_northbound import NorthApiException, WaitTimeoutError, errors
+from iot_northbound import NorthApiException, WaitTimeoutError, error_codes, errors
+from iot_northbound.core.answers import Answer, read_answer
+from iot_northbound.core.budget import RateLimit
+from iot_northbound.core.slot_sources import OwnSlots
+from iot_northbound.device import failures
 from iot_northbound.dto import PostDeviceCommandOutDTO2
 from iot_northbound.error_codes import explain
 from iot_northbound.errors import SdkCode, class_for
-from tests.facts import ERROR_CODES
+from iot_northbound.services.calls import calls
+from tests.clock import FakeClock
+from tests.facts import BY_SECTION, ERROR_CODES
 
 FAMILY = [
     cls
     for name, cls in vars(errors).items()
     if isinstance(cls, type) and issubclass(cls, NorthApiException) and not name.startswith("_")
+]
+DEVICE_FAMILY = [
+    cls for cls in vars(failures).values() if isinstance(cls, type) and cls.__module__ == failures.__name__
 ]
 DETAILS = {
     "http_status_code": 404,
@@ -87,6 +99,59 @@ def test_every_documented_code_has_class_cause_and_remedy(code: str) -> None:
 def test_every_code_of_the_sdk_says_what_to_do(code: str) -> None:
     assert explain(code)
     assert NorthApiException(code, "told").remedy
+
+
+CODES = sorted({*error_codes.ERROR_CODES, *error_codes.SDK_CODES})
+DETAILS_OF_CALLS = st.fixed_dictionaries(
+    {"endpoint": st.none() | st.sampled_from([call.endpoint.name for call in calls()])},
+    optional={
+        "attempts": st.integers(0, 5),
+        "outcome_unknown": st.booleans(),
+        "http_status_code": st.none() | st.sampled_from([200, 400, 403, 500]),
+    },
+)
+
+
+@given(
+    code=st.sampled_from(CODES) | st.text(max_size=8),
+    cls=st.sampled_from([*FAMILY, *DEVICE_FAMILY]),
+    desc=st.text(max_size=40),
+    likely=st.none() | st.tuples(st.text(min_size=1), st.text(min_size=1)),
+    details=DETAILS_OF_CALLS,
+)
+def test_remedy_and_text_never_disagree(
+    code: str, cls: Any, desc: str, likely: tuple[str, str] | None, details: dict[str, Any]
+) -> None:
+    error = cls(code, desc, likely=likely, **details)
+    assert error.remedy in str(error)
+    assert bool(error.cause) == bool(likely or cls._likely or explain(code))
+    if likely is not None:
+        assert (error.cause, error.remedy) == likely
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.remedy, again.cause) == (str(error), error.remedy, error.cause)
+
+
+@pytest.mark.parametrize("section", BY_SECTION)
+def test_each_documented_error_of_each_call_ends_with_its_remedy(section: str) -> None:
+    for documented in BY_SECTION[section]["errors"]:
+        body = json.dumps({"error_code": documented["code"], "error_desc": "told"}).encode()
+        with pytest.raises(NorthApiException) as caught:
+            read_answer(Answer(documented["http"], "", {}, body), lambda: 0.0, lambda: ())
+        assert caught.value.remedy == error_codes.ERROR_CODES[documented["code"]].remedy
+        assert str(caught.value).endswith(f": told. {caught.value.remedy}")
+
+
+def test_the_clients_own_limit_is_not_blamed_on_the_platform() -> None:
+    limit = RateLimit(1, clock := FakeClock(), OwnSlots(clock))
+    with limit.slot(until=None):
+        pass
+    with pytest.raises(errors.ThrottledError) as caught, limit.slot(until=clock.monotonic() + 5):
+        pass
+    assert str(caught.value) == (
+        "1010009: the client's own limit of 1 calls per minute allows this call only after its deadline. Give the call "
+        "a longer deadline, call less often, or raise calls_per_minute if the platform allows it."
+    )
+    assert "The platform was not asked" in caught.value.cause
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from iot_northbound.client import NorthApiClient
 from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.errors import InvalidArgumentError, TlsError
-from iot_northbound.profiles import load_env, load_profile
+from iot_northbound.profiles import load_env, load_inbox_url, load_profile
+from iot_northbound.push.inboxes import open_inbox
 
 SECRET = "invented-secret"
 INFO: dict[str, Any] = {"platform_ip": "platform.example", "app_id": "app-1", "secret": SECRET}
@@ -263,3 +265,111 @@ class TestProfile:
             load_profile(path)
         assert ("chmod 600" in caplog.text) == warned
         assert SECRET not in caplog.text
+
+
+class TestNoLimit:
+    """Neither TOML nor the environment has a null, so a limit is switched off with a word."""
+
+    @pytest.mark.parametrize("name", ["deadline", "calls_per_minute"])
+    def test_a_limit_can_be_switched_off(self, tmp_path: Path, name: str) -> None:
+        file = tmp_path / "iot.toml"
+        file.write_text(f'[default]\nplatform_ip = "h"\napp_id = "a"\nsecret = "s"\n{name} = "none"\n')
+        file.chmod(0o600)
+        assert getattr(load_profile(file).http, name) is None
+        assert getattr(load_env({**ENVIRON, f"IOT_NORTHBOUND_{name.upper()}": "none"}).http, name) is None
+
+    def test_other_numbers_have_no_such_word(self) -> None:
+        said = refused("1007", load_env, {**ENVIRON, "IOT_NORTHBOUND_READ_TIMEOUT": "none"})
+        assert said == "IOT_NORTHBOUND_READ_TIMEOUT: it must be a number, not str"
+
+    def test_another_word_is_refused_with_the_right_one(self) -> None:
+        said = refused("1007", load_env, {**ENVIRON, "IOT_NORTHBOUND_DEADLINE": "never"})
+        assert said == 'IOT_NORTHBOUND_DEADLINE: it must be a number, or "none"'
+
+
+class TestSuggestions:
+    def test_a_misspelt_key(self, tmp_path: Path) -> None:
+        file = tmp_path / "iot.toml"
+        file.write_text('[default]\nplatfrom_ip = "h"\n')
+        said = refused("1007", load_profile, file)
+        assert said.endswith("there is no such key; did you mean platform_ip or platform_port?")
+
+    def test_a_key_like_no_other(self, tmp_path: Path) -> None:
+        file = tmp_path / "iot.toml"
+        file.write_text('[default]\nqqq = "h"\n')
+        assert "there is no such key; the known keys are app_id, backoff_base" in refused("1007", load_profile, file)
+
+    def test_a_misspelt_table(self, tmp_path: Path) -> None:
+        file = tmp_path / "iot.toml"
+        file.write_text('[production]\napp_id = "h"\n')
+        assert refused("1007", load_profile, file, "prodction").endswith("did you mean production?")
+
+    def test_a_misspelt_variable(self, caplog: pytest.LogCaptureFixture) -> None:
+        load_env({**ENVIRON, "IOT_NORTHBOUND_DEADLNE": "5"})
+        assert "IOT_NORTHBOUND_DEADLNE is not a setting of the SDK and is ignored" in caplog.text
+        assert "; did you mean DEADLINE?" in caplog.text
+
+
+class TestInbox:
+    """One profile configures the client and the receiver."""
+
+    PROFILE = '[default]\nplatform_ip = "h"\napp_id = "a"\nsecret = "s"\n'
+
+    def profile(self, folder: Path, line: str) -> Path:
+        file = folder / "iot.toml"
+        file.write_text(f"{self.PROFILE}{line}\n")
+        file.chmod(0o600)
+        return file
+
+    @pytest.mark.parametrize(
+        ("given", "read"),
+        [
+            ("sqlite:pushes.sqlite3?wait=30", "sqlite:{folder}/pushes.sqlite3?wait=30"),
+            ("sqlite:/var/lib/na/pushes.sqlite3", "sqlite:/var/lib/na/pushes.sqlite3"),
+            ("memory:", "memory:"),
+            ("postgresql://na@db.example/na", "postgresql://na@db.example/na"),
+        ],
+    )
+    def test_a_profile_names_the_inbox(self, tmp_path: Path, given: str, read: str) -> None:
+        file = self.profile(tmp_path, f'inbox = "{given}"')
+        url = load_inbox_url(file)
+        assert url == read.format(folder=tmp_path)
+        open_inbox(url)
+        assert load_profile(file).client_info.app_id == "a"
+
+    def test_its_url_can_be_in_a_file_of_its_own(self, tmp_path: Path) -> None:
+        (tmp_path / "url").write_text(f"postgresql://na:{SECRET}@db.example/na\n")
+        (tmp_path / "url").chmod(0o600)
+        file = self.profile(tmp_path, 'inbox_file = "url"')
+        assert load_inbox_url(file) == f"postgresql://na:{SECRET}@db.example/na"
+
+    def test_a_client_does_not_read_the_file_of_the_inbox(self, tmp_path: Path) -> None:
+        assert load_profile(self.profile(tmp_path, 'inbox_file = "missing"')).client_info.app_id == "a"
+        said = refused("1007", load_inbox_url, self.profile(tmp_path, 'inbox_file = "missing"'))
+        assert "missing cannot be read: No such file or directory" in said
+
+    def test_the_environment_names_it_too(self) -> None:
+        assert load_inbox_url(environ={"IOT_NORTHBOUND_INBOX": "memory:"}) == "memory:"
+        said = refused("1007", load_inbox_url, environ=ENVIRON)
+        assert said.startswith("IOT_NORTHBOUND_INBOX: it is missing (or inbox_file)")
+
+    def test_only_one_of_the_two_is_given(self, tmp_path: Path) -> None:
+        file = self.profile(tmp_path, f'inbox_file = "url"\ninbox = "postgresql://na:{SECRET}@db.example/na"')
+        assert "inbox is given too" in refused("1007", load_inbox_url, file)
+
+
+def test_an_http_config_replaces_that_of_the_profile(tmp_path: Path) -> None:
+    file = tmp_path / "iot.toml"
+    file.write_text('[default]\nplatform_ip = "h"\napp_id = "a"\nsecret = "s"\nread_timeout = 7\ndeadline = 8\n')
+    file.chmod(0o600)
+    settings = load_profile(file)
+    assert settings.with_http(None) == settings
+    assert settings.with_http(HttpConfig(deadline=None)).http == HttpConfig(deadline=None)
+    for client in (
+        NorthApiClient.from_profile(file, http=HttpConfig(deadline=None)),
+        NorthApiClient.from_env(ENVIRON, http=HttpConfig(deadline=None)),
+    ):
+        assert client._options.deadline is None
+        assert client._options.timeouts.read == HttpConfig().read_timeout
+    with pytest.raises(InvalidArgumentError, match="http = a dict: it must be a HttpConfig or None"):
+        NorthApiClient.from_profile(file, http={"deadline": None})  # type: ignore[arg-type]

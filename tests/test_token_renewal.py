@@ -86,6 +86,40 @@ def test_a_token_that_stays_bad_is_told_after_one_renewal(serve: Any, connect: A
         assert (caught.value.attempts, caught.value.outcome_unknown, desk.logins) == (2, False, 2)
 
 
+@pytest.mark.parametrize("renewals", [1, 2, 3])
+def test_a_call_that_outlives_its_tokens_is_repeated_and_no_reason_to_think_it_forbidden(
+    serve: Any, connect: Any, renewals: int
+) -> None:
+    def slow(seen: Seen, wire: Wire) -> Any:
+        if seen.path == WRITE.path and left.pop():
+            client.authentication.get_auth_token()  # another thread renews while the platform works on the call
+            return 403, BAD_TOKEN
+        return 200, {}
+
+    left = [False] + [True] * renewals
+    desk = Desk(slow)
+    with connect(serve(desk), clock=FakeClock()) as client:
+        write(client)
+        assert left == []
+        assert desk.logins == 1 + renewals
+        left.extend([False, False])
+        write(client)
+        desk.revoke()
+        write(client)
+        assert desk.logins == 2 + renewals
+
+
+def test_a_call_whose_tokens_are_replaced_again_and_again_ends(serve: Any, connect: Any) -> None:
+    def slow(seen: Seen, wire: Wire) -> Any:
+        client.authentication.get_auth_token()
+        return 403, BAD_TOKEN
+
+    with connect(serve(desk := Desk(slow)), clock=FakeClock()) as client:
+        with pytest.raises(BadTokenError) as caught:
+            write(client)
+        assert (caught.value.attempts, desk.logins) == (4, 5)
+
+
 def test_what_the_application_may_not_use_costs_one_login_and_not_one_a_call(serve: Any, connect: Any) -> None:
     """The gateway answers 1010005 to two endpoints, whatever the token; a third one works."""
     forbidden = [Endpoint("GET", f"/forbidden/{n}", type(None), section="test") for n in range(2)]

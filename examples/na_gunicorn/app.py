@@ -1,9 +1,11 @@
-"""An application in four gunicorn workers: pages that call the platform, and the receiver of its pushes.
+"""Four gunicorn workers: pages that call the platform, and the receiver of pushes.
 
-    NA_PROFILE=profile.toml NA_FOLDER=/var/lib/na gunicorn --config examples/na_gunicorn/gunicorn.conf.py
+    export NA_PROFILE=profile.toml NA_FOLDER=/var/lib/na
+    gunicorn --config examples/na_gunicorn/gunicorn.conf.py
 
-The workers share one token and one limit of calls, in a file. Each worker has an inbox file of its own, and what a
-killed worker left in its file is handled by another one. So workers can be reloaded, recycled and killed at any moment.
+The workers share one token and one limit of calls, in a file. Each worker has an inbox
+file of its own, and what a killed worker left in its file is handled by another one. So
+workers can be reloaded, recycled and killed at any moment.
 """
 
 import os
@@ -24,10 +26,12 @@ READINGS = FOLDER / "readings.sqlite3"
 
 app = Flask(__name__)
 info, tls, http = load_profile(os.environ["NA_PROFILE"])[:3]
-# Neither is opened yet: with preload_app, gunicorn imports this module before it forks the workers.
+# Neither is opened yet: with preload_app, gunicorn imports this module before it forks
+# the workers.
 client = NorthApiClient(info, tls, http, shared=f"file:{FOLDER / 'shared.sqlite3'}")
 receiver = PushMessageReceiver(SqliteInbox(FOLDER / "pushes-{n}.sqlite3"))
-app.wsgi_app = receiver.wsgi.in_front_of(app.wsgi_app)  # type: ignore[assignment, method-assign]
+in_front = receiver.wsgi.in_front_of(app.wsgi_app)
+app.wsgi_app = in_front  # type: ignore[assignment, method-assign]
 
 
 @contextmanager
@@ -39,8 +43,12 @@ def readings() -> Iterator[sqlite3.Connection]:
 
 
 with readings() as database:
-    database.execute("PRAGMA journal_mode = WAL")  # readers and writers of several workers disturb each other less
-    database.execute("CREATE TABLE IF NOT EXISTS readings (device, service, at, data, push UNIQUE)")
+    database.execute(
+        "PRAGMA journal_mode = WAL"
+    )  # readers and writers of several workers disturb each other less
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS readings (device, service, at, data, push UNIQUE)"
+    )
 
 
 def start() -> None:
@@ -50,20 +58,37 @@ def start() -> None:
 
 
 def stop() -> None:
-    """End in a worker: handle what it accepted. The shared token stays, because the other workers use it."""
+    """End in a worker: handle what it accepted.
+
+    The shared token stays, because the other workers use it.
+    """
     receiver.stop(timeout=20)
     client.close()
 
 
 @receiver.on(NotifyDeviceDataChangedDTO)
 def store(body: NotifyDeviceDataChangedDTO) -> None:
-    """Keep a reading. A push can come twice; its text is the same then, so it is kept once."""
+    """Keep a reading.
+
+    A push can come twice; its text is the same then, so it is kept once.
+    """
     service = body.service
     if service is None:
         return
-    # The workers handle pushes side by side: the time of the event says which reading is the newest.
-    made = service.event_time.datetime if service.event_time else receiver.event.received_at
-    row = body.device_id, service.service_id, made.isoformat(), str(service.data), receiver.event.text
+    # The workers handle pushes side by side: the time of the event says which reading
+    # is the newest.
+    made = (
+        service.event_time.datetime
+        if service.event_time
+        else receiver.event.received_at
+    )
+    row = (
+        body.device_id,
+        service.service_id,
+        made.isoformat(),
+        str(service.data),
+        receiver.event.text,
+    )
     with readings() as database:
         database.execute("INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, ?)", row)
 
@@ -78,4 +103,8 @@ def show(device_id: str) -> tuple[dict[str, Any], int]:
     query = "SELECT data FROM readings WHERE device = ? ORDER BY at DESC LIMIT 1"
     with readings() as database:
         newest = database.execute(query, (device_id,)).fetchone()
-    return {"device": device.device_id, "newest": newest and newest[0], "worker": os.getpid()}, 200
+    return {
+        "device": device.device_id,
+        "newest": newest and newest[0],
+        "worker": os.getpid(),
+    }, 200

@@ -1,4 +1,7 @@
-"""gunicorn's configuration for app.py. It can be reloaded (kill -HUP) with requests under way."""
+"""gunicorn's configuration for app.py.
+
+It can be reloaded (kill -HUP) with requests under way.
+"""
 
 import os
 from pathlib import Path
@@ -23,7 +26,10 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Stop in each worker, after its last request. It may never have started: then this does nothing."""
+    """Stop in each worker, after its last request.
+
+    It may never have started: then this does nothing.
+    """
     import app
 
     app.stop()

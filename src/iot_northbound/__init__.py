@@ -9,6 +9,7 @@ from iot_northbound._lazy import lazy_names
 from iot_northbound._version import __version__
 
 if TYPE_CHECKING:
+    from iot_northbound._extras import MissingExtraError as MissingExtraError
     from iot_northbound.basic_test import BasicTest as BasicTest
     from iot_northbound.basic_test import Report as Report
     from iot_northbound.basic_test import Step as Step
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
     from iot_northbound.errors import TlsError as TlsError
     from iot_northbound.errors import TlsReason as TlsReason
     from iot_northbound.errors import UnreadableAnswerError as UnreadableAnswerError
+    from iot_northbound.errors import WaitStoppedError as WaitStoppedError
     from iot_northbound.errors import WaitTimeoutError as WaitTimeoutError
     from iot_northbound.profiles import load_env as load_env
+    from iot_northbound.profiles import load_inbox_url as load_inbox_url
     from iot_northbound.profiles import load_profile as load_profile
     from iot_northbound.push.receiver import PushMessageReceiver as PushMessageReceiver
     from iot_northbound.services.authentication import Authentication as Authentication
@@ -90,9 +93,11 @@ _ERRORS = (
     "TlsError",
     "TlsReason",
     "UnreadableAnswerError",
+    "WaitStoppedError",
     "WaitTimeoutError",
 )
 _ROOMS = {
+    "MissingExtraError": "_extras",
     **dict.fromkeys(_ERRORS, "errors"),
     "BasicTest": "basic_test",
     "Report": "basic_test",
@@ -117,6 +122,7 @@ _ROOMS = {
     "format_time": "core.times",
     "parse_time": "core.times",
     "load_env": "profiles",
+    "load_inbox_url": "profiles",
     "load_profile": "profiles",
     "PushMessageReceiver": "push.receiver",
     "Authentication": "services.authentication",

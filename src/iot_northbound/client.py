@@ -2,14 +2,14 @@
 
 import copy
 import os
-import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from iot_northbound._version import __version__
-from iot_northbound.config import ClientInfo, HttpConfig, SharedConfig
+from iot_northbound.config import ClientInfo, HttpConfig, SharedConfig, must_be
+from iot_northbound.core import forks
 from iot_northbound.core.budget import NoLimit, RateLimit
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.core.endpoint import Endpoint
@@ -52,18 +52,6 @@ class Keep(Enum):
         return self.value
 
 
-_pipelines: "weakref.WeakSet[Pipeline]" = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for pipeline in list(_pipelines):
-        pipeline.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
 class NorthApiClient:
     """A connection of one application to one platform, for any number of threads (reference 2.2.1).
 
@@ -99,9 +87,9 @@ class NorthApiClient:
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        _must_be("client_info", client_info, ClientInfo)
-        _must_be("ssl_config", ssl_config, SSLConfig, None)
-        _must_be("http", http, HttpConfig, None)
+        must_be("client_info", client_info, ClientInfo)
+        must_be("ssl_config", ssl_config, SSLConfig, None)
+        must_be("http", http, HttpConfig, None)
         self.client_info = client_info
         self.clock = clock
         http = http or HttpConfig()
@@ -130,19 +118,20 @@ class NorthApiClient:
             backoff=Backoff(http.backoff_base, http.backoff_cap),
         )
         self._services: dict[str, Any] = {}
-        _pipelines.add(self._pipeline)
+        forks.tell(self._pipeline)
 
     @classmethod
     def from_env(
         cls,
         environ: Mapping[str, str] | None = None,
         *,
+        http: HttpConfig | None = None,
         hooks: Hooks | None = None,
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
-        """Return a client that is configured by the variables ``IOT_NORTHBOUND_…``; see `load_env`."""
-        return cls(*load_env(environ), hooks=hooks, token_store=token_store, clock=clock)
+        """Return a client from variables ``IOT_NORTHBOUND_…`` (see `load_env`); `http` replaces their HttpConfig."""
+        return cls(*load_env(environ).with_http(http), hooks=hooks, token_store=token_store, clock=clock)
 
     @classmethod
     def from_profile(
@@ -150,12 +139,13 @@ class NorthApiClient:
         path: str | os.PathLike[str],
         name: str = "default",
         *,
+        http: HttpConfig | None = None,
         hooks: Hooks | None = None,
         token_store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
-        """Return a client that is configured by a table of a TOML file; see `load_profile`."""
-        return cls(*load_profile(path, name), hooks=hooks, token_store=token_store, clock=clock)
+        """Return a client from a table of a TOML file (see `load_profile`); `http` replaces its HttpConfig."""
+        return cls(*load_profile(path, name).with_http(http), hooks=hooks, token_store=token_store, clock=clock)
 
     def with_options(
         self,
@@ -350,6 +340,11 @@ class NorthApiClient:
         """
         return self._pipeline.probe(self._options)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._pipeline.is_closed
+
     def close(self) -> None:
         """End the background renewal, forget the token and close the connections. It can be called twice.
 
@@ -391,10 +386,3 @@ class NorthApiClient:
         body = {"appId": app_id, "secret": secret, "refreshToken": refresh_token}
         answer = self._pipeline.call(REFRESH, {}, body=body, options=self._options, until=until)
         return granted(answer.access_token, answer.refresh_token, answer.expires_in, started)
-
-
-def _must_be(name: str, value: Any, *kinds: type | None) -> None:
-    if any(value is None if kind is None else isinstance(value, kind) for kind in kinds):
-        return
-    wanted = " or ".join("None" if kind is None else f"a {kind.__name__}" for kind in kinds)
-    raise InvalidArgumentError.of(name, f"a {type(value).__name__}", f"it must be {wanted}")

@@ -22,6 +22,14 @@ def _invalid(where: str, name: str, rule: str, given: str | None = None) -> Inva
     return InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{where}.{name}{value}: {rule}")
 
 
+def must_be(name: str, value: Any, *kinds: type | None) -> None:
+    """Refuse an argument of another type; None stands for None."""
+    if any(value is None if kind is None else isinstance(value, kind) for kind in kinds):
+        return
+    wanted = " or ".join("None" if kind is None else f"a {kind.__name__}" for kind in kinds)
+    raise InvalidArgumentError.of(name, f"a {type(value).__name__}", f"it must be {wanted}")
+
+
 def _port(value: int | str) -> int:
     number = int(value) if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20 else value
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 65535:
@@ -233,3 +241,8 @@ class Settings(NamedTuple):
     ssl_config: SSLConfig | None
     http: HttpConfig
     shared: SharedConfig | None = None
+
+    def with_http(self, http: HttpConfig | None) -> "Settings":
+        """Return the same configuration with these timeouts, pool, repeats and rate limit; None changes nothing."""
+        must_be("http", http, HttpConfig, None)
+        return self if http is None else self._replace(http=http)

@@ -70,7 +70,7 @@ def diagnose(error: NorthApiException) -> Diagnosis:
         return _of_tls(error)
     if error.error_code == SdkCode.NO_ANSWER:
         return _of_silence(error)
-    cause, remedy = error.cause, error.remedy
+    cause, remedy = error.cause, _advice(error)
     if isinstance(error, BadTokenError):
         cause = "Another login of this application has ended the token, or the application may not use this API."
         remedy = (
@@ -85,6 +85,14 @@ def diagnose(error: NorthApiException) -> Diagnosis:
     return Diagnosis(_said(error), cause, remedy)
 
 
+def _advice(error: NorthApiException) -> str:
+    """Return the remedy, unless it is the description, which the report shows anyway."""
+    return _CORRECT if error.remedy.rstrip(".") == error.error_desc.rstrip(".") else error.remedy
+
+
+_CORRECT = "Correct what this message names."
+
+
 def _said(error: NorthApiException) -> str:
     status = f" (HTTP {error.http_status_code})" if error.http_status_code is not None else ""
     return f"{error.error_code}{status}: {error.error_desc or 'no description'}"
@@ -96,7 +104,7 @@ def _excerpt(text: str) -> str:
 
 
 def _of_tls(error: TlsError) -> Diagnosis:
-    cause, remedy = _FILES.get(error.reason, (error.cause, error.remedy))
+    cause, remedy = _FILES.get(error.reason, (error.cause, _advice(error)))
     # The description of a failed handshake ends with the cause and the remedy, which the report shows on their own.
     detail = _said(error).removesuffix(f"{cause} {remedy}").rstrip(": ")
     return Diagnosis(detail, cause, remedy)

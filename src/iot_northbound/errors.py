@@ -28,7 +28,7 @@ class SdkCode:
 _SELF_EXPLANATORY = frozenset(
     {SdkCode.TLS, SdkCode.INVALID_ARGUMENT, SdkCode.CLIENT_INFO, SdkCode.BLANK_IN_CREDENTIALS}
 )
-"""Codes whose descriptions say what to do, more exactly than a general remedy."""
+"""Codes whose descriptions say what to do, more exactly than a general remedy could."""
 
 
 class NorthApiException(Exception):
@@ -61,6 +61,7 @@ class NorthApiException(Exception):
         elapsed: float = 0.0,
         outcome_unknown: bool = False,
         retry_after: float | None = None,
+        likely: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(error_code, error_desc)
         self.error_code = error_code
@@ -73,9 +74,12 @@ class NorthApiException(Exception):
         self.elapsed = elapsed
         self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
+        self._known = likely
 
     _likely: ClassVar[tuple[str, str] | None] = None
     """Cause and remedy, if the class says more than the code, which other failures have too."""
+    _self_explanatory: ClassVar[bool] = False
+    """Whether descriptions say what to do, unless the error was given its own cause and remedy."""
     _spent: ClassVar[str] = "Given up after {attempts} attempts in {elapsed:.1f} s."
 
     @property
@@ -85,26 +89,36 @@ class NorthApiException(Exception):
 
     @property
     def remedy(self) -> str:
-        """What to do; empty if the code is unknown."""
+        """What to do; empty if the code is unknown. The text of the exception contains it.
+
+        If the description itself says what to do, it is the description.
+        """
+        if self._known is None and (self._self_explanatory or self.error_code in _SELF_EXPLANATORY):
+            return self._description
         return self._explained[1]
 
     @property
+    def _description(self) -> str:
+        desc = self.error_desc.rstrip(".")
+        return f"{desc}{'' if desc.endswith('?') else '.'}"
+
+    @property
     def _explained(self) -> tuple[str, str]:
-        if self._likely is not None:
-            return self._likely
+        likely = self._known or self._likely
+        if likely is not None:
+            return likely
         known = explain(self.error_code)
         return (known.cause, known.remedy) if known else ("", "")
 
     def __str__(self) -> str:
         where = f" on {self.endpoint}" if self.endpoint else ""
         status = f" (HTTP {self.http_status_code})" if self.http_status_code is not None else ""
-        desc = self.error_desc.rstrip(".")
-        parts = [f"{self.error_code}{where}{status}: {desc}{'' if desc.endswith('?') else '.'}"]
+        parts = [f"{self.error_code}{where}{status}: {self._description}"]
         if self.attempts > 1:
             parts.append(self._spent.format(attempts=self.attempts, elapsed=self.elapsed))
         if self.outcome_unknown:
             parts.append("The request may have had an effect: check this before you repeat it.")
-        if self.remedy and self.error_code not in _SELF_EXPLANATORY and not isinstance(self, TlsError):
+        if self.remedy not in self._description:
             parts.append(self.remedy)
         return " ".join(parts)
 
@@ -218,6 +232,7 @@ class TlsError(NorthApiException):
         "A certificate, key, password or host name is not right, on our side or on the server's.",
         "Correct the certificate or setting that the message names.",
     )
+    _self_explanatory = True
 
     def __init__(
         self,
@@ -225,16 +240,10 @@ class TlsError(NorthApiException):
         error_desc: str,
         *,
         reason: TlsReason = TlsReason.OTHER,
-        likely: tuple[str, str] = _likely,
         **rest: Any,
     ) -> None:
         super().__init__(error_code, error_desc, **rest)
         self.reason = reason
-        self._known = likely
-
-    @property
-    def _explained(self) -> tuple[str, str]:
-        return self._known
 
 
 class _NoAnswer(NorthApiException):
@@ -318,6 +327,25 @@ class WaitTimeoutError(NorthApiException):
         "Wait again, or longer. last_state shows the last state.",
     )
     _spent = "Looked {attempts} times in {elapsed:.1f} s."
+
+    def __init__(self, error_code: str, error_desc: str, *, last_state: Any = None, **rest: Any) -> None:
+        super().__init__(error_code, error_desc, **rest)
+        self.last_state = last_state
+
+
+class WaitStoppedError(NorthApiException):
+    """Nobody waits any more: the receiver was stopped, the client was closed, or the process was forked (1001).
+
+    What was waited for goes on.
+
+    Attributes:
+        last_state: the last state seen; None if there was none.
+    """
+
+    _likely = (
+        "stop() or close() was called while something waited, or the process was forked.",
+        "Follow the same command or task again, with a receiver and a client that are open.",
+    )
 
     def __init__(self, error_code: str, error_desc: str, *, last_state: Any = None, **rest: Any) -> None:
         super().__init__(error_code, error_desc, **rest)

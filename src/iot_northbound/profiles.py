@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import attrs
 
+from iot_northbound._extras import MissingExtraError, needs_extra
 from iot_northbound._hide import hide
 from iot_northbound.config import WHERE_FROM, ClientInfo, HttpConfig, Settings, SharedConfig
 from iot_northbound.core.fields import bare_type, shown
+from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.core.textfiles import read_text
 from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.shared.url import absolute
@@ -40,8 +42,13 @@ class Section(NamedTuple):
         fields = (each for each in attrs.fields(self.cls) if each.name not in self.code_only)
         return {each.name: bare_type(each.type) for each in fields}
 
+    def limits(self) -> list[str]:
+        """Return the keys of numbers that can be switched off."""
+        fields = (each for each in attrs.fields(self.cls) if bare_type(each.type) in (int, float))
+        return [each.name for each in fields if type(None) in get_args(each.type)]
+
     def secrets(self) -> list[str]:
-        """Return the keys whose values are secret; each of them can be given as `…_file` too."""
+        """Return the keys whose values are secret; each of them can be given as `…_file` or `…_keyring` too."""
         return [each.name for each in attrs.fields(self.cls) if each.repr is hide]
 
     def made_of(self, values: Mapping[str, Any]) -> Any:
@@ -59,14 +66,22 @@ SECTIONS = (
 )
 """What environment and profiles can set, in the order of `Settings`."""
 
-_SECRETS = frozenset(name for section in SECTIONS for name in section.secrets())
-_SECRET_FILES = {f"{name}_file": name for name in sorted(_SECRETS)}
+_INBOX = "inbox"
+"""The key of the receiver's inbox. It is beside the sections, because a client has none."""
+_SECRETS = frozenset({_INBOX, *(name for section in SECTIONS for name in section.secrets())})
+KEYRING = "iot-northbound"
+"""The service of our entries in the keyring of the operating system."""
 _CODE_ONLY = {name: section.cls.__name__ for section in SECTIONS for name in section.code_only}
 _KINDS: Mapping[str, type] = {
     **{name: kind for section in SECTIONS for name, kind in section.kinds().items()},
-    **dict.fromkeys(_SECRET_FILES, Path),
+    **{f"{name}_file": Path for name in _SECRETS},
+    **{f"{name}_keyring": str for name in _SECRETS},
+    _INBOX: str,
 }
-_ELSEWHERE = frozenset({"debug", "inbox", "inbox_file"})
+_LIMITS = frozenset(name for section in SECTIONS for name in section.limits())
+_OFF = "none"
+"""How an environment or a profile says that a number has no limit, because neither has a null."""
+_ELSEWHERE = frozenset({"debug", "profile"})
 """Variables of the command line."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _MARK = "\ufeff"
@@ -97,6 +112,10 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
         InvalidArgumentError: a mandatory variable is missing (1008) or a value cannot be used (1007, 1010).
         TlsError: the TLS settings do not fit together (1006).
     """
+    return _settings(*_environment(environ))
+
+
+def _environment(environ: Mapping[str, str] | None) -> tuple[_Origin, dict[str, Any]]:
     environ = os.environ if environ is None else environ
     origin = _Origin("the environment", Path(), PREFIX)
     values: dict[str, Any] = {}
@@ -109,21 +128,45 @@ def load_env(environ: Mapping[str, str] | None = None) -> Settings:
         if name in _KINDS or name in _CODE_ONLY:
             values[name] = _from_text(origin, name, text)
         elif name not in _ELSEWHERE and not name.startswith("emulator_"):  # those are the emulator's
-            log.warning("%s is not a setting of the SDK and is ignored", variable)
-    return _settings(origin, values)
+            hint = did_you_mean(name.upper(), [each.upper() for each in sorted(_KINDS)])
+            log.warning("%s is not a setting of the SDK and is ignored%s", variable, hint)
+    return origin, values
 
 
 def load_profile(path: str | os.PathLike[str], name: str = "default") -> Settings:
     """Return the configuration from one table of a TOML file, whose keys are named like the attributes.
 
-    A relative path is relative to the file's folder. A secret can be in a file of its own: `secret_file`,
-    `self_cert_pwd_file`, `trust_ca_pwd_file`.
+    A relative path is relative to the file's folder. A secret can be in a file of its own (`secret_file`,
+    `self_cert_pwd_file`, `trust_ca_pwd_file`), or in the keyring of the operating system (`secret_keyring` names the
+    entry of the service `iot-northbound`, and so on; this needs the extra `keyring`).
 
     Raises:
         InvalidArgumentError: the file, the table or a mandatory key is missing, a key is unknown, or a value has the
             wrong type or range (1007, 1008, 1010).
         TlsError: the TLS settings do not fit together (1006).
     """
+    return _settings(*_table(path, name))
+
+
+def load_inbox_url(
+    path: str | os.PathLike[str] | None = None, name: str = "default", *, environ: Mapping[str, str] | None = None
+) -> str:
+    """Return the URL of the receiver's inbox, for `open_inbox`: the key `inbox` of a profile.
+
+    Without a profile it is the variable `IOT_NORTHBOUND_INBOX`. The URL can be in a file of its own (`inbox_file`),
+    because it may contain a password. The path of `sqlite:` is relative to the profile's folder.
+
+    Raises:
+        InvalidArgumentError: the profile cannot be read, or it has no inbox (1007).
+    """
+    origin, values = _environment(environ) if path is None else _table(path, name)
+    _read_secret(origin, values, _INBOX)
+    if not values.get(_INBOX):
+        raise origin.error(_INBOX, "it is missing (or inbox_file): give the URL of an inbox, for example sqlite:name")
+    return absolute(values[_INBOX], origin.folder, "sqlite")
+
+
+def _table(path: str | os.PathLike[str], name: str) -> tuple[_Origin, dict[str, Any]]:
     import tomllib  # here, because most clients are configured without it
 
     try:
@@ -150,25 +193,26 @@ def load_profile(path: str | os.PathLike[str], name: str = "default") -> Setting
         known = ", ".join(key for key, value in tables.items() if isinstance(value, dict)) or "no table"
         raise InvalidArgumentError(
             SdkCode.INVALID_ARGUMENT,
-            f"{where.place} has no table [{name}]; it has: {known}. Keys must be in a table",
+            f"{where.place} has no table [{name}]; it has: {known}. Keys must be in a table"
+            f"{did_you_mean(name, list(tables))}",
         )
     origin = where._replace(place=f"{where.place} [{name}]")
     values = {key: _from_toml(origin, key, value) for key, value in table.items()}
     if any(key in _SECRETS for key in values):
         _warn_if_open(file)
-    return _settings(origin, values)
+    return origin, values
 
 
 def _from_text(origin: _Origin, name: str, text: str) -> Any:
     kind = _KINDS.get(name)
     if kind is bool and text in _SWITCHES:
         return _SWITCHES[text]
-    if kind not in (int, float):
+    if kind not in (int, float) or text == _OFF:
         return _from_toml(origin, name, text)
     try:
         return kind(text)
     except ValueError:
-        raise origin.error(name, f"it must be {_WORDS[kind]}") from None
+        raise origin.error(name, f"it must be {_wanted(name)}") from None
 
 
 _SWITCHES = {"true": True, "false": False}
@@ -182,21 +226,29 @@ _WORDS: Mapping[type, str] = {
 }
 
 
+def _wanted(name: str) -> str:
+    return _WORDS[_KINDS[name]] + (f', or "{_OFF}"' if name in _LIMITS else "")
+
+
 def _from_toml(origin: _Origin, name: str, value: Any) -> Any:
     kind = _KINDS.get(name)
     if kind is None:
         if name in _CODE_ONLY:
             raise origin.error(name, f"this can only be given as an argument of {_CODE_ONLY[name]}")
-        raise origin.error(name, f"there is no such key; the known keys are {', '.join(sorted(_KINDS))}")
+        known = sorted(_KINDS)
+        hint = did_you_mean(name, known) or f"; the known keys are {', '.join(known)}"
+        raise origin.error(name, f"there is no such key{hint}")
+    if value == _OFF and name in _LIMITS:
+        return None
     if kind is ssl.TLSVersion:
         if not isinstance(value, str) or value not in _VERSIONS:
-            raise origin.error(name, f"it must be {_WORDS[kind]}")
+            raise origin.error(name, f"it must be {_wanted(name)}")
         return _VERSIONS[value]
     if name == "platform_port" and isinstance(value, str):
         return value  # ClientInfo accepts digits too, and checks them
     accepted: Any = {Path: str, float: (int, float)}.get(kind, kind)
     if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
-        raise origin.error(name, f"it must be {_WORDS[kind]}, not {type(value).__name__}")
+        raise origin.error(name, f"it must be {_wanted(name)}, not {type(value).__name__}")
     if kind is Path:
         if not value:
             raise origin.error(name, "the path is empty: leave the key out, or name the file")
@@ -205,11 +257,8 @@ def _from_toml(origin: _Origin, name: str, value: Any) -> Any:
 
 
 def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
-    for file_key, name in _SECRET_FILES.items():
-        if file_key in values:
-            if name in values:
-                raise origin.error(file_key, f"{name} is given too: give only one of the two")
-            values[name] = _secret_from(origin, file_key, values.pop(file_key))
+    for name in sorted(_SECRETS - {_INBOX}):
+        _read_secret(origin, values, name)
     if "shared_away" in values and "shared" not in values:
         raise origin.error("shared_away", "shared is missing: give it too, or leave both out")
     if "shared" in values:
@@ -225,6 +274,30 @@ def _settings(origin: _Origin, values: dict[str, Any]) -> Settings:
         placed = copy(error)
         placed.error_desc = f"{origin.place}: {error.error_desc}"
         raise placed from None
+
+
+def _read_secret(origin: _Origin, values: dict[str, Any], name: str) -> None:
+    """Put a secret into `values` that is in a file or in the keyring."""
+    for key, read in ((f"{name}_file", _secret_from), (f"{name}_keyring", _secret_of)):
+        if key in values:
+            if name in values:
+                raise origin.error(key, f"{name} is given too: give only one of the two")
+            values[name] = read(origin, key, values.pop(key))
+
+
+def _secret_of(origin: _Origin, key: str, entry: str) -> str:
+    """Return the secret of an entry in the keyring of the operating system."""
+    try:
+        with needs_extra("keyring"):
+            import keyring
+        secret = keyring.get_password(KEYRING, entry)
+    except MissingExtraError as error:
+        raise origin.error(key, str(error)) from None
+    except Exception as error:  # noqa: BLE001 - each keyring has errors of its own, whose texts may contain anything
+        raise origin.error(key, f"the keyring cannot be read ({type(error).__name__}): unlock it") from None
+    if not secret:
+        raise origin.error(key, f"the keyring has no entry {entry!r}: `iot-northbound config init` writes it")
+    return secret
 
 
 def _secret_from(origin: _Origin, key: str, file: Path) -> str:

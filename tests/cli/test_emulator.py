@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -14,21 +13,12 @@ from typing import Any
 
 import pytest
 
-from iot_northbound.cli import emulator
-
-MAIN = """
-import argparse, sys
-from iot_northbound.cli import emulator
-parser = argparse.ArgumentParser()
-emulator.add_parser(parser.add_subparsers())
-args = parser.parse_args()
-sys.exit(emulator.run(args))
-"""
+from iot_northbound.cli import main
 
 
 def spawn(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, "emulator", *arguments],
+        [sys.executable, "-m", "iot_northbound", "emulator", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,9 +87,7 @@ def test_strict_checking_of_certificates_is_an_option(monkeypatch: pytest.Monkey
             """Be done at once."""
 
     monkeypatch.setattr("iot_northbound.emulator.server.Emulator", Recorded)
-    parser = argparse.ArgumentParser()
-    emulator.add_parser(parser.add_subparsers())
-    assert emulator.run(parser.parse_args(["emulator", *["--strict-x509"] * strict])) == 0
+    assert main(["emulator", *["--strict-x509"] * strict]) == 0
     assert given["strict_x509"] is strict
 
 
@@ -169,8 +157,5 @@ def test_a_used_data_directory_is_said_at_once_with_status_1(tmp_path: Path) -> 
     "arguments", [["--port", "70000"], ["--port", "x"], ["--token-lifetime", "0"], ["--flow-control", "-1"]]
 )
 def test_bad_arguments_are_refused_by_name(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    emulator.add_parser(parser.add_subparsers())
-    with pytest.raises(SystemExit):
-        parser.parse_args(["emulator", *arguments])
+    assert main(["emulator", *arguments]) == 2
     assert arguments[0] in capsys.readouterr().err

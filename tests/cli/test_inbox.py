@@ -103,11 +103,11 @@ def test_the_inbox_can_come_from_the_environment(
 
 
 def test_dead_letters_are_listed_on_one_line_each(inbox: Inbox) -> None:
-    _, output, _ = inbox("dead")
-    assert [line.split()[0] for line in output.splitlines()] == ["1", "2", "3"]
-    assert "d1  1x  RuntimeError: broken \\x1b[31m\n" in output
-    assert len(inbox("dead", "--limit", 2)[1].splitlines()) == 2
-    found = json.loads(inbox("dead", "--json")[1])
+    _, output, _ = inbox("list")
+    assert [line.split()[0] for line in output.splitlines()] == ["id", "1", "2", "3"]
+    assert "d1      1      RuntimeError: broken \\x1b[31m\n" in output
+    assert len(inbox("list", "--limit", 2)[1].splitlines()) == 1 + 2
+    found = json.loads(inbox("list", "--json")[1])
     assert [each["device"] for each in found] == ["d0", "d1", "d2"]
     assert "text" not in found[0]
 
@@ -140,7 +140,7 @@ def test_it_looks_at_an_inbox_beside_its_owner(inbox: Inbox, owner: subprocess.P
     assert found["dead"] == 3
     if sys.platform == "linux":
         assert found["owner"] == owner.pid
-    assert len(inbox("dead")[1].splitlines()) == 3
+    assert len(inbox("list")[1].splitlines()) == 1 + 3
     for arguments in (("replay", "--all"), ("discard", 1)):
         status, _, errors = inbox(*arguments)
         assert status == 1
@@ -180,7 +180,7 @@ def make_other(path: Path) -> None:
         connection.execute("CREATE TABLE other (x)")
 
 
-@pytest.mark.parametrize("action", ["status", "dead", "show", "replay", "discard"])
+@pytest.mark.parametrize("action", ["status", "list", "show", "replay", "discard"])
 @pytest.mark.parametrize("content", [None, b"no database at all, but long enough to be read", make_other])
 def test_what_is_no_inbox_is_named(inbox: Inbox, tmp_path: Path, action: str, content: Any) -> None:
     path = tmp_path / "other.sqlite3"
@@ -189,7 +189,7 @@ def test_what_is_no_inbox_is_named(inbox: Inbox, tmp_path: Path, action: str, co
     elif content is not None:
         path.write_bytes(content)
     before = path.read_bytes() if path.exists() else None
-    status, output, errors = inbox(action, *["1"] * (action not in ("status", "dead")), at=path)
+    status, output, errors = inbox(action, *["1"] * (action not in ("status", "list")), at=path)
     assert (status, output) == (1, "")
     assert errors.startswith("iot-northbound: ")
     assert "other.sqlite3" in errors
@@ -197,16 +197,16 @@ def test_what_is_no_inbox_is_named(inbox: Inbox, tmp_path: Path, action: str, co
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "ends", "told"),
     [
-        ("memory:", "keeps nothing that another process could see"),
-        ("nonsense://sesame@host", "a URL of an inbox begins with"),
-        ("kafka://na.example:9092/pushes", "keeps nothing that another process could see"),
+        ("memory:", 1, "keeps nothing that another process could see"),
+        ("nonsense://sesame@host", 3, "a URL of an inbox begins with"),
+        ("kafka://na.example:9092/pushes", 1, "keeps nothing that another process could see"),
     ],
 )
-def test_an_inbox_without_anything_to_see_is_named(inbox: Inbox, url: str, told: str) -> None:
+def test_an_inbox_without_anything_to_see_is_named(inbox: Inbox, url: str, ends: int, told: str) -> None:
     status, _, errors = inbox("status", at=url)
-    assert status == 1
+    assert status == ends
     assert told in errors
     assert "sesame" not in errors
 
@@ -215,24 +215,22 @@ def test_an_inbox_without_anything_to_see_is_named(inbox: Inbox, url: str, told:
     ("arguments", "named"),
     [
         (["status"], "no inbox: give --inbox, or set IOT_NORTHBOUND_INBOX"),
-        (["sttus", "--inbox", "f"], "invalid choice: 'sttus'"),
-        (["status", "7", "--inbox", "f"], "unexpected argument: '7'"),
+        (["sttus", "--inbox", "f"], "has no command 'sttus'; did you mean status?"),
+        (["status", "7", "--inbox", "f"], "unexpected extra argument (7)"),
         (["replay", "--inbox", "f"], "replay needs the ids of dead letters, or --all"),
         (["replay", "7", "--all", "--inbox", "f"], "replay needs the ids of dead letters, or --all"),
         (["discard", "--inbox", "f"], "discard needs the ids of dead letters"),
-        (["discard", "--all", "--inbox", "f"], "--all needs replay"),
+        (["discard", "--all", "--inbox", "f"], "there is no --all"),
         (["show", "x", "--inbox", "f"], "'x' is not an id"),
-        (["show", "-1", "--inbox", "f"], "'-1' is not an id"),
+        (["show", "-1", "--inbox", "f"], "there is no -1"),
         (["adopt", "--inbox", "f"], "adopt needs the files"),
-        (["status", "--sql", "--inbox", "f"], "--sql needs init"),
-        (["replay", "--limit", "3", "--inbox", "f"], "--limit needs dead"),
+        (["status", "--sql", "--inbox", "f"], "there is no --sql"),
+        (["replay", "--limit", "3", "--inbox", "f"], "there is no --limit"),
         (["init", "--inbox", "f"], "init is for a PostgreSQL inbox"),
     ],
 )
 def test_a_wrong_call_is_named_with_status_2(
     arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["inbox", *arguments])
-    assert end.value.code == 2
+    assert main(["inbox", *arguments]) == 2
     assert named in capsys.readouterr().err.splitlines()[-1]

@@ -51,7 +51,7 @@ def test_everything_works_beside_the_receiver(
     for n in range(3):
         assert receiver.receive(data_body(f"d{n}", n)).status == 200
     eventually(lambda: told(capsys, "status", "--inbox", url)["dead"] == 3)
-    letters = told(capsys, "dead", "--inbox", url)
+    letters = told(capsys, "list", "--inbox", url)
     assert sorted(each["device"] for each in letters) == ["d0", "d1", "d2"]
     assert told(capsys, "show", letters[0]["id"], "--inbox", url)[0]["text"].startswith("{")
     assert told(capsys, "discard", letters[0]["id"], "--inbox", url) == {"discarded": 1, "unknown": []}
@@ -82,7 +82,7 @@ def test_the_statements_can_be_run_by_somebody_else(
     assert told(capsys, "status", "--inbox", url)["dead"] == 0
 
 
-@pytest.mark.parametrize("action", [["status"], ["dead"], ["show", "1"], ["replay", "--all"], ["init"]])
+@pytest.mark.parametrize("action", [["status"], ["list"], ["show", "1"], ["replay", "--all"], ["init"]])
 def test_a_server_that_is_away_is_named_without_its_password(
     action: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,5 +97,5 @@ def test_a_server_that_is_away_is_named_without_its_password(
 @pytest.mark.parametrize("number", ["shards=x", "shards=0"])
 def test_a_number_in_the_url_that_cannot_be_used_is_named(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     for option in ([], ["--sql"]):
-        assert main(["inbox", "init", *option, "--inbox", f"postgresql://na@127.0.0.1:1/na?{number}"]) == 1
+        assert main(["inbox", "init", *option, "--inbox", f"postgresql://na@127.0.0.1:1/na?{number}"]) == 3
         assert "shards" in capsys.readouterr().err

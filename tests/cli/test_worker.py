@@ -33,7 +33,7 @@ receiver = Application(SqliteInbox("inbox"))
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "iot_northbound.cli", "worker", *arguments]
+    return [sys.executable, "-m", "iot_northbound", "worker", *arguments]
 
 
 def fill(folder: Path, count: int) -> None:

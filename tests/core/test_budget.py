@@ -89,7 +89,7 @@ def test_a_turn_beyond_the_deadline_is_refused_at_once_and_takes_no_turn(
     call(limit)
     for _ in range(5):
         with pytest.raises(
-            ThrottledError, match="the limit of 1 calls per minute allows this call only after"
+            ThrottledError, match="own limit of 1 calls per minute allows this call only after"
         ) as caught:
             call(limit, until=clock.monotonic() + 59)
     assert caught.value.error_code == "1010009"
@@ -337,14 +337,35 @@ def test_the_first_of_a_line_that_is_gone_without_a_trace_is_followed_by_the_nex
     """Two signals in a row can keep a thread from leaving the line."""
     clock = PatientClock()
     limit = RateLimit(1, clock)
-    limit._lines[Turn.CALL].append(budget._Place(clock.monotonic()))
+    line = limit._lines[Turn.CALL]
+    line.append(gone := budget._Place(clock.monotonic()))
     waiters = Waiters(limit)
     waiters.add("next")
     waiters.add("last")
-    clock.advance(budget.GONE + 1)
+
+    def have_looked() -> bool:
+        return gone not in line or min(each.seen for each in line[1:]) == clock.monotonic()
+
+    while gone in line:
+        clock.advance(1)
+        eventually(have_looked)
     eventually(lambda: limit._taken == 1)
     run_out(clock, waiters)
     assert waiters.order == ["next", "last"]
+
+
+def test_a_thread_that_slept_so_long_that_others_took_it_for_gone_goes_on_when_it_wakes() -> None:
+    limit = RateLimit(1, PatientClock())
+    line = limit._lines[Turn.CALL]
+    sleeper, first = budget._Place(0.0), budget._Place(0.0)
+    line += [first, sleeper]
+    other = budget._Place(limit._clock.monotonic())
+    line.append(other)
+    limit._come_first(line, other, None, None)
+    assert line == [other]
+    limit._come_first(line, sleeper, None, None)
+    line.remove(other)
+    limit._come_first(line, budget._Place(0.0), None, None)
 
 
 def test_a_forked_child_does_not_wait_for_threads_that_it_does_not_have(

@@ -9,6 +9,8 @@ import attrs
 
 from iot_northbound import dto
 from iot_northbound.core.fields import Range, Text, specs
+from iot_northbound.core.open_enum import OpenEnum
+from iot_northbound.core.times import Timestamp
 
 CLASSES: dict[str, type[Any]] = {
     name: value for name in dto.__all__ if isinstance(value := getattr(dto, name), type) and attrs.has(value)
@@ -37,6 +39,8 @@ def value_for(bare: Any, rules: tuple[Any, ...] = (), *, everything: bool = True
         return {"number": 1.0, "nothing": None, "text": "null"}
     if origin is types.UnionType:
         return value_for(typing.get_args(bare)[0], everything=everything)
+    if isinstance(bare, type) and issubclass(bare, Timestamp | OpenEnum):
+        return bare("20260212T121212Z")
     plain: dict[Any, Any] = {str: "x", int: 1, float: 1.5, bool: True, Any: {"any": 1}}
     plain[datetime] = datetime(2026, 2, 12, 12, 12, 12, tzinfo=UTC)
     return plain[bare]

@@ -23,14 +23,6 @@ from tests.emulator.test_push_sender import Receiver
 ROUNDS = 5
 WRITERS = 4
 
-MAIN = """
-import argparse, sys
-from iot_northbound.cli import emulator
-parser = argparse.ArgumentParser()
-emulator.add_parser(parser.add_subparsers())
-sys.exit(emulator.run(parser.parse_args()))
-"""
-
 
 class Client:
     def __init__(self, facts: dict[str, Any], home: Path) -> None:
@@ -100,7 +92,7 @@ def write(client: Client, ledger: Ledger, name: str, enough: threading.Event) ->
 def start(home: Path, data: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     folders = ("--home", str(home), "--data-dir", str(data))
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "emulator", "--port", "0", "--no-control", "--json", *folders],
+        [sys.executable, "-m", "iot_northbound", "emulator", "--port", "0", "--no-control", "--json", *folders],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -83,6 +83,13 @@ def test_the_ports_for_devices_have_a_table_of_their_own(tmp_path: Path) -> None
     assert load_profile(home.profile).client_info.platform_port == 40_123
 
 
+def test_the_control_plane_has_a_table_of_its_own(tmp_path: Path) -> None:
+    home = prepare(tmp_path)
+    home.write_profile("localhost", 40_123, control_url="http://127.0.0.1:40126")
+    assert tomllib.loads(home.profile.read_text())["control"] == {"url": "http://127.0.0.1:40126"}
+    assert load_profile(home.profile).client_info.platform_port == 40_123
+
+
 def test_the_repr_has_no_secret(tmp_path: Path) -> None:
     home = prepare(tmp_path)
     assert home.secret not in repr(home)

@@ -62,3 +62,26 @@ def test_secrets_are_starred_at_any_depth_and_the_original_does_not_change() -> 
 )
 def test_urls_are_noted_without_users_and_query_values(url: str, told: str) -> None:
     assert public_url(url) == told
+
+
+def test_a_url_in_a_body_has_no_secrets() -> None:
+    body = {"callbackUrl": "https://user:pass@na.example/push?sig=1", "nested": [{"url": "http://a@b/"}], "note": "a@b"}
+    assert redacted(body) == {
+        "callbackUrl": "https://na.example/push?sig=***",
+        "nested": [{"url": "http://b/"}],
+        "note": "a@b",
+    }
+
+
+def test_the_whole_journal_is_all_of_it_or_an_error_that_says_what_is_gone() -> None:
+    journal = Journal(capacity=3)
+    for number in range(3):
+        journal.note({"kind": "push", "number": number})
+    assert len(journal.entries()) == 3
+    journal.note({"kind": "push", "number": 3})
+    with pytest.raises(ValueError, match="the journal keeps 3 entries, and those up to seq 1 are gone"):
+        journal.entries()
+    assert [entry["number"] for entry in journal.entries(since=1)] == [1, 2, 3]
+    assert [entry["number"] for entry in journal.entries(limit=2)] == [2, 3]
+    journal.clear()
+    assert journal.entries() == []

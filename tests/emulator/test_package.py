@@ -27,6 +27,4 @@ def test_without_the_extra_the_error_names_it(missing: str) -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 1
     last = run.stderr.splitlines()[-1]
-    assert last.startswith("ModuleNotFoundError: ")
-    assert "pip install 'iot-northbound[emulator]'" in last
-    assert missing in last
+    assert last.endswith(f"MissingExtraError: {missing} is not installed: pip install 'iot-northbound[emulator]'")

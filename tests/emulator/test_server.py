@@ -230,3 +230,18 @@ def test_an_ordinary_life_logs_nothing(home_folder: Path, caplog: pytest.LogCapt
 def http_status(url: str) -> int:
     with urllib.request.urlopen(url, timeout=60) as answer:
         return int(answer.status)
+
+
+def test_a_function_gets_each_call_with_its_status(home_folder: Path) -> None:
+    told: list[tuple[str, str, int]] = []
+    with Emulator(
+        folder=home_folder, on_call=lambda call: told.append((call["method"], call["path"], call["status"]))
+    ) as emulator:
+        wire = Wire(emulator).login()
+        assert wire.call("GET", "/iocm/app/dm/v1.4.0/devices/nobody")[0] == 404
+        wire.close()
+    assert told == [("POST", "/iocm/app/sec/v1.1.0/login", 200), ("GET", "/iocm/app/dm/v1.4.0/devices/nobody", 404)]
+
+
+def test_the_profile_says_where_the_control_plane_is(emulator: Emulator) -> None:
+    assert tomllib.loads(emulator.profile_path.read_text())["control"]["url"] == emulator.control_url

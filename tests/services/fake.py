@@ -1,13 +1,12 @@
 """A client that sends nothing: it keeps what a service would send, and answers from a list."""
 
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import attrs
 
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.core.fields import specs
+from iot_northbound.testing.factories import make
 from tests.clock import FakeClock
 
 
@@ -21,7 +20,7 @@ class Sent:
 
 
 class FakeClient:
-    """Answers each call with the next of `answers` (an exception is raised), then with empty results."""
+    """Answers each call with the next of `answers` (an exception is raised), then with documented results."""
 
     def __init__(self, *answers: Any) -> None:
         self.clock = FakeClock()
@@ -41,7 +40,7 @@ class FakeClient:
     ) -> Any:
         self.sent.append(Sent(endpoint, dict(ids), query, body, access_token))
         if not self.answers:
-            return minimal(endpoint.result) if attrs.has(endpoint.result) else None
+            return make(endpoint.result) if attrs.has(endpoint.result) else None
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -60,21 +59,3 @@ class FakeClient:
 
     def stop_timer(self) -> None:
         self.timer.append("stop")
-
-
-def minimal(cls: type) -> Any:
-    """Return a DTO with its mandatory fields filled, and nothing else."""
-    return cls(**{spec.name: _value(spec.type) for spec in specs(cls).values() if spec.mandatory or spec.promised})
-
-
-def _value(kind: Any) -> Any:
-    if isinstance(kind, UnionType):
-        kind = get_args(kind)[0]
-    origin = get_origin(kind) or kind
-    if attrs.has(kind):
-        return minimal(kind)
-    if origin is list:
-        return [_value(get_args(kind)[0])]
-    if origin is dict:
-        return {"any": None}
-    return {str: "text", int: 15, bool: True}.get(origin, "anything")

@@ -9,7 +9,8 @@ import pytest
 from iot_northbound import dto, services
 from iot_northbound.core.fields import check_id
 from iot_northbound.errors import InvalidArgumentError
-from tests.services.fake import FakeClient, minimal
+from iot_northbound.testing.factories import make
+from tests.services.fake import FakeClient
 
 
 def calls() -> Iterator[tuple[str, str, str]]:
@@ -31,7 +32,7 @@ def test_a_request_of_another_type_is_refused_before_it_is_sent(
 ) -> None:
     client = FakeClient()
     method = getattr(getattr(services, service)(client), name)
-    wrong = minimal(request_) if inspect.isclass(request_) else request_
+    wrong = make(request_) if inspect.isclass(request_) else request_
     others = {
         each.name: "x"
         for each in inspect.signature(method).parameters.values()

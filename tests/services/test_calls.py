@@ -12,9 +12,10 @@ import pytest
 from iot_northbound import services
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.services.calls import calls
+from iot_northbound.testing.factories import make
 from tests.endpoints import ALL
 from tests.facts import BY_SECTION, snake
-from tests.services.fake import FakeClient, minimal
+from tests.services.fake import FakeClient
 
 APP_SLOTS = {"app_id", "access_app_id", "owner_flag"}
 # The password mode has no Java twin, and the Java chapter misspells one argument.
@@ -50,7 +51,7 @@ def arguments(fact: dict[str, Any], method: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in java_parameters(fact):
         dto = dto_class(fact, hints[name])
-        values[name] = minimal(dto) if dto else True if hints[name] == bool | None else f"the {name}"
+        values[name] = make(dto) if dto else True if hints[name] == bool | None else f"the {name}"
     return values
 
 

@@ -1,5 +1,6 @@
 """The guide from the Java SDK and the pages of the API are complete and correct."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -114,6 +115,45 @@ def test_each_service_and_each_dto_module_has_its_page() -> None:
     for name in services.__all__:
         page = (DOCS / "api" / f"{snake(name).replace('_', '-')}.md").read_text(encoding="utf-8")
         assert f"::: iot_northbound.services.{snake(name)}.{name}" in page
-    page = (DOCS / "api" / "dto.md").read_text(encoding="utf-8")
     modules = {file.stem for file in Path(dto.__path__[0]).glob("*.py")} - {"__init__"}
-    assert set(re.findall(r"^::: iot_northbound\.dto\.(\w+)$", page, re.M)) == modules
+    pages = {page.stem.replace("-", "_"): page for page in (DOCS / "api" / "dto").glob("*.md") if page.stem != "index"}
+    assert set(pages) == modules
+    for name, page in pages.items():
+        assert f"\n::: iot_northbound.dto.{name}\n" in page.read_text(encoding="utf-8")
+
+
+with (Path(__file__).parents[1] / "data" / "other_sdks.csv").open(encoding="utf-8", newline="") as _file:
+    OTHERS = list(csv.DictReader(_file))
+
+
+@pytest.mark.parametrize("sdk", ["PHP", "Python"])
+def test_the_guides_from_other_sdks_list_every_method_of_theirs(sdk: str) -> None:
+    guide = (DOCS / f"from-{sdk.lower()}.md").read_text(encoding="utf-8")
+    methods = [fact for fact in OTHERS if fact["sdk"] == sdk]
+    assert len(methods) == 63
+    for fact in methods:
+        assert f"| {fact['section']} | `{fact['class']}.{fact['method']}(" in guide
+        if fact["dto"]:
+            assert attrs.has(getattr(dto, fact["dto"]))
+
+
+@pytest.mark.parametrize("sdk", ["PHP", "Python"])
+def test_every_documented_call_of_java_has_a_counterpart_in_the_other_sdks(sdk: str) -> None:
+    there = {fact["ours"] for fact in OTHERS if fact["sdk"] == sdk}
+    assert {method_name(fact) for fact in JAVA} <= there
+    assert {snake(fact["handler"]) for fact in HANDLERS} <= there
+
+
+@pytest.mark.parametrize("sdk", ["php", "python"])
+def test_the_new_names_of_a_guide_exist(sdk: str) -> None:
+    guide = (DOCS / f"from-{sdk}.md").read_text(encoding="utf-8")
+    error = iot_northbound.NorthApiException("1003", "refused")
+    for attribute in re.findall(r"`error\.(\w+)`", guide):
+        assert hasattr(error, attribute)
+    for cls, arguments in re.findall(r"`(ClientInfo|SSLConfig)\((\w+=[^)]*)\)`", guide):
+        for name in re.findall(r"(\w+)=", arguments):
+            assert name in attrs.fields_dict(getattr(iot_northbound, cls))
+    classes = guide.partition("## Classes that have another name")[2]
+    for row in re.findall(r"^\| `.*\| (`.*) \|$", classes, re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", row):
+            assert attrs.has(getattr(dto, name)), name

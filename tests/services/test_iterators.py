@@ -22,7 +22,8 @@ from iot_northbound.services import (
     SignalDelivery,
     SubscriptionManagement,
 )
-from tests.services.fake import FakeClient, minimal
+from iot_northbound.testing.factories import make
+from tests.services.fake import FakeClient
 
 
 @attrs.frozen
@@ -145,7 +146,7 @@ def case(request: pytest.FixtureRequest) -> Paging:
 
 def test_every_page_is_read_with_a_size_within_the_limits(case: Paging) -> None:
     platform = Platform(case, 2 * case.page_size + 1)
-    query = minimal(case.query)
+    query = make(case.query, page_no=None, page_size=None)
     before = attrs.evolve(query)
     assert list(case.iterate(platform, query)) == platform.rows
     assert [(sent.query.page_no, sent.query.page_size) for sent in platform.sent] == [
@@ -156,7 +157,7 @@ def test_every_page_is_read_with_a_size_within_the_limits(case: Paging) -> None:
 
 def test_rows_that_repeat_on_the_next_page_come_once_where_the_list_has_grown(case: Paging) -> None:
     platform = Platform(case, 8)
-    query = attrs.evolve(minimal(case.query), page_size=4)
+    query = make(case.query, page_no=None, page_size=4)
     walk = case.iterate(platform, query)
     found = [next(walk) for _ in range(4)]
     platform.rows[0:0] = [case.item(100), case.item(102)]
@@ -179,6 +180,7 @@ def test_a_change_of_a_subtask_from_waiting_to_sent_is_not_a_second_subtask() ->
     client = FakeClient(
         batch.QueryTaskDetailsOutDTO(task_details=[waiting], total_count=2),
         batch.QueryTaskDetailsOutDTO(task_details=[known], total_count=2),
+        batch.QueryTaskDetailsOutDTO(task_details=[], total_count=2),
     )
     query = batch.QueryTaskDetailsInDTO(task_id="t-1")
     assert list(BatchProcess(client).iter_task_details(query)) == [waiting]

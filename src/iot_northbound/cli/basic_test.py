@@ -2,64 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import click
+
 from iot_northbound.cli import values
-from iot_northbound.cli.connection import add_arguments, settings_from
-from iot_northbound.cli.parser import Parser
-from iot_northbound.cli.wording import in_words_of
+from iot_northbound.cli.command import Command
+from iot_northbound.cli.context import Session, pass_session
+from iot_northbound.cli.exits import Exit
 
 if TYPE_CHECKING:
     from iot_northbound.basic_test import Step
 
 
-def add_parser(subparsers: Any) -> Parser:
-    """Add the subcommand."""
-    parser: Parser = subparsers.add_parser(
-        "basic-test",
-        help="check files, address, TLS, login and a registration, step by step",
-        description="Check every step from this machine to a registered device. Say which one fails, why, and what to "
-        "do. The exit status is 0 if every step passed, and 1 otherwise.",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    parser.add_argument(
-        "--timeout",
-        type=values.seconds,
-        metavar="SECONDS",
-        help="limit per connection and answer (default: 30)",
-    )
-    add_arguments(parser)
-    return parser
+@click.command("basic-test", cls=Command)
+@click.option("--timeout", type=values.seconds, metavar="SECONDS", help="limit per connection and answer (default: 30)")
+@pass_session(formats=("lines", "json", "jsonl"))
+def basic_test(session: Session, timeout: float | None) -> Exit:
+    """Check every step from this machine to a registered device.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the check; return 0 if every step passed, and 1 otherwise."""
+    Say which step fails, why, and what to do. The exit status is 0 if every step passed, and 1 otherwise.
+    """
     # Here, so that the other commands and every --help do not load the client.
     import attrs
 
     from iot_northbound.basic_test import STEPS, BasicTest, Report
 
-    info, tls, http, _ = settings_from(arguments)
+    info, tls, http, _ = session.settings
     # The check shows each failure as it is, and does not repeat the call.
     http = attrs.evolve(http, max_attempts=1)
-    if arguments.timeout is not None:
-        arguments.names = {**arguments.names, **dict.fromkeys(("connect_timeout", "read_timeout"), "--timeout")}
-        http = attrs.evolve(http, connect_timeout=arguments.timeout, read_timeout=arguments.timeout)
+    if timeout is not None:
+        session.names |= dict.fromkeys(("connect_timeout", "read_timeout"), "--timeout")
+        http = attrs.evolve(http, connect_timeout=timeout, read_timeout=timeout)
     seen: list[Step] = []
+    output, say = session.output, session.in_words
 
     def report_step(step: Step) -> None:
-        say = partial(in_words_of, arguments)
         step = attrs.evolve(step, detail=say(step.detail), cause=say(step.cause), remedy=say(step.remedy))
         seen.append(step)
-        if not arguments.json:
+        if output.for_people:
             print(step.line(), flush=True)
 
     def so_far() -> Report:
@@ -71,18 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
                 info.platform_ip, info.platform_port, info.app_id, info.secret, tls, http=http, on_step=report_step
             )
     except KeyboardInterrupt:
-        if arguments.json:
-            print(json.dumps({**so_far().as_json(), "passed": False, "interrupted": True}, indent=2))
-        else:
+        if output.for_people:
             print("iot-northbound: interrupted", file=sys.stderr)
+        else:
+            output.item({**so_far().as_json(), "passed": False, "interrupted": True})
         raise
     report = so_far()
-    if arguments.json:
-        print(json.dumps(report.as_json(), indent=2))
-    else:
+    if output.for_people:
         passed = sum(step.passed is True for step in report.steps if step.name in STEPS)
         print(f"{report.platform}: {passed} of {len(STEPS)} steps passed")
-    return 0 if report.passed else 1
+    else:
+        output.item(report.as_json())
+    return Exit.DONE if report.passed else Exit.FAILED
 
 
 @contextlib.contextmanager

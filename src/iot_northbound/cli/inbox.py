@@ -2,129 +2,225 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import functools
 import importlib
-import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+import click
+
 from iot_northbound.cli import values
-from iot_northbound.cli.connection import read_secret, refuse_lonely
-from iot_northbound.cli.parser import Parser
-from iot_northbound.cli.sharing import seconds, show
-from iot_northbound.cli.wording import printable
-from iot_northbound.profiles import PREFIX
+from iot_northbound.cli.command import Group, refuse
+from iot_northbound.cli.connection import read_secret
+from iot_northbound.cli.context import Session, pass_session
+from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.output import Column
+from iot_northbound.cli.sharing import seconds
 
 if TYPE_CHECKING:
     from iot_northbound.push import DeadLetter, Inbox
     from iot_northbound.push.inboxes.looking import FileView
 
-_ACTIONS = {
-    "status": "how many messages wait, how old the oldest is, how many dead letters there are",
-    "dead": "list the oldest dead letters",
-    "show": "show dead letters with their bodies: ID…",
-    "replay": "give dead letters to the handlers again: ID…, or --all",
-    "discard": "delete dead letters: ID…",
-    "adopt": "take over the file that a process that is gone has left: FILE…",
-    "init": "make the tables of a PostgreSQL inbox, or print them with --sql",
-}
-_WITH_IDS = ("show", "replay", "discard")
+group = Group(
+    "inbox",
+    help="Show an inbox, and repeat or delete its dead letters.\n\n"
+    "status, list and show work while receivers and workers run; so do replay and discard on PostgreSQL. A file has "
+    "one owner: to replay or discard, stop its receiver first.",
+)
 
 
-def add_parser(subparsers: Any) -> Parser:
-    """Add the subcommand."""
-    told = "; ".join(f"{name}: {what}" for name, what in _ACTIONS.items())
-    parser: Parser = subparsers.add_parser(
-        "inbox",
-        help="show an inbox, and repeat or delete its dead letters",
-        description=f"{told}. status, dead and show work while receivers and workers run; so do replay and discard on "
-        "PostgreSQL. A file has one owner: to replay or discard, stop its receiver first.",
-    )
-    add = parser.add_argument
-    add("action", choices=tuple(_ACTIONS), metavar="ACTION", help=f"what to do: {', '.join(_ACTIONS)}")
-    add("what", nargs="*", metavar="ID|FILE", help="ids of dead letters, or files to adopt")
-    inbox = parser.add_mutually_exclusive_group()
-    inbox.add_argument(
+def _inbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the session and the URL of an inbox, with its options. An inbox fails in a sentence."""
+
+    @click.option(
         "--inbox",
         metavar="URL",
-        help=f"the inbox: a file, sqlite:/path or postgresql://host/database (default: {PREFIX}INBOX)",
+        help="the inbox: a file, sqlite:/path or postgresql://host/database (default: IOT_NORTHBOUND_INBOX)",
     )
-    inbox.add_argument(
+    @click.option(
         "--inbox-file",
         metavar="FILE",
-        help=f"file with that URL, if it contains a password (default: {PREFIX}INBOX_FILE)",
+        help="file with that URL, if it contains a password (default: IOT_NORTHBOUND_INBOX_FILE)",
     )
-    add("--all", action="store_true", help="with replay: all dead letters")
-    add("--limit", type=values.whole, metavar="N", help="with dead: how many at most (default: 100)")
-    add("--sql", action="store_true", help="with init: only print the statements, for a role that may make tables")
-    add("--json", action="store_true", help="print JSON instead of lines")
-    return parser
+    @pass_session(platform=None)
+    @functools.wraps(function)
+    def run(session: Session, inbox: str | None, inbox_file: str | None, **given: Any) -> Any:
+        from iot_northbound.push import InboxError
+
+        try:
+            return function(session, _url(inbox, inbox_file), **given)
+        except (InboxError, ModuleNotFoundError) as error:
+            print(f"iot-northbound: {error}", file=sys.stderr)
+            return Exit.FAILED
+
+    return run
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked; return 0, or 1 if an id is not there or the inbox cannot be used."""
-    from iot_northbound.push import InboxError
-
-    _refuse_what_does_not_fit(arguments)
-    try:
-        return _run(arguments, _url(arguments))
-    except (InboxError, ModuleNotFoundError) as error:
-        print(f"iot-northbound: {error}", file=sys.stderr)
-        return 1
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise click.BadParameter(f"{text!r} is not an id: `iot-northbound inbox list` lists them")
+    return int(text)
 
 
-def _run(arguments: argparse.Namespace, url: str) -> int:
-    if arguments.action == "init":
-        return _init(arguments, url)
-    if arguments.action in ("status", "dead", "show"):
-        with _viewed(url) as view:
-            return {"status": _status, "dead": _dead, "show": _show}[arguments.action](arguments, view)
+_ids = click.argument("ids", type=_id, nargs=-1, metavar="ID...")
+
+
+@group.command("status")
+@_inbox_options
+def status(session: Session, url: str) -> None:
+    """Show how many messages wait, how old the oldest is, and how many dead letters there are."""
+    from iot_northbound.push.inboxes.looking import FileView, owner_of
+
+    with _viewed(url) as view:
+        stats = view.stats()
+        owner = owner_of(view.path) if isinstance(view, FileView) else None
+        has_owner = isinstance(view, FileView)
+    age = None if stats.oldest is None else max(time.time() - stats.oldest, 0.0)
+    told = {"waiting": stats.waiting, "dead": stats.dead, "size": stats.size, "oldest_age": age}
+    lines = {
+        "waiting": f"{stats.waiting:,}" + ("" if age is None else f", the oldest for {seconds(age)}"),
+        "dead letters": f"{stats.dead:,}",
+        "size": f"{stats.size:,} bytes",
+        "owner": "" if owner is None else f"process {owner}",
+    }
+    session.output.item(told | {"owner": owner} if has_owner else told, lines)
+
+
+@group.command("list")
+@click.option("--limit", type=values.whole, default="100", show_default=True, metavar="N", help="how many at most")
+@_inbox_options
+def list_(session: Session, url: str, limit: int) -> None:
+    """List the oldest dead letters."""
+    with _viewed(url) as view:
+        letters = view.dead_letters(limit)
+    as_shown = _for_people if session.output.for_people else _as_values
+    session.output.rows(map(as_shown, letters), _COLUMNS)
+
+
+@group.command("show")
+@_ids
+@_inbox_options
+def show(session: Session, url: str, ids: tuple[int, ...]) -> Exit:
+    """Show dead letters with their bodies."""
+    _refuse_without(ids, "show needs the ids of dead letters")
+    with _viewed(url) as view:
+        found = [each for each in view.dead_letters(sys.maxsize) if each.id in ids]
+    letters = [{**_as_values(each), "text": each.text} for each in found]
+    if session.output.for_people:
+        for each in letters:
+            session.output.item(each)
+    else:
+        session.output.rows(letters, [*_COLUMNS, Column("body", "text")])
+    missing = sorted(set(ids) - {each.id for each in found})
+    if missing:
+        print(f"iot-northbound: no dead letter has the id {', '.join(map(str, missing))}", file=sys.stderr)
+    return Exit.FAILED if missing else Exit.DONE
+
+
+@group.command("replay")
+@_ids
+@click.option("--all", "every", is_flag=True, help="all dead letters")
+@_inbox_options
+def replay(session: Session, url: str, ids: tuple[int, ...], every: bool) -> Exit:
+    """Give dead letters to the handlers again."""
+    if bool(ids) == every:
+        refuse("replay needs the ids of dead letters, or --all")
     with _opened(url) as inbox:
-        if arguments.action == "adopt":
-            return _adopt(arguments, inbox)
-        ids = None if arguments.all else [int(each) for each in arguments.what]
-        there = [each.id for each in inbox.dead_letters(sys.maxsize)] if ids is not None else []
-        unknown = sorted(set(ids or ()) - set(there))
-        if arguments.action == "replay":
-            count, done = inbox.replay(ids), "replayed"
-        else:
-            count, done = inbox.discard(ids or []), "discarded"
+        unknown = [] if every else _unknown(inbox, ids)
+        count = inbox.replay(None if every else list(ids))
+    return _told(session, "replayed", count, unknown)
+
+
+@group.command("discard")
+@_ids
+@_inbox_options
+def discard(session: Session, url: str, ids: tuple[int, ...]) -> Exit:
+    """Delete dead letters."""
+    _refuse_without(ids, "discard needs the ids of dead letters")
+    with _opened(url) as inbox:
+        unknown = _unknown(inbox, ids)
+        count = inbox.discard(list(ids))
+    return _told(session, "discarded", count, unknown)
+
+
+@group.command("adopt")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@_inbox_options
+def adopt(session: Session, url: str, files: tuple[str, ...]) -> None:
+    """Take over the files that processes that are gone have left."""
+    from iot_northbound.push.adopt import adopt_file
+
+    _refuse_without(files, "adopt needs the files to take over")
+    with _opened(url) as inbox:
+        done = {file: adopt_file(file, inbox) for file in files}
+    told = {file: {"moved": each.moved, "kept": each.kept} for file, each in done.items()}
+    lines = {
+        file: f"{each.moved} messages moved" + (f", {each.kept} dead letters stay in it" if each.kept else "")
+        for file, each in done.items()
+    }
+    session.output.item(told, lines)
+
+
+@group.command("init")
+@click.option("--sql", is_flag=True, help="only print the statements, for a role that may make tables")
+@_inbox_options
+def init(session: Session, url: str, sql: bool) -> None:
+    """Make the tables of a PostgreSQL inbox."""
+    if urlsplit(url).scheme not in ("postgresql", "postgres"):
+        refuse("init is for a PostgreSQL inbox; the others make what they need")
+    inbox: Any = importlib.import_module("iot_northbound.push").open_inbox(url)
+    if sql:
+        click.echo(inbox.script(), nl=False)
+        return
+    inbox.prepare()
+    session.output.item({"ready": True}, {"inbox": "its tables are there"})
+
+
+_COLUMNS = (
+    Column("id", "id"),
+    Column("received", "received_at"),
+    Column("kind", "kind"),
+    Column("device", "device"),
+    Column("tried", "attempts"),
+    Column("error", "error"),
+)
+
+
+def _for_people(letter: DeadLetter) -> dict[str, Any]:
+    moment = f"{letter.received_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return _as_values(letter) | {"received_at": moment, "error": letter.error.partition("\n")[0]}
+
+
+def _refuse_without(given: tuple[Any, ...], message: str) -> None:
+    if not given:
+        refuse(message)
+
+
+def _unknown(inbox: Inbox, ids: tuple[int, ...]) -> list[int]:
+    return sorted(set(ids) - {each.id for each in inbox.dead_letters(sys.maxsize)})
+
+
+def _told(session: Session, done: str, count: int, unknown: list[int]) -> Exit:
     lines = {done: f"{count} dead letters", "not there": ", ".join(map(str, unknown))}
-    show(arguments, {done: count, "unknown": unknown}, lines)
-    return 1 if unknown else 0
+    session.output.item({done: count, "unknown": unknown}, lines)
+    return Exit.FAILED if unknown else Exit.DONE
 
 
-def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
-    action = arguments.action
-    for name, beside in (("all", "replay"), ("limit", "dead"), ("sql", "init")):
-        if action != beside:
-            refuse_lonely(arguments, (name,), beside)
-    if action in _WITH_IDS:
-        wrong = [each for each in arguments.what if not (each.isascii() and each.isdecimal())]
-        if wrong:
-            arguments.refuse(f"{wrong[0]!r} is not an id: `iot-northbound inbox dead` lists them")
-        if bool(arguments.what) == arguments.all:
-            arguments.refuse(f"{action} needs the ids of dead letters{', or --all' if action == 'replay' else ''}")
-    elif action == "adopt":
-        if not arguments.what:
-            arguments.refuse("adopt needs the files to take over")
-    elif arguments.what:
-        arguments.refuse(f"unexpected argument: {arguments.what[0]!r}")
-
-
-def _url(arguments: argparse.Namespace) -> str:
-    url: str | None = arguments.inbox or read_secret(arguments.inbox_file)
-    url = url or os.environ.get(f"{PREFIX}INBOX") or read_secret(os.environ.get(f"{PREFIX}INBOX_FILE") or None)
+def _url(inbox: str | None, inbox_file: str | None) -> str:
+    if inbox is not None and inbox_file is not None:
+        refuse("--inbox and --inbox-file are given: give only one of the two")
+    url = inbox or read_secret(inbox_file)
+    url = url or os.environ.get("IOT_NORTHBOUND_INBOX")
+    url = url or read_secret(os.environ.get("IOT_NORTHBOUND_INBOX_FILE") or None)
     if url is None:
-        arguments.refuse(f"no inbox: give --inbox, or set {PREFIX}INBOX")
-        return ""
-    return str(url) if ":" in url else f"sqlite:{url}"
+        refuse("no inbox: give --inbox, or set IOT_NORTHBOUND_INBOX")
+    return url if ":" in url else f"sqlite:{url}"
 
 
 def _file_of(url: str) -> Path | None:
@@ -175,52 +271,6 @@ def _opened(url: str) -> Iterator[Inbox]:
         inbox.stop()
 
 
-def _status(arguments: argparse.Namespace, view: FileView | Inbox) -> int:
-    from iot_northbound.push.inboxes.looking import FileView, owner_of
-
-    stats = view.stats()
-    age = None if stats.oldest is None else max(time.time() - stats.oldest, 0.0)
-    told = {"waiting": stats.waiting, "dead": stats.dead, "size": stats.size, "oldest_age": age}
-    lines = {
-        "waiting": f"{stats.waiting:,}" + ("" if age is None else f", the oldest for {seconds(age)}"),
-        "dead letters": f"{stats.dead:,}",
-        "size": f"{stats.size:,} bytes",
-    }
-    if isinstance(view, FileView):
-        owner = owner_of(view.path)
-        told["owner"] = owner
-        lines["owner"] = "" if owner is None else f"process {owner}"
-    show(arguments, told, lines)
-    return 0
-
-
-def _dead(arguments: argparse.Namespace, view: FileView | Inbox) -> int:
-    letters = view.dead_letters(arguments.limit or 100)
-    if arguments.json:
-        print(json.dumps([_as_values(each) for each in letters], indent=2))
-    for each in letters if not arguments.json else ():
-        moment = f"{each.received_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        error = each.error.partition("\n")[0]
-        print(
-            printable(f"{each.id}  {moment}  {each.kind or 'unknown'}  {each.device or '-'}  {each.attempts}x  {error}")
-        )
-    return 0
-
-
-def _show(arguments: argparse.Namespace, view: FileView | Inbox) -> int:
-    wanted = {int(each) for each in arguments.what}
-    found = [each for each in view.dead_letters(sys.maxsize) if each.id in wanted]
-    if arguments.json:
-        print(json.dumps([{**_as_values(each), "text": each.text} for each in found], indent=2))
-    for each in found if not arguments.json else ():
-        told = {**_as_values(each), "text": each.text}
-        show(arguments, {}, {name: str(value) for name, value in told.items()})
-    missing = sorted(wanted - {each.id for each in found})
-    if missing:
-        print(f"iot-northbound: no dead letter has the id {', '.join(map(str, missing))}", file=sys.stderr)
-    return 1 if missing else 0
-
-
 def _as_values(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
@@ -230,29 +280,3 @@ def _as_values(letter: DeadLetter) -> dict[str, Any]:
         "attempts": letter.attempts,
         "error": letter.error,
     }
-
-
-def _adopt(arguments: argparse.Namespace, inbox: Inbox) -> int:
-    from iot_northbound.push.adopt import adopt_file
-
-    done = {str(file): adopt_file(file, inbox) for file in arguments.what}
-    told = {file: {"moved": each.moved, "kept": each.kept} for file, each in done.items()}
-    lines = {
-        file: f"{each.moved} messages moved" + (f", {each.kept} dead letters stay in it" if each.kept else "")
-        for file, each in done.items()
-    }
-    show(arguments, told, lines)
-    return 0
-
-
-def _init(arguments: argparse.Namespace, url: str) -> int:
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgresql", "postgres"):
-        arguments.refuse("init is for a PostgreSQL inbox; the others make what they need")
-    inbox: Any = importlib.import_module("iot_northbound.push").open_inbox(url)
-    if arguments.sql:
-        print(inbox.script(), end="")
-        return 0
-    inbox.prepare()
-    show(arguments, {"ready": True}, {"inbox": "its tables are there"})
-    return 0

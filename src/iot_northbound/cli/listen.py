@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import logging
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import click
+
 from iot_northbound.cli import values
-from iot_northbound.cli.connection import (
-    SOURCES,
-    WITH_ADDRESS,
-    add_arguments,
-    read_secret,
-    refuse_lonely,
-    settings_from,
-)
+from iot_northbound.cli.command import Command, in_section, refuse
+from iot_northbound.cli.connection import SOURCES, WITH_ADDRESS, read_secret, refuse_alone
+from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.ending import ended_by_signals, wait_for_end
-from iot_northbound.cli.parser import Parser
+from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.forwarding import Forwarded, Forwarder, ForwardUrl, NotTakenError
 from iot_northbound.cli.wording import printable
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
@@ -49,81 +47,6 @@ _NAMES = {
 """The names of the receiver's parts in error messages."""
 
 
-def add_parser(subparsers: Any) -> Parser:
-    """Add the subcommand."""
-    parser: Parser = subparsers.add_parser(
-        "listen",
-        help="receive pushes and show them live",
-        description="Receive what the platform pushes, keep it in an inbox, and show one line per message until "
-        "Ctrl-C. With --subscribe, subscribe at the start, so that the platform pushes here, and unsubscribe at the "
-        "end.",
-    )
-    add = parser.add_argument
-    add(
-        "--host",
-        metavar="HOST",
-        default="127.0.0.1",
-        help="address to listen on; 0.0.0.0 means every address of this machine (default: %(default)s)",
-    )
-    add(
-        "--port",
-        type=values.port_or_free,
-        default=8686,
-        metavar="PORT",
-        help="port to listen on; 0 takes a free one (default: %(default)s)",
-    )
-    add("--json", action="store_true", help="print one JSON object per line")
-    add(
-        "--kind",
-        action="append",
-        metavar="KIND",
-        help="show only these kinds (see below); repeatable, * means any text",
-    )
-    add("--device", action="append", metavar="ID", help="show only these devices; repeatable, * means any text")
-    add(
-        "--inbox",
-        type=Path,
-        default=Path("iot-northbound-inbox.sqlite3"),
-        metavar="FILE",
-        help="file in which messages wait (default: %(default)s)",
-    )
-    add(
-        "--memory",
-        action="store_true",
-        help="keep messages in memory only; what was not shown is lost at the end",
-    )
-    tls = parser.add_argument_group("TLS of this receiver", "Without --tls-cert, the receiver speaks plain HTTP.")
-    tls.add_argument("--tls-cert", metavar="PEM", help="this receiver's certificate, followed by those of its issuers")
-    tls.add_argument("--tls-key", metavar="PEM", help="its key, if it is in a separate file")
-    tls.add_argument("--tls-key-password-file", metavar="FILE", help="file with the key's password")
-    tls.add_argument(
-        "--tls-client-ca",
-        metavar="PEM",
-        help="CA of the platform's certificate, which is then required",
-    )
-    tls.add_argument(
-        "--tls-strict-x509",
-        action="store_true",
-        help="accept the platform's certificate only if it and its CA follow every rule of RFC 5280",
-    )
-    who = parser.add_argument_group("who may post", "Without these options, everybody may.")
-    who.add_argument(
-        "--client-name",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="name that the platform's certificate must have (needs --tls-client-ca)",
-    )
-    who.add_argument("--network", action="append", default=[], metavar="CIDR", help="network of the sender's address")
-    who.add_argument("--path-secret-file", metavar="FILE", help="file with the secret first segment of the path")
-    subscribing = parser.add_argument_group("subscribing")
-    subscribing.add_argument("--subscribe", action="store_true", help="subscribe at the start, unsubscribe at the end")
-    subscribing.add_argument("--callback-url", metavar="URL", help="URL for the platform, including the path secret")
-    add_arguments(parser, "platform to subscribe at")
-    parser.more_help = lambda: f"Kinds: {', '.join(_kinds())}."
-    return parser
-
-
 def _kinds() -> tuple[str, ...]:
     # Here, so that the other commands do not load all those classes.
     from iot_northbound.push.events import KINDS
@@ -131,24 +54,97 @@ def _kinds() -> tuple[str, ...]:
     return tuple(KINDS)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Listen until SIGTERM or SIGINT; return 0, or 1 if it could not start."""
+_TLS = "TLS of this receiver (without --tls-cert, it speaks plain HTTP)"
+_WHO = "who may post (without these options, everybody may)"
+_SUBSCRIBING = "subscribing"
+
+
+@click.command("listen", cls=Command, more_help=lambda: f"Kinds: {', '.join(_kinds())}.")
+@click.option(
+    "--host",
+    metavar="HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="address to listen on; 0.0.0.0 means every address of this machine",
+)
+@click.option(
+    "--port",
+    type=values.port_or_free,
+    default="8686",
+    metavar="PORT",
+    show_default=True,
+    help="port to listen on; 0 takes a free one",
+)
+@click.option(
+    "--kind",
+    multiple=True,
+    metavar="KIND",
+    help="show only these kinds (see below); repeatable, * means any text",
+)
+@click.option("--device", multiple=True, metavar="ID", help="show only these devices; repeatable, * means any text")
+@click.option(
+    "--inbox",
+    type=Path,
+    default="iot-northbound-inbox.sqlite3",
+    metavar="FILE",
+    show_default=True,
+    help="file in which messages wait",
+)
+@click.option(
+    "--forward-to",
+    type=ForwardUrl(),
+    metavar="URL",
+    help="post each push to this application, until it answers 2xx; an application may get a push twice",
+)
+@click.option("--memory", is_flag=True, help="keep messages in memory only; what was not shown is lost at the end")
+@in_section(_TLS, "--tls-cert", metavar="PEM", help="this receiver's certificate, followed by those of its issuers")
+@in_section(_TLS, "--tls-key", metavar="PEM", help="its key, if it is in a separate file")
+@in_section(_TLS, "--tls-key-password-file", metavar="FILE", help="file with the key's password")
+@in_section(_TLS, "--tls-client-ca", metavar="PEM", help="CA of the platform's certificate, which is then required")
+@in_section(
+    _TLS,
+    "--tls-strict-x509",
+    is_flag=True,
+    help="accept the platform's certificate only if it and its CA follow every rule of RFC 5280",
+)
+@in_section(
+    _WHO,
+    "--client-name",
+    multiple=True,
+    metavar="NAME",
+    help="name that the platform's certificate must have (needs --tls-client-ca)",
+)
+@in_section(_WHO, "--network", multiple=True, metavar="CIDR", help="network of the sender's address")
+@in_section(_WHO, "--path-secret-file", metavar="FILE", help="file with the secret first segment of the path")
+@in_section(_SUBSCRIBING, "--subscribe", is_flag=True, help="subscribe at the start, unsubscribe at the end")
+@in_section(_SUBSCRIBING, "--callback-url", metavar="URL", help="URL for the platform, including the path secret")
+@pass_session(platform="platform to subscribe at", formats=("lines", "jsonl"))
+def listen(session: Session, **options: Any) -> Exit:
+    """Receive what the platform pushes, and show it live.
+
+    Messages are kept in an inbox, and each is shown on one line, until Ctrl-C. With --subscribe, the platform pushes
+    here: the command subscribes at the start, and unsubscribes at the end.
+
+    With --forward-to, each push is posted to an application too, and its line shows the answer. The platform gets its
+    answer at once; the push stays in the inbox until the application answers 2xx. After five more tries in half a
+    minute it is a dead letter: `iot-northbound inbox replay` sends it again.
+    """
     from iot_northbound.push import InboxError
     from iot_northbound.serving import BindError
 
     try:
-        return _listen(arguments)
+        return _listen(session, SimpleNamespace(**options))
     except (InboxError, BindError) as error:
         print(f"iot-northbound: {error}", file=sys.stderr)
-        return 1
+        return Exit.FAILED
 
 
-def _listen(arguments: argparse.Namespace) -> int:
+def _listen(session: Session, arguments: SimpleNamespace) -> Exit:
     from iot_northbound.push import server_context
 
-    _refuse_what_does_not_fit(arguments)
-    arguments.names = _NAMES
-    settings = settings_from(arguments) if arguments.subscribe else None
+    _refuse_what_does_not_fit(session, arguments)
+    session.names |= _NAMES
+    settings = session.settings if arguments.subscribe else None
     ended = ended_by_signals()
     context = None
     if arguments.tls_cert:
@@ -161,7 +157,7 @@ def _listen(arguments: argparse.Namespace) -> int:
             strict_x509=arguments.tls_strict_x509,
         )
     secret = read_secret(arguments.path_secret_file)
-    receiver = _receiver(arguments, secret, ended)
+    receiver = _receiver(session, arguments, secret, ended)
     with receiver.server(arguments.host, arguments.port, ssl=context) as server:
         url = arguments.callback_url or _with_secret(server.url, secret)
         with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
@@ -169,73 +165,87 @@ def _listen(arguments: argparse.Namespace) -> int:
             _say(f"listening on {server.url}")  # without the path secret
             wait_for_end(ended)
     _say("stopped")
-    return 0
+    return Exit.DONE
 
 
-def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
+def _refuse_what_does_not_fit(session: Session, arguments: SimpleNamespace) -> None:
+    def refuse_some_alone(names: Iterable[str], beside: str) -> None:
+        refuse_alone({name: getattr(arguments, name) for name in names}, beside)
+
     if not arguments.tls_cert:
-        refuse_lonely(arguments, _WITH_TLS_CERT, "--tls-cert")
+        refuse_some_alone(_WITH_TLS_CERT, "--tls-cert")
     if not arguments.tls_client_ca:
         # Without it, the platform shows no certificate.
-        refuse_lonely(arguments, ("client_name", "tls_strict_x509"), "--tls-client-ca")
+        refuse_some_alone(("client_name", "tls_strict_x509"), "--tls-client-ca")
     if not arguments.subscribe:
-        refuse_lonely(arguments, ("callback_url", *SOURCES, *WITH_ADDRESS), "--subscribe")
+        refuse_some_alone(["callback_url"], "--subscribe")
+        if session.connection is not None:
+            session.connection.refuse_alone((*SOURCES, *WITH_ADDRESS), "--subscribe")
     elif not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104
-        arguments.refuse(f"--subscribe with --host {arguments.host} needs --callback-url: nobody can post there")
+        refuse(f"--subscribe with --host {arguments.host} needs --callback-url: nobody can post there")
     known = _kinds()
     for kind in arguments.kind or ():
         if not any(_fits(each, [kind]) for each in known):
-            arguments.refuse(f"--kind: there is no {kind!r} (--help lists all){did_you_mean(kind, known)}")
+            refuse(f"--kind: there is no {kind!r} (--help lists all){did_you_mean(kind, known)}")
     if arguments.subscribe and not _subscribable(arguments.kind):
-        arguments.refuse("--kind leaves nothing to subscribe to: each command has its own callback URL for its status")
+        refuse("--kind leaves nothing to subscribe to: each command has its own callback URL for its status")
 
 
-def _subscribable(patterns: list[str] | None) -> list[str]:
+def _subscribable(patterns: Sequence[str] | None) -> list[str]:
     """Return the kinds to subscribe to. A command's status is not one: it goes to the command's own callback URL."""
     from iot_northbound.push import COMMAND_STATUS
 
     return [kind for kind in _kinds() if kind != COMMAND_STATUS and _fits(kind, patterns)]
 
 
-def _receiver(arguments: argparse.Namespace, secret: str | None, ended: Flag) -> PushMessageReceiver:
+def _receiver(session: Session, arguments: SimpleNamespace, secret: str | None, ended: Flag) -> PushMessageReceiver:
     from iot_northbound.push import Access, MemoryInbox, PushMessageReceiver, SqliteInbox
 
     widest = _WIDEST if sys.stdout.isatty() else None
-    show = line_as_json if arguments.json else partial(line, widest=widest)
+    show = partial(line, widest=widest) if session.output.for_people else line_as_json
     shown = wanted(arguments.kind, arguments.device)
     inbox = MemoryInbox() if arguments.memory else SqliteInbox(arguments.inbox)
     access = Access(client_names=arguments.client_name, networks=arguments.network, path_secret=secret)
-    # One thread, so that the lines of all devices are in the order of arrival.
-    receiver = PushMessageReceiver(inbox, access=access, threads=1)
+    forwarder = None
+    if arguments.forward_to:
+        _say(f"forwarding to {_address(arguments.forward_to)}")
+        forwarder = Forwarder(arguments.forward_to)
+        # What the application did not take has a line of its own.
+        logging.getLogger("iot_northbound.push").setLevel(logging.CRITICAL)
+    # One thread, so that the lines of all devices are in the order of arrival. An application may be slow.
+    receiver = PushMessageReceiver(inbox, access=access, threads=8 if forwarder else 1)
 
     @receiver.on_body
     def print_one(_: str) -> None:
         event = receiver.event
         if not shown(event):
             return
+        answer = forwarder.forward(event) if forwarder else None
         try:
-            print(show(event), flush=True)
+            print(f"{show(event, answer)}\n", end="", flush=True)  # in one piece, beside other threads
         except BrokenPipeError:
             ended.set()  # the reader is gone; the error keeps the message for the next start
             logging.getLogger("iot_northbound.push").disabled = True  # a reader that has read enough is not a failure
             raise
+        if answer is not None and not answer.taken:
+            raise NotTakenError(answer.words)
 
     return receiver
 
 
-def wanted(kinds: list[str] | None, devices: list[str] | None) -> Callable[[Event], bool]:
+def wanted(kinds: Sequence[str] | None, devices: Sequence[str] | None) -> Callable[[Event], bool]:
     """Return a function that applies the filters by kind and device."""
     return lambda event: _fits(event.kind, kinds) and _fits(event.device, devices)
 
 
-def _fits(value: str, patterns: list[str] | None) -> bool:
+def _fits(value: str, patterns: Sequence[str] | None) -> bool:
     return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
-def line(event: Event, widest: int | None = None) -> str:
+def line(event: Event, answer: Forwarded | None = None, widest: int | None = None) -> str:
     """Return a message as one line for a person: time of arrival, kind, device, then the rest as JSON, data first.
 
-    `widest` is how many characters of the JSON are shown.
+    `answer` is that of an application, and `widest` how many characters of the JSON are shown.
     """
     text = event.text.strip()
     if not event.is_probe:
@@ -246,7 +256,8 @@ def line(event: Event, widest: int | None = None) -> str:
         text = f"{text[:widest]}…"
     moment = f"{event.received_at.astimezone():%H:%M:%S}"
     kind = "probe" if event.is_probe else event.kind or "unknown"
-    return printable(f"{moment} {kind} {event.device or '-'} {text}")
+    forwarded = f"-> {answer.words} " if answer is not None else ""
+    return printable(f"{moment} {kind} {event.device or '-'} {forwarded}{text}")
 
 
 def _shown(number: str) -> float | str:
@@ -266,14 +277,16 @@ def _data_first(value: Any) -> Any:
     }
 
 
-def line_as_json(event: Event) -> str:
+def line_as_json(event: Event, answer: Forwarded | None = None) -> str:
     """Return a message as one line for a program, with every digit as it came."""
-    head = {
+    head: dict[str, Any] = {
         "receivedAt": event.received_at.isoformat(),
         "kind": event.kind,
         "device": event.device,
         "problem": event.problem,
     }
+    if answer is not None:
+        head["forwarded"] = {"status": answer.status, "ms": answer.ms, "error": answer.error, "attempt": event.attempt}
     message = json.dumps(event.text.strip()) if event.is_probe else _on_one_line(event.text)
     return f'{json.dumps(head)[:-1]}, "message": {message}}}'
 
@@ -285,7 +298,7 @@ def _on_one_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _subscribed(settings: Settings, patterns: list[str] | None, url: str) -> Iterator[None]:
+def _subscribed(settings: Settings, patterns: Sequence[str] | None, url: str) -> Iterator[None]:
     """Let the platform push here while the block runs."""
     from iot_northbound.client import NorthApiClient
     from iot_northbound.services.subscribing import subscribe

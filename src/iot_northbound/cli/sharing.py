@@ -1,17 +1,18 @@
-"""What the subcommands about the shared state have in common: their arguments, the open state, and how it is shown."""
+"""What the subcommands about the shared state have in common: their options, and the open state."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iot_northbound.cli.connection import add_arguments, read_secret, settings_from
-from iot_northbound.cli.parser import Parser
-from iot_northbound.cli.wording import printable
+import click
+
+from iot_northbound.cli.command import refuse
+from iot_northbound.cli.connection import read_secret
+from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.errors import InvalidArgumentError, SdkCode, SharedStateError
 
 if TYPE_CHECKING:
@@ -19,42 +20,55 @@ if TYPE_CHECKING:
     from iot_northbound.shared import State
 
 
-def add_shared_arguments(parser: Parser) -> None:
-    """Add the arguments that name an application and its shared state."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    shared = parser.add_mutually_exclusive_group()
-    shared.add_argument(
+class Where(NamedTuple):
+    """Which shared state is meant, if it is not that of the configuration."""
+
+    url: str | None
+    file: str | None
+
+
+def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the session, and where the shared state is, with the options that say so."""
+
+    @click.option(
         "--shared",
         metavar="URL",
         help="the shared state: file:/path, redis://host or postgresql://host/database (default: that of the profile "
         "or the variables)",
     )
-    shared.add_argument("--shared-file", metavar="FILE", help="file with that URL, if it contains a password")
-    add_arguments(parser, "platform and application")
+    @click.option("--shared-file", metavar="FILE", help="file with that URL, if it contains a password")
+    @pass_session(platform="platform and application")
+    @functools.wraps(function)
+    def run(session: Session, shared: str | None, shared_file: str | None, **given: Any) -> Any:
+        if shared is not None and shared_file is not None:
+            refuse("--shared and --shared-file are given: give only one of the two")
+        return function(session, Where(shared, shared_file), **given)
+
+    return run
 
 
 @contextlib.contextmanager
-def opened_state(arguments: argparse.Namespace) -> Iterator[tuple[State, Settings]]:
-    """Yield the shared state of these arguments and their configuration.
+def opened_state(session: Session, where: Where) -> Iterator[tuple[State, Settings]]:
+    """Yield the shared state and the configuration.
 
     Raises:
         SharedStateError: the engine is away (1001).
-        NorthApiException: the arguments or the configuration cannot be used.
+        NorthApiException: the options or the configuration cannot be used.
     """
     # Here, so that the other commands and every --help do not load an engine.
     from iot_northbound.core.clock import SYSTEM_CLOCK
     from iot_northbound.shared import StateAwayError, open_state, read_url
 
-    settings = settings_from(arguments)
+    settings = session.settings
     configured = settings.shared.shared if settings.shared is not None else ""
-    url: str = arguments.shared or read_secret(arguments.shared_file) or configured
+    url = where.url or read_secret(where.file) or configured
     if not url:
-        arguments.refuse("no shared state: give --shared, or a profile with the key shared")
-    where = read_url(url)
-    if where.engine == "file" and not Path(where.target).exists():
+        refuse("no shared state: give --shared, or a profile with the key shared")
+    engine = read_url(url)
+    if engine.engine == "file" and not Path(engine.target).exists():
         rule = "there is no such file: no process has shared anything there yet"
-        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{where.shown}: {rule}")
-    state = open_state(where, settings.client_info.application, clock=SYSTEM_CLOCK)
+        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{engine.shown}: {rule}")
+    state = open_state(engine, settings.client_info.application, clock=SYSTEM_CLOCK)
     try:
         yield state, settings
     except StateAwayError as error:
@@ -62,17 +76,6 @@ def opened_state(arguments: argparse.Namespace) -> Iterator[tuple[State, Setting
         raise SharedStateError(SdkCode.CLIENT_INTERNAL, what) from error
     finally:
         state.close()
-
-
-def show(arguments: argparse.Namespace, values: Mapping[str, Any], lines: Mapping[str, str]) -> None:
-    """Print values for a program, or lines for a person; empty lines are left out."""
-    if arguments.json:
-        print(json.dumps(values, indent=2))
-        return
-    told = {name: text for name, text in lines.items() if text}
-    widest = max(map(len, told))
-    for name, text in told.items():
-        print(printable(f"{name:{widest}}  {text}"))
 
 
 def seconds(number: float) -> str:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import ipaddress
 import json
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from iot_northbound.cli import values
-from iot_northbound.cli.connection import (
-    WITH_ADDRESS,
-    add_arguments,
-    profile_of,
-    refuse_lonely,
-    settings_from,
-)
+from iot_northbound.cli.command import Command, in_section, refuse
+from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.ending import ended_by_signals
+from iot_northbound.cli.exits import Exit
 from iot_northbound.cli.models import Services, known_services, register, services_of
-from iot_northbound.cli.parser import Parser
-from iot_northbound.cli.wording import in_words_of
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
@@ -39,46 +34,6 @@ T = TypeVar("T")
 _DEVICES = 10
 _LAST_WAIT = 30.0
 _SPARE_FILES = 100
-
-
-def add_parser(subparsers: Any) -> Parser:
-    """Add the subcommand."""
-    parser: Parser = subparsers.add_parser(
-        "simulate",
-        help="run many simulated devices",
-        description="Connect simulated devices over MQTT. They report at an interval and answer commands until Ctrl-C "
-        "or for --seconds. On a terminal, a line shows what happens; otherwise there is one JSON object per second. "
-        "The exit status is 0 only if every device got in and the platform acknowledged every report.",
-    )
-    add = parser.add_argument
-    add("--devices", type=values.whole, metavar="N", help=f"how many (default: all in the CSV file, or {_DEVICES})")
-    add("--model", metavar="ID|FILE", help="product model: a productId, or its JSON file")
-    add("--interval", type=values.seconds, metavar="SECONDS", help="time between two reports of a device (default: 5)")
-    add("--ramp", type=_ramp, metavar="N/s", help="begin so many connections per second (default: all at once)")
-    add(
-        "--answer",
-        type=_answer,
-        metavar="HOW",
-        help="answer commands with success, fail, never, or slow:SECONDS (default: success)",
-    )
-    add("--scenario", type=Path, metavar="FILE", help="TOML file with these settings and the values to report")
-    add("--seconds", type=values.seconds, metavar="N", help="end after this time (default: at Ctrl-C)")
-    add("--json", action="store_true", help="print JSON also on a terminal")
-    add("--yes", action="store_true", help="allow a platform that is not on this machine")
-    who = parser.add_argument_group("who the devices are", "Give one of these options, or both.")
-    who.add_argument("--register", action="store_true", help="register new devices at the platform; they stay there")
-    who.add_argument(
-        "--credentials",
-        type=Path,
-        metavar="FILE",
-        help="CSV file with the columns deviceId and secret; with --register, it is written, for its owner only",
-    )
-    where = parser.add_argument_group("MQTT", "By default, the table [devices] of the profile has these values.")
-    where.add_argument("--mqtt-host", metavar="HOST", help="host name or address of the platform")
-    where.add_argument("--mqtt-port", type=values.port, metavar="PORT", help="its port (default: 8883)")
-    where.add_argument("--device-ca", type=Path, metavar="PEM", help="CA of its certificate (default: the system's)")
-    add_arguments(parser, "platform to register at")
-    return parser
 
 
 def _ramp(text: str) -> float:
@@ -97,20 +52,58 @@ def _read(reader: Callable[[str], T], text: str) -> T:
     try:
         return reader(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise click.BadParameter(str(error)) from None
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Simulate devices until the time is over or a signal comes; return 0 if nothing was lost, else 1."""
+_WHO = "who the devices are (give one of these options, or both)"
+_MQTT = "MQTT (by default, the table [devices] of the profile has these values)"
+
+
+@click.command("simulate", cls=Command)
+@click.option("--devices", type=values.whole, metavar="N", help=f"how many (default: all in the file, or {_DEVICES})")
+@click.option("--model", metavar="ID|FILE", help="product model: a productId, or its JSON file")
+@click.option(
+    "--interval", type=values.seconds, metavar="SECONDS", help="time between two reports of a device (default: 5)"
+)
+@click.option("--ramp", type=_ramp, metavar="N/s", help="begin so many connections per second (default: all at once)")
+@click.option(
+    "--answer",
+    type=_answer,
+    metavar="HOW",
+    help="answer commands with success, fail, never, or slow:SECONDS (default: success)",
+)
+@click.option("--scenario", type=Path, metavar="FILE", help="TOML file with these settings and the values to report")
+@click.option("--seconds", type=values.seconds, metavar="N", help="end after this time (default: at Ctrl-C)")
+@click.option("--yes", is_flag=True, help="allow a platform that is not on this machine")
+@in_section(_WHO, "--register", is_flag=True, help="register new devices at the platform; they stay there")
+@in_section(
+    _WHO,
+    "--credentials",
+    type=Path,
+    metavar="FILE",
+    help="CSV file with the columns deviceId and secret; with --register, it is written, for its owner only",
+)
+@in_section(_MQTT, "--mqtt-host", metavar="HOST", help="host name or address of the platform")
+@in_section(_MQTT, "--mqtt-port", type=values.port, metavar="PORT", help="its port (default: 8883)")
+@in_section(_MQTT, "--device-ca", type=Path, metavar="PEM", help="CA of its certificate (default: the system's)")
+@pass_session(platform="platform to register at", formats=("lines", "jsonl"))
+def simulate(session: Session, **options: Any) -> Exit:
+    """Run many simulated devices.
+
+    They connect over MQTT, report at an interval and answer commands until Ctrl-C or for --seconds. On a terminal, a
+    line shows what happens; otherwise there is one JSON object per second. The exit status is 0 only if every device
+    got in and the platform acknowledged every report.
+    """
     from iot_northbound.device.simulate import Simulation, read_credentials
 
+    arguments = SimpleNamespace(**options)
     if not arguments.register and arguments.credentials is None:
-        _refuse(arguments, "who are the devices? Give --credentials FILE, or --register")
+        refuse("who are the devices? Give --credentials FILE, or --register")
     scenario = _scenario(arguments)
-    settings = settings_from(arguments) if arguments.register else None
+    settings = session.settings if arguments.register else None
     if arguments.device_ca is not None:
-        arguments.names = {**arguments.names, "ca_path": "--device-ca"}
-    host, port, ca = _where(arguments)
+        session.names["ca_path"] = "--device-ca"
+    host, port, ca = _where(session, arguments)
     _refuse_foreign(arguments, host, *([settings.client_info.platform_ip] if settings else []))
     if settings is None:
         credentials = read_credentials(arguments.credentials)
@@ -118,16 +111,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         credentials, model = _register(arguments, scenario, settings)
     _tell_unknown(scenario, model)
-    _allow_files(arguments, min(scenario.devices or len(credentials), len(credentials)))
+    _allow_files(min(scenario.devices or len(credentials), len(credentials)))
     simulation = Simulation(scenario, credentials, host, port, model=model, ca_path=ca)
     ended = ended_by_signals()
-    screen = _Screen(partial(in_words_of, arguments), as_json=arguments.json or not sys.stdout.isatty())
+    screen = _Screen(session.in_words, as_json=not (session.output.for_people and sys.stdout.isatty()))
     with simulation:
         counts = _show(simulation, scenario, ended, screen)
-    return 0 if _is_complete(counts) else 1
+    return Exit.DONE if _is_complete(counts) else Exit.FAILED
 
 
-def _scenario(arguments: argparse.Namespace) -> Scenario:
+def _scenario(arguments: SimpleNamespace) -> Scenario:
     import attrs
 
     from iot_northbound.device.simulate import Scenario, read_scenario
@@ -152,30 +145,31 @@ def _tell_unknown(scenario: Scenario, model: Services) -> None:
                 _say(f"scenario: service {service} has no property {name}{did_you_mean(name, known[service])}")
 
 
-def _where(arguments: argparse.Namespace) -> tuple[str, int, Path | None]:
+def _where(session: Session, arguments: SimpleNamespace) -> tuple[str, int, Path | None]:
     """Return host, port and CA of the platform's MQTT endpoint."""
     from iot_northbound.device.side import DeviceSide
 
     if arguments.mqtt_host is not None:
         return arguments.mqtt_host, arguments.mqtt_port or 8883, arguments.device_ca
-    if arguments.platform_ip is not None:
-        return arguments.platform_ip, arguments.mqtt_port or 8883, arguments.device_ca
-    if not arguments.register:
-        refuse_lonely(arguments, WITH_ADDRESS, "--platform-ip")
-    profile = profile_of(arguments)
-    if profile is None:
-        _refuse(arguments, "where do the devices connect to? Give --mqtt-host")
+    if session.connection is None:
+        raise RuntimeError("this command has options that name a platform")
+    source = session.connection.source()
+    if source == "options":
+        return session.connection.platform_ip or "", arguments.mqtt_port or 8883, arguments.device_ca
+    if isinstance(source, str):
+        refuse("where do the devices connect to? Give --mqtt-host")
+    profile, _ = source
     side = DeviceSide.from_profile(profile)
     port = arguments.mqtt_port or side.mqtt_port
     if port is None:
-        _refuse(arguments, f"{profile} names no mqtt_port: give --mqtt-port, or start the emulator with MQTT")
+        refuse(f"{profile} names no mqtt_port: give --mqtt-port, or start the emulator with MQTT")
     return side.mqtt_host, port, arguments.device_ca or side.ca_path
 
 
-def _refuse_foreign(arguments: argparse.Namespace, *hosts: str) -> None:
+def _refuse_foreign(arguments: SimpleNamespace, *hosts: str) -> None:
     for host in hosts:
         if not arguments.yes and not _is_here(host):
-            _refuse(arguments, f"{host} is not this machine: give --yes if you want to load that platform")
+            refuse(f"{host} is not this machine: give --yes if you want to load that platform")
 
 
 def _is_here(host: str) -> bool:
@@ -187,14 +181,14 @@ def _is_here(host: str) -> bool:
 
 
 def _register(
-    arguments: argparse.Namespace, scenario: Scenario, settings: Settings
+    arguments: SimpleNamespace, scenario: Scenario, settings: Settings
 ) -> tuple[list[DeviceCredentials], Services]:
     """Register the devices; return their credentials and what the platform says of their model."""
     from iot_northbound.client import NorthApiClient
     from iot_northbound.device.simulate import write_credentials
 
     if scenario.model is None:
-        _refuse(arguments, "--register needs --model: the productId of the devices")
+        refuse("--register needs --model: the productId of the devices")
     file = arguments.credentials
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(write_credentials(file)) if file else None
@@ -208,7 +202,7 @@ def _register(
         return found, services_of(client, found[0].id)
 
 
-def _allow_files(arguments: argparse.Namespace, devices: int) -> None:
+def _allow_files(devices: int) -> None:
     """Let this process open a file per device."""
     try:
         import resource
@@ -218,8 +212,7 @@ def _allow_files(arguments: argparse.Namespace, devices: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         if hard != resource.RLIM_INFINITY and hard < wanted:
-            _refuse(
-                arguments,
+            refuse(
                 f"{devices} devices need {wanted} open files, and this process may open {hard}: raise the limit with "
                 "`ulimit -Hn`, or take fewer devices",
             )
@@ -314,11 +307,6 @@ def line(facts: Mapping[str, Any]) -> str:
     if failed := sum(facts["failures"].values()):
         parts.append(f"{failed} failed attempts")
     return ", ".join(parts)
-
-
-def _refuse(arguments: argparse.Namespace, message: str) -> NoReturn:
-    arguments.refuse(message)
-    raise AssertionError  # the line before ends the program
 
 
 def _say(text: str) -> None:

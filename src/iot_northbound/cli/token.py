@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from iot_northbound.cli.parser import Parser
-from iot_northbound.cli.sharing import add_shared_arguments, opened_state, seconds, show
+import click
+
+from iot_northbound.cli.command import Group
+from iot_northbound.cli.context import Session
+from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.sharing import Where, opened_state, seconds, shared_options
 
 if TYPE_CHECKING:
     from iot_northbound.config import Settings
@@ -15,39 +18,36 @@ if TYPE_CHECKING:
     from iot_northbound.shared.state import StateStatus
 
 
-def add_parser(subparsers: Any) -> Parser:
-    """Add the subcommand."""
-    parser: Parser = subparsers.add_parser(
-        "token",
-        help="show or remove the token that several processes share",
-        description="status: show the state of the shared token, who renewed it and who renews it now. clear: remove "
-        "it; the next call of any process logs in. The token itself is never shown. Running processes are not "
-        "disturbed.",
-    )
-    parser.add_argument("action", choices=("status", "clear"), help="what to do")
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="with status: try whether the application's secret opens the stored token; the exit status is 1 if not",
-    )
-    add_shared_arguments(parser)
-    return parser
+token = Group("token", help="Show or remove the token that the processes of one application share.")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Show or remove the token; return 0, or 1 if the check failed."""
-    if arguments.action == "clear" and arguments.check:
-        arguments.refuse("--check goes with status")
-    with opened_state(arguments) as (state, settings):
-        if arguments.action == "clear":
-            state.clear()
-            shown = {"state": state.shown, "cleared": True}
-            show(arguments, shown, {"state": state.shown, "token": "removed: the next call of any process logs in"})
-            return 0
-        status = state.status()
-        opens = _opens(state, settings) if arguments.check else None
-    show(arguments, _as_values(state.shown, status, opens), _as_lines(state.shown, status, opens))
-    return 1 if opens is False else 0
+@token.command("status")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="try whether the application's secret opens the stored token; the exit status is 1 if not",
+)
+@shared_options
+def status(session: Session, where: Where, check: bool) -> Exit:
+    """Show the state of the shared token, who renewed it and who renews it now.
+
+    The token itself is never shown. Running processes are not disturbed.
+    """
+    with opened_state(session, where) as (state, settings):
+        found = state.status()
+        opens = _opens(state, settings) if check else None
+    session.output.item(_as_values(state.shown, found, opens), _as_lines(state.shown, found, opens))
+    return Exit.FAILED if opens is False else Exit.DONE
+
+
+@token.command("clear")
+@shared_options
+def clear(session: Session, where: Where) -> None:
+    """Remove the shared token. The next call of any process logs in."""
+    with opened_state(session, where) as (state, _):
+        state.clear()
+        shown = {"state": state.shown, "cleared": True}
+        session.output.item(shown, {"state": state.shown, "token": "removed: the next call of any process logs in"})
 
 
 def _opens(state: State, settings: Settings) -> bool:

@@ -1,7 +1,8 @@
 """Readers of values on the command line. Each says what is wrong with a value (status 2)."""
 
-import argparse
 import contextlib
+
+import click
 
 _DAY = 86_400
 
@@ -18,14 +19,14 @@ def port_or_free(text: str) -> int:
 
 def _port(text: str, lowest: int) -> int:
     if not (text.isascii() and text.isdecimal()) or not lowest <= int(text) <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from {lowest} to 65535")
+        raise click.BadParameter(f"{text!r} is not a port: give a number from {lowest} to 65535")
     return int(text)
 
 
 def whole(text: str) -> int:
     """Return a whole number of 1 or more."""
     if not (text.isascii() and text.isdecimal()) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+        raise click.BadParameter(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -34,4 +35,4 @@ def seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 < (number := float(text)) <= _DAY:
             return number
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and up to {_DAY}")
+    raise click.BadParameter(f"{text!r} is not a number of seconds above 0 and up to {_DAY}")

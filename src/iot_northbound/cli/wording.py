@@ -1,10 +1,9 @@
 """Error messages in the words of the command line: options or variables instead of the API's names."""
 
-import argparse
 import re
 from collections.abc import Mapping
 
-from iot_northbound.profiles import PREFIX
+PREFIX = "IOT_NORTHBOUND_"
 
 OPTIONS: Mapping[str, str] = {
     "ClientInfo": "options",
@@ -29,9 +28,8 @@ VARIABLES: Mapping[str, str] = {
 """Name of each part that comes from the environment. The keys of a profile have the API's names."""
 
 
-def in_words_of(arguments: argparse.Namespace, text: str) -> str:
-    """Return a text in which the names of the API are replaced by those in `arguments.names`."""
-    names: Mapping[str, str] = arguments.names
+def in_words_of(names: Mapping[str, str], text: str) -> str:
+    """Return a text in which the names of the API are replaced by those in `names`."""
     if not names:
         return text
     # Without its class, a name must look like one: "secret" and "networks" are English words too.

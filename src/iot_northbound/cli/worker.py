@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
 import os
@@ -10,9 +9,12 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from iot_northbound.cli import values
+from iot_northbound.cli.command import Command
 from iot_northbound.cli.ending import ended_by_signals, wait_for_end
-from iot_northbound.cli.parser import Parser
+from iot_northbound.cli.exits import Exit
 
 if TYPE_CHECKING:
     from iot_northbound.push import PushMessageReceiver
@@ -22,52 +24,46 @@ class _CannotBeUsedError(Exception):
     """What the arguments name is no receiver that a worker can run. The text says why."""
 
 
-def add_parser(subparsers: Any) -> Parser:
-    """Add the subcommand."""
-    parser: Parser = subparsers.add_parser(
-        "worker",
-        help="run the handlers of a receiver whose inbox several processes share",
-        description="Handle the messages that web processes have put into the inbox of a receiver, until SIGTERM or "
-        "Ctrl-C. Then finish the handlers that run, and leave the other messages to other workers. The exit status is "
-        "0 if all handlers have finished, and 1 otherwise.",
-    )
-    add = parser.add_argument
-    add("receiver", metavar="MODULE:RECEIVER", help="the receiver, such as myapp.pushes:receiver")
-    add(
-        "--threads",
-        type=values.whole,
-        default=8,
-        metavar="N",
-        help="how many handlers run at the same time (default: %(default)s)",
-    )
-    add(
-        "--drain",
-        type=values.seconds,
-        default=30.0,
-        metavar="SECONDS",
-        help="how long the end waits for handlers that run (default: %(default)g)",
-    )
-    return parser
+@click.command("worker", cls=Command)
+@click.argument("receiver", metavar="MODULE:RECEIVER")
+@click.option(
+    "--threads",
+    type=values.whole,
+    default="8",
+    metavar="N",
+    show_default=True,
+    help="how many handlers run at the same time",
+)
+@click.option(
+    "--drain",
+    type=values.seconds,
+    default="30",
+    metavar="SECONDS",
+    show_default=True,
+    help="how long the end waits for handlers that run",
+)
+def worker(receiver: str, threads: int, drain: float) -> Exit:
+    """Handle the messages that web processes have put into the inbox of a receiver, until SIGTERM or Ctrl-C.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """Work until SIGTERM or SIGINT; return 0, or 1 if it could not start or a handler did not finish."""
+    MODULE:RECEIVER names the receiver, such as myapp.pushes:receiver. At the end, handlers that run are finished, and
+    the other messages are left to other workers. The exit status is 0 if all handlers have finished, and 1 otherwise.
+    """
     from iot_northbound.errors import NorthApiException
     from iot_northbound.push import InboxError
 
     ended = ended_by_signals()
     try:
-        receiver = _found(arguments.receiver)
+        found = _found(receiver)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        receiver.start(arguments.threads)
+        found.start(threads)
     except (_CannotBeUsedError, InboxError, NorthApiException) as error:
         print(f"iot-northbound: {error}", file=sys.stderr)
-        return 1
-    print(f"working on {arguments.receiver} with {arguments.threads} threads", file=sys.stderr, flush=True)
+        return Exit.FAILED
+    print(f"working on {receiver} with {threads} threads", file=sys.stderr, flush=True)
     wait_for_end(ended)
-    finished = receiver.stop(arguments.drain)
+    finished = found.stop(drain)
     print("stopped" if finished else "stopped; some handlers have not finished", file=sys.stderr, flush=True)
-    return 0 if finished else 1
+    return Exit.DONE if finished else Exit.FAILED
 
 
 def _found(target: str) -> PushMessageReceiver:

@@ -178,11 +178,15 @@ class RateLimit:
         self._waited += self._clock.monotonic() - began
 
     def _come_first(self, line: list[_Place], mine: _Place, until: float | None, wake: Flag | None) -> None:
-        while (first := _first(line, mine)) is not mine and not mine.first.is_set() and not _is_set(wake):
+        while not mine.first.is_set() and not _is_set(wake):
+            first = next(iter(line), mine)
+            if first is mine:
+                return
             mine.seen = now = self._clock.monotonic()
             if until is not None and now >= until:
                 raise self._too_late()
             if now - first.seen > GONE:
+                first.first.set()  # if it only slept, it goes on when it wakes: the limit itself is still kept
                 _leave(line, first)
             elif until is None:
                 mine.first.wait(ASK_AGAIN)
@@ -208,8 +212,15 @@ class RateLimit:
             self._clock.sleep(max(pause, 0.001), wake)
 
     def _too_late(self) -> ThrottledError:
-        rule = f"the limit of {self.calls} calls per minute allows this call only after its deadline"
-        return ThrottledError("1010009", rule)
+        rule = f"the client's own limit of {self.calls} calls per minute allows this call only after its deadline"
+        return ThrottledError("1010009", rule, likely=_OWN_LIMIT)
+
+
+_OWN_LIMIT = (
+    "The application makes more calls than calls_per_minute allows. The platform was not asked.",
+    "Give the call a longer deadline, call less often, or raise calls_per_minute if the platform allows it.",
+)
+"""Cause and remedy if the limit of the client refuses a call."""
 
 
 def _turn(*, login: bool) -> Turn:
@@ -220,14 +231,6 @@ def _turn(*, login: bool) -> Turn:
 
 def _is_set(wake: Flag | None) -> bool:
     return wake is not None and wake.is_set()
-
-
-def _first(line: list[_Place], mine: _Place) -> _Place:
-    """Return who is first. A caller that others took for gone, because it was stopped for long, asks for itself."""
-    with contextlib.suppress(IndexError):
-        if mine in line:
-            return line[0]
-    return mine
 
 
 def _leave(line: list[_Place], place: _Place) -> None:

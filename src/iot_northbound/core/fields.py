@@ -128,7 +128,7 @@ class FieldSpec(NamedTuple):
     promised: bool
     """Whether an answer must have it."""
     type: Any
-    """The annotation without its markers and without None."""
+    """The annotation without its markers and without None; `str` if it names documented values."""
     rules: tuple[Any, ...]
 
 
@@ -159,7 +159,18 @@ def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
                 kept = [part for part in parts if part is not type(None)]
                 annotation = kept[0] if len(kept) == 1 else functools.reduce(lambda a, b: a | b, kept)
                 continue
-        return annotation, markers, optional
+            if all(map(_is_text, parts)):
+                return str, markers, optional
+        return (str if _is_literal(annotation) else annotation), markers, optional
+
+
+def _is_literal(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is typing.Literal
+
+
+def _is_text(annotation: Any) -> bool:
+    """Return whether a type is text; the documented values of a field are, because others are not refused."""
+    return _is_literal(annotation) or (isinstance(annotation, type) and issubclass(annotation, str))
 
 
 def bare_type(annotation: Any) -> Any:

@@ -46,7 +46,7 @@ def read_leniently(value: Any, cls: type[T], path: str = "$") -> T:
         ShapeError: it is not an object, or does not have a field that the class must have.
     """
     if not isinstance(value, dict):
-        raise ShapeError(path, "an object", _got(value))
+        raise ShapeError(path, "an object", said(value))
     spellings = {spec.name: [spec.wire, *spec.also] for spec in specs(cls).values()}
     known = {name for names in spellings.values() for name in names}
     unknown: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def _converted(raw: Any, kind: Any, path: str) -> tuple[Any, bool]:
         return _list(raw, bare_type(typing.get_args(kind)[0]), path)
     found = _scalar(raw, kind)
     if found is None:
-        raise ShapeError(path, _said(kind), _got(raw))
+        raise ShapeError(path, _said(kind), said(raw))
     return found, True
 
 
@@ -130,7 +130,7 @@ def _list(raw: Any, item: Any, path: str) -> tuple[list[Any], bool]:
         try:
             found, whole = _converted(raw, item, path)
         except ShapeError:
-            raise ShapeError(path, "a list", _got(raw)) from None
+            raise ShapeError(path, "a list", said(raw)) from None
         return [found], whole
     items: list[Any] = []
     whole = True
@@ -155,7 +155,7 @@ def lost_part(dto: Received) -> ShapeError | None:
         spec = specs(cls).get(respelled(cls, name) or "")
         structured = spec and (is_class(spec.type) or typing.get_origin(spec.type) in (list, dict))
         if spec and structured and getattr(dto, spec.name) is None:
-            return ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+            return ShapeError(f"$.{name}", _said(spec.type), said(raw))
     return None
 
 
@@ -172,7 +172,7 @@ def sent_items(dto: Any, read: Sequence[Any] | None) -> Sequence[Any]:
             if spec is None or not is_list(spec.type) or getattr(dto, spec.name) is not read:
                 continue
             if read is None:
-                raise ShapeError(f"$.{name}", _said(spec.type), _got(raw))
+                raise ShapeError(f"$.{name}", _said(spec.type), said(raw))
             if isinstance(raw, list) and len(raw) > len(read):
                 return raw
     return read or ()
@@ -253,7 +253,8 @@ _GOT = {
 }
 
 
-def _got(value: Any) -> str:
+def said(value: Any) -> str:
+    """Return the kind of a JSON value in words."""
     return _GOT.get(type(value), type(value).__name__)
 
 

@@ -28,6 +28,8 @@ from iot_northbound.errors import (
 )
 
 T = TypeVar("T")
+MOST_TOKENS = 3
+"""With how many further tokens a call is repeated, if each of them is replaced while the platform works on it."""
 LONGEST_PAUSE = 300.0
 """The longest pause before a repeat, in seconds. A call that would have to wait longer fails at once."""
 JSON = "application/json; charset=UTF-8"
@@ -127,13 +129,18 @@ class Pipeline:
         self._quota = RetryQuota()
         self._rate_limit.after_fork()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing.is_set()
+
     def check_open(self) -> None:
         """Check that the client is not closed.
 
         Raises:
             ClientClosedError: it is closed (1001).
         """
-        if self._closing.is_set():
+        if self.is_closed:
             raise ClientClosedError(SdkCode.CLIENT_INTERNAL, "the client is closed")
 
     def probe(self, options: CallOptions) -> str:
@@ -221,15 +228,31 @@ class Pipeline:
         except NorthApiException as refusal:
             if not is_bad_token(refusal) or self._refusals.is_forbidden(name, refused):
                 raise
-        token = self.tokens.replace(refused, prepared.until)
-        try:
-            result = self._accepted(name, token, self._attempts(prepared, token))
-        except NorthApiException as error:
-            if is_bad_token(error):
-                self._refusals.note(name, token)
-            raise
-        self.tokens.was_replaced(refused)
-        return result
+        return self._repeated(prepared, refused)
+
+    def _repeated(self, prepared: _Prepared, refused: str) -> tuple[Any, Answer]:
+        """Return the result of a call whose token was refused, with a newer one.
+
+        A token that was replaced while the platform worked on the call says nothing about the endpoint. Then the call
+        is repeated once more.
+        """
+        name, further = prepared.endpoint.name, MOST_TOKENS
+        while True:
+            token, further = self.tokens.replace(refused, prepared.until), further - 1
+            try:
+                result = self._accepted(name, token, self._attempts(prepared, token))
+            except NorthApiException as error:
+                if not is_bad_token(error):
+                    raise
+                if self.tokens.is_current(token):
+                    self._refusals.note(name, token)
+                    raise
+                if not further:
+                    raise
+                refused = token
+            else:
+                self.tokens.was_replaced(refused)
+                return result
 
     def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
         self._refusals.accepted(endpoint, token)

@@ -207,7 +207,12 @@ class SharedTokens:
             try:
                 answer = self._asking.ask(self._state.acquire, self._owner, lease, _gen(seen))
             except StateAwayError as error:
-                return None if can_wait else self._fetch_alone(fetch, error)
+                if can_wait:
+                    return None
+                if not self._is_patient(until):
+                    return self._fetch_alone(fetch, error)
+                self._wait(LONGEST_LOOK, until, stopped)
+                continue
             if isinstance(answer, Mine):
                 if self._awake() - asked > lease * 2 / 3:
                     self._give_up(answer.fence)  # this process froze in between: it begins again
@@ -332,6 +337,12 @@ class SharedTokens:
             return False
 
     # -- the state is away -------------------------------------------------------------------------------------------
+
+    def _is_patient(self, until: float | None) -> bool:
+        """Whether a call waits for the state. It does as long as for a process that died while it renewed."""
+        if self._away is not Away.FAIL or self._asking.away_for >= self._state.lease:
+            return False
+        return until is None or self._clock.monotonic() + LONGEST_LOOK <= until - NO_TIME
 
     def _fetch_alone(self, fetch: Callable[[], Grant], error: StateAwayError) -> Grant:
         now = self._awake()

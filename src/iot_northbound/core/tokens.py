@@ -108,6 +108,11 @@ class Tokens:
             return self._usable(until).access_token
         return self._renew(held, until, by_login=True).access_token
 
+    def is_current(self, token: str) -> bool:
+        """Return whether no other token has come after this one."""
+        grant = self._keeper.load().grant
+        return grant is None or grant.access_token == token
+
     def was_replaced(self, refused: str) -> None:
         """Warn if a token that had time left was refused, and its successor is accepted: who ended it?"""
         if refused == self._cut_short:

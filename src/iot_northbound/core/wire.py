@@ -8,18 +8,21 @@ lists.
 import json
 import typing
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import attrs
 
-from iot_northbound.core.fields import FieldSpec, recheck, specs
+from iot_northbound.core.fields import FieldSpec, bare_type, recheck, shown, specs
 from iot_northbound.core.lenient import ShapeError as ShapeError
 from iot_northbound.core.lenient import lost_part as lost_part
-from iot_northbound.core.lenient import read_leniently
+from iot_northbound.core.lenient import read_leniently, said
 from iot_northbound.core.lenient import sent_items as sent_items
 from iot_northbound.core.readers import Mismatch, converter
+from iot_northbound.core.received import Received
+from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.core.times import format_time
 from iot_northbound.errors import InvalidArgumentError
 
@@ -61,6 +64,82 @@ def to_json(dto: Any) -> Any:
     return body
 
 
+def to_data(dto: Any) -> dict[str, Any]:
+    """Return any DTO as data for JSON: every field that has a value, and what an answer had beyond them."""
+    data = {}
+    for spec in specs(type(dto)).values():
+        value = getattr(dto, spec.name)
+        if value is not None:
+            data[spec.wire] = _data_of(value)
+    for name, raw in dto.unknown_fields.items() if isinstance(dto, Received) else ():
+        # A list without the items that could not be read gives way to the list that came.
+        if isinstance(data.get(name), list | None):
+            data[name] = deepcopy(raw)
+    return data
+
+
+def _data_of(value: Any) -> Any:
+    if attrs.has(type(value)):
+        return to_data(value)
+    if isinstance(value, list | tuple):
+        return [_data_of(each) for each in value]
+    if isinstance(value, datetime):
+        return format_time(value)
+    return str.__str__(value) if isinstance(value, str) else deepcopy(value)
+
+
+def from_data(cls: type[T], source: Any) -> T:
+    """Return a DTO from a JSON object: as text, as bytes, or parsed.
+
+    Raises:
+        InvalidArgumentError: it is not a JSON object, or does not fit the class (1007).
+    """
+    data = _json_object(cls.__name__, source)
+    if not issubclass(cls, Received):
+        return _made(cls, data, cls.__name__)
+    try:
+        return structure(data, cls)
+    except ShapeError as error:
+        raise InvalidArgumentError.of(cls.__name__, "the JSON", str(error)) from None
+
+
+def _json_object(name: str, source: Any) -> dict[str, Any]:
+    """Return a source as a JSON object of its own. Values are not shown, because they may be secret."""
+    try:
+        if not isinstance(source, str | bytes | bytearray):
+            # What is parsed already is written once more, so that only what JSON has comes further.
+            source = json.dumps(dict(source) if isinstance(source, Mapping) else source, allow_nan=False)
+        data = json.loads(source, parse_constant=_refuse_constant)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError.of(name, "the JSON", f"it cannot be read ({error})") from None
+    if not isinstance(data, dict):
+        raise InvalidArgumentError.of(name, "the JSON", f"it must be an object, not {said(data)}")
+    return data
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _made(cls: type[T], data: dict[str, Any], path: str) -> T:
+    """Return a request DTO as its constructor makes it, from names of JSON."""
+    known = {name: spec for spec in specs(cls).values() for name in (spec.wire, *spec.also)}
+    for name in data:
+        if name not in known:
+            hint = did_you_mean(name, list(known)) or f"; it has {', '.join(known)}"
+            raise InvalidArgumentError.of(path, shown(name), f"it has no such field{hint}")
+    return cls(**{known[name].name: _part(known[name].type, raw, f"{path}.{name}") for name, raw in data.items()})
+
+
+def _part(kind: Any, raw: Any, path: str) -> Any:
+    if isinstance(kind, type) and attrs.has(kind) and isinstance(raw, dict):
+        return _made(kind, raw, path)
+    if typing.get_origin(kind) is list and isinstance(raw, list):
+        item = bare_type(typing.get_args(kind)[0])
+        return [_part(item, each, f"{path}[{index}]") for index, each in enumerate(raw)]
+    return raw
+
+
 def secrets_in(dto: Any) -> tuple[str, ...]:
     """Return the values of the secret fields of a request DTO and its nested DTOs."""
     if isinstance(dto, list | tuple):
@@ -92,11 +171,13 @@ def _dump(value: Any) -> Any:
 
 
 def encode_body(dto: Any) -> bytes:
-    """Return a request DTO, or a mapping with the names of JSON, as UTF-8 JSON.
+    """Return a request DTO, or a mapping with the names of JSON, as UTF-8 JSON; bytes are a body that is ready.
 
     Raises:
         InvalidArgumentError: it contains something that JSON does not allow (1007).
     """
+    if isinstance(dto, bytes):
+        return dto
     try:
         text = json.dumps(to_json(dto), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()

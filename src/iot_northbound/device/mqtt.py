@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from iot_northbound._extras import needs_extra
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.tls import TlsPolicy
 from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials, stamp_of
@@ -18,13 +19,9 @@ from iot_northbound.device.session import Item, Outbox
 from iot_northbound.device.tls import SLICE, Deadline, Wake, explained, open_tls
 from iot_northbound.errors import ConnectionFailedError, NorthApiException, RequestTimeoutError, SdkCode
 
-try:
+with needs_extra("device"):
     from paho.mqtt import client as paho
     from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-except ImportError as missing:
-    raise ImportError(
-        'the device side needs paho-mqtt: install it with pip install "iot-northbound[device]"', name=missing.name
-    ) from missing
 
 log = logging.getLogger("iot_northbound.device")
 

@@ -25,7 +25,7 @@ def policy_of(ca_path: str | PathLike[str] | None, ssl_config: SSLConfig | None)
     except TlsError as error:
         desc = re.sub(r"(SSLConfig\.)?\btrust_ca_path\b", _CA_PATH, error.error_desc, count=1)
         desc = re.sub(r"set trust_ca_pwd$", "give a PEM file, or an SSLConfig with trust_ca_pwd", desc)
-        raise TlsError(error.error_code, desc, reason=error.reason, likely=(error.cause, error.remedy)) from error
+        raise TlsError(error.error_code, desc, reason=error.reason) from error
 
 
 def in_device_words(error: NorthApiException, policy: TlsPolicy, place: str) -> NorthApiException:
@@ -51,5 +51,5 @@ def in_device_words(error: NorthApiException, policy: TlsPolicy, place: str) -> 
             .replace("platform_port is the port of the API", f"it is {place}")
             .replace("platform_ip", "the host")
         )
-    desc = error.error_desc.replace(error.remedy, remedy)
+    desc = error.error_desc.replace(error.remedy.rstrip("."), remedy.rstrip("."))
     return TlsError(error.error_code, desc, reason=error.reason, likely=(error.cause, remedy))

@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from iot_northbound.core.fields import SECRET, Text, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.received import Received
 
 
 @response
-class AuthOutDTO(Received):
+class AuthOutDTO(Received, JsonForm):
     """The token of a login (section 1.3.1).
 
     Attributes:
@@ -26,7 +27,7 @@ class AuthOutDTO(Received):
 
 
 @request
-class AuthRefreshInDTO:
+class AuthRefreshInDTO(JsonForm):
     """The request to renew a token (section 1.3.2).
 
     Attributes:

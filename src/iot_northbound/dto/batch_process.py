@@ -1,8 +1,9 @@
 """Batch tasks (section 1.8)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, Text, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import CommandDTO, Page, TagDTO2
@@ -14,6 +15,10 @@ class BatchTaskType(OpenEnum):
     DEVICE_CMD = "DeviceCmd"
 
 
+BatchTaskTypeIn = BatchTaskType | Literal["DeviceCmd"]
+"""A `BatchTaskType` in a request, or its text."""
+
+
 class BatchTargetType(OpenEnum):
     """How a batch task chooses its devices."""
 
@@ -23,6 +28,20 @@ class BatchTargetType(OpenEnum):
     GROUP_LIST = "GroupList"
     BROADCAST = "Broadcast"
     GROUP_ID_LIST = "GroupIdList"
+
+
+BatchTargetTypeIn = (
+    BatchTargetType
+    | Literal[
+        "DeviceList",
+        "DeviceType",
+        "DeviceArea",
+        "GroupList",
+        "Broadcast",
+        "GroupIdList",
+    ]
+)
+"""A `BatchTargetType` in a request, or its text."""
 
 
 class BatchTaskStatus(OpenEnum):
@@ -44,6 +63,10 @@ class TaskDetailStatus(OpenEnum):
     TIMEOUT = "Timeout"
 
 
+TaskDetailStatusIn = TaskDetailStatus | Literal["Pending", "WaitResult", "Success", "Fail", "Timeout"]
+"""A `TaskDetailStatus` in a request, or its text."""
+
+
 class TaskFrom(OpenEnum):
     """Where a batch task was created."""
 
@@ -52,7 +75,7 @@ class TaskFrom(OpenEnum):
 
 
 @request
-class DeviceCmdParam:
+class DeviceCmdParam(JsonForm):
     """The typed parameters of a DeviceCmd task: the devices and the command (section 1.8.1).
 
     Attributes:
@@ -69,7 +92,7 @@ class DeviceCmdParam:
         group_tag: the group's tag.
     """
 
-    type: str
+    type: BatchTargetTypeIn
     device_list: list[str] | None = None
     device_type: str | None = None
     manufacturer_id: str | None = None
@@ -83,7 +106,7 @@ class DeviceCmdParam:
 
 
 @request
-class BatchTaskCreateInDTO2:
+class BatchTaskCreateInDTO2(JsonForm):
     """A batch task to create (section 1.8.1).
 
     Attributes:
@@ -98,13 +121,13 @@ class BatchTaskCreateInDTO2:
     app_id: Annotated[str, Text.up_to(64)]
     timeout: Annotated[int, Range(10, 2880)]
     task_name: Annotated[str, Text.up_to(256)]
-    task_type: str
+    task_type: BatchTaskTypeIn
     param: DeviceCmdParam | JsonObject
     tags: list[TagDTO2] | None = None
 
 
 @response
-class BatchTaskCreateOutDTO(Received):
+class BatchTaskCreateOutDTO(Received, JsonForm):
     """A new batch task (section 1.8.1).
 
     Attributes:
@@ -115,7 +138,7 @@ class BatchTaskCreateOutDTO(Received):
 
 
 @response
-class QueryOneTaskOutDTO(Received):
+class QueryOneTaskOutDTO(Received, JsonForm):
     """A batch task (section 1.8.2).
 
     Attributes:
@@ -162,7 +185,7 @@ class QueryOneTaskOutDTO(Received):
 
 
 @request
-class QueryTaskDetailsInDTO:
+class QueryTaskDetailsInDTO(JsonForm):
     """Which subtasks of a batch task to list (section 1.8.3).
 
     Attributes:
@@ -177,7 +200,7 @@ class QueryTaskDetailsInDTO:
 
     app_id: str | None = None
     task_id: str
-    status: str | None = None
+    status: TaskDetailStatusIn | None = None
     device_id: str | None = None
     command_id: str | None = None
     page_no: Annotated[int | None, Range(0)] = None
@@ -185,7 +208,7 @@ class QueryTaskDetailsInDTO:
 
 
 @response
-class QueryTaskDetailDTOCloud2NA(Received):
+class QueryTaskDetailDTOCloud2NA(Received, JsonForm):
     """The result of a batch task for one device (section 1.8.3).
 
     Attributes:
@@ -214,15 +237,18 @@ class QueryTaskDetailsOutDTO(Page):
 
 __all__ = [
     "BatchTargetType",
+    "BatchTargetTypeIn",
     "BatchTaskCreateInDTO2",
     "BatchTaskCreateOutDTO",
     "BatchTaskStatus",
     "BatchTaskType",
+    "BatchTaskTypeIn",
     "DeviceCmdParam",
     "QueryOneTaskOutDTO",
     "QueryTaskDetailDTOCloud2NA",
     "QueryTaskDetailsInDTO",
     "QueryTaskDetailsOutDTO",
     "TaskDetailStatus",
+    "TaskDetailStatusIn",
     "TaskFrom",
 ]

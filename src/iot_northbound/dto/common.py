@@ -1,8 +1,9 @@
 """Classes that several services share: devices, services, commands, tags, pages, and their enumerations."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from iot_northbound.core.fields import JsonObject, Text, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 
@@ -15,6 +16,10 @@ class NodeType(OpenEnum):
     UNKNOWN = "UNKNOWN"
 
 
+NodeTypeIn = NodeType | Literal["ENDPOINT", "GATEWAY", "UNKNOWN"]
+"""A `NodeType` in a request, or its text."""
+
+
 class DeviceStatus(OpenEnum):
     """Whether a device is online.
 
@@ -25,6 +30,10 @@ class DeviceStatus(OpenEnum):
     OFFLINE = "OFFLINE"
     INACTIVE = "INACTIVE"
     ABNORMAL = "ABNORMAL"
+
+
+DeviceStatusIn = DeviceStatus | Literal["ONLINE", "OFFLINE", "INACTIVE", "ABNORMAL"]
+"""A `DeviceStatus` in a request, or its text."""
 
 
 class StatusDetail(OpenEnum):
@@ -51,10 +60,22 @@ class TextFlag(OpenEnum):
     FALSE = "FALSE"
 
 
+TextFlagIn = TextFlag | Literal["TRUE", "FALSE"]
+"""A `TextFlag` in a request, or its text."""
+
+
 class Select(OpenEnum):
     """What a device query returns in addition."""
 
     IMSI = "IMSI"
+
+
+SelectIn = Select | Literal["IMSI"]
+"""A `Select` in a request, or its text."""
+
+
+ProtocolType = Literal["CoAP", "LWM2M", "MQTT"] | str
+"""The protocol of a device: one that the reference names, or another one of its profile."""
 
 
 class NotifyType(OpenEnum):
@@ -83,8 +104,37 @@ class NotifyType(OpenEnum):
     FW_UPGRADE_RESULT_NOTIFY = "fwUpgradeResultNotify"
 
 
+NotifyTypeIn = (
+    NotifyType
+    | Literal[
+        "bindDevice",
+        "deviceAdded",
+        "deviceInfoChanged",
+        "deviceDataChanged",
+        "deviceDatasChanged",
+        "deviceCapabilitiesChanged",
+        "deviceCapabilitiesAdded",
+        "deviceCapabilitiesDeleted",
+        "deviceDeleted",
+        "deviceEvent",
+        "messageConfirm",
+        "commandRsp",
+        "ruleEvent",
+        "serviceInfoChanged",
+        "deviceModelAdded",
+        "deviceModelDeleted",
+        "deviceDesiredPropertiesModifyStatusChanged",
+        "swUpgradeStateChangeNotify",
+        "swUpgradeResultNotify",
+        "fwUpgradeStateChangeNotify",
+        "fwUpgradeResultNotify",
+    ]
+)
+"""A `NotifyType` in a request, or its text."""
+
+
 @response
-class DeviceInfo(Received):
+class DeviceInfo(Received, JsonForm):
     """What the platform knows about a device (sections 1.4.9, 1.5.1, 1.5.2 and the device notifications).
 
     Attributes:
@@ -143,7 +193,7 @@ class DeviceInfo(Received):
 
 
 @response
-class KnownDevice(Received):
+class KnownDevice(Received, JsonForm):
     """The fields of every answer about a device (sections 1.4.9, 1.5.1 and 1.5.2).
 
     Attributes:
@@ -164,7 +214,7 @@ class KnownDevice(Received):
 
 
 @response
-class ServiceInfo(Received):
+class ServiceInfo(Received, JsonForm):
     """The muted parts of a device's service (sections 1.5.1 and 2.3.5.6).
 
     Attributes:
@@ -175,7 +225,7 @@ class ServiceInfo(Received):
 
 
 @response
-class DeviceService(Received):
+class DeviceService(Received, JsonForm):
     """A service of a device with its latest data (sections 1.5.1, 1.6.7.4 and 1.6.7.5).
 
     Attributes:
@@ -194,7 +244,7 @@ class DeviceService(Received):
 
 
 @request
-class CommandDTOV4(Received):
+class CommandDTOV4(Received, JsonForm):
     """A command to a device, as the profile defines it (sections 1.7.1 to 1.7.6).
 
     Attributes:
@@ -209,7 +259,7 @@ class CommandDTOV4(Received):
 
 
 @request
-class CommandDTO:
+class CommandDTO(JsonForm):
     """A command inside the parameters of a batch task (section 1.8.1).
 
     Attributes:
@@ -224,7 +274,7 @@ class CommandDTO:
 
 
 @request
-class TagDTO2(Received):
+class TagDTO2(Received, JsonForm):
     """A tag of a batch task (sections 1.8.1 and 1.8.2).
 
     Attributes:
@@ -237,7 +287,7 @@ class TagDTO2(Received):
 
 
 @response
-class Page(Received):
+class Page(Received, JsonForm):
     """The number, size and total of a page, in the same object as its records.
 
     Attributes:
@@ -252,7 +302,7 @@ class Page(Received):
 
 
 @response
-class Pagination(Received):
+class Pagination(Received, JsonForm):
     """The number, size and total of a page (sections 1.7.2 and 1.7.6).
 
     Attributes:
@@ -272,12 +322,18 @@ __all__ = [
     "DeviceInfo",
     "DeviceService",
     "DeviceStatus",
+    "DeviceStatusIn",
     "NodeType",
+    "NodeTypeIn",
     "NotifyType",
+    "NotifyTypeIn",
     "Pagination",
+    "ProtocolType",
     "Select",
+    "SelectIn",
     "ServiceInfo",
     "StatusDetail",
     "TagDTO2",
     "TextFlag",
+    "TextFlagIn",
 ]

@@ -1,11 +1,12 @@
 """Reading devices, their histories and capabilities (section 1.5)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
-from iot_northbound.dto.common import DeviceService, KnownDevice, Page
+from iot_northbound.dto.common import DeviceService, DeviceStatusIn, KnownDevice, NodeTypeIn, Page, SelectIn
 
 
 class Sort(OpenEnum):
@@ -15,8 +16,12 @@ class Sort(OpenEnum):
     DESC = "DESC"
 
 
+SortIn = Sort | Literal["ASC", "DESC"]
+"""A `Sort` in a request, or its text."""
+
+
 @response
-class AlarmInfoDTO(Received):
+class AlarmInfoDTO(Received, JsonForm):
     """A device's alarm (sections 1.5.1 and 1.5.2).
 
     Attributes:
@@ -50,7 +55,7 @@ class QuerySingleDeviceInfoOutDTO(KnownDevice):
 
 
 @request
-class QueryBatchDevicesInfoInDTO:
+class QueryBatchDevicesInfoInDTO(JsonForm):
     """Which devices to list (section 1.5.2). The platform needs `gateway_id` or `page_no`.
 
     Attributes:
@@ -71,15 +76,15 @@ class QueryBatchDevicesInfoInDTO:
 
     app_id: str | None = None
     gateway_id: str | None = None
-    node_type: str | None = None
+    node_type: NodeTypeIn | None = None
     device_type: str | None = None
     page_no: Annotated[int | None, Range(0)] = None
     page_size: Annotated[int | None, Range(1, 250)] = None
-    status: str | None = None
+    status: DeviceStatusIn | None = None
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
-    sort: str | None = None
-    select: str | None = None
+    sort: SortIn | None = None
+    select: SelectIn | None = None
     location: str | None = None
     name: str | None = None
 
@@ -96,7 +101,7 @@ class QueryBatchDevicesInfoOutDTO(Page):
 
 
 @request
-class _HistoryQuery:
+class _HistoryQuery(JsonForm):
     """Which part of a device's history to read.
 
     Attributes:
@@ -121,7 +126,7 @@ class _HistoryQuery:
 
 
 @response
-class _HistoryRecord(Received):
+class _HistoryRecord(Received, JsonForm):
     """One record of a device's history.
 
     Attributes:
@@ -219,4 +224,5 @@ __all__ = [
     "QueryDeviceDesiredHistoryOutDTO",
     "QuerySingleDeviceInfoOutDTO",
     "Sort",
+    "SortIn",
 ]

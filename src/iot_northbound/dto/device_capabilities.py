@@ -1,11 +1,12 @@
 """The capabilities of devices (section 1.5.5)."""
 
 from iot_northbound.core.fields import request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.received import Received
 
 
 @request
-class QueryDeviceCapabilitiesInDTO:
+class QueryDeviceCapabilitiesInDTO(JsonForm):
     """Whose capabilities to read (section 1.5.5).
 
     Attributes:
@@ -20,7 +21,7 @@ class QueryDeviceCapabilitiesInDTO:
 
 
 @response
-class _ValueRange(Received):
+class _ValueRange(Received, JsonForm):
     """The values that the profile allows.
 
     Attributes:
@@ -56,7 +57,7 @@ class ServiceCommandPara(_ValueRange):
 
 
 @response
-class ServiceCommandResponse(Received):
+class ServiceCommandResponse(Received, JsonForm):
     """An answer of a device to a command (section 1.5.5).
 
     Attributes:
@@ -69,7 +70,7 @@ class ServiceCommandResponse(Received):
 
 
 @response
-class ServiceCommand(Received):
+class ServiceCommand(Received, JsonForm):
     """A command of a service (section 1.5.5).
 
     Attributes:
@@ -97,7 +98,7 @@ class ServiceProperty(_ValueRange):
 
 
 @response
-class ServiceCapabilityDTO(Received):
+class ServiceCapabilityDTO(Received, JsonForm):
     """The capabilities of a service of a device (section 1.5.5).
 
     Attributes:
@@ -118,7 +119,7 @@ class ServiceCapabilityDTO(Received):
 
 
 @response
-class DeviceCapabilityDTO(Received):
+class DeviceCapabilityDTO(Received, JsonForm):
     """The capabilities of a device (section 1.5.5).
 
     Attributes:
@@ -131,7 +132,7 @@ class DeviceCapabilityDTO(Received):
 
 
 @response
-class QueryDeviceCapabilitiesOutDTO(Received):
+class QueryDeviceCapabilitiesOutDTO(Received, JsonForm):
     """The capabilities of devices (section 1.5.5).
 
     Attributes:

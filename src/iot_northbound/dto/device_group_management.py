@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from iot_northbound.core.fields import Items, Range, Text, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import Page
 
 
 @request
-class CreateDeviceGroupInDTO:
+class CreateDeviceGroupInDTO(JsonForm):
     """A group to create (section 1.9.1).
 
     Attributes:
@@ -30,7 +31,7 @@ class CreateDeviceGroupInDTO:
 
 
 @response
-class _Group(Received):
+class _Group(Received, JsonForm):
     """The fields of a group in every answer.
 
     Attributes:
@@ -63,7 +64,7 @@ class CreateDeviceGroupOutDTO(_Group):
 
 
 @request
-class ModifyDeviceGroupInDTO:
+class ModifyDeviceGroupInDTO(JsonForm):
     """The changes to a group (section 1.9.3).
 
     Attributes:
@@ -83,7 +84,7 @@ class ModifyDeviceGroupOutDTO(_Group):
 
 
 @request
-class QueryDeviceGroupsInDTO:
+class QueryDeviceGroupsInDTO(JsonForm):
     """Which groups to list (section 1.9.4).
 
     Attributes:
@@ -122,7 +123,7 @@ class QueryDeviceGroupsOutDTO(Page):
 
 
 @request
-class QueryDeviceGroupMembersInDTO:
+class QueryDeviceGroupMembersInDTO(JsonForm):
     """Which members of a group to list (section 1.9.6).
 
     Attributes:
@@ -150,7 +151,7 @@ class QueryDeviceGroupMembersOutDTO(Page):
 
 
 @request
-class DeviceGroupWithDeviceListDTO(Received):
+class DeviceGroupWithDeviceListDTO(Received, JsonForm):
     """A group with devices to add or to remove; also the answer to adding (sections 1.9.7 and 1.9.8).
 
     Attributes:

@@ -3,14 +3,15 @@
 from typing import Annotated, Any
 
 from iot_northbound.core.fields import SECRET, JsonObject, Range, Text, Timestamp, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.received import Received
-from iot_northbound.dto.common import KnownDevice
+from iot_northbound.dto.common import KnownDevice, ProtocolType, TextFlagIn
 
 _CODE_TIMEOUT = Range(0, 2147483647)
 
 
 @request
-class _Product:
+class _Product(JsonForm):
     """The product of a new device, by the fields of its profile.
 
     Attributes:
@@ -26,7 +27,7 @@ class _Product:
     manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
     device_type: Annotated[str | None, Text.up_to(256)] = None
     model: Annotated[str | None, Text.up_to(256)] = None
-    protocol_type: Annotated[str | None, Text.up_to(256)] = None
+    protocol_type: Annotated[ProtocolType | None, Text.up_to(256)] = None
     name: str | None = None
 
 
@@ -39,7 +40,7 @@ class DeviceInfoDTO(_Product):
 
 
 @request
-class RegDirectDeviceInDTO2:
+class RegDirectDeviceInDTO2(JsonForm):
     """A device to register (section 1.4.1).
 
     Attributes:
@@ -66,7 +67,7 @@ class RegDirectDeviceInDTO2:
 
 
 @response
-class RegDirectDeviceOutDTO(Received):
+class RegDirectDeviceOutDTO(Received, JsonForm):
     """A registered device (section 1.4.1).
 
     Attributes:
@@ -94,7 +95,7 @@ class MqttDeviceInfoDTO(_Product):
 
 
 @request
-class RegDeviceWithSecretInDTO:
+class RegDeviceWithSecretInDTO(JsonForm):
     """A device to register in password mode, for MQTT (section 1.4.2; the Java SDK has no such call).
 
     Attributes:
@@ -119,7 +120,7 @@ class RegDeviceWithSecretInDTO:
 
 
 @response
-class RegDeviceWithSecretOutDTO(Received):
+class RegDeviceWithSecretOutDTO(Received, JsonForm):
     """A device registered in password mode (section 1.4.2).
 
     Attributes:
@@ -134,7 +135,7 @@ class RegDeviceWithSecretOutDTO(Received):
 
 
 @request
-class RefreshDeviceKeyInDTO:
+class RefreshDeviceKeyInDTO(JsonForm):
     """New credentials for a device (section 1.4.3).
 
     Attributes:
@@ -149,7 +150,7 @@ class RefreshDeviceKeyInDTO:
 
 
 @response
-class RefreshDeviceKeyOutDTO(Received):
+class RefreshDeviceKeyOutDTO(Received, JsonForm):
     """A device's new code (section 1.4.3).
 
     Attributes:
@@ -162,7 +163,7 @@ class RefreshDeviceKeyOutDTO(Received):
 
 
 @request
-class CustomField:
+class CustomField(JsonForm):
     """An application's own field of a device (section 1.4.4).
 
     Attributes:
@@ -177,7 +178,7 @@ class CustomField:
 
 
 @request
-class DataConfigDTO:
+class DataConfigDTO(JsonForm):
     """How long the data of a device is kept (section 1.4.4).
 
     Attributes:
@@ -188,7 +189,7 @@ class DataConfigDTO:
 
 
 @request
-class DeviceConfigDTO:
+class DeviceConfigDTO(JsonForm):
     """A device's configuration (section 1.4.4).
 
     Attributes:
@@ -199,7 +200,7 @@ class DeviceConfigDTO:
 
 
 @request
-class Tag2:
+class Tag2(JsonForm):
     """A tag of a device (section 1.4.4).
 
     Attributes:
@@ -214,7 +215,7 @@ class Tag2:
 
 
 @request
-class ModifyDeviceInforInDTO:
+class ModifyDeviceInforInDTO(JsonForm):
     """The changes to a device; fields that are not given do not change (section 1.4.4).
 
     Attributes:
@@ -244,13 +245,13 @@ class ModifyDeviceInforInDTO:
     imsi: Annotated[str | None, Text.up_to(64)] = None
     name: Annotated[str | None, Text(1, 256)] = None
     end_user: Annotated[str | None, Text(1, 256)] = None
-    mute: Annotated[str | None, Text(1, 256)] = None
+    mute: Annotated[TextFlagIn | None, Text(1, 256)] = None
     manufacturer_id: Annotated[str | None, Text(1, 256)] = None
     manufacturer_name: Annotated[str | None, Text(1, 256)] = None
     device_type: Annotated[str | None, Text(1, 256)] = None
     model: Annotated[str | None, Text(1, 256)] = None
     location: Annotated[str | None, Text(1, 1024)] = None
-    protocol_type: Annotated[str | None, Text(1, 256)] = None
+    protocol_type: Annotated[ProtocolType | None, Text(1, 256)] = None
     device_config: DeviceConfigDTO | None = None
     region: Annotated[str | None, Text(1, 256)] = None
     organization: Annotated[str | None, Text(1, 256)] = None
@@ -263,7 +264,7 @@ class ModifyDeviceInforInDTO:
 
 
 @response
-class QueryDeviceStatusOutDTO(Received):
+class QueryDeviceStatusOutDTO(Received, JsonForm):
     """Whether a device has been activated (section 1.4.7).
 
     Attributes:
@@ -278,7 +279,7 @@ class QueryDeviceStatusOutDTO(Received):
 
 
 @request
-class ServiceDesiredDTO:
+class ServiceDesiredDTO(JsonForm):
     """The desired values of one service of a device (section 1.4.8).
 
     Attributes:
@@ -291,7 +292,7 @@ class ServiceDesiredDTO:
 
 
 @request
-class ModifyDeviceShadowInDTO:
+class ModifyDeviceShadowInDTO(JsonForm):
     """The desired values of a device (section 1.4.8).
 
     Attributes:
@@ -302,7 +303,7 @@ class ModifyDeviceShadowInDTO:
 
 
 @response
-class DeviceServiceB(Received):
+class DeviceServiceB(Received, JsonForm):
     """One service in a device's shadow (section 1.4.9).
 
     Attributes:

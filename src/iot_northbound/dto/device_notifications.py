@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from iot_northbound.core.fields import JsonObject, Wire, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import DeviceInfo, DeviceService, NodeType, NotifyType, ServiceInfo
@@ -23,7 +24,7 @@ class DesiredStatus(OpenEnum):
 
 
 @response
-class _DeviceNotification(Received):
+class _DeviceNotification(Received, JsonForm):
     """Something has happened to a device.
 
     Attributes:
@@ -51,7 +52,7 @@ class NotifyDeviceAddedDTO(_DeviceNotification):
 
 
 @response
-class NotifyBindDeviceDTO(Received):
+class NotifyBindDeviceDTO(Received, JsonForm):
     """A device has come online for the first time, or has not come online in time (section 1.6.7.2).
 
     Attributes:
@@ -125,7 +126,7 @@ class NotifyDeviceDeletedDTO(_DeviceNotification):
 
 
 @response
-class NotifyDeviceDesiredStatusChangedDTO(Received):
+class NotifyDeviceDesiredStatusChangedDTO(Received, JsonForm):
     """Desired values have reached the device, or have failed (section 1.6.7.14).
 
     Attributes:

@@ -1,8 +1,9 @@
 """Version packages, and upgrades of devices (section 1.10)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iot_northbound.core.fields import Items, Range, Text, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import Page
@@ -15,11 +16,19 @@ class FileType(OpenEnum):
     SOFTWARE_PACKAGE = "softwarePackage"
 
 
+FileTypeIn = FileType | Literal["firmwarePackage", "softwarePackage"]
+"""A `FileType` in a request, or its text."""
+
+
 class OperateType(OpenEnum):
     """What an upgrade task upgrades."""
 
     FIRMWARE_UPGRADE = "firmware_upgrade"
     SOFTWARE_UPGRADE = "software_upgrade"
+
+
+OperateTypeIn = OperateType | Literal["firmware_upgrade", "software_upgrade"]
+"""A `OperateType` in a request, or its text."""
 
 
 class ExecuteType(OpenEnum):
@@ -28,6 +37,10 @@ class ExecuteType(OpenEnum):
     NOW = "now"
     DEVICE_ONLINE = "device_online"
     CUSTOM = "custom"
+
+
+ExecuteTypeIn = ExecuteType | Literal["now", "device_online", "custom"]
+"""A `ExecuteType` in a request, or its text."""
 
 
 class OperationStatus(OpenEnum):
@@ -40,6 +53,10 @@ class OperationStatus(OpenEnum):
     STOP = "stop"
 
 
+OperationStatusIn = OperationStatus | Literal["wait", "processing", "failed", "success", "stop"]
+"""A `OperationStatus` in a request, or its text."""
+
+
 class SubOperationStatus(OpenEnum):
     """The state of the upgrade of one device; fail, success and stop are final."""
 
@@ -50,8 +67,12 @@ class SubOperationStatus(OpenEnum):
     STOP = "stop"
 
 
+SubOperationStatusIn = SubOperationStatus | Literal["wait", "processing", "fail", "success", "stop"]
+"""A `SubOperationStatus` in a request, or its text."""
+
+
 @request
-class QueryUpgradePackageListInDTO:
+class QueryUpgradePackageListInDTO(JsonForm):
     """Which version packages to list (section 1.10.1).
 
     Attributes:
@@ -64,7 +85,7 @@ class QueryUpgradePackageListInDTO:
         page_size: packages per page, 1 to 100; 10 by default.
     """
 
-    file_type: Annotated[str | None, Text.up_to(256)] = None
+    file_type: Annotated[FileTypeIn | None, Text.up_to(256)] = None
     device_type: Annotated[str | None, Text.up_to(256)] = None
     model: Annotated[str | None, Text.up_to(256)] = None
     manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
@@ -74,7 +95,7 @@ class QueryUpgradePackageListInDTO:
 
 
 @response
-class QueryUpgradePackageOutDTO(Received):
+class QueryUpgradePackageOutDTO(Received, JsonForm):
     """A version package (sections 1.10.1 and 1.10.2).
 
     Attributes:
@@ -116,7 +137,7 @@ class QueryUpgradePackageListOutDTO(Page):
 
 
 @request
-class OperateDevices(Received):
+class OperateDevices(Received, JsonForm):
     """The devices to upgrade: groups or devices, not both (sections 1.10.4 to 1.10.8).
 
     Attributes:
@@ -135,7 +156,7 @@ class OperateDevices(Received):
 
 
 @request
-class OperatePolicy(Received):
+class OperatePolicy(Received, JsonForm):
     """When to upgrade, and whether to try again (sections 1.10.4 to 1.10.8).
 
     Attributes:
@@ -146,7 +167,7 @@ class OperatePolicy(Received):
         retry_times: how often, 1 to 5; needed if `retry_type` is True.
     """
 
-    execute_type: str
+    execute_type: ExecuteTypeIn
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
     retry_type: bool | None = None
@@ -154,7 +175,7 @@ class OperatePolicy(Received):
 
 
 @request
-class CreateUpgradeTaskInDTO:
+class CreateUpgradeTaskInDTO(JsonForm):
     """An upgrade to start (sections 1.10.4 and 1.10.5).
 
     Attributes:
@@ -169,7 +190,7 @@ class CreateUpgradeTaskInDTO:
 
 
 @response
-class CreateUpgradeTaskOutDTO(Received):
+class CreateUpgradeTaskOutDTO(Received, JsonForm):
     """A new upgrade task (sections 1.10.4 and 1.10.5).
 
     Attributes:
@@ -180,7 +201,7 @@ class CreateUpgradeTaskOutDTO(Received):
 
 
 @response
-class OperationStaResult(Received):
+class OperationStaResult(Received, JsonForm):
     """How many devices of an upgrade task have each state (sections 1.10.6 and 1.10.8).
 
     Attributes:
@@ -205,7 +226,7 @@ class OperationStaResult(Received):
 
 
 @response
-class OperationInfo(Received):
+class OperationInfo(Received, JsonForm):
     """An upgrade task in a list (section 1.10.8).
 
     Attributes:
@@ -239,7 +260,7 @@ class QueryUpgradeTaskOutDTO(OperationInfo):
 
 
 @request
-class QueryUpgradeSubTaskInDTO:
+class QueryUpgradeSubTaskInDTO(JsonForm):
     """Which devices of an upgrade task to list (section 1.10.7).
 
     Attributes:
@@ -248,13 +269,13 @@ class QueryUpgradeSubTaskInDTO:
         page_size: devices per page, 1 to 100; 10 by default.
     """
 
-    sub_operation_status: str | None = None
+    sub_operation_status: SubOperationStatusIn | None = None
     page_no: Annotated[int | None, Range(0)] = None
     page_size: Annotated[int | None, Range(1, 100)] = None
 
 
 @response
-class SubOperationInfo(Received):
+class SubOperationInfo(Received, JsonForm):
     """The upgrade of one device (section 1.10.7).
 
     Attributes:
@@ -292,7 +313,7 @@ class QueryUpgradeSubTaskOutDTO(Page):
 
 
 @request
-class QueryUpgradeTaskListInDTO:
+class QueryUpgradeTaskListInDTO(JsonForm):
     """Which upgrade tasks to list (section 1.10.8).
 
     Attributes:
@@ -306,8 +327,8 @@ class QueryUpgradeTaskListInDTO:
         page_size: tasks per page, 1 to 100; 10 by default.
     """
 
-    operation_type: Annotated[str | None, Text.up_to(256)] = None
-    operation_status: Annotated[str | None, Text.up_to(256)] = None
+    operation_type: Annotated[OperateTypeIn | None, Text.up_to(256)] = None
+    operation_status: Annotated[OperationStatusIn | None, Text.up_to(256)] = None
     device_type: Annotated[str | None, Text.up_to(256)] = None
     model: Annotated[str | None, Text.up_to(256)] = None
     manufacturer_name: Annotated[str | None, Text.up_to(256)] = None
@@ -331,13 +352,17 @@ __all__ = [
     "CreateUpgradeTaskInDTO",
     "CreateUpgradeTaskOutDTO",
     "ExecuteType",
+    "ExecuteTypeIn",
     "FileType",
+    "FileTypeIn",
     "OperateDevices",
     "OperatePolicy",
     "OperateType",
+    "OperateTypeIn",
     "OperationInfo",
     "OperationStaResult",
     "OperationStatus",
+    "OperationStatusIn",
     "QueryUpgradePackageListInDTO",
     "QueryUpgradePackageListOutDTO",
     "QueryUpgradePackageOutDTO",
@@ -348,4 +373,5 @@ __all__ = [
     "QueryUpgradeTaskOutDTO",
     "SubOperationInfo",
     "SubOperationStatus",
+    "SubOperationStatusIn",
 ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from iot_northbound.core.fields import JsonObject, Timestamp, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType
@@ -31,7 +32,7 @@ class CommandResultCode(OpenEnum):
 
 
 @response
-class MessageConfirmHeader(Received):
+class MessageConfirmHeader(Received, JsonForm):
     """Which message a device acknowledges (section 1.6.7.10).
 
     Attributes:
@@ -50,7 +51,7 @@ class MessageConfirmHeader(Received):
 
 
 @response
-class NotifyMessageConfirmDTO(Received):
+class NotifyMessageConfirmDTO(Received, JsonForm):
     """A device has acknowledged a message (section 1.6.7.10).
 
     Attributes:
@@ -65,7 +66,7 @@ class NotifyMessageConfirmDTO(Received):
 
 
 @response
-class CommandRspHeader(Received):
+class CommandRspHeader(Received, JsonForm):
     """Which command a device answers (section 1.6.7.11).
 
     Attributes:
@@ -86,7 +87,7 @@ class CommandRspHeader(Received):
 
 
 @response
-class NotifyCommandRspDTO(Received):
+class NotifyCommandRspDTO(Received, JsonForm):
     """A device has answered a command (section 1.6.7.11).
 
     Attributes:
@@ -101,7 +102,7 @@ class NotifyCommandRspDTO(Received):
 
 
 @response
-class DeviceEventHeader(Received):
+class DeviceEventHeader(Received, JsonForm):
     """What happened to a device, and when (section 2.3.5.10).
 
     Attributes:
@@ -122,7 +123,7 @@ class DeviceEventHeader(Received):
 
 
 @response
-class NotifyDeviceEventDTO(Received):
+class NotifyDeviceEventDTO(Received, JsonForm):
     """Something has happened to a device (section 2.3.5.10).
 
     Attributes:
@@ -137,7 +138,7 @@ class NotifyDeviceEventDTO(Received):
 
 
 @response
-class NBCommandResult(Received):
+class NBCommandResult(Received, JsonForm):
     """The state of a command (section 1.6.7.12).
 
     Attributes:
@@ -150,7 +151,7 @@ class NBCommandResult(Received):
 
 
 @response
-class NotifyNBCCommandStatusChangedDTO(Received):
+class NotifyNBCCommandStatusChangedDTO(Received, JsonForm):
     """The status of a command has changed (section 1.6.7.12).
 
     It is pushed to the command's own callback URL and has no ``notifyType``.
@@ -167,7 +168,7 @@ class NotifyNBCCommandStatusChangedDTO(Received):
 
 
 @response
-class Reason(Received):
+class Reason(Received, JsonForm):
     """A condition of a rule that has become true (section 1.6.7.13).
 
     Attributes:
@@ -186,7 +187,7 @@ class Reason(Received):
 
 
 @response
-class ActionResult(Received):
+class ActionResult(Received, JsonForm):
     """The result of an action of a rule (section 1.6.7.13).
 
     Attributes:
@@ -207,7 +208,7 @@ class ActionResult(Received):
 
 
 @response
-class NotifyRuleEventDTO(Received):
+class NotifyRuleEventDTO(Received, JsonForm):
     """A rule was triggered (section 1.6.7.13).
 
     Attributes:

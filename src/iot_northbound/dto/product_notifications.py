@@ -1,12 +1,13 @@
 """What the platform pushes about products and the capabilities of their devices (sections 1.6.7 and 2.3.5)."""
 
 from iot_northbound.core.fields import response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType
 
 
 @response
-class _ProductNotification(Received):
+class _ProductNotification(Received, JsonForm):
     """Something has happened to a product.
 
     Attributes:

@@ -1,8 +1,9 @@
 """Commands to devices, and calls of their services (section 1.7)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from iot_northbound.core.fields import JsonObject, Range, Text, TimeIn, Timestamp, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import CommandDTOV4, Pagination
@@ -32,6 +33,10 @@ class CancelTaskStatus(OpenEnum):
     PART_SUCCESS = "PART_SUCCESS"
 
 
+CancelTaskStatusIn = CancelTaskStatus | Literal["WAITING", "RUNNING", "SUCCESS", "FAILED", "PART_SUCCESS"]
+"""A `CancelTaskStatus` in a request, or its text."""
+
+
 class CommandMode(OpenEnum):
     """Whether the recipient of a service call acknowledges it. It answers in both cases."""
 
@@ -39,11 +44,19 @@ class CommandMode(OpenEnum):
     ACK = "ACK"
 
 
+CommandModeIn = CommandMode | Literal["NOACK", "ACK"]
+"""A `CommandMode` in a request, or its text."""
+
+
 class ToType(OpenEnum):
     """The recipient of a service call."""
 
     CLOUD = "CLOUD"
     GATEWAY = "GATEWAY"
+
+
+ToTypeIn = ToType | Literal["CLOUD", "GATEWAY"]
+"""A `ToType` in a request, or its text."""
 
 
 class InvokeStatus(OpenEnum):
@@ -55,7 +68,7 @@ class InvokeStatus(OpenEnum):
 
 
 @request
-class PostDeviceCommandInDTO2:
+class PostDeviceCommandInDTO2(JsonForm):
     """A command to deliver (section 1.7.1).
 
     Attributes:
@@ -74,7 +87,7 @@ class PostDeviceCommandInDTO2:
 
 
 @response
-class _Command(Received):
+class _Command(Received, JsonForm):
     """The fields of a command in every answer.
 
     Attributes:
@@ -116,7 +129,7 @@ class PostDeviceCommandOutDTO2(_Command):
 
 
 @request
-class QueryDeviceCommandInDTO2:
+class QueryDeviceCommandInDTO2(JsonForm):
     """Which commands to list (section 1.7.2).
 
     Attributes:
@@ -148,7 +161,7 @@ class DeviceCommandRespV4(_Command):
 
 
 @response
-class QueryDeviceCommandOutDTO2(Received):
+class QueryDeviceCommandOutDTO2(Received, JsonForm):
     """A page of commands (section 1.7.2).
 
     Attributes:
@@ -161,14 +174,14 @@ class QueryDeviceCommandOutDTO2(Received):
 
 
 @request
-class UpdateDeviceCommandInDTO:
+class UpdateDeviceCommandInDTO(JsonForm):
     """The new status of a command (section 1.7.3).
 
     Attributes:
         status: CANCELED, which revokes the command; see `CommandStatus`.
     """
 
-    status: str
+    status: CommandStatus | Literal["CANCELED"]
 
 
 @response
@@ -177,7 +190,7 @@ class UpdateDeviceCommandOutDTO(DeviceCommandRespV4):
 
 
 @request
-class CreateDeviceCmdCancelTaskInDTO:
+class CreateDeviceCmdCancelTaskInDTO(JsonForm):
     """The device whose commands to revoke (section 1.7.5).
 
     Attributes:
@@ -188,7 +201,7 @@ class CreateDeviceCmdCancelTaskInDTO:
 
 
 @response
-class DeviceCommandCancelTaskRespV4(Received):
+class DeviceCommandCancelTaskRespV4(Received, JsonForm):
     """A cancel task (section 1.7.6).
 
     Attributes:
@@ -216,7 +229,7 @@ class CreateDeviceCmdCancelTaskOutDTO(DeviceCommandCancelTaskRespV4):
 
 
 @request
-class QueryDeviceCmdCancelTaskInDTO2:
+class QueryDeviceCmdCancelTaskInDTO2(JsonForm):
     """Which cancel tasks to list (section 1.7.6).
 
     Attributes:
@@ -234,14 +247,14 @@ class QueryDeviceCmdCancelTaskInDTO2:
     page_size: Annotated[int | None, Range(1, 1000)] = None
     task_id: str | None = None
     device_id: str | None = None
-    status: str | None = None
+    status: CancelTaskStatusIn | None = None
     start_time: TimeIn | None = None
     end_time: TimeIn | None = None
     app_id: str | None = None
 
 
 @response
-class QueryDeviceCmdCancelTaskOutDTO2(Received):
+class QueryDeviceCmdCancelTaskOutDTO2(Received, JsonForm):
     """A page of cancel tasks (section 1.7.6).
 
     Attributes:
@@ -254,7 +267,7 @@ class QueryDeviceCmdCancelTaskOutDTO2(Received):
 
 
 @request
-class CommandNA2CloudHeader:
+class CommandNA2CloudHeader(JsonForm):
     """The sender, the recipient and the command of a service call (section 1.7.7).
 
     Attributes:
@@ -268,16 +281,16 @@ class CommandNA2CloudHeader:
     """
 
     request_id: Annotated[str | None, Text.up_to(128)] = None
-    mode: str
+    mode: CommandModeIn
     from_: Annotated[str | None, Text.up_to(128)] = None
-    to_type: str | None = None
+    to_type: ToTypeIn | None = None
     to: Annotated[str | None, Text.up_to(128)] = None
-    method: Annotated[str, Text(1, 32)]
+    method: Annotated[Literal["DISCOVERY", "REMOVE"] | str, Text(1, 32)]
     callback_url: Annotated[str | None, Text.up_to(1024), Wire("callbackURL")] = None
 
 
 @request
-class CommandDTO2:
+class CommandDTO2(JsonForm):
     """A call of a device's service (section 1.7.7).
 
     Attributes:
@@ -290,7 +303,7 @@ class CommandDTO2:
 
 
 @response
-class InvokeDeviceServiceOutDTO(Received):
+class InvokeDeviceServiceOutDTO(Received, JsonForm):
     """The result of a service call (section 1.7.7).
 
     Attributes:
@@ -306,8 +319,10 @@ class InvokeDeviceServiceOutDTO(Received):
 
 __all__ = [
     "CancelTaskStatus",
+    "CancelTaskStatusIn",
     "CommandDTO2",
     "CommandMode",
+    "CommandModeIn",
     "CommandNA2CloudHeader",
     "CommandStatus",
     "CreateDeviceCmdCancelTaskInDTO",
@@ -323,6 +338,7 @@ __all__ = [
     "QueryDeviceCommandInDTO2",
     "QueryDeviceCommandOutDTO2",
     "ToType",
+    "ToTypeIn",
     "UpdateDeviceCommandInDTO",
     "UpdateDeviceCommandOutDTO",
 ]

@@ -1,11 +1,12 @@
 """Subscriptions to notifications of the platform (section 1.6)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from iot_northbound.core.fields import Range, Text, Wire, request, response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
-from iot_northbound.dto.common import NotifyType, Page
+from iot_northbound.dto.common import NotifyType, NotifyTypeIn, Page
 
 
 class Channel(OpenEnum):
@@ -15,8 +16,19 @@ class Channel(OpenEnum):
     MQTT = "MQTT"
 
 
+ChannelIn = Channel | Literal["HTTP", "MQTT"]
+"""A `Channel` in a request, or its text."""
+UpgradeNotifyTypeIn = (
+    NotifyType
+    | Literal[
+        "swUpgradeStateChangeNotify", "swUpgradeResultNotify", "fwUpgradeStateChangeNotify", "fwUpgradeResultNotify"
+    ]
+)
+"""A `NotifyType` of an upgrade in a request, or its text."""
+
+
 @request
-class SubDeviceDataInDTO:
+class SubDeviceDataInDTO(JsonForm):
     """A subscription to notifications about devices (section 1.6.1).
 
     Attributes:
@@ -26,14 +38,14 @@ class SubDeviceDataInDTO:
         channel: see `Channel`; up to 32 characters.
     """
 
-    notify_type: str
+    notify_type: NotifyTypeIn
     callback_url: Annotated[str, Text.up_to(1024)]
     app_id: Annotated[str | None, Text.up_to(256)] = None
-    channel: Annotated[str | None, Text.up_to(32)] = None
+    channel: Annotated[ChannelIn | None, Text.up_to(32)] = None
 
 
 @request
-class SubDeviceManagementDataInDTO:
+class SubDeviceManagementDataInDTO(JsonForm):
     """A subscription to the progress of upgrades (section 1.6.2).
 
     Attributes:
@@ -41,13 +53,13 @@ class SubDeviceManagementDataInDTO:
         callback_url: the URL to which it is pushed, with the port.
     """
 
-    notify_type: str
+    notify_type: UpgradeNotifyTypeIn
     # Written as in the vendor's own SDK, with a lower-case u.
     callback_url: Annotated[str, Wire("callbackurl", also=("callbackUrl",))]
 
 
 @response
-class SubscriptionDTO(Received):
+class SubscriptionDTO(Received, JsonForm):
     """A subscription (sections 1.6.1, 1.6.3 and 1.6.4).
 
     Attributes:
@@ -64,7 +76,7 @@ class SubscriptionDTO(Received):
 
 
 @request
-class QueryBatchSubInDTO:
+class QueryBatchSubInDTO(JsonForm):
     """Which subscriptions to list (section 1.6.4).
 
     Attributes:
@@ -75,7 +87,7 @@ class QueryBatchSubInDTO:
     """
 
     app_id: Annotated[str | None, Text.up_to(256)] = None
-    notify_type: Annotated[str | None, Text.up_to(256)] = None
+    notify_type: Annotated[NotifyTypeIn | None, Text.up_to(256)] = None
     page_no: Annotated[int | None, Range(0)] = None
     page_size: Annotated[int | None, Range(1)] = None
 
@@ -92,7 +104,7 @@ class QueryBatchSubOutDTO(Page):
 
 
 @request
-class DeleteBatchSubInDTO:
+class DeleteBatchSubInDTO(JsonForm):
     """Which subscriptions to delete; by default all of them (section 1.6.6).
 
     Attributes:
@@ -103,17 +115,19 @@ class DeleteBatchSubInDTO:
     """
 
     app_id: Annotated[str | None, Text.up_to(256)] = None
-    notify_type: Annotated[str | None, Text.up_to(256)] = None
+    notify_type: Annotated[NotifyTypeIn | None, Text.up_to(256)] = None
     callback_url: Annotated[str | None, Text.up_to(256)] = None
-    channel: Annotated[str | None, Text.up_to(32)] = None
+    channel: Annotated[ChannelIn | None, Text.up_to(32)] = None
 
 
 __all__ = [
     "Channel",
+    "ChannelIn",
     "DeleteBatchSubInDTO",
     "QueryBatchSubInDTO",
     "QueryBatchSubOutDTO",
     "SubDeviceDataInDTO",
     "SubDeviceManagementDataInDTO",
     "SubscriptionDTO",
+    "UpgradeNotifyTypeIn",
 ]

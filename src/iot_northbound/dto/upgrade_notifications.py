@@ -1,6 +1,7 @@
 """What the platform pushes about upgrades (section 1.6.7)."""
 
 from iot_northbound.core.fields import response
+from iot_northbound.core.json_form import JsonForm
 from iot_northbound.core.open_enum import OpenEnum
 from iot_northbound.core.received import Received
 from iot_northbound.dto.common import NotifyType
@@ -32,7 +33,7 @@ class UpgradeResult(OpenEnum):
 
 
 @response
-class _UpgradeNotification(Received):
+class _UpgradeNotification(Received, JsonForm):
     """Something happened in the upgrade of a device.
 
     Attributes:

@@ -5,6 +5,7 @@ It imports nothing of the client except the error codes, so that a mistake in th
 
 from typing import TYPE_CHECKING, Any
 
+from iot_northbound._extras import needs_extra
 from iot_northbound._lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -25,17 +26,7 @@ _load, __dir__ = lazy_names(
     },
 )
 
-_EXTRA = ("uvicorn", "httptools", "sortedcontainers")
-
 
 def __getattr__(name: str) -> Any:
-    try:
+    with needs_extra("emulator"):
         return _load(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise ModuleNotFoundError(
-            f"the emulator needs libraries that are not installed ({error.name}): pip install"
-            " 'iot-northbound[emulator]'",
-            name=error.name,
-        ) from error

@@ -132,6 +132,7 @@ class FaultPlan:
     """
 
     def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
         self._faults: list[Fault] = []
         self._dice = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
         self._ids = count(1)
@@ -157,6 +158,12 @@ class FaultPlan:
     def clear(self) -> None:
         """Remove all faults."""
         self._faults = []
+
+    def start_over(self) -> None:
+        """Remove all faults, and take the random numbers and the ids from the start again."""
+        self._faults = []
+        self._dice.seed(self._seed)
+        self._ids = count(1)
 
     def reseed(self, seed: int) -> None:
         """Take the random numbers for `probability` from a seed."""

@@ -74,7 +74,12 @@ class Home:
         return context
 
     def write_profile(
-        self, host: str, port: int, path: Path | None = None, device_ports: Mapping[str, int] | None = None
+        self,
+        host: str,
+        port: int,
+        path: Path | None = None,
+        device_ports: Mapping[str, int] | None = None,
+        control_url: str | None = None,
     ) -> None:
         """Write the profile (or another one, at `path` in this folder) for the addresses that the emulator listens on.
 
@@ -83,6 +88,7 @@ class Home:
             port: The port of the northbound API.
             path: Another file than `profile`.
             device_ports: The open ports for devices by name: `mqtt_port`, `agentlite_port`, `hub_port`.
+            control_url: Where the control plane is; None if there is none.
         """
         lines = [
             "# Written by the emulator at each start.",
@@ -98,6 +104,8 @@ class Home:
         if device_ports:
             ports = [f"{name} = {number}" for name, number in device_ports.items()]
             lines += ["", "[devices]", f'mqtt_host = "{host}"', *ports, 'ca_path = "ca.pem"']
+        if control_url:
+            lines += ["", "[control]", f'url = "{control_url}"']
         _write(path or self.profile, ("\n".join(lines) + "\n").encode())
 
 
@@ -108,7 +116,9 @@ class RunningProfile:
     deleted at the end. So `profile.toml` always leads to the emulator that was started first.
     """
 
-    def __init__(self, home: Home, host: str, port: int, device_ports: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, home: Home, host: str, port: int, device_ports: Mapping[str, int], control_url: str | None
+    ) -> None:
         self._lock = (home.folder / ".profile.lock").open("w")
         self.path = home.profile
         try:
@@ -116,7 +126,7 @@ class RunningProfile:
         except BlockingIOError:
             self.path = home.folder / f"profile-{port}.toml"
         self._is_own = self.path != home.profile
-        home.write_profile(host, port, self.path, device_ports)
+        home.write_profile(host, port, self.path, device_ports, control_url)
 
     def withdraw(self) -> None:
         """Give `profile.toml` up for the next emulator."""

@@ -18,17 +18,27 @@ _SECRET_NAMES = frozenset(
     )
 )  # fmt: skip
 
+_URL_NAMES = frozenset(("callbackurl", "url"))
+
+
+def is_secret(name: str) -> bool:
+    """Return whether values of this name are secret."""
+    return name.lower() in _SECRET_NAMES
+
 
 def redacted(value: Any) -> Any:
-    """Return a copy of JSON with stars in place of the values of secret keys, at any depth."""
+    """Return a copy of JSON without secrets, at any depth: stars are the values of secret keys, and URLs are public."""
     if isinstance(value, Mapping):
-        return {
-            name: REDACTED if name.lower() in _SECRET_NAMES and inner is not None else redacted(inner)
-            for name, inner in value.items()
-        }
+        return {name: _redacted_as(name, inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [redacted(inner) for inner in value]
     return value
+
+
+def _redacted_as(name: str, value: Any) -> Any:
+    if value is not None and is_secret(name):
+        return REDACTED
+    return public_url(value) if isinstance(value, str) and name.lower() in _URL_NAMES else redacted(value)
 
 
 def public_url(url: str) -> str:
@@ -50,31 +60,52 @@ class Journal:
     def __init__(self, capacity: int = 10_000) -> None:
         self.bodies = False
         """Whether JSON bodies are noted too, redacted. Off by default, since this costs time and memory."""
+        self.on_call: Callable[[Mapping[str, Any]], None] | None = None
+        """Called with the entry of each call of the API."""
         self._entries: deque[tuple[int, Callable[..., dict[str, Any]], tuple[Any, ...]]] = deque(maxlen=capacity)
         self._seq = count(1)
         self._calls: Counter[tuple[str, str]] = Counter()
+        self._dropped = 0
+        """The `seq` of the newest entry that had to make room."""
+        self.era = 0
+        """Grows with `start_over`."""
 
-    def note(self, entry: dict[str, Any]) -> None:
-        """Append an entry."""
+    def note(self, entry: dict[str, Any], *, era: int | None = None) -> None:
+        """Append an entry, unless what it is about began in a former era."""
+        if era is not None and era != self.era:
+            return
         if entry["kind"] == "call":
             self._calls[entry.get("endpoint") or "", str(entry.get("errorCode") or entry.get("status"))] += 1
+            if self.on_call is not None:
+                self.on_call(entry)
         self.note_facts(dict, entry)
 
     def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:
         """Append an entry that `describe` makes of these facts whenever it is read: most entries never are."""
+        if len(self._entries) == self._entries.maxlen:
+            self._dropped = self._entries[0][0]
         self._entries.append((next(self._seq), describe, facts))
 
     def entries(
-        self, *, kind: str | None = None, endpoint: str | None = None, since: int = 0, limit: int = 1_000
+        self, *, kind: str | None = None, endpoint: str | None = None, since: int = 0, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """Return at most `limit` of the newest matching entries, oldest first.
+        """Return the matching entries, oldest first.
 
         Args:
             kind: One kind of entries; None for all.
             endpoint: Route as in `PUT /path/{deviceId}`, its path template alone, or `PUT *`.
             since: Only entries whose `seq` is greater.
-            limit: The most entries to return.
+            limit: The most entries to return, the newest; None: all of them.
+
+        Raises:
+            ValueError: All are asked for, and some are gone.
         """
+        if limit is None and since < self._dropped:
+            raise ValueError(
+                f"the journal keeps {self._entries.maxlen:,} entries, and those up to seq {self._dropped} are gone: "
+                f"ask for the newest with limit, for those since {self._dropped}, or clear it in time; the counts "
+                "of calls are complete"
+            )
         found: list[dict[str, Any]] = []
         for entry in map(_described, reversed(self._entries)):
             if entry["seq"] <= since or len(found) == limit:
@@ -100,6 +131,13 @@ class Journal:
         """Forget all entries and counts; the numbering goes on."""
         self._entries.clear()
         self._calls.clear()
+        self._dropped = 0
+
+    def start_over(self) -> None:
+        """Forget all entries and counts, also of what is still under way, and note no bodies."""
+        self.clear()
+        self.bodies = False
+        self.era += 1
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(_described, list(self._entries))

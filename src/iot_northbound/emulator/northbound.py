@@ -75,6 +75,7 @@ class NorthboundApp:
         if body is None:
             return
         runtime, started = self._runtime, time.perf_counter()
+        era = runtime.journal.era
         request = read_request(scope, body)
         found = ROUTES.find(request.path)
         route = found[0].get(request.method) if found else None
@@ -115,7 +116,7 @@ class NorthboundApp:
                 entry["request"] = "malformed" if sent_body is MALFORMED else redacted(sent_body)
                 entry["query"] = redacted(dict(request.query))
                 entry["answer"] = redacted(answer.body) if answer is not None else None
-            runtime.journal.note(entry)
+            runtime.journal.note(entry, era=era)
 
     async def _strike(
         self, fault: Fault, scope: dict[str, Any], receive: Receive, send: Send, whole: tuple[int, bytes] = (200, b"")

@@ -14,7 +14,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import httptools
+from iot_northbound._extras import needs_extra
+
+with needs_extra("emulator"):
+    import httptools
 
 ANSWER_LIMIT = 1024 * 1024
 """The longest answer, in bytes; a receiver that sends more counts as broken."""

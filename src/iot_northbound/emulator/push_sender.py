@@ -74,6 +74,13 @@ class PushSender:
         """Look at the queue soon, because it or the clock has changed."""
         self._wake.set()
 
+    def start_over(self) -> None:
+        """Give up what is being sent, and forget how it went; the queue is emptied by the platform."""
+        for task in self._tasks:
+            task.cancel()
+        self._failing.clear()
+        self._sent.clear()
+
     async def run(self) -> None:
         """Send for as long as the task lives."""
         while True:

@@ -12,6 +12,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -24,6 +25,7 @@ from iot_northbound.emulator.kernel.settings import Settings
 from iot_northbound.emulator.kernel.store import Change
 from iot_northbound.emulator.push_client import PushClient
 from iot_northbound.emulator.push_sender import PushSender
+from iot_northbound.emulator.rules import applications
 
 log = logging.getLogger("iot_northbound.emulator")
 
@@ -49,7 +51,9 @@ class Runtime:
     """
 
     def __init__(self, settings: Settings, callback_context: ssl.SSLContext, data_dir: Path | None = None) -> None:
+        self._made_with = replace(settings)
         self.platform = Platform(settings)
+        self._own: tuple[str, str] | None = None
         self.durable = None if data_dir is None else Durable(data_dir)
         if self.durable is not None:
             self._go_on(self.durable)
@@ -81,6 +85,32 @@ class Runtime:
         except (ValueError, TypeError, AttributeError) as error:
             durable.close()
             raise durable.unfit(error) from error
+
+    # --- as a whole ---
+
+    def add_own_application(self, app_id: str, secret: str) -> None:
+        """Add the emulator's own application, which is there whatever happens."""
+        self._own = app_id, secret
+        applications.add_application(self.platform, app_id, secret)
+
+    def reset(self) -> None:
+        """Forget the state except the applications, the faults and the journal, and go back to real time."""
+        self.platform.reset()
+        self.faults.clear()
+        self.journal.clear()
+        self.platform.clock.resume({"offset": 0.0, "frozen": None})
+        self.platform.thaw()
+
+    def start_over(self) -> None:
+        """Go back to a platform as it was made, with its own application and its first settings."""
+        for each in fields(Settings):
+            setattr(self.platform.settings, each.name, getattr(self._made_with, each.name))
+        self.pushes.start_over()
+        self.platform.start_over()
+        self.faults.start_over()
+        self.journal.start_over()
+        if self._own is not None:
+            self.add_own_application(*self._own)
 
     # --- doing something ---
 

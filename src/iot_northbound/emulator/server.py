@@ -10,17 +10,15 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from iot_northbound.emulator.agentlite.app import AgentLiteApp
+from iot_northbound.emulator.console.door import Door
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
 from iot_northbound.emulator.home import Home, RunningProfile, prepare
-from iot_northbound.emulator.hub.app import HubApp
 from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
 from iot_northbound.emulator.mqtt.codecs import Codec
 from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
-from iot_northbound.emulator.rules import applications
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator_home import expanded
 from iot_northbound.serving import BindError, GuardedListener, Limits, LoopService
@@ -56,6 +54,8 @@ class Emulator(LoopService):
         strict_x509: Whether certificates of clients and receivers must keep every rule of RFC 5280. Off by
             default, since many certificates in use do not. It is the same on every Python version.
         limits: How much one peer may use.
+        on_call: Called after each call of the API with its entry of the journal, on the emulator's own thread: it
+            must not block.
         settings: Some of the platform's settings by name; `Settings` lists them all.
 
     Raises:
@@ -79,6 +79,7 @@ class Emulator(LoopService):
         callback_certificate: tuple[Path | str, Path | str] | None = None,
         strict_x509: bool = False,
         limits: Limits | None = None,
+        on_call: Callable[[Mapping[str, Any]], None] | None = None,
         **settings: Unpack[SomeSettings],
     ) -> None:
         known = SomeSettings.__annotations__
@@ -99,6 +100,7 @@ class Emulator(LoopService):
         self._strict_x509 = strict_x509
         # The machine of a test has one address, which may use every connection.
         self._limits = limits or Limits(stop_grace=3.0, connections_per_address=Limits().connections)
+        self._on_call = on_call
         self._runtime: Runtime | None = None
         self._servers: list[GuardedListener] = []
         self._mqtt: MqttEndpoint | None = None
@@ -125,6 +127,15 @@ class Emulator(LoopService):
         """Address of the control plane, or None without one."""
         port = self._ports["control_port"]
         return None if port is None else f"http://127.0.0.1:{port}"
+
+    def console_link(self) -> str:
+        """Return a new link that opens the console page in a browser, once. It may be called from any thread.
+
+        Raises:
+            RuntimeError: The emulator is not running, or has no control port.
+        """
+        self._opened("control_port")
+        return self.control.launch_keys.link(str(self.control_url))
 
     @property
     def mqtt_address(self) -> tuple[str, int]:
@@ -177,6 +188,16 @@ class Emulator(LoopService):
             raise RuntimeError("the emulator is not running")
         return self._control
 
+    def control_for(self, app_id: str) -> Control:
+        """Return the control plane of one application: what names no application is about this one.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        if self._runtime is None:
+            raise RuntimeError("the emulator is not running")
+        return Control(self._runtime, lambda: {**self._facts(), "app_id": app_id}, self._mqtt)
+
     def __repr__(self) -> str:
         return f"<Emulator {self.base_url} {'running' if self._runtime else 'stopped'}>"
 
@@ -211,19 +232,19 @@ class Emulator(LoopService):
             self._ports[setting] = port
         runtime = Runtime(Settings(**self._given), self._callback_context(), self._data_dir)
         self._runtime = runtime
-        await runtime.execute(
-            lambda: applications.add_application(runtime.platform, self.home.app_id, self.home.secret)
-        )
+        runtime.journal.on_call = self._on_call
+        await runtime.execute(lambda: runtime.add_own_application(self.home.app_id, self.home.secret))
         if self._mqtt is not None:
             self._mqtt.serve(runtime)
         self._control = Control(runtime, self._facts, self._mqtt)
         self._apps = {
             "port": NorthboundApp(runtime),
-            "control_port": ControlApp(self._control),
-            "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
-            "hub_port": HubApp(runtime),
+            "control_port": Door(ControlApp(self._control), lambda: self._console(runtime)),
+            **self._device_apps(runtime),
         }
-        self._profile = RunningProfile(self.home, self._reachable_host, self._opened("port"), self._device_ports())
+        self._profile = RunningProfile(
+            self.home, self._reachable_host, self._opened("port"), self.device_ports, self.control_url
+        )
         for server in self._servers:
             await server.open()
 
@@ -263,6 +284,25 @@ class Emulator(LoopService):
                 server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
                 yield name, server
 
+    def _device_apps(self, runtime: Runtime) -> dict[str, App]:
+        """Return the applications of the open ports for devices. Those of the others are not even imported."""
+        apps: dict[str, App] = {}
+        if self._ports["agentlite_port"] is not None:
+            from iot_northbound.emulator.agentlite.app import AgentLiteApp
+
+            apps["agentlite_port"] = AgentLiteApp(runtime, self._ports["mqtt_port"])
+        if self._ports["hub_port"] is not None:
+            from iot_northbound.emulator.hub.app import HubApp
+
+            apps["hub_port"] = HubApp(runtime)
+        return apps
+
+    def _console(self, runtime: Runtime) -> App:
+        """Return the console page. It is imported here, because most emulators are never looked at."""
+        from iot_northbound.emulator.console.app import ConsoleApp
+
+        return ConsoleApp(runtime, self._control, self._facts, self._mqtt, self._opened("control_port"))
+
     def _app(self, setting: str) -> App:
         """Return an application that serves as the one of this port does, which is made after its port is bound."""
 
@@ -275,7 +315,9 @@ class Emulator(LoopService):
     def _reachable_host(self) -> str:
         return "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
 
-    def _device_ports(self) -> dict[str, int]:
+    @property
+    def device_ports(self) -> dict[str, int]:
+        """The open ports for devices, by the names that a profile gives them."""
         return {name: port for name in DEVICE_PORTS if (port := self._ports[name]) is not None}
 
     def _device_url(self, scheme: str, setting: str) -> str | None:

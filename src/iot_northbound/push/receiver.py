@@ -24,6 +24,7 @@ from iot_northbound.push.parse import PROBE, NotAMessageError, parse
 from iot_northbound.push.reply import Reply
 from iot_northbound.push.retry import HandlerRetry
 from iot_northbound.push.running import Running
+from iot_northbound.push.waits.waiting import Waiting
 from iot_northbound.push.workers import Workers
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ ANSWER_WITHIN = 12.0
 """Seconds after which the answer is 503, so that the platform tries again; the platform itself waits 15."""
 
 
-class PushMessageReceiver(Handlers):
+class PushMessageReceiver(Handlers, Waiting):
     """Receives push messages (sections 1.6.7 and 2.3.5). Override the methods of `Handlers`, or register functions.
 
     The answer to a message is 200 once the message is safe in the inbox. The handlers get it afterwards, at least once:
@@ -64,6 +65,8 @@ class PushMessageReceiver(Handlers):
         access: who may post; without it everybody may.
         route: the path to post to; ``/cmd`` below it is accepted too.
         body_limit: size of the largest body in bytes; the answer to a larger one is 413.
+        callback_url: the URL under which the platform reaches this receiver. What `commands` and `tasks` send has it as
+            its callback URL, unless it has another one. It can be set later, for example to the URL of a server.
         clock: the source of time.
 
     Raises:
@@ -82,6 +85,7 @@ class PushMessageReceiver(Handlers):
         access: Access | None = None,
         route: str = ROUTE,
         body_limit: int = 1 << 20,
+        callback_url: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         arguments.whole("threads", threads, least=0)
@@ -109,6 +113,7 @@ class PushMessageReceiver(Handlers):
             return Workers(inbox, self._dispatch, threads=threads, retry=rule, clock=clock, counters=self._counters)
 
         self._running = Running(inbox, workers, threads, clock)
+        Waiting.__init__(self, clock, callback_url)
 
     @property
     def inbox(self) -> Inbox | Sink | None:
@@ -207,7 +212,8 @@ class PushMessageReceiver(Handlers):
         Raises:
             TypeError: an argument has a wrong type (`accept_async` raises it too).
         """
-        body = _checked(body, content_type)
+        arguments.check("content_type", content_type, str)
+        body = arguments.as_body(body)
         try:
             taken = self._put(body, content_type)
             return taken if isinstance(taken, Reply) else self._answer(taken.result(ANSWER_WITHIN))
@@ -216,7 +222,8 @@ class PushMessageReceiver(Handlers):
 
     async def accept_async(self, body: bytes | str, content_type: str = "") -> Reply:
         """Return the same as `accept`, without blocking the event loop."""
-        body = _checked(body, content_type)
+        arguments.check("content_type", content_type, str)
+        body = arguments.as_body(body)
         try:
             taken = self._put(body, content_type)
             if isinstance(taken, Reply):
@@ -257,13 +264,11 @@ class PushMessageReceiver(Handlers):
             return self.refuse(reply.not_a_message(str(error)))
         if message.kind == PROBE:
             log.info("the platform tests the callback URL: %r", message.text[:40])
+        self._waits.heard(message)  # before the inbox has it, because what it says is true in any case
         return self._running.put(message)
 
     def _answer(self, new: bool) -> Reply:
-        if new:
-            self._counters.accepted()
-        else:
-            self._counters.duplicate()
+        (self._counters.accepted if new else self._counters.duplicate)()
         return reply.OK
 
     def _failed(self, error: Exception) -> Reply:
@@ -295,16 +300,20 @@ class PushMessageReceiver(Handlers):
         if threads is not None:
             arguments.whole("threads", threads)
         self._running.start(threads)
+        self._waits.start()
         return self
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Accept nothing more, handle what waits for at most `timeout` seconds, and close the inbox.
+
+        Whoever waits for a command or a task gets a `WaitStoppedError`.
 
         Returns:
             Whether everything was handled. A durable inbox keeps the rest for the next start. `stop` does not wait for
             messages that are between two attempts.
         """
         arguments.seconds("timeout", timeout)
+        self._waits.stop()
         return self._running.stop(timeout)
 
     def __enter__(self) -> Self:
@@ -368,7 +377,7 @@ class PushMessageReceiver(Handlers):
             options: `limits` (serving.Limits), `drain` (how many seconds a stop gives the handlers).
 
         Raises:
-            ModuleNotFoundError: the extra ``receiver`` is not installed.
+            MissingExtraError: the extra ``receiver`` is not installed.
         """
         from iot_northbound.push.server import ReceiverServer
 
@@ -384,11 +393,6 @@ class PushMessageReceiver(Handlers):
         """Serve in the foreground until SIGTERM or SIGINT, then handle what was accepted; see `server`.
 
         Raises:
-            ModuleNotFoundError: the extra ``receiver`` is not installed.
+            MissingExtraError: the extra ``receiver`` is not installed.
         """
         self.server(host, port, ssl=ssl, **options).serve_forever()
-
-
-def _checked(body: bytes | str, content_type: str) -> bytes:
-    arguments.check("content_type", content_type, str)
-    return arguments.as_body(body)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from iot_northbound._extras import needs_extra
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.push import arguments
 from iot_northbound.push.failures import log
 from iot_northbound.push.reply import Reply
 from iot_northbound.serving import Limits
-from iot_northbound.serving.extras import needs_extra
 
 with needs_extra("receiver"):
     from iot_northbound.serving.http import GuardedServer, json_refusal

@@ -1,6 +1,7 @@
 """Start tasks for many devices, and follow them."""
 
 from collections.abc import Callable, Hashable, Iterator
+from typing import Literal
 
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.fields import check_id
@@ -76,7 +77,7 @@ class BatchProcess(Service):
     def query_one_task(
         self,
         task_id: str,
-        select: str | None = None,
+        select: Literal["tag", "tags"] | str | None = None,
         *,
         app_id: str | None = None,
         access_token: str | None = None,

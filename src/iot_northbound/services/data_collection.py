@@ -4,6 +4,7 @@ import json
 from collections.abc import Hashable, Iterator
 
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.dto.common import SelectIn
 from iot_northbound.dto.data_collection import (
     DeviceDataHistoryDTO,
     DeviceDesiredHistoryDTO,
@@ -83,7 +84,7 @@ class DataCollection(Service):
     def query_single_device_info(
         self,
         device_id: str,
-        select: str | None = None,
+        select: SelectIn | None = None,
         *,
         app_id: str | None = None,
         access_token: str | None = None,

@@ -90,13 +90,13 @@ def subscribe(service: "SubscriptionManagement", kind: str, receiver_url: str, a
     """Subscribe to one type. The type decides which of the two calls is made."""
     if kind not in MANAGEMENT_KINDS:
         service.sub_device_data(
-            SubDeviceDataInDTO(notify_type=kind, callback_url=receiver_url), access_token=access_token
+            SubDeviceDataInDTO(notify_type=NotifyType(kind), callback_url=receiver_url), access_token=access_token
         )
         return
-    dto = SubDeviceManagementDataInDTO(notify_type=kind, callback_url=receiver_url)
+    dto = SubDeviceManagementDataInDTO(notify_type=NotifyType(kind), callback_url=receiver_url)
     try:
         service.sub_device_data(dto, access_token=access_token)
     except AlreadyExistsError:
         # Some platforms do not list management subscriptions, so this one may have another URL.
-        service.delete_batch_subscriptions(DeleteBatchSubInDTO(notify_type=kind), access_token=access_token)
+        service.delete_batch_subscriptions(DeleteBatchSubInDTO(notify_type=NotifyType(kind)), access_token=access_token)
         service.sub_device_data(dto, access_token=access_token)

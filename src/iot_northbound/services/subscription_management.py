@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import overload
 
 from iot_northbound.core.endpoint import Endpoint
+from iot_northbound.dto.common import NotifyTypeIn
 from iot_northbound.dto.subscription_management import (
     DeleteBatchSubInDTO,
     QueryBatchSubInDTO,
@@ -174,7 +175,7 @@ class SubscriptionManagement(Service):
         )
 
     def ensure(
-        self, receiver_url: str, kinds: Iterable[str], *, access_token: str | None = None
+        self, receiver_url: str, kinds: Iterable[NotifyTypeIn | str], *, access_token: str | None = None
     ) -> SubscriptionChanges:
         """Make the subscriptions of one receiver exactly the wanted ones, and return what has changed.
 

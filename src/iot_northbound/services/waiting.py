@@ -88,6 +88,32 @@ def has_ended(status: OpenEnum | None, final: Set[str]) -> bool:
     return meant in final if meant.is_known else word_of(status.value) in END_WORDS
 
 
+def check_wait(timeout: float, polling: Polling) -> None:
+    """Check the arguments of a wait.
+
+    Raises:
+        InvalidArgumentError: the timeout is not a number, or it is negative; the polling is something else (1007).
+    """
+    if not (isinstance(timeout, (int, float)) and (0 <= timeout <= LONGEST or timeout == math.inf)):
+        raise InvalidArgumentError.of("timeout", shown(timeout), "it must be a number of seconds, 0 or more")
+    if not isinstance(polling, Polling):
+        raise InvalidArgumentError.of("polling", shown(polling), "it must be a Polling")
+
+
+def too_late(
+    what: str, state: object, *, endpoint: str, timeout: float, looks: int, elapsed: float
+) -> WaitTimeoutError:
+    """Return the error of a wait whose time is over."""
+    return WaitTimeoutError(
+        SdkCode.NO_ANSWER,
+        f"{what} {'was not found' if state is None else 'has not ended'} within {timeout:g} s",
+        endpoint=endpoint,
+        attempts=looks,
+        elapsed=elapsed,
+        last_state=state,
+    )
+
+
 def wait_until(
     look: Callable[[], State | None],
     ended: Callable[[State], bool],
@@ -119,10 +145,7 @@ def wait_until(
         NorthApiException: a look failed. Once a state was seen, temporary failures (no connection, no answer,
             throttling, platform failure) do not end the wait. If the time is over then, the last one is the cause.
     """
-    if not (isinstance(timeout, (int, float)) and (0 <= timeout <= LONGEST or timeout == math.inf)):
-        raise InvalidArgumentError.of("timeout", shown(timeout), "it must be a number of seconds, 0 or more")
-    if not isinstance(polling, Polling):
-        raise InvalidArgumentError.of("polling", shown(polling), "it must be a Polling")
+    check_wait(timeout, polling)
     begun = clock.monotonic()
     end = begun + timeout
     interval = min(polling.start, polling.cap)
@@ -147,13 +170,8 @@ def wait_until(
                 return seen
         now = clock.monotonic()
         if now >= end:
-            raise WaitTimeoutError(
-                SdkCode.NO_ANSWER,
-                f"{what} {'was not found' if state is None else 'has not ended'} within {timeout:g} s",
-                endpoint=endpoint,
-                attempts=looks,
-                elapsed=now - begun,
-                last_state=state,
+            raise too_late(
+                what, state, endpoint=endpoint, timeout=timeout, looks=looks, elapsed=now - begun
             ) from failure
         pause = failure.retry_after if failure is not None and failure.retry_after else interval
         clock.sleep(min(pause, end - now))

@@ -15,15 +15,18 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, Literal
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
+from iot_northbound._extras import needs_extra
 
 from .connection import Admission, Connection
 from .limits import Limits
 from .listener import GuardedListener
 from .tls import peer_facts
+
+with needs_extra("receiver"):
+    from uvicorn.config import Config
+    from uvicorn.protocols.http.flow_control import FlowControl
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.server import ServerState
 
 log = logging.getLogger("iot_northbound.serving")
 

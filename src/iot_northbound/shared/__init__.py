@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared.state import State, StateAwayError
 from iot_northbound.shared.url import StateUrl, read_url
 
@@ -30,24 +29,18 @@ def open_state(url: str | StateUrl, application: str, *, clock: Clock) -> State:
         clock: time, for the engine that has no clock of its own.
 
     Raises:
-        InvalidArgumentError: it is no such URL, or the engine's library is not installed (1007).
+        InvalidArgumentError: it is no such URL (1007).
+        MissingExtraError: the engine's library is not installed; the text says how to install it.
     """
     where = url if isinstance(url, StateUrl) else read_url(url)
-    try:
-        if where.engine == "file":
-            from iot_northbound.shared.file_state import FileState
+    if where.engine == "file":
+        from iot_northbound.shared.file_state import FileState
 
-            return FileState(where, application, clock)
-        if where.engine == "redis":
-            from iot_northbound.shared.redis_state import RedisState
+        return FileState(where, application, clock)
+    if where.engine == "redis":
+        from iot_northbound.shared.redis_state import RedisState
 
-            return RedisState(where, application)
-        from iot_northbound.shared.postgres_state import PostgresState
+        return RedisState(where, application)
+    from iot_northbound.shared.postgres_state import PostgresState
 
-        return PostgresState(where, application)
-    except ModuleNotFoundError as error:
-        extra = {"redis": "redis", "psycopg": "postgres"}.get(error.name or "")
-        if extra is None:
-            raise
-        rule = f"its library is missing: run `pip install 'iot-northbound[{extra}]'`"
-        raise InvalidArgumentError.of("shared", where.shown, rule) from None
+    return PostgresState(where, application)

@@ -5,8 +5,11 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from iot_northbound._extras import needs_extra
+
+with needs_extra("postgres"):
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 LASTING_TEXTS = ("authentication", "password", "does not exist", "pg_hba.conf", "certificate", "SSL", "invalid")
 """What is in the text of a refused connection if time does not cure it. The library gives no code for these."""

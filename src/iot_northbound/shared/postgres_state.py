@@ -5,9 +5,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
-from psycopg.sql import SQL, Identifier
-
+from iot_northbound._extras import needs_extra
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
 from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
@@ -27,6 +25,10 @@ from iot_northbound.shared.state import (
     plain,
 )
 from iot_northbound.shared.url import StateUrl
+
+with needs_extra("postgres"):
+    import psycopg
+    from psycopg.sql import SQL, Identifier
 
 CONNECTIONS = 4
 """How many connections a process has at most: PostgreSQL accepts 100 by default."""

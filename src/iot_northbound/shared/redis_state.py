@@ -5,10 +5,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
+from iot_northbound._extras import needs_extra
 from iot_northbound.shared import redis_scripts as scripts
 from iot_northbound.shared.remote import ENDS, PATIENCE, Look, RefusedError, RemoteState
 from iot_northbound.shared.state import (
@@ -26,6 +23,11 @@ from iot_northbound.shared.state import (
     plain,
 )
 from iot_northbound.shared.url import StateUrl
+
+with needs_extra("redis"):
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
 _LASTING = (
     redis.exceptions.AuthenticationError,

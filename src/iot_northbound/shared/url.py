@@ -53,12 +53,12 @@ class StateUrl:
     options: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def absolute(url: str, folder: Path) -> str:
-    """Return a URL whose relative path, if it has one, begins at this folder."""
+def absolute(url: str, folder: Path, of_a_file: str = "file") -> str:
+    """Return a URL whose relative path, if it has one, begins at this folder; the scheme says if it is of a file."""
     scheme, _, path = url.partition(":")
-    if scheme.lower() != "file" or path.startswith(("/", "~", "%")) or not path:
+    if scheme.lower() != of_a_file or path.startswith(("/", "~", "%")) or not path:
         return url
-    return f"file:{quote(str(folder.absolute()))}/{path}"
+    return f"{of_a_file}:{quote(str(folder.absolute()))}/{path}"
 
 
 def read_url(url: str) -> StateUrl:

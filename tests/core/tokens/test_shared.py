@@ -530,6 +530,33 @@ def test_without_token_and_state_a_call_fails_and_says_what_to_do(
     assert len(platform.logins) == 1
 
 
+def test_a_state_that_is_back_before_a_lease_is_over_costs_no_call(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    one = started(new)
+    one.is_away = True
+    began, sleep = clock.monotonic(), clock.sleep
+
+    def passes(seconds: float, wake: Any = None) -> None:
+        sleep(seconds, wake)
+        one.is_away = clock.monotonic() < began + LEASE - 1.5
+
+    clock.sleep = passes  # type: ignore[method-assign]
+    assert one.tokens.current() == "token-1"
+    assert len(platform.logins) == 1
+
+
+def test_a_call_with_less_time_than_a_lease_does_not_wait_for_the_state_past_its_deadline(
+    new: Any, clock: FakeClock
+) -> None:
+    one = started(new)
+    one.is_away = True
+    until = clock.monotonic() + 2
+    with pytest.raises(SharedStateError, match="there is no token without it"):
+        one.tokens.current(until)
+    assert clock.monotonic() <= until
+
+
 def test_alone_a_process_logs_in_once_a_minute_and_offers_its_token_later(
     new: Any, platform: Platform, clock: FakeClock
 ) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import inspect
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -256,3 +259,73 @@ def test_a_refused_secret_is_not_shown(emulator: Emulator) -> None:
     with pytest.raises(ValueError, match="secret must be a string or null") as refused:
         emulator.control.add_application("app-2", b"hush")  # type: ignore[arg-type]
     assert "hush" not in str(refused.value)
+
+
+def test_to_start_over_undoes_whatever_was_done_to_the_platform(emulator: Emulator, wire: Wire) -> None:
+    control = emulator.control
+
+    def everything() -> dict[str, Any]:
+        return {
+            "rows": {**control.health()["rows"], "meta": None},
+            "settings": control.settings(),
+            "faults": control.faults(),
+            "journal": control.journal(),
+            "calls": control.calls(),
+            "snapshots": control.snapshots(),
+            "pushes": control.pushes(),
+            "frozen": control.clock()["frozen"],
+            "fault": control.add_fault("latency", probability=0.5)["id"],
+        }
+
+    control.start_over()
+    before = everything()
+    control.start_over()
+    seeded = [emulator._runtime.faults._dice.random()]  # type: ignore[union-attr]
+    wire.login().register("a")
+    control.seed_ids("seven")
+    control.freeze(1_000_000_000)
+    other = control.add_application()["appId"]
+    control.authorise(emulator.app_id, other)
+    control.freeze_application(emulator.app_id)
+    control.add_application(emulator.app_id, "another secret")
+    control.change_settings(token_lifetime=1, hub_models={"a": "b"}, transitions="manual")
+    control.clear_journal(bodies=True)
+    control.delete_model("water-meter-nb")
+    control.snapshot()
+    control.seed_faults(7)
+    control.start_over()
+    assert everything() == before
+    assert wire.login().devices() == []
+    assert "request" not in control.journal()[-1]
+    assert abs(control.clock()["now"] - time.time()) < 60
+    control.start_over()
+    assert [emulator._runtime.faults._dice.random()] == seeded  # type: ignore[union-attr]
+    assert control.add_application()["appId"] != other
+
+
+def test_a_call_that_began_before_the_start_over_is_not_noted(emulator: Emulator, wire: Wire) -> None:
+    emulator.control.add_fault("stall", seconds=30)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(wire.call, "GET", "/iocm/app/dm/v1.4.0/devices?pageNo=0")
+        eventually(lambda: not call.done() and emulator.control.faults()[0]["struck"] == 1)
+        emulator.control.start_over()
+        emulator.control.clear_journal()
+        wire.connection.sock.shutdown(socket.SHUT_RDWR)
+        with pytest.raises((OSError, HTTPException)):
+            call.result()
+    wire.connection.close()
+    assert emulator.control.journal() == []
+
+
+def test_one_device_is_registered_with_a_secret_for_the_application_of_the_control(
+    emulator: Emulator, wire: Wire
+) -> None:
+    made = emulator.control.add_application()
+    mine = emulator.control.add_device("mine")
+    theirs = emulator.control_for(made["appId"]).add_device("theirs", product_id="street-lamp-nb")
+    assert wire.login().devices() == [mine["deviceId"]]
+    assert emulator.control.device_credentials(theirs["deviceId"])["secret"]
+    with pytest.raises(InvalidArgument, match="'mine' is there already"):
+        emulator.control.add_device("mine")
+    with pytest.raises(NotFound, match="no product model 'x'"):
+        emulator.control.add_device("other", product_id="x")

@@ -284,7 +284,7 @@ class TestDescription:
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     def test_holds(self, case: schemathesis.Case, shared_emulator: Emulator) -> None:
         # Models, packages and reports have more rules than a schema can say.
-        wise = ("/models", "/packages", "/devices/{device_id}/script", "/faults", "/journal")
+        wise = ("/models", "/nodes", "/packages", "/devices/{device_id}/script", "/faults", "/journal")
         more = case.operation.label.partition(" ")[2] in wise
         case.call_and_validate(
             base_url=shared_emulator.control_url, excluded_checks=[positive_data_acceptance] if more else []

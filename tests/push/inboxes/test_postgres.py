@@ -13,6 +13,7 @@ from iot_northbound.push import (
     PostgresInbox,
 )
 from iot_northbound.push.inboxes import postgres_schema as sql
+from iot_northbound.push.inboxes.putting import shard_of
 from iot_northbound.push.parse import parse
 from iot_northbound.testing.messages import push_body
 from tests.clock import eventually
@@ -47,6 +48,19 @@ def test_limits_are_for_all_receivers_together(make: Make) -> None:
     with pytest.raises(InboxError, match="3 messages"):
         taken(second.inbox.put(data_message("d1", 9)))
     assert not taken(second.inbox.put(data_message("d1", 2)))
+
+
+def test_the_oldest_waiting_message_of_each_shard_is_named(make: Make) -> None:
+    part = make().start()
+    for device, number, at in (("d1", 1, 1_000.0), ("d1", 2, 1_005.0), ("d2", 3, 1_010.0)):
+        taken(part.inbox.put(data_message(device, number, at=at)))
+    first, second = shard_of("d1", 64), shard_of("d2", 64)
+    assert {shard: since.timestamp() for shard, since in part.inbox.oldest_by_shard().items()} == {
+        first: 1_000.0,
+        second: 1_010.0,
+    }
+    part.inbox.bury(part.wait_for(3)[0][0], 1, "")
+    assert part.inbox.oldest_by_shard()[first].timestamp() == 1_005.0
 
 
 def test_old_traces_are_forgotten(make: Make, server: PostgresServer) -> None:

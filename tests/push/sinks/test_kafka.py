@@ -303,4 +303,4 @@ def test_the_package_is_imported_only_for_a_sink() -> None:
         "try: push.KafkaSink\nexcept ModuleNotFoundError as error: print(error)\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
-    assert run.stdout == "KafkaSink needs confluent_kafka: pip install 'iot-northbound[kafka]'\n", run.stderr
+    assert run.stdout == "confluent_kafka is not installed: pip install 'iot-northbound[kafka]'\n", run.stderr

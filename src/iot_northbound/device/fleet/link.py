@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from iot_northbound._extras import needs_extra
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.tls import TlsPolicy
 from iot_northbound.device.credentials import DeviceCredentials, stamp_of
@@ -16,8 +17,8 @@ from iot_northbound.device.mqtt import CONNACK_CODES, PahoClient, VersionRefused
 from iot_northbound.device.tls import Deadline, Wake, explained, open_tls
 from iot_northbound.errors import ConnectionFailedError, SdkCode
 
-# After the module above, which says what to install if paho is missing.
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode  # isort: skip
+with needs_extra("device"):
+    from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 if TYPE_CHECKING:
     import ssl

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Unpack
 from iot_northbound.emulator.control.base import Count, Name, NotFound, Row, Seconds, operation
 from iot_northbound.emulator.control.devices import DeviceControl
 from iot_northbound.emulator.control.hub import HubControl
+from iot_northbound.emulator.control.launch import LaunchKeys
 from iot_northbound.emulator.control.mqtt import MqttControl
 from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
 from iot_northbound.emulator.faults import Fault, Kind
@@ -43,6 +44,7 @@ class Control(DeviceControl, MqttControl, HubControl):
         super().__init__(runtime, facts, mqtt)
         self._snapshots: dict[str, dict[str, dict[str, Row]]] = {}
         self._started = time.monotonic()
+        self.launch_keys = LaunchKeys()
 
     # --- the platform as a whole ---
 
@@ -57,6 +59,18 @@ class Control(DeviceControl, MqttControl, HubControl):
             "rows": self._platform.store.sizes(),
         }
 
+    @operation()
+    def console_link(self) -> Row:
+        """Return a new link that opens the console page in a browser, once.
+
+        Raises:
+            NotFound: The emulator has no control port.
+        """
+        url = self._facts()["control_url"]
+        if url is None:
+            raise NotFound("the console page needs the control port, which this emulator does not open")
+        return {"link": self.launch_keys.link(url)}
+
     @operation(whole=False)
     def reset(self) -> None:
         """Forget all state except the applications, all faults and the journal; set the clock to real time.
@@ -64,11 +78,18 @@ class Control(DeviceControl, MqttControl, HubControl):
         Settings stay as they are.
         """
         with self._settings_kept():
-            self._platform.reset()
-        self._runtime.faults.clear()
-        self._runtime.journal.clear()
-        self._platform.clock.resume({"offset": 0.0, "frozen": None})
-        self._platform.thaw()
+            self._runtime.reset()
+
+    @operation(whole=False)
+    def start_over(self) -> None:
+        """Go back to an empty platform as it was made: nothing that was done to it since then has an effect.
+
+        This is `reset`, and more: the settings are those that the emulator was made with, its own application is the
+        only one, there are no snapshots, ids and faults have no seed, the journal notes no bodies, and calls and pushes
+        that are still under way are no longer noted.
+        """
+        self._snapshots.clear()
+        self._runtime.start_over()
 
     @operation(whole=False)
     def snapshot(self, name: str = "default") -> None:
@@ -256,19 +277,20 @@ class Control(DeviceControl, MqttControl, HubControl):
         kind: Literal["call", "push", "mqtt", "agentlite", "hub"] | None = None,
         endpoint: str | None = None,
         since: Annotated[int, Range(0, 10**15)] = 0,
-        limit: Annotated[int, Range(1, 10_000)] = 1_000,
+        limit: Annotated[int, Range(1, 10_000)] | None = None,
     ) -> list[Row]:
-        """Return the newest calls, pushes and messages of devices, oldest first.
+        """Return the calls, pushes and messages of devices, oldest first.
 
         Args:
             kind: "call", "push", "mqtt" (packets), "agentlite" (calls of devices at the AgentLite port), or "hub"
                 (messages of hubs); None for all.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
-            limit: How many at most.
+            limit: How many at most, the newest; None: all of them.
 
         Raises:
-            InvalidArgument: No call has this endpoint.
+            InvalidArgument: No call has this endpoint; or all are asked for, and older ones were dropped, because the
+                journal keeps the last 10,000.
         """
         endpoint = None if endpoint is None else known_endpoint(endpoint)
         return self._runtime.journal.entries(kind=kind, endpoint=endpoint, since=since, limit=limit)

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict, Unpack
 
 from iot_northbound.emulator.control.base import ControlBase, Name, NotFound, Row, Seconds, TimeText, operation
 from iot_northbound.emulator.kernel.limits import Items, Length, OneOf, Range
-from iot_northbound.emulator.rules import binding, commands, devices, events, invocations, scripts, shadows, upgrades
+from iot_northbound.emulator.rules import (
+    binding,
+    commands,
+    devices,
+    events,
+    fleets,
+    invocations,
+    scripts,
+    shadows,
+    upgrades,
+)
 
 RequestId = Annotated[str, Length(1, 128)]
 StatusDetail = Annotated[str, OneOf(tuple(dict.fromkeys((*devices.ONLINE_DETAILS, *devices.OFFLINE_DETAILS))))]
@@ -45,6 +55,18 @@ class SubDeviceInfo(TypedDict, total=False):
 
 class DeviceControl(ControlBase):
     """Operations that let devices do something."""
+
+    @operation()
+    def add_device(self, node_id: Name, *, product_id: Name | None = None, app_id: Name | None = None) -> Row:
+        """Register one device with a secret, as 1.4.2 does, and return its deviceId and nodeId. It never connected.
+
+        Args:
+            node_id: Its nodeId.
+            product_id: Its product model; the shipped water meter by default.
+            app_id: Its application; the emulator's own by default.
+        """
+        row = fleets.add_one(self._platform, self._application(app_id), node_id, product_id=product_id)
+        return {"deviceId": row["deviceId"], "nodeId": row["nodeId"]}
 
     @operation()
     def report(

@@ -11,16 +11,15 @@ from urllib.parse import parse_qsl, unquote
 
 from iot_northbound.emulator.control.base import NotFound
 from iot_northbound.emulator.control.control import Control
+from iot_northbound.emulator.control.guard import Headers, content_types, foreign, headers_of
 from iot_northbound.emulator.control.operations import OPERATIONS, Operation
 from iot_northbound.emulator.control.schema import InvalidArgument, check
 from iot_northbound.emulator.json_bodies import Receive, Send, decode, encode, read_body
 from iot_northbound.emulator.kernel.calls import MALFORMED
-from iot_northbound.serving.pages import page_header
 
 log = logging.getLogger("iot_northbound.emulator")
 
 _WHOLE = re.compile(r"-?[0-9]{1,17}")
-_LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEEDS_JSON = (
     "a body must come with the header Content-Type: application/json, which no web page of another server can send "
     "unasked; with curl: -H 'Content-Type: application/json'"
@@ -55,8 +54,7 @@ class ControlApp:
         await send({"type": "http.response.body", "body": content})
 
     async def _serve(self, scope: dict[str, Any], body: bytes) -> tuple[int, Any]:
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        if refusal := _refusal(headers, has_body=bool(body)):
+        if refusal := _refusal(headers_of(scope["headers"]), has_body=bool(body)):
             return refusal
         path = scope["raw_path"].decode("latin-1")
         if path == "/openapi.json" and scope["method"] == "GET":
@@ -79,19 +77,11 @@ class ControlApp:
         return operation.status, None if operation.status == 204 else result
 
 
-def _refusal(headers: list[tuple[str, str]], *, has_body: bool) -> tuple[int, Any] | None:
+def _refusal(headers: Headers, *, has_body: bool) -> tuple[int, Any] | None:
     """Return the refusal of a request that a web page in a browser could have sent, or None."""
-    hosts = [value for name, value in headers if name == "host"]
-    # A page may have a host name of its own that leads to this machine, but it cannot choose the Host header.
-    strange = [each for each in hosts if not _LOCAL.fullmatch(each)]
-    if strange or len(hosts) != 1:
-        named = f"as {strange[0]!r}" if strange else f"with {len(hosts)} Host headers"
-        return 403, {"error": f"call the control plane as localhost or 127.0.0.1, not {named}"}
-    if shown := page_header(headers, own_origin=f"http://{hosts[0]}"):
-        error = f"web pages may not call the control plane: leave out the header {shown}, or call from a program"
+    if error := foreign(headers):
         return 403, {"error": error}
-    kinds = [value.partition(";")[0].strip().lower() for name, value in headers if name == "content-type"]
-    if has_body and set(kinds) != {"application/json"}:
+    if has_body and content_types(headers) != {"application/json"}:
         return 415, {"error": _NEEDS_JSON}
     return None
 
@@ -123,7 +113,8 @@ def _query(operation: Operation, text: bytes) -> dict[str, Any]:
     if given and not operation.query:
         raise InvalidArgument("this operation takes no query")
     for name, value in given.items():
-        if operation.query.get(name, {}).get("type") == "integer" and _WHOLE.fullmatch(value):
+        kinds = operation.query.get(name, {}).get("type", ())
+        if "integer" in ([kinds] if isinstance(kinds, str) else kinds) and _WHOLE.fullmatch(value):
             given[name] = int(value)
     return given
 

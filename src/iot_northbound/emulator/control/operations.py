@@ -60,11 +60,14 @@ class Operation:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/health", "health"),
+    Operation("POST", "/links", "console_link", 201),
     Operation("POST", "/reset", "reset", 204),
+    Operation("POST", "/start-over", "start_over", 204),
     Operation("GET", "/settings", "settings"),
     Operation("PATCH", "/settings", "change_settings"),
     Operation("PUT", "/ids", "seed_ids", 204),
     Operation("POST", "/devices", "add_devices", 201, {"type": "integer"}, may_miss=True),
+    Operation("POST", "/nodes", "add_device", 201, may_miss=True),
     Operation("GET", "/snapshots", "snapshots", answer={"type": "array", "items": _TEXT}),
     Operation("PUT", "/snapshots/{name}", "snapshot", 204),
     Operation("POST", "/snapshots/{name}/restore", "restore", 204),

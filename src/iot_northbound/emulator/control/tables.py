@@ -16,11 +16,14 @@ from iot_northbound.emulator.kernel.settings import Settings
 
 def settings_table() -> str:
     """Return the table of the settings."""
+    return _table("setting", [(name, getattr(Settings(), name), text) for name, text in settings_texts().items()])
+
+
+def settings_texts() -> dict[str, str]:
+    """Return what each setting means, by name."""
     body = ast.parse(inspect.getsource(Settings)).body[0].body  # type: ignore[attr-defined]
     # Each field is followed by a text; the docstring of the class comes first.
-    texts = {field.target.id: ast.literal_eval(text.value) for field, text in zip(body[1::2], body[2::2], strict=True)}
-    rows = [(name, getattr(Settings(), name), text) for name, text in texts.items()]
-    return _table("setting", rows)
+    return {field.target.id: ast.literal_eval(text.value) for field, text in zip(body[1::2], body[2::2], strict=True)}
 
 
 def script_table() -> str:
@@ -40,12 +43,16 @@ def fault_options_table() -> str:
     return _table("option", [row for row in _described(Control.add_fault) if row[0] != "kind"])
 
 
-def _described(method: Callable[..., Any]) -> list[tuple[str, Any, str]]:
-    """Return name, default and text of the keyword arguments of an operation, from its docstring."""
+def argument_texts(method: Callable[..., Any]) -> dict[str, str]:
+    """Return what the docstring of an operation says of its arguments, by their names."""
     arguments = (inspect.getdoc(method) or "").partition("Args:\n")[2].partition("\n\n")[0]
-    texts = {
-        name: " ".join(text.split()) for name, text in re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.M)
-    }
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.M)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _described(method: Callable[..., Any]) -> list[tuple[str, Any, str]]:
+    """Return name, default and text of the keyword arguments of an operation."""
+    texts = argument_texts(method)
     return [
         (name, parameter.default, texts[name])
         for name, parameter in inspect.signature(method).parameters.items()

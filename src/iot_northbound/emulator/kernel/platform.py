@@ -215,8 +215,17 @@ class Platform:
 
     def reset(self) -> None:
         """Forget all state except the applications, the clock and the ids' seed."""
-        keep = self.store.dump().get("applications", {})
-        self.store.restore({"applications": keep})
+        self._empty(self.store.dump().get("applications", {}))
+
+    def start_over(self) -> None:
+        """Forget all state, the applications and the ids' seed too, and what was hinted at; the time is real."""
+        self.clock.resume({"offset": 0.0, "frozen": None})
+        self.seed_ids(None)
+        self._hinted.clear()
+        self._empty({})
+
+    def _empty(self, applications: dict[str, Row]) -> None:
+        self.store.restore({"applications": applications})
         self.recent_calls.clear()
         self.pushes_under_way.clear()
         self._keep_clock()

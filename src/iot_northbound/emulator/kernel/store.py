@@ -9,7 +9,10 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sortedcontainers import SortedList
+from iot_northbound._extras import needs_extra
+
+with needs_extra("emulator"):
+    from sortedcontainers import SortedList
 
 Row = dict[str, Any]
 Change = tuple[str, str, Row | None]
@@ -158,13 +161,14 @@ _NONE = Selection({}, [], 0, 0)
 class Table:
     """JSON rows by key. A row is a value: replace it with `put` or `change`, and never change one in place."""
 
-    __slots__ = ("_indexes", "_log", "name", "order", "rows")
+    __slots__ = ("_indexes", "_is_shuffled", "_log", "name", "order", "rows")
 
     def __init__(self, name: str, order: tuple[str, ...], log: Callable[[str, str, Row | None], None]) -> None:
         self.name = name
         self.order = order
         self.rows: dict[str, Row] = {}
         self._indexes: dict[tuple[str, ...], Index] = {}
+        self._is_shuffled = False
         self._log = log
 
     def __len__(self) -> int:
@@ -237,6 +241,19 @@ class Table:
         if names not in self._indexes:
             self._build(names)
         return self.where(**{name: equal[name] for name in names})
+
+    def newest(self) -> Iterator[Row]:
+        """Return all rows, the one that was added last first. The rows must have a `seq`."""
+        if self._is_shuffled:
+            self._is_shuffled = False
+            sorted_rows = sorted(self.rows.items(), key=lambda each: each[1]["seq"])
+            self.rows.clear()
+            self.rows.update(sorted_rows)
+        return reversed(self.rows.values())
+
+    def shuffled(self) -> None:
+        """Note that rows were added in another order than that in which they were made."""
+        self._is_shuffled = True
 
     def forget_indexes(self) -> None:
         """Drop the indexes; each comes back at its next use."""
@@ -327,6 +344,7 @@ class Store:
             self.table(name).put(key, row)
         for table in self.tables.values():
             table.check()
+            table.shuffled()
         self._dirty.clear()
 
     def sizes(self) -> dict[str, int]:
@@ -345,6 +363,7 @@ class Store:
                 table.delete(key)
         for name, rows in dump.items():
             table = self.table(name)
+            table.shuffled()
             for key, row in rows.items():
                 if table.rows.get(key) != row:
                     table.put(key, row)

@@ -1,13 +1,36 @@
-"""Many devices at once: registered, activated, and with data in their shadow."""
+"""Devices that are there without a call: one that has never connected, or many with data in their shadow."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from iot_northbound.emulator.kernel.platform import Platform
+from iot_northbound.emulator.kernel.store import Row
 from iot_northbound.emulator.rules import devices, models
 
 DEFAULT_PRODUCT = "water-meter-nb"
+
+
+def add_one(platform: Platform, app_id: str, node_id: str, *, product_id: str | None = None) -> Row:
+    """Register a device with a secret, as 1.4.2 does, and return its row. It has never connected.
+
+    Raises:
+        LookupError: There is no such product model.
+        ValueError: There is a device with this nodeId.
+    """
+    model = _model(platform, app_id, product_id)
+    if devices.same_node(platform, node_id) is not None:
+        raise ValueError(f"a device with nodeId {node_id!r} is there already; choose another one")
+    keys: Row = {"psk": platform.ids.hex(32), "secret": platform.ids.hex(20)}
+    return devices.create(platform, app_id, node_id, productId=model["productId"], name=node_id, **keys)
+
+
+def _model(platform: Platform, app_id: str, product_id: str | None) -> Row:
+    wanted = product_id or DEFAULT_PRODUCT
+    model = models.by_id(platform, app_id, wanted)
+    if model is None:
+        raise LookupError(f"no product model {wanted!r}")
+    return model
 
 
 def add(
@@ -21,10 +44,7 @@ def add(
         LookupError: There is no such product model.
         ValueError: One of the devices exists already.
     """
-    product_id = product_id or DEFAULT_PRODUCT
-    model = models.by_id(platform, app_id, product_id)
-    if model is None:
-        raise LookupError(f"no product model {product_id!r}")
+    model = _model(platform, app_id, product_id)
     now = platform.now()
     for number in range(first, first + count):
         node_id = f"{prefix}-{number:06d}"
@@ -42,7 +62,7 @@ def add(
             platform,
             app_id,
             node_id,
-            productId=product_id,
+            productId=model["productId"],
             name=f"{prefix} {number}",
             activated=True,
             status="OFFLINE",

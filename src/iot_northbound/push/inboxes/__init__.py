@@ -42,7 +42,7 @@ def open_inbox(
     Raises:
         InvalidArgumentError: the URL names no inbox, or has a value that cannot be used (1007). It is shown without its
             user and password.
-        ModuleNotFoundError: the extra of the engine is not installed; the text names it.
+        MissingExtraError: the extra of the engine is not installed; the text names it.
     """
     check("url", url, str)
     try:

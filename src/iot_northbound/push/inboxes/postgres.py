@@ -184,6 +184,16 @@ class PostgresInbox:
         opened = self._mine()
         return opened.figures() if opened else LeaseFigures()
 
+    def oldest_by_shard(self) -> dict[int, datetime]:
+        """Return since when the oldest waiting message of each shard waits; a shard without messages is missing.
+
+        One shard that falls behind the others is a sign of a device with many messages, or of a slow handler.
+
+        Raises:
+            InboxError: the server is away.
+        """
+        return {shard: datetime.fromtimestamp(since, UTC) for shard, since in self._opened().desk.rows(sql.OLDEST)}
+
     def stop(self) -> None:
         """Store and delete what is still to be, release the devices, and close. A forked child closes nothing."""
         opened = self._mine()

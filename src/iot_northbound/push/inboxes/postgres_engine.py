@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from zlib import crc32
 
-import psycopg
-from psycopg.sql import SQL, Identifier, Literal
-
+from iot_northbound._extras import needs_extra
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import InboxConfigError, InboxError, InboxStats
 from iot_northbound.push.inboxes import postgres_schema as sql
 from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
+
+with needs_extra("postgres"):
+    import psycopg
+    from psycopg.sql import SQL, Identifier, Literal
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]

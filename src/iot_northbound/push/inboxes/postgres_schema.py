@@ -97,6 +97,8 @@ SELECT count(*) FILTER (WHERE NOT dead), count(*) FILTER (WHERE dead), coalesce(
   min(since) FILTER (WHERE NOT dead)
 FROM {s}.inbox"""
 
+OLDEST = "SELECT shard, min(since) FROM {s}.inbox WHERE NOT dead GROUP BY shard ORDER BY shard"
+
 # Leases. An epoch belongs to one owner at one time: a lease is renewed by its epoch, and taken with a new one.
 
 BEAT = """

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from types import MappingProxyType
 from typing import Any
 
+from iot_northbound._extras import needs_extra
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.arguments import check, check_clock
@@ -17,11 +18,8 @@ from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import InboxError, InboxFullError, InboxLimits, InboxStats, Ledger
 from iot_northbound.push.parse import Message
 
-try:
+with needs_extra("kafka"):
     from confluent_kafka import KafkaError, KafkaException, Producer
-except ModuleNotFoundError as error:
-    what = f"KafkaSink needs {error.name}: pip install 'iot-northbound[kafka]'"
-    raise ModuleNotFoundError(what, name=error.name) from None
 
 LONGEST = 10_000
 """Milliseconds after which a message that is not confirmed has failed; the platform gets its answer within 12 s."""
@@ -69,7 +67,7 @@ class KafkaSink:
     Raises:
         InvalidArgumentError: a setting is unknown, cannot be used, or is not to be changed (1007).
         TypeError: an argument has a wrong type; the message names it.
-        ModuleNotFoundError: the extra ``kafka`` is not installed.
+        MissingExtraError: the extra ``kafka`` is not installed.
     """
 
     durable = True

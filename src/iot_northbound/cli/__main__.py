@@ -1,5 +1,0 @@
-import sys
-
-from iot_northbound.cli import main
-
-sys.exit(main())
