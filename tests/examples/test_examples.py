@@ -89,6 +89,22 @@ def test_the_application_turns_on_the_lamp() -> None:
     ]
 
 
+def test_the_import_registers_each_row_and_goes_on_when_it_is_called_again(platform: Emulator, tmp_path: Path) -> None:
+    file = tmp_path / "devices.csv"
+    file.write_text("nodeId,productId,name\nimp-1,street-lamp-nb,路灯\nimp-2,,\nimp-1,,\n", encoding="utf-8-sig")
+    arguments = [str(file), "--profile", str(platform.profile_path)]
+    assert "2 of 3 rows done, 0 of them before; 1 failed" in run("bulk_import.py", *arguments, ends_with=1)
+    lines = (tmp_path / "devices.csv.results.csv").read_text().splitlines()
+    assert [line.split(",")[:3] for line in lines[1:]] == [
+        ["1", "imp-1", "true"],
+        ["2", "imp-2", "true"],
+        ["3", "imp-1", "false"],
+    ]
+    assert "it is in row 1 already" in lines[3]
+    file.write_text("nodeId,productId,name\nimp-1,street-lamp-nb,路灯\nimp-2,,\nimp-3,,\n")
+    assert "3 of 3 rows done, 2 of them before; 0 failed" in run("bulk_import.py", *arguments)
+
+
 def test_the_rollout_upgrades_one_group_after_the_other() -> None:
     told = run("upgrade_rollout.py", "--lamps", "20")
     assert "group first: success" in told
