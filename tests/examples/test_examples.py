@@ -2,12 +2,15 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families as families
 
 from iot_northbound.emulator import Emulator
 
@@ -98,3 +101,35 @@ def test_the_rollout_stops_at_a_group_that_fails() -> None:
     assert "group first: failed" in told
     assert "the roll-out stops here" in told
     assert "group others" not in told
+
+
+def test_prometheus_reads_the_figures_of_an_application(platform: Emulator) -> None:
+    command = [sys.executable, str(EXAMPLES / "metrics.py"), str(platform.profile_path), "--port", "0"]
+    with subprocess.Popen([*command, "--every", "0.05"], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout
+        try:
+            address = program.stdout.readline().removeprefix("figures at ").strip()
+            assert program.stdout.readline().endswith(" devices\n")
+            text = requests.get(address, timeout=10).text
+        finally:
+            program.send_signal(signal.SIGINT)
+    assert program.returncode == 0
+    read = {(each.name, each.labels.get("status")): each.value for family in families(text) for each in family.samples}
+    assert read["iot_northbound_attempts_total", "200"] >= 1
+    assert read["iot_northbound_token_renewals_total", None] == 1
+    assert read["iot_northbound_inbox_depth", None] == 0
+
+
+def test_the_spans_of_calls_are_inside_those_of_the_application(platform: Emulator) -> None:
+    told = run("tracing.py", str(platform.profile_path)).splitlines()
+    first = told.index("install a meter")
+    assert told[first - 2 :] == [
+        "  POST /iocm/app/reg/v1.1.0/deviceCredentials 200",
+        "  GET /iocm/app/dm/v1.4.0/devices/{device_id} 200",
+        "install a meter",
+        "  GET /iocm/app/dm/v1.4.0/devices/{device_id} 404 404",
+        told[first + 2],
+        "look for a meter",
+        "DELETE /iocm/app/dm/v1.4.0/devices/{device_id} 204",
+    ]
+    assert told[first + 2].startswith("100403 on GET /iocm/app/dm/v1.4.0/devices/{device_id} (HTTP 404): ")
