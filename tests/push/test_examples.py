@@ -101,12 +101,15 @@ def test_standalone(tmp_path: Path) -> None:
     command = [sys.executable, program, "--port", "0", "--inbox", str(tmp_path / "inbox")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TZ": "UTC"}) as process:
         assert process.stdout is not None
-        host, port = process.stdout.readline().split("//")[1].split("/")[0].split(":")
-        assert ask((host, int(port)), "POST", ROUTE, push_body("deviceAdded", deviceId="d1"))[0] == 200
-        assert process.stdout.readline() == "new device d1\n"
-        push_out_of_order((host, int(port)), ROUTE, "d1")
-        assert process.stdout.readline() == "d1 10:15:00 {'reading': 1234.5, 'unit': 'l'}\n"
-        assert process.stdout.readline() == "d1 10:14:59 {'reading': 1} (late)\n"
-        assert process.stdout.readline() == "d1 10:15:01 {'level': 2}\n"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        try:
+            host, port = process.stdout.readline().split("//")[1].split("/")[0].split(":")
+            assert ask((host, int(port)), "POST", ROUTE, push_body("deviceAdded", deviceId="d1"))[0] == 200
+            assert process.stdout.readline() == "new device d1\n"
+            push_out_of_order((host, int(port)), ROUTE, "d1")
+            assert process.stdout.readline() == "d1 10:15:00 {'reading': 1234.5, 'unit': 'l'}\n"
+            assert process.stdout.readline() == "d1 10:14:59 {'reading': 1} (late)\n"
+            assert process.stdout.readline() == "d1 10:15:01 {'level': 2}\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()  # if something is wrong, it must not wait for ever
