@@ -65,7 +65,8 @@ with NorthApiClient.from_profile(
     "~/.iot-northbound/emulator/profile.toml", hooks=metrics.hooks
 ) as client:
     metrics.watch_client(client)
-    start_http_server(9108, addr="127.0.0.1")  # http://127.0.0.1:9108/metrics
+    server, _ = start_http_server(0, addr="127.0.0.1")  # 0: a free port
+    print(f"figures at http://127.0.0.1:{server.server_port}/metrics")
     client.data_collection.query_batch_devices_info()
 # --8<-- [end:prometheus]
 
