@@ -66,9 +66,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield (
             folder,
             {
-                    "IOT_NORTHBOUND_EMULATOR_HOME": str(emulator.home.folder),
+                "IOT_NORTHBOUND_EMULATOR_HOME": str(emulator.home.folder),
                 "IOT_NORTHBOUND_PROFILE": str(emulator.profile_path),
-            "HOME_OF_EMULATOR": str(emulator.home.folder),
+                "HOME_OF_EMULATOR": str(emulator.home.folder),
                 "PORT": str(emulator.address[1]),
                 "MQTT_PORT": str(emulator.mqtt_url).rpartition(":")[2],
                 "APP_ID": emulator.app_id,
