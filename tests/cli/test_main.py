@@ -67,6 +67,7 @@ def test_every_command_explains_itself_and_each_of_its_options(
     assert told.partition("\n\n")[2].startswith("  ")  # after the usage, which may be long, comes what it does
     lines = told.splitlines()
     assert max(map(len, lines)) <= 80
+    lines = lines[lines.index("Options:") :]
     options = [(line, after) for line, after in zip(lines, [*lines[1:], ""], strict=True) if line.startswith("  -")]
     assert options
     bare = [line for line, after in options if "  " not in line.strip() and not after.startswith(" " * 10)]
@@ -171,6 +172,14 @@ def test_help_loads_neither_the_client_nor_the_platform() -> None:
         "print([name for name in heavy if name in sys.modules])"
     )
     assert run("--help", program=program).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_imports_nothing_of_the_command_line() -> None:
+    program = (
+        "import sys\nfrom iot_northbound import *\nimport iot_northbound.push\n"
+        "print([name for name in ('click', 'rich', 'tomlkit', 'keyring') if name in sys.modules])"
+    )
+    assert run(program=program).stdout == "[]\n"
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
