@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks",
+    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks", "push/waits",
     "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""

@@ -126,12 +126,18 @@ def _csv_rows(header: str, lines: Iterator[tuple[int, str]], name: str, kind: An
     if not any(names):
         raise _refused(name, 1, "it must be the header with the names of the columns")
     known = columns(kind)
+    if kind is Deletion and "deviceId" in names:  # a file of `write_devices` or `write_results` says what to delete
+        return ({"deviceId": row["deviceId"]} for row in _cells(_reader(names, lines, delimiter), name))
     for each in names:
         if each not in known:
             raise InvalidArgumentError.of(f"{name}, line 1", *_words(unknown_column(kind, each)))
         if sum(known.get(other) == known[each] for other in names) > 1:
             raise InvalidArgumentError.of(f"{name}, line 1", shown(each), "there are two columns for this field")
-    return _cells(csv.DictReader((line for _, line in lines), names, delimiter=delimiter, strict=True), name)
+    return _cells(_reader(names, lines, delimiter), name)
+
+
+def _reader(names: list[str], lines: Iterator[tuple[int, str]], delimiter: str) -> "csv.DictReader[str]":
+    return csv.DictReader((line for _, line in lines), names, delimiter=delimiter, strict=True)
 
 
 def _words(error: InvalidArgumentError) -> tuple[str, str]:

@@ -26,16 +26,32 @@ COMPLETE = "_IOT_NORTHBOUND_COMPLETE"
 
 # The modules of commands import the client, and the packages of an extra, only when they run. So every --help is fast,
 # and works without extras.
+_CALLS = "iot_northbound.cli.calls"
 COMMANDS = {
     "basic-test": Entry(
         "iot_northbound.cli.basic_test:basic_test", "check files, address, TLS, login and a registration, step by step"
     ),
-    "emulator": Entry("iot_northbound.cli.emulator:emulator", "run a platform on this machine", "emulator"),
+    "batch": Entry(f"{_CALLS}.batch:group", "run one command for many devices"),
+    "call": Entry(f"{_CALLS}.call:call", "make any call of the API"),
+    "commands": Entry(f"{_CALLS}.commands:group", "send commands to devices, follow and revoke them"),
+    "completion": Entry(
+        "iot_northbound.cli.completion:completion", "print the script that completes commands in a shell"
+    ),
+    "config": Entry("iot_northbound.cli.config:config", "make a profile; show which configuration the commands use"),
+    "devices": Entry(f"{_CALLS}.devices:group", "register, list, change and delete devices, and read their data"),
+    "emulator": Entry(
+        "iot_northbound.cli.emulator:emulator", "run a platform on this machine, or control a running one", "emulator"
+    ),
+    "errors": Entry("iot_northbound.cli.errors:errors", "explain an error code, or search for one"),
+    "groups": Entry(f"{_CALLS}.groups:group", "make groups of devices, and change their members"),
     "inbox": Entry("iot_northbound.cli.inbox:group", "show an inbox, and repeat or delete its dead letters"),
     "limit": Entry("iot_northbound.cli.limit:limit", "show the limit of calls that several processes share"),
     "listen": Entry("iot_northbound.cli.listen:listen", "receive pushes and show them live", "receiver"),
+    "packages": Entry(f"{_CALLS}.packages:group", "list, show and delete packages for upgrades"),
     "simulate": Entry("iot_northbound.cli.simulate:simulate", "run many simulated devices", "device"),
+    "subscriptions": Entry(f"{_CALLS}.subscriptions:group", "say what the platform pushes, and where to"),
     "token": Entry("iot_northbound.cli.token:token", "show or remove the token that several processes share"),
+    "upgrades": Entry(f"{_CALLS}.upgrades:group", "upgrade the software and firmware of devices"),
     "worker": Entry(
         "iot_northbound.cli.worker:worker", "run the handlers of a receiver whose inbox several processes share"
     ),

@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 from iot_northbound.cli import values
+from iot_northbound.cli.call_log import CallLog
+from iot_northbound.cli.calls.emulator import CONTROLS
 from iot_northbound.cli.command import Group
 from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.exits import Exit
@@ -25,7 +27,7 @@ def _port_option(name: str, what: str, usual: str) -> Callable[[Any], Any]:
     return click.option(name, type=values.port_or_free, metavar="PORT", help=f"port {what}, {more}")
 
 
-@click.group("emulator", cls=Group, lazy={}, invoke_without_command=True)
+@click.group("emulator", cls=Group, lazy=CONTROLS, invoke_without_command=True)
 @click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="address to listen on")
 @_port_option("--port", "to listen on", "8743")
 @_port_option("--control-port", "of the control plane", "8744, or a free one with --port 0")
@@ -71,11 +73,13 @@ def _port_option(name: str, what: str, usual: str) -> Callable[[Any], Any]:
     type=click.Choice(("immediate", "timed", "manual")),
     help="when the steps of devices and tasks happen (default: immediate)",
 )
+@click.option("--log", is_flag=True, help="print a line for each call: time, method, path, status, duration")
 @pass_session(platform=None, formats=("lines", "jsonl"))
 def emulator(session: Session, **options: Any) -> Exit | None:
     """Run a platform on this machine.
 
-    It has HTTPS with client certificates, ports for devices, and a control plane beside it.
+    It has HTTPS with client certificates, ports for devices, and a control plane beside it. The commands below control
+    an emulator that runs already.
     """
     if click.get_current_context().invoked_subcommand is not None:
         return None
@@ -96,6 +100,7 @@ def _run(args: SimpleNamespace) -> Exit:
         settings |= {"flow_control": True, "calls_per_minute": args.flow_control}
     if args.transitions is not None:
         settings["transitions"] = args.transitions
+    log = CallLog(sys.stdout.fileno(), as_json=args.json) if args.log else None
     try:
         platform = Emulator(
             args.host,
@@ -109,10 +114,12 @@ def _run(args: SimpleNamespace) -> Exit:
             data_dir=args.data_dir,
             callback_ca=args.callback_ca,
             strict_x509=args.strict_x509,
+            on_call=log,
             **settings,
         )
         _allow_many_connections()
-        platform.serve_forever(lambda: _announce(args, platform))
+        with log or contextlib.nullcontext():
+            platform.serve_forever(lambda: _announce(args, platform))
     except (BindError, DataDirError, ValueError, OSError) as error:
         return _fail(args, error.strerror if isinstance(error, BindError) and error.strerror else str(error))
     _announce_the_end(args)
@@ -162,7 +169,7 @@ def _announce(args: SimpleNamespace, emulator: Any) -> None:
     lines = [
         ("platform", facts["url"]),
         ("control plane", facts["control"] or "none"),
-        ("console (opens once)", facts["console"] or "none"),
+        ("console, once", facts["console"] or "none"),
         ("mqtt", facts["mqtt"] or "none"),
         ("agentlite", facts["agentlite"] or "none"),
         ("hub", facts["hub"] or "none"),

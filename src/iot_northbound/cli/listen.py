@@ -24,6 +24,7 @@ from iot_northbound.cli.connection import SOURCES, WITH_ADDRESS, read_secret, re
 from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.ending import ended_by_signals, wait_for_end
 from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.forwarding import Forwarded, Forwarder, ForwardUrl, NotTakenError
 from iot_northbound.cli.wording import printable
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
@@ -89,6 +90,12 @@ _SUBSCRIBING = "subscribing"
     show_default=True,
     help="file in which messages wait",
 )
+@click.option(
+    "--forward-to",
+    type=ForwardUrl(),
+    metavar="URL",
+    help="post each push to this application, until it answers 2xx; an application may get a push twice",
+)
 @click.option("--memory", is_flag=True, help="keep messages in memory only; what was not shown is lost at the end")
 @in_section(_TLS, "--tls-cert", metavar="PEM", help="this receiver's certificate, followed by those of its issuers")
 @in_section(_TLS, "--tls-key", metavar="PEM", help="its key, if it is in a separate file")
@@ -117,6 +124,10 @@ def listen(session: Session, **options: Any) -> Exit:
 
     Messages are kept in an inbox, and each is shown on one line, until Ctrl-C. With --subscribe, the platform pushes
     here: the command subscribes at the start, and unsubscribes at the end.
+
+    With --forward-to, each push is posted to an application too, and its line shows the answer. The platform gets its
+    answer at once; the push stays in the inbox until the application answers 2xx. After five more tries in half a
+    minute it is a dead letter: `iot-northbound inbox replay` sends it again.
     """
     from iot_northbound.push import InboxError
     from iot_northbound.serving import BindError
@@ -195,20 +206,29 @@ def _receiver(session: Session, arguments: SimpleNamespace, secret: str | None, 
     shown = wanted(arguments.kind, arguments.device)
     inbox = MemoryInbox() if arguments.memory else SqliteInbox(arguments.inbox)
     access = Access(client_names=arguments.client_name, networks=arguments.network, path_secret=secret)
-    # One thread, so that the lines of all devices are in the order of arrival.
-    receiver = PushMessageReceiver(inbox, access=access, threads=1)
+    forwarder = None
+    if arguments.forward_to:
+        _say(f"forwarding to {_address(arguments.forward_to)}")
+        forwarder = Forwarder(arguments.forward_to)
+        # What the application did not take has a line of its own.
+        logging.getLogger("iot_northbound.push").setLevel(logging.CRITICAL)
+    # One thread, so that the lines of all devices are in the order of arrival. An application may be slow.
+    receiver = PushMessageReceiver(inbox, access=access, threads=8 if forwarder else 1)
 
     @receiver.on_body
     def print_one(_: str) -> None:
         event = receiver.event
         if not shown(event):
             return
+        answer = forwarder.forward(event) if forwarder else None
         try:
-            print(show(event), flush=True)
+            print(f"{show(event, answer)}\n", end="", flush=True)  # in one piece, beside other threads
         except BrokenPipeError:
             ended.set()  # the reader is gone; the error keeps the message for the next start
             logging.getLogger("iot_northbound.push").disabled = True  # a reader that has read enough is not a failure
             raise
+        if answer is not None and not answer.taken:
+            raise NotTakenError(answer.words)
 
     return receiver
 
@@ -222,10 +242,10 @@ def _fits(value: str, patterns: Sequence[str] | None) -> bool:
     return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
-def line(event: Event, widest: int | None = None) -> str:
+def line(event: Event, answer: Forwarded | None = None, widest: int | None = None) -> str:
     """Return a message as one line for a person: time of arrival, kind, device, then the rest as JSON, data first.
 
-    `widest` is how many characters of the JSON are shown.
+    `answer` is that of an application, and `widest` how many characters of the JSON are shown.
     """
     text = event.text.strip()
     if not event.is_probe:
@@ -236,7 +256,8 @@ def line(event: Event, widest: int | None = None) -> str:
         text = f"{text[:widest]}…"
     moment = f"{event.received_at.astimezone():%H:%M:%S}"
     kind = "probe" if event.is_probe else event.kind or "unknown"
-    return printable(f"{moment} {kind} {event.device or '-'} {text}")
+    forwarded = f"-> {answer.words} " if answer is not None else ""
+    return printable(f"{moment} {kind} {event.device or '-'} {forwarded}{text}")
 
 
 def _shown(number: str) -> float | str:
@@ -256,14 +277,16 @@ def _data_first(value: Any) -> Any:
     }
 
 
-def line_as_json(event: Event) -> str:
+def line_as_json(event: Event, answer: Forwarded | None = None) -> str:
     """Return a message as one line for a program, with every digit as it came."""
-    head = {
+    head: dict[str, Any] = {
         "receivedAt": event.received_at.isoformat(),
         "kind": event.kind,
         "device": event.device,
         "problem": event.problem,
     }
+    if answer is not None:
+        head["forwarded"] = {"status": answer.status, "ms": answer.ms, "error": answer.error, "attempt": event.attempt}
     message = json.dumps(event.text.strip()) if event.is_probe else _on_one_line(event.text)
     return f'{json.dumps(head)[:-1]}, "message": {message}}}'
 

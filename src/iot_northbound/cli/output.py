@@ -7,9 +7,12 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iot_northbound.cli.wording import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FORMATS = ("table", "json", "jsonl", "csv")
 """The values of --output."""
@@ -47,20 +50,19 @@ class Output:
         """
         count = 0
         found: list[Any] = []
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        if self.form == "csv":
-            writer.writerow(each.path for each in columns)
-        for item in items:
-            count += 1
-            value = plain(item)
+        header = [each.path for each in columns]
+        for count, value in enumerate(map(plain, items), 1):
             if self.form == "jsonl":
                 print(json_text(value), flush=True)
             elif self.form == "csv":
-                writer.writerow(safe_cell(_at(value, each.path)) for each in columns)
-                sys.stdout.flush()
+                if count == 1:
+                    _csv(header)
+                _csv([_at(value, path) for path in header])
             else:
                 found.append(value)
-        if self.form == "json":
+        if self.form == "csv" and not count:
+            _csv(header)
+        elif self.form == "json":
             print(json_text(found, indent=2))
         elif self.for_people and found:
             _table(found, columns)
@@ -79,9 +81,8 @@ class Output:
             print(json_text(plain(value)))
         elif self.form == "csv":
             flat = dict(_flat(plain(value)))
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(flat)
-            writer.writerow(map(safe_cell, flat.values()))
+            _csv(list(flat))
+            _csv(list(flat.values()))
         else:
             _lines(lines if lines is not None else {name: _cell(each) for name, each in _flat(plain(value))})
 
@@ -92,13 +93,9 @@ class Output:
 
 def plain(item: Any) -> Any:
     """Return something as values of JSON, with the names of JSON."""
-    import attrs
-
-    from iot_northbound.core.wire import to_json
-
     if isinstance(item, list | tuple):
         return [plain(each) for each in item]
-    return to_json(item) if attrs.has(type(item)) else item
+    return item.to_json() if hasattr(item, "to_json") else item
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -117,11 +114,18 @@ def safe_cell(value: Any) -> str:
     return f"'{text}" if is_formula else text
 
 
+def _csv(cells: Sequence[Any]) -> None:
+    csv.writer(sys.stdout, lineterminator="\n").writerow(map(safe_cell, cells))
+    sys.stdout.flush()
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list) and not any(isinstance(each, list | dict) for each in value):
+        return ", ".join(map(_cell, value))
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
@@ -149,20 +153,31 @@ def _lines(lines: Mapping[str, str]) -> None:
         print(printable(f"{name}{' ' * (widest - cell_len(name))}  {text}"))
 
 
-def _table(values: Sequence[Any], columns: Sequence[Column]) -> None:
-    """Print a table: as wide as the terminal, or, for a pipe, as wide as its values."""
-    from rich.console import Console
+def text_at(value: Any, path: str) -> str:
+    """Return the value at a path, as a cell of a table shows it."""
+    return printable(_cell(_at(value, path)))
+
+
+def table_of(values: Iterable[Any], columns: Sequence[Column], *, wrapped: bool = True) -> Table:
+    """Return a table for rich; `wrapped` cells may need several lines."""
     from rich.table import Table
     from rich.text import Text
 
-    piped = not sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=_WIDE if piped else None, highlight=False, markup=False, emoji=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column.title, no_wrap=piped, overflow="fold")
+        table.add_column(column.title, no_wrap=not wrapped, overflow="fold")
     for value in values:
-        table.add_row(*(Text(printable(_cell(_at(value, each.path)))) for each in columns))
+        table.add_row(*(Text(text_at(value, each.path)) for each in columns))
+    return table
+
+
+def _table(values: Sequence[Any], columns: Sequence[Column]) -> None:
+    """Print a table: as wide as the terminal, or, for a pipe, as wide as its values."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=_WIDE if piped else None, highlight=False, markup=False, emoji=False)
     with console.capture() as written:
-        console.print(table)
+        console.print(table_of(values, columns, wrapped=not piped))
     for line in written.get().splitlines():
         print(line.rstrip())

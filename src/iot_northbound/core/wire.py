@@ -171,11 +171,13 @@ def _dump(value: Any) -> Any:
 
 
 def encode_body(dto: Any) -> bytes:
-    """Return a request DTO, or a mapping with the names of JSON, as UTF-8 JSON.
+    """Return a request DTO, or a mapping with the names of JSON, as UTF-8 JSON; bytes are a body that is ready.
 
     Raises:
         InvalidArgumentError: it contains something that JSON does not allow (1007).
     """
+    if isinstance(dto, bytes):
+        return dto
     try:
         text = json.dumps(to_json(dto), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()

@@ -113,7 +113,8 @@ def _query(operation: Operation, text: bytes) -> dict[str, Any]:
     if given and not operation.query:
         raise InvalidArgument("this operation takes no query")
     for name, value in given.items():
-        if operation.query.get(name, {}).get("type") == "integer" and _WHOLE.fullmatch(value):
+        kinds = operation.query.get(name, {}).get("type", ())
+        if "integer" in ([kinds] if isinstance(kinds, str) else kinds) and _WHOLE.fullmatch(value):
             given[name] = int(value)
     return given
 
