@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import click
 
 from iot_northbound import dto, services
+from iot_northbound.cli.app import COMMANDS, root
+from iot_northbound.cli.exits import Exit
 from iot_northbound.core.fields import specs
 from iot_northbound.core.open_enum import SYNONYMS, OpenEnum
 from iot_northbound.core.received import Received
@@ -188,6 +191,23 @@ def _value(rule: Mapping[str, Any]) -> str:
     return f"`{rule.get('paraName') or rule['propertyName']}` {' '.join(words)}{optional}{writable}"
 
 
+def exit_table() -> str:
+    """Return the table of the exit statuses of the command."""
+    rows = ["| exit status | what it means |", "|---|---|"]
+    return "\n".join([*rows, *(_row(str(each.value), each.meaning) for each in Exit)])
+
+
+def command_table() -> str:
+    """Return the table of the commands, each with the commands of its group."""
+    rows = ["| command | what it does |", "|---|---|"]
+    context = click.Context(root)
+    for name, entry in sorted(COMMANDS.items()):
+        command = root.get_command(context, name)
+        inner = command.list_commands(click.Context(command)) if isinstance(command, click.Group) else []
+        rows.append(_row(f"`{name}`", entry.help + (f": {', '.join(f'`{each}`' for each in inner)}" if inner else "")))
+    return "\n".join(rows)
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "api/index.md": {"calls": call_table},
     "api/dto/index.md": {"modules": dto_table},
@@ -198,6 +218,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "emulator-models.md": {"shipped models": model_table},
     "emulator.md": tables.TABLES,
     "emulator-coverage.md": {"codes": coverage_tables},
+    "command-line.md": {"exits": exit_table, "commands": command_table},
 }
 
 

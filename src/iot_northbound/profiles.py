@@ -69,15 +69,13 @@ SECTIONS = (
 _INBOX = "inbox"
 """The key of the receiver's inbox. It is beside the sections, because a client has none."""
 _SECRETS = frozenset({_INBOX, *(name for section in SECTIONS for name in section.secrets())})
-_SECRET_FILES = {f"{name}_file": name for name in sorted(_SECRETS)}
-_SECRET_ENTRIES = {f"{name}_keyring": name for name in sorted(_SECRETS)}
 KEYRING = "iot-northbound"
 """The service of our entries in the keyring of the operating system."""
 _CODE_ONLY = {name: section.cls.__name__ for section in SECTIONS for name in section.code_only}
 _KINDS: Mapping[str, type] = {
     **{name: kind for section in SECTIONS for name, kind in section.kinds().items()},
-    **dict.fromkeys(_SECRET_FILES, Path),
-    **dict.fromkeys(_SECRET_ENTRIES, str),
+    **{f"{name}_file": Path for name in _SECRETS},
+    **{f"{name}_keyring": str for name in _SECRETS},
     _INBOX: str,
 }
 _LIMITS = frozenset(name for section in SECTIONS for name in section.limits())
@@ -298,9 +296,7 @@ def _secret_of(origin: _Origin, key: str, entry: str) -> str:
     except Exception as error:  # noqa: BLE001 - each keyring has errors of its own, whose texts may contain anything
         raise origin.error(key, f"the keyring cannot be read ({type(error).__name__}): unlock it") from None
     if not secret:
-        raise origin.error(
-            key, f"the keyring has no entry {entry!r} of {KEYRING}: `iot-northbound config init` writes it"
-        )
+        raise origin.error(key, f"the keyring has no entry {entry!r}: `iot-northbound config init` writes it")
     return secret
 
 

@@ -34,10 +34,15 @@ COMMANDS = {
     "batch": Entry(f"{_CALLS}.batch:group", "run one command for many devices"),
     "call": Entry(f"{_CALLS}.call:call", "make any call of the API"),
     "commands": Entry(f"{_CALLS}.commands:group", "send commands to devices, follow and revoke them"),
+    "completion": Entry(
+        "iot_northbound.cli.completion:completion", "print the script that completes commands in a shell"
+    ),
+    "config": Entry("iot_northbound.cli.config:config", "make a profile; show which configuration the commands use"),
     "devices": Entry(f"{_CALLS}.devices:group", "register, list, change and delete devices, and read their data"),
     "emulator": Entry(
         "iot_northbound.cli.emulator:emulator", "run a platform on this machine, or control a running one", "emulator"
     ),
+    "errors": Entry("iot_northbound.cli.errors:errors", "explain an error code, or search for one"),
     "groups": Entry(f"{_CALLS}.groups:group", "make groups of devices, and change their members"),
     "inbox": Entry("iot_northbound.cli.inbox:group", "show an inbox, and repeat or delete its dead letters"),
     "limit": Entry("iot_northbound.cli.limit:limit", "show the limit of calls that several processes share"),

@@ -48,13 +48,12 @@ class Connection:
         Raises:
             NorthApiException: the configuration is incomplete or cannot be used (1006, 1007, 1008, 1010).
         """
-        from iot_northbound.cli.wording import OPTIONS, VARIABLES
+        from iot_northbound.cli.wording import VARIABLES
         from iot_northbound.profiles import load_env, load_profile
 
         source = self.source()
         if source == "options":
-            names.update(OPTIONS)
-            return self._from_options()
+            return self.settings_with(Secrets.of(self), names)
         if source == "variables":
             names.update(VARIABLES)
             return load_env()
@@ -101,36 +100,54 @@ class Connection:
             )
         return profile
 
-    def _from_options(self) -> Settings:
+    def settings_with(self, secrets: Secrets, names: dict[str, str]) -> Settings:
+        """Return the configuration that these options give, as `settings` does."""
+        from iot_northbound.cli.wording import OPTIONS
         from iot_northbound.config import DEFAULT_PORT, ClientInfo, HttpConfig, Settings
         from iot_northbound.ssl_config import SSLConfig
 
+        names.update(OPTIONS)
         if self.app_id is None:
             refuse("--platform-ip needs --app-id")
         tls = SSLConfig(
             self_cert_path=self.cert,
             self_key_path=self.key,
             self_cert_alias=self.cert_alias,
-            self_cert_pwd=read_secret(self.cert_password_file),
+            self_cert_pwd=secrets.cert_password,
             trust_ca_path=self.ca,
-            trust_ca_pwd=read_secret(self.ca_password_file),
+            trust_ca_pwd=secrets.ca_password,
             expected_hostname=self.expected_hostname,
         )
-        info = ClientInfo(
-            platform_ip=self.platform_ip or "",
-            platform_port=self.platform_port or DEFAULT_PORT,
-            app_id=self.app_id,
-            secret=self._secret(),
-        )
-        return Settings(info, tls, HttpConfig())
-
-    def _secret(self) -> str:
-        secret = read_secret(self.secret_file) or os.environ.get("IOT_NORTHBOUND_SECRET")
+        secret = secrets.secret
         if not secret and sys.stdin.isatty():
             secret = click.prompt(f"secret of {self.app_id}", hide_input=True, err=True, type=str)
         if not secret:
             refuse("the secret is missing: give --secret-file, or set IOT_NORTHBOUND_SECRET")
-        return str(secret)
+        info = ClientInfo(
+            platform_ip=self.platform_ip or "",
+            platform_port=self.platform_port or DEFAULT_PORT,
+            app_id=self.app_id,
+            secret=secret,
+        )
+        return Settings(info, tls, HttpConfig())
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Secrets:
+    """The secrets of a configuration; None if they are not given."""
+
+    secret: str | None = None
+    cert_password: str | None = None
+    ca_password: str | None = None
+
+    @classmethod
+    def of(cls, connection: Connection) -> Secrets:
+        """Return the secrets in the files that the options name, or in the variable."""
+        return cls(
+            secret=read_secret(connection.secret_file) or os.environ.get("IOT_NORTHBOUND_SECRET"),
+            cert_password=read_secret(connection.cert_password_file),
+            ca_password=read_secret(connection.ca_password_file),
+        )
 
 
 WITH_ADDRESS = tuple(each.name for each in fields(Connection) if each.name not in SOURCES)

@@ -1,6 +1,12 @@
 """The exit status of the command: one for each family of errors, the same in every version."""
 
+from __future__ import annotations
+
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iot_northbound.errors import NorthApiException
 
 
 class Exit(IntEnum):
@@ -60,14 +66,13 @@ def exit_of(error: BaseException) -> Exit:
     return Exit.FAILED if isinstance(error, OSError | ImportError) else Exit.UNEXPECTED
 
 
-def _of_the_api(error: Exception) -> Exit:
+def _of_the_api(error: NorthApiException) -> Exit:
     from iot_northbound import errors
 
-    code = getattr(error, "error_code", "")
-    own = {errors.SdkCode.INVALID_ARGUMENT, errors.SdkCode.CLIENT_INFO, errors.SdkCode.BLANK_IN_CREDENTIALS}
-    if code in own or code == errors.SdkCode.TLS:
+    own = errors.SdkCode
+    if error.error_code in (own.INVALID_ARGUMENT, own.CLIENT_INFO, own.BLANK_IN_CREDENTIALS, own.TLS):
         return Exit.CONFIGURATION
-    families = {
+    by_class = {
         errors.ConnectionFailedError: Exit.UNREACHABLE,
         errors.RequestTimeoutError: Exit.UNREACHABLE,
         errors.SharedStateError: Exit.UNREACHABLE,
@@ -81,5 +86,19 @@ def _of_the_api(error: Exception) -> Exit:
         errors.PlatformFailureError: Exit.PLATFORM,
         errors.UnreadableAnswerError: Exit.PLATFORM,
         errors.WaitTimeoutError: Exit.TOO_LATE,
+        errors.InvalidArgumentError: Exit.REFUSED,
     }
-    return next((family for cls, family in families.items() if isinstance(error, cls)), Exit.REFUSED)
+    for cls, family in by_class.items():
+        if isinstance(error, cls):
+            return family
+    by_code = {
+        own.NO_ANSWER: Exit.UNREACHABLE,
+        own.UNREADABLE: Exit.PLATFORM,
+        own.JSON_WITHOUT_CODE: Exit.PLATFORM,
+        own.NOT_JSON: Exit.PLATFORM,
+        own.NO_TOKEN: Exit.NOT_AUTHORIZED,
+        own.FORBIDDEN_WITHOUT_CODE: Exit.NOT_AUTHORIZED,
+    }
+    # Codes of four digits are the SDK's own: without an answer, nothing was refused.
+    rest = Exit.FAILED if len(error.error_code) == 4 else Exit.REFUSED
+    return by_code.get(error.error_code, rest)

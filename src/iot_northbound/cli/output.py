@@ -50,20 +50,19 @@ class Output:
         """
         count = 0
         found: list[Any] = []
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        if self.form == "csv":
-            writer.writerow(each.path for each in columns)
-        for item in items:
-            count += 1
-            value = plain(item)
+        header = [each.path for each in columns]
+        for count, value in enumerate(map(plain, items), 1):
             if self.form == "jsonl":
                 print(json_text(value), flush=True)
             elif self.form == "csv":
-                writer.writerow(safe_cell(_at(value, each.path)) for each in columns)
-                sys.stdout.flush()
+                if count == 1:
+                    _csv(header)
+                _csv([_at(value, path) for path in header])
             else:
                 found.append(value)
-        if self.form == "json":
+        if self.form == "csv" and not count:
+            _csv(header)
+        elif self.form == "json":
             print(json_text(found, indent=2))
         elif self.for_people and found:
             _table(found, columns)
@@ -82,9 +81,8 @@ class Output:
             print(json_text(plain(value)))
         elif self.form == "csv":
             flat = dict(_flat(plain(value)))
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(flat)
-            writer.writerow(map(safe_cell, flat.values()))
+            _csv(list(flat))
+            _csv(list(flat.values()))
         else:
             _lines(lines if lines is not None else {name: _cell(each) for name, each in _flat(plain(value))})
 
@@ -95,13 +93,9 @@ class Output:
 
 def plain(item: Any) -> Any:
     """Return something as values of JSON, with the names of JSON."""
-    import attrs
-
-    from iot_northbound.core.wire import to_json
-
     if isinstance(item, list | tuple):
         return [plain(each) for each in item]
-    return to_json(item) if attrs.has(type(item)) else item
+    return item.to_json() if hasattr(item, "to_json") else item
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -120,11 +114,18 @@ def safe_cell(value: Any) -> str:
     return f"'{text}" if is_formula else text
 
 
+def _csv(cells: Sequence[Any]) -> None:
+    csv.writer(sys.stdout, lineterminator="\n").writerow(map(safe_cell, cells))
+    sys.stdout.flush()
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list) and not any(isinstance(each, list | dict) for each in value):
+        return ", ".join(map(_cell, value))
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
