@@ -33,6 +33,12 @@ def test_the_answer_to_a_registration_has_the_code_that_no_other_call_returns(ru
     assert mqtt.json["secret"]
 
 
+def test_a_device_that_is_there_is_found_instead_of_registered(run: Run, device: str) -> None:
+    arguments = ("devices", "ensure", "--product-id", PRODUCT, "-o", "json", "--node-id")
+    assert run(*arguments, "860000000000001").json == {"deviceId": device}
+    assert run(*arguments, "2").json["verifyCode"]
+
+
 def test_a_secret_comes_from_a_file_or_the_standard_input(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,8 +107,11 @@ def test_history_and_capabilities_of_a_device(emulator: Emulator, run: Run, devi
     emulator.control.report(device, "WaterMeter", {"valve": "OPEN"})
     (record,) = run("devices", "history", device, "-o", "json").json
     assert record["data"] == {"valve": "OPEN"}
-    told = run("devices", "capabilities", device).out
-    assert "SET_VALVE" in told
+    told = [line.split() for line in run("devices", "capabilities", device).out.splitlines()]
+    assert ["WaterMeter", "property", "reportInterval", "int", "RWE", "300", "to", "604800", "s"] in told
+    assert ["WaterMeter", "command", "SET_VALVE"] in told
+    whole = run("devices", "capabilities", device, "-o", "json").json["deviceCapabilities"]
+    assert whole[0]["deviceId"] == device
 
 
 def test_desired_values_are_set_and_shown(run: Run, device: str) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 from iot_northbound.emulator import Emulator
 
 from .conftest import PRODUCT, Run, file_with
+from .terminals import terminal
 
 
 def meters(folder: Path, *more: str, name: str = "meters.csv", count: int = 5) -> str:
@@ -105,22 +103,10 @@ def test_a_file_that_cannot_be_used_is_told(run: Run, tmp_path: Path, content: s
 def test_a_terminal_is_asked_and_shown_a_bar(emulator: Emulator, run: Run, tmp_path: Path) -> None:
     assert run("devices", "import", meters(tmp_path)).status == 0
     results = str(tmp_path / "meters.csv.results.csv")
-    for answer, left in (("n", 5), ("y", 0)):
-        ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "iot_northbound", "devices", "delete", "--from", results]
-        with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-            os.close(theirs)
-            shown = b""
-            while b"[y/N]" not in shown:
-                shown += os.read(ours, 1000)
-            assert b"Delete 5 devices?" in shown
-            os.write(ours, f"{answer}\n".encode())
-            while process.poll() is None or shown.endswith(b"?"):
-                try:
-                    shown += os.read(ours, 1000)
-                except OSError:  # the other end is closed
-                    break
-            assert process.wait(60) == (130 if answer == "n" else 0)
-        os.close(ours)
+    for answer, status, left in (("n", 130, 5), ("y", 0, 0)):
+        with terminal("devices", "delete", "--from", results) as screen:
+            screen.read_until("Delete 5 devices? [y/N]")
+            screen.type(f"{answer}\n")
+            assert screen.read_all() == status
         assert len(run("devices", "list", "-o", "json").json) == left
-    assert "5/5" in shown.decode()
+    assert "5/5" in screen.shown

@@ -55,7 +55,7 @@ group = Verbs(
 def create(session: Session, name: str, command: str, paras: tuple[str, ...], more: Any, **given: Any) -> None:
     """Create a task that sends a command to many devices, as in `batch create night Valve.SET position=0 --group west`.
 
-    The NAME of a task is unique. Give one of --device, --group, --group-id, --device-type, --location and --all.
+    The NAME of a task is unique. Say in one way which devices it is for: some, groups, a type, a location, or all.
     """
     from iot_northbound.dto.batch_process import BatchTaskCreateInDTO2, DeviceCmdParam
     from iot_northbound.dto.common import CommandDTO

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from iot_northbound.cli.calls.device_files import delete, export_command, import_devices, update
-from iot_northbound.cli.calls.fields import for_app, valid
+from iot_northbound.cli.calls.fields import columns_of, for_app, valid
 from iot_northbound.cli.calls.values import dotted, pairs
 from iot_northbound.cli.calls.verbs import Verb, Verbs
 from iot_northbound.cli.context import Session, pass_session
@@ -33,6 +34,11 @@ group = Verbs(
             method="device_management.reg_device_with_secret",
             help="register a device that logs in with a password over MQTT",
             defaults={"mqtt_connect": True},
+        ),
+        Verb(
+            name="ensure",
+            method="device_management.ensure_device",
+            help="register a device, or show the id of the one that has its node id",
         ),
         Verb(
             name="modify",
@@ -66,12 +72,6 @@ group = Verbs(
             defaults={"gateway_id": "{device_id}"},
             columns=("timestamp", "serviceId", "desired"),
         ),
-        Verb(
-            name="capabilities",
-            method="data_collection.query_device_capabilities",
-            help="show the services, properties and commands of a device",
-            arguments=("device_id",),
-        ),
     ),
 )
 
@@ -85,6 +85,44 @@ for _command in (import_devices, export_command(), update, delete):
 def find(session: Session, node_id: str) -> None:
     """Show the device that has a node id, for example an IMEI."""
     session.output.item(session.client.device_management.find_device(node_id))
+
+
+@group.command("capabilities", short_help="show the services of a device, with their properties and commands")
+@click.argument("device_id")
+@for_app
+@pass_session()
+def capabilities(session: Session, device_id: str, for_app: str | None) -> None:
+    """Show the services of a device, with their properties and commands: as rows, or as JSON as the platform has it."""
+    from iot_northbound.dto.device_capabilities import QueryDeviceCapabilitiesInDTO
+
+    query = QueryDeviceCapabilitiesInDTO(device_id=device_id, app_id=for_app)
+    answer = session.client.data_collection.query_device_capabilities(query)
+    if session.output.form in ("json", "jsonl"):
+        session.output.item(answer)
+    else:
+        session.output.rows(_parts(answer), columns_of(("service", "kind", "name", "type", "access", "values")))
+
+
+def _parts(answer: Any) -> Iterator[dict[str, Any]]:
+    """Yield each property, and each command with its parameters, as a row."""
+    for service in (each for device in answer.device_capabilities or () for each in device.service_capabilities or ()):
+        head = {"service": service.service_id}
+        for each in service.properties or ():
+            access = {"access": each.method, "type": each.data_type, "values": _values(each)}
+            yield {**head, "kind": "property", "name": each.property_name, **access}
+        for command in service.commands or ():
+            yield {**head, "kind": "command", "name": command.command_name}
+            for each in command.paras or ():
+                name = f"{command.command_name} {each.para_name}"
+                yield {**head, "kind": "parameter", "name": name, "type": each.data_type, "values": _values(each)}
+
+
+def _values(each: Any) -> str:
+    """Return which values are allowed, in words."""
+    if each.enum_list:
+        return ", ".join(each.enum_list)
+    limits = f"{each.min or ''} to {each.max or ''}".strip() if each.min or each.max else ""
+    return f"{limits} {each.unit or ''}".strip()
 
 
 @group.command("shadow", short_help="show the shadow of a device, or set desired values in it")

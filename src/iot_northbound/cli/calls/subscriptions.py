@@ -52,14 +52,11 @@ def ensure(session: Session, url: str, kinds: tuple[str, ...], *, everything: bo
         if kind not in known and (hint := did_you_mean(kind, known)):
             refuse(f"there is no kind {kind!r}{hint}")
     changes = session.client.subscription_management.ensure(url, known if everything else kinds)
-    session.output.item(
-        {
-            "kept": list(changes.kept),
-            "added": list(changes.added),
-            "removed": list(changes.removed),
-            "moved": dict(changes.moved),
-        }
-    )
+    told = {"kept": list(changes.kept), "added": list(changes.added), "removed": list(changes.removed)}
+    lines = {name: ", ".join(found) for name, found in told.items()}
+    moved = dict(changes.moved)
+    came = ", ".join(f"{kind} from {other}" for kind, other in moved.items())
+    session.output.item({**told, "moved": moved}, {**lines, "moved": came})
 
 
 @group.command("delete", short_help="delete subscriptions")
