@@ -15,7 +15,7 @@ def create_app(receiver: PushMessageReceiver) -> Flask:
 
     @app.post("/v1.0.0/messageReceiver")
     def receive() -> Response:
-        reply = receiver.receive(request.get_data(), request.headers)
+        reply = receiver.receive(request.get_data(), dict(request.headers))
         return Response(reply.body, reply.status)
 
     return app
