@@ -1,7 +1,7 @@
 """A test of a FastAPI application, with the real parts around it."""
 
 import requests
-from meters_app import create_app
+from valves_app import create_app
 
 from iot_northbound.testing.devices import IotDevices
 from iot_northbound.testing.platform import IotApplication, IotPlatform

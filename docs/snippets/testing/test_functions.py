@@ -1,7 +1,7 @@
 """Tests of functions that take a client."""
 
 import pytest
-from meters_app import close_valve
+from valves_app import close_valve
 
 from iot_northbound import (
     BadTokenError,

@@ -2,7 +2,7 @@
 
 import pytest
 import responses
-from meters_app import close_valve
+from valves_app import close_valve
 
 from iot_northbound import NorthApiException
 from iot_northbound.dto import (
