@@ -1,7 +1,7 @@
 """A test of a FastAPI application, with the real parts around it."""
 
 import requests
-from na_fastapi import create_app
+from valves import create_app
 
 from iot_northbound.testing.devices import IotDevices
 from iot_northbound.testing.platform import IotApplication, IotPlatform

@@ -1,7 +1,7 @@
 """Tests of functions that take a client."""
 
 import pytest
-from na_fastapi import close_valve
+from valves import close_valve
 
 from iot_northbound import (
     BadTokenError,

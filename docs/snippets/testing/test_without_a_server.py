@@ -2,7 +2,7 @@
 
 import pytest
 import responses
-from na_fastapi import close_valve
+from valves import close_valve
 
 from iot_northbound import NorthApiException
 from iot_northbound.dto import (
