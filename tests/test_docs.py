@@ -32,11 +32,7 @@ ROOMS_IN_DETAIL = (
     "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
-LANGUAGES = {"python", "sh", "console", "sql", "toml", "json", "text", ""} | {
-    "php",
-    "java",
-    "py",
-}  # the last: other SDKs
+LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", "console", "php", "java", "py", ""}
 
 
 def name_of(page: Path) -> str:
