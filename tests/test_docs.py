@@ -29,7 +29,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ROOMS_IN_DETAIL = (
     "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks", "push/waits",
-    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing", "cli", "cli/calls",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
 LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", "console", "php", "java", "py", ""}
