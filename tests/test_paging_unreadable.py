@@ -15,7 +15,8 @@ from iot_northbound.dto.subscription_management import QueryBatchSubOutDTO
 from iot_northbound.errors import UnreadableAnswerError
 from iot_northbound.services import SignalDelivery, SubscriptionManagement
 from iot_northbound.services.data_collection import DEVICES
-from tests.services.fake import FakeClient, minimal
+from iot_northbound.testing.factories import make
+from tests.services.fake import FakeClient
 from tests.services.test_iterators import CASES, Paging
 
 
@@ -121,7 +122,7 @@ MEMBERS = "iter_device_group_members"  # its items are texts
 def test_every_iterator_fails_if_what_should_be_its_list_is_none(name: str, value: Any) -> None:
     case = CASES[name]
     with pytest.raises(UnreadableAnswerError, match="should be a list") as caught:
-        list(case.iterate(FakeClient(raw_page(case, value)), minimal(case.query)))
+        list(case.iterate(FakeClient(raw_page(case, value)), make(case.query)))
     assert caught.value.error_code == "1004"
 
 

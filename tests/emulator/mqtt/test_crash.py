@@ -16,7 +16,6 @@ import pytest
 
 from iot_northbound.emulator import Emulator
 from tests.emulator.conftest import Wire
-from tests.emulator.test_crash import MAIN
 
 from . import wire as w
 from .asking import history
@@ -58,7 +57,7 @@ def test_every_acknowledged_report_survives_a_kill(tmp_path: Path) -> None:
     with Emulator(folder=tmp_path / "home", data_dir=tmp_path / "data") as first:
         devices = [register(Wire(first).login(), f"gw-{number}") for number in range(DEVICES)]
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "emulator", "--port", "0", "--no-control", "--json", *folders],
+        [sys.executable, "-m", "iot_northbound", "emulator", "--port", "0", "--no-control", "--json", *folders],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
