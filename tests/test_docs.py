@@ -31,7 +31,11 @@ ROOMS_IN_DETAIL = (
     "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
-LANGUAGES = {"python", "sh", "console", "sql", "toml", "json", "text", ""} | {"php", "java", "py"}  # of other SDKs
+LANGUAGES = {"python", "sh", "console", "sql", "toml", "json", "text", ""} | {
+    "php",
+    "java",
+    "py",
+}  # the last: other SDKs
 
 
 def name_of(page: Path) -> str:

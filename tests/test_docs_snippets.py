@@ -13,7 +13,7 @@ import pytest
 
 from iot_northbound.emulator import Emulator
 from iot_northbound.emulator_home import emulator_home
-from tests.snippets import DOCS, INCLUDE, ROOT, SNIPPETS, included
+from tests.snippets import DOCS, INCLUDE, SNIPPETS, included
 
 PAGES = sorted(DOCS.rglob("*.md"))
 PROGRAMS = sorted(file for file in SNIPPETS.glob("*.py") if not file.name.startswith(("_", "test_", "conftest")))

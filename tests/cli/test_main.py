@@ -67,6 +67,7 @@ def test_every_command_explains_itself_and_each_of_its_options(
     assert told.partition("\n\n")[2].startswith("  ")  # after the usage, which may be long, comes what it does
     lines = told.splitlines()
     assert max(map(len, lines)) <= 80
+    lines = lines[lines.index("Options:") :]
     options = [(line, after) for line, after in zip(lines, [*lines[1:], ""], strict=True) if line.startswith("  -")]
     assert options
     bare = [line for line, after in options if "  " not in line.strip() and not after.startswith(" " * 10)]

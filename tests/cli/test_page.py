@@ -1,8 +1,9 @@
-"""docs/command-line.md: its commands run, in their order, and print what it says."""
+"""docs/command-line.md: its commands run, in their order, and print what it says; see calls/test_page.py."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
@@ -25,7 +26,7 @@ from tests.push.helpers import data_body
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-PAGE = (DOCS / "command-line.md").read_text("utf-8")
+INTO_A_VARIABLE = re.compile(r"(\w+)=\$\((.*) \| jq -r \.([\w.]+)\)")
 
 
 class Failing(PushMessageReceiver):
@@ -35,9 +36,12 @@ class Failing(PushMessageReceiver):
         raise RuntimeError("not today")
 
 
-def examples() -> Iterator[tuple[str, str, int]]:
+Place = tuple[Path, dict[str, str]]
+
+
+def examples(page: str) -> Iterator[tuple[str, str, int]]:
     """Yield each command of the page with what it prints, in which … stands for anything, and its exit status."""
-    for block in BLOCK.findall(PAGE):
+    for block in BLOCK.findall((DOCS / page).read_text("utf-8")):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
             text, *status = re.split(r"^exit status (\d+)\n", shown, flags=re.MULTILINE)
@@ -45,7 +49,7 @@ def examples() -> Iterator[tuple[str, str, int]]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A folder with a platform, a secret and two inboxes, and the variables of the examples."""
     folder = tmp_path_factory.mktemp("place")
     for name in ("pushes", "left"):
@@ -55,14 +59,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
                 eventually(lambda: receiver.metrics().dead == 1)
     with Emulator(folder=folder / "emulator", mqtt_port=0) as emulator:
         (folder / "secret.txt").write_text(emulator.secret)
+        (folder / "meters.csv").write_text("nodeId,productId\nm-1,water-meter-nb\nm-2,water-meter-nb\n")
         state = open_state(f"file:{folder / 'shared.sqlite3'}", "platform.example:8743/demo", clock=SYSTEM_CLOCK)
         state.read()  # this makes the file
         state.close()
         yield (
             folder,
             {
-                "XDG_CONFIG_HOME": str(folder / "config"),
                 "IOT_NORTHBOUND_EMULATOR_HOME": str(emulator.home.folder),
+                "IOT_NORTHBOUND_PROFILE": str(emulator.profile_path),
                 "HOME_OF_EMULATOR": str(emulator.home.folder),
                 "PORT": str(emulator.address[1]),
                 "MQTT_PORT": str(emulator.mqtt_url).rpartition(":")[2],
@@ -71,24 +76,38 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
         )
 
 
-def test_the_commands_of_the_page_print_what_it_says(
-    place: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("page", ["command-line.md"])
+def test_the_commands_of_a_page_print_what_it_says(
+    page: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, variables = place
     for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
         monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / page))
     monkeypatch.chdir(folder)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    for command, shown, status in examples():
+    for example, shown, status in examples(page):
+        variable = INTO_A_VARIABLE.fullmatch(example)
+        command = variable[2] if variable else example
         program, *arguments = shlex.split(os.path.expandvars(command))
         assert program == "iot-northbound"
         ended = main(arguments)
         told = capsys.readouterr()
         printed = (told.out + told.err).strip()
         assert ended == status, f"$ {command}\n{printed}"
+        if variable:
+            value = json.loads(told.out)
+            for key in variable[3].split("."):
+                value = value[int(key) if key.isdecimal() else key]
+            monkeypatch.setenv(variable[1], value)
+            if variable[1] == "DEVICE":
+                (folder / "names.csv").write_text(f"deviceId,name\n{value},west 7\n")
+                command = f'{value},WaterMeter,SET_VALVE,"{{""state"":""OPEN""}}"'
+                (folder / "commands.csv").write_text(f"deviceId,serviceId,method,paras\n{command}\n")
+            continue
         pattern = re.sub(r"(\\ )+", " +", re.escape(shown.strip())).replace("…", ".*")
         assert re.fullmatch(pattern, printed, re.DOTALL), f"$ {command}\n{printed}"
 

@@ -17,7 +17,7 @@ def completion(shell: str) -> None:
     \b
     bash: eval "$(iot-northbound completion bash)" in ~/.bashrc
     zsh:  eval "$(iot-northbound completion zsh)" in ~/.zshrc
-    fish: iot-northbound completion fish > ~/.config/fish/completions/iot-northbound.fish
+    fish: iot-northbound completion fish | source, in ~/.config/fish/config.fish
     """  # noqa: D301 - click keeps the lines of a paragraph that begins with this character
     made = get_completion_class(shell)
     if made is None:
