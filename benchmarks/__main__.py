@@ -7,7 +7,7 @@ run of receiver) separately: ``python -m benchmarks.soak``.
 import importlib
 import sys
 
-ALL = ("calls", "structuring", "importing", "threads", "emulator", "emulator_pushes", "receiver")
+ALL = ("calls", "structuring", "importing", "command_line", "threads", "emulator", "emulator_pushes", "receiver")
 
 
 def main(names: list[str]) -> None:

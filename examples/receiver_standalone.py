@@ -46,11 +46,8 @@ class Application(PushMessageReceiver):
         late = key in self.newest and made < self.newest[key]
         if not late:
             self.newest[key] = made
-        print(
-            f"{body.device_id} {made:%H:%M:%S} {service.data}",
-            "(late)" if late else "",
-            flush=True,
-        )
+        line = f"{body.device_id} {made:%H:%M:%S} {service.data}"
+        print(f"{line} (late)" if late else line, flush=True)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -27,15 +28,11 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ROOMS_IN_DETAIL = (
-    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks",
-    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console",
+    "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks", "push/waits",
+    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
-LANGUAGES = {"python", "sh", "console", "sql", "toml", "json", "text", ""} | {
-    "php",
-    "java",
-    "py",
-}  # the last: other SDKs
+LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", "console", "php", "java", "py", ""}
 
 
 def name_of(page: Path) -> str:
@@ -91,9 +88,7 @@ def test_the_scenario_of_a_page_has_only_properties_of_its_model(tmp_path: Path)
 
 
 def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
-    conftest, *rest = blocks(DOCS / "testing.md", "python")
-    (tmp_path / "conftest.py").write_text(conftest)
-    (tmp_path / "test_page.py").write_text("\n\n".join(rest))
+    shutil.copytree(DOCS / "snippets" / "testing", tmp_path, dirs_exist_ok=True)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
@@ -101,9 +96,12 @@ def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
         text=True,
         timeout=100,
     )
-    wanted = len(re.findall(r"^def test_", "\n".join(rest), re.MULTILINE))
+    files = sorted(tmp_path.glob("*.py"))
+    wanted = len(re.findall(r"^(?:async )?def test_", "\n".join(each.read_text() for each in files), re.MULTILINE))
     assert run.returncode == 0, run.stdout
-    assert f"{wanted} passed" in run.stdout
+    assert int(re.findall(r"(\d+) passed", run.stdout)[0]) >= wanted
+    page = (DOCS / "testing.md").read_text()
+    assert [each.name for each in files if f'"docs/snippets/testing/{each.name}' not in page] == []
 
 
 @every_page

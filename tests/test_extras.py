@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -24,16 +25,30 @@ NEEDS_NO_EXTRA = {
 }
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the packages that a module imports when it runs, but not those for a type checker."""
+class Import(NamedTuple):
+    """A package that a module imports when it runs; not one for a type checker."""
+
+    package: str
+    module: str
+    extra: str | None
+    """The extra of the `needs_extra` around it."""
+    at_once: bool
+    """Whether it happens when the module is loaded."""
+
+
+def imports(module: str, tree: ast.AST, extra: str | None = None, at_once: bool = True) -> Iterator[Import]:
     for node in ast.iter_child_nodes(tree):
+        names: list[str] = []
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield (node.module or "").partition(".")[0]
-        yield from imports(node)
+            names = [node.module or ""]
+        yield from (Import(name.partition(".")[0], module, extra, at_once) for name in names)
+        around = re.match(r"with needs_extra\('(\w+)'\)", ast.unparse(node)) if isinstance(node, ast.With) else None
+        inside = at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from imports(module, node, around[1] if around else extra, inside)
 
 
 def distribution(requirement: str) -> str:
@@ -52,34 +67,41 @@ def packages_of(requirements: list[str]) -> set[str]:
 
 
 ALWAYS = packages_of(PROJECT["dependencies"])
-OPTIONAL: dict[str, list[str]] = {}
-for path in sorted(SOURCE.rglob("*.py")):
-    module = ".".join(["iot_northbound", *path.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__")
-    for package in set(imports(ast.parse(path.read_text("utf-8")))):
-        if package not in sys.stdlib_module_names | ALWAYS | {"iot_northbound"}:
-            OPTIONAL.setdefault(package, []).append(module)
+OPTIONAL = [
+    found
+    for path in sorted(SOURCE.rglob("*.py"))
+    for found in imports(
+        ".".join(["iot_northbound", *path.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__"),
+        ast.parse(path.read_text("utf-8")),
+    )
+    if found.package not in sys.stdlib_module_names | ALWAYS | {"iot_northbound", *NEEDS_NO_EXTRA}
+]
+PACKAGES = sorted({each.package for each in OPTIONAL})
 
 
-def test_every_package_that_is_imported_comes_with_an_extra_or_needs_none() -> None:
-    of_extras = {package for packages in EXTRAS.values() for package in packages}
-    assert set(OPTIONAL) - of_extras - set(NEEDS_NO_EXTRA) == set()
-    assert {"uvicorn", "httptools", "sortedcontainers", "paho", "redis", "psycopg", "confluent_kafka"} <= set(OPTIONAL)
+def test_every_optional_import_names_its_extra() -> None:
+    assert [each for each in OPTIONAL if each.package not in EXTRAS.get(each.extra or "", ())] == []
+    assert {"uvicorn", "httptools", "sortedcontainers", "paho", "redis", "psycopg", "confluent_kafka"} <= set(PACKAGES)
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_installs_the_packages_that_its_error_names(extra: str) -> None:
-    wanted = PROJECT["optional-dependencies"][extra]
-    inside = {distribution(each) for each in wanted} | {f"psycopg-{each}" for each in ("binary", "pool")}
+    wanted = [*PROJECT["optional-dependencies"][extra]]
+    if any(each.startswith("iot-northbound[emulator]") for each in wanted):
+        wanted += PROJECT["optional-dependencies"]["emulator"]
+    brought_along = {"psycopg-binary", "psycopg-pool", "markupsafe"}
+    inside = {distribution(each) for each in wanted} | brought_along
     for package in EXTRAS[extra]:
         assert {distribution(owner) for owner in INSTALLED[package]} & inside, package
 
 
-@pytest.mark.parametrize("package", sorted(set(OPTIONAL) - set(NEEDS_NO_EXTRA)))
+@pytest.mark.parametrize("package", PACKAGES)
 def test_each_module_that_needs_a_missing_package_says_what_to_install(package: str) -> None:
+    modules = sorted({each.module for each in OPTIONAL if each.package == package and each.at_once})
     program = f"""
 import importlib, sys
 sys.modules[{package!r}] = None
-for name in {OPTIONAL[package]!r}:
+for name in {modules!r}:
     try:
         importlib.import_module(name)
     except ImportError as error:
@@ -93,7 +115,7 @@ for name in {OPTIONAL[package]!r}:
     for line in ran.stdout.splitlines():
         _, kind, said = line.split("|")
         assert (kind, said in texts) == ("MissingExtraError", True), line
-    assert len(ran.stdout.splitlines()) == len(OPTIONAL[package])
+    assert len(ran.stdout.splitlines()) == len(modules)
 
 
 @pytest.mark.parametrize("url", ["redis://cache.example", "postgresql://db.example/na"])

@@ -43,6 +43,16 @@ with (
     client.device_management.refresh_device_key(code, device_id)
     # --8<-- [end:refresh_device_key]
 
+    # --8<-- [start:ensure_device]
+    same = client.device_management.ensure_device(meter)
+    print(same.device_id == device_id)
+    # --8<-- [end:ensure_device]
+
+    # --8<-- [start:find_device]
+    found = client.device_management.find_device("meter-0001")
+    print(found.device_id, found.device_info and found.device_info.status)
+    # --8<-- [end:find_device]
+
     # --8<-- [start:modify_device_info]
     client.device_management.modify_device_info(
         ModifyDeviceInforInDTO(

@@ -1,5 +1,8 @@
 """The new side of the guides for those who come from another SDK."""
 
+# fmt: off
+# Two columns of code stand beside each other on the page: each is narrow.
+
 # --8<-- [start:connect]
 from iot_northbound import NorthApiClient
 
@@ -40,7 +43,9 @@ from iot_northbound.push import PushMessageReceiver
 
 
 class Receiver(PushMessageReceiver):
-    def handle_device_added(self, body: NotifyDeviceAddedDTO) -> None:
+    def handle_device_added(
+        self, body: NotifyDeviceAddedDTO
+    ) -> None:
         print("new:", body.device_id)
 
 

@@ -52,3 +52,31 @@ info = ClientInfo(
 assert "not-a-real-one" not in repr(info)
 assert info.secret == "not-a-real-one"
 # --8<-- [end:secrets]
+
+
+# --8<-- [start:prometheus]
+from prometheus_client import start_http_server
+
+from iot_northbound import NorthApiClient
+from iot_northbound.telemetry import PrometheusMetrics
+
+metrics = PrometheusMetrics()
+with NorthApiClient.from_profile(
+    "~/.iot-northbound/emulator/profile.toml", hooks=metrics.hooks
+) as client:
+    metrics.watch_client(client)
+    server, _ = start_http_server(0, addr="127.0.0.1")  # 0: a free port
+    print(f"figures at http://127.0.0.1:{server.server_port}/metrics")
+    client.data_collection.query_batch_devices_info()
+# --8<-- [end:prometheus]
+
+
+# --8<-- [start:opentelemetry]
+from iot_northbound import Hooks, NorthApiClient, load_profile
+from iot_northbound.telemetry import tracing_hooks
+
+info, tls, http, shared = load_profile("~/.iot-northbound/emulator/profile.toml")
+both = Hooks.together(metrics.hooks, tracing_hooks(info))
+with NorthApiClient(info, tls, http, shared, hooks=both) as client:
+    client.data_collection.query_batch_devices_info()
+# --8<-- [end:opentelemetry]

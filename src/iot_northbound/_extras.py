@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "emulator": ("uvicorn", "httptools", "sortedcontainers"),
+    "emulator": ("uvicorn", "httptools", "sortedcontainers", "jinja2", "markupsafe"),
     "receiver": ("uvicorn", "httptools"),
     "device": ("paho",),
     "redis": ("redis",),
     "postgres": ("psycopg", "psycopg_pool"),
     "kafka": ("confluent_kafka",),
+    "keyring": ("keyring",),
     "prometheus": ("prometheus_client",),
     "otel": ("opentelemetry",),
-    "keyring": ("keyring",),
+    "testing": ("responses", "uvicorn"),
 }
 """The packages of each extra, by the name that is imported."""
 

@@ -174,6 +174,14 @@ def test_help_loads_neither_the_client_nor_the_platform() -> None:
     assert run("--help", program=program).stdout.splitlines()[-1] == "[]"
 
 
+def test_the_package_imports_nothing_of_the_command_line() -> None:
+    program = (
+        "import sys\nfrom iot_northbound import *\nimport iot_northbound.push\n"
+        "print([name for name in ('click', 'rich', 'tomlkit', 'keyring') if name in sys.modules])"
+    )
+    assert run(program=program).stdout == "[]\n"
+
+
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     failing(monkeypatch, KeyboardInterrupt())
     assert main(["basic-test"]) == 130

@@ -296,7 +296,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from([*NAMES, "Text", "total_size", "odd"]), JSON))
 def test_any_object_is_read_with_the_right_types_and_nothing_is_lost(value: dict[str, Any]) -> None:
     tree = structure(json.loads(json.dumps(value)), Tree)

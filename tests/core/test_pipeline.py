@@ -292,7 +292,7 @@ def check_answer(endpoint: Endpoint[Any], status: int, body: bytes, content_type
         assert isinstance(outcome, endpoint.result)
 
 
-QUIET = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUIET

@@ -24,6 +24,7 @@ ROUNDS = 5
 WRITERS = 4
 
 
+
 class Client:
     def __init__(self, facts: dict[str, Any], home: Path) -> None:
         context = ssl.create_default_context(cafile=str(home / "ca.pem"))

@@ -64,6 +64,15 @@ def test_urls_are_noted_without_users_and_query_values(url: str, told: str) -> N
     assert public_url(url) == told
 
 
+def test_a_url_in_a_body_has_no_secrets() -> None:
+    body = {"callbackUrl": "https://user:pass@na.example/push?sig=1", "nested": [{"url": "http://a@b/"}], "note": "a@b"}
+    assert redacted(body) == {
+        "callbackUrl": "https://na.example/push?sig=***",
+        "nested": [{"url": "http://b/"}],
+        "note": "a@b",
+    }
+
+
 def test_the_whole_journal_is_all_of_it_or_an_error_that_says_what_is_gone() -> None:
     journal = Journal(capacity=3)
     for number in range(3):

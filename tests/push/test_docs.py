@@ -44,7 +44,7 @@ def test_python_in_the_pages_is_python() -> None:
             if "--8<--" not in code:
                 compile(code, str(page), "exec")
             else:
-                assert (DOCS.parents[1] / code.split('"')[1]).is_file()
+                assert (DOCS.parents[1] / code.split('"')[1].partition(":")[0]).is_file()
 
 
 def for_another_address() -> PushMessageReceiver:

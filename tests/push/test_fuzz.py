@@ -55,7 +55,7 @@ headers = st.none() | st.dictionaries(
 def test_no_body_makes_receive_raise_and_accepted_messages_are_handled() -> None:
     with Recorder(MemoryInbox(duplicates=None)) as receiver:
 
-        @settings(max_examples=1_500, deadline=None)
+        @settings(max_examples=500, deadline=None)
         @given(bodies, headers)
         def fuzz(body: bytes, head: dict[str, str] | None) -> None:
             answer = receiver.receive(body, head)
@@ -70,7 +70,7 @@ def test_no_body_makes_receive_raise_and_accepted_messages_are_handled() -> None
         assert metrics.handled == metrics.accepted > 0
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(messages)
 def test_each_object_becomes_a_dto_or_has_a_problem(message: Any) -> None:
     try:

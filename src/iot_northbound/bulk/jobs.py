@@ -25,6 +25,7 @@ from iot_northbound.errors import (
     NotAuthorizedError,
     NotFoundError,
     RequestTimeoutError,
+    SdkCode,
     SharedStateError,
     TlsError,
 )
@@ -40,12 +41,13 @@ EVERY_ROW = (
     ClientClosedError,
     ConnectionFailedError,
     RequestTimeoutError,
+    SdkCode,
     SharedStateError,
     TlsError,
 )
 """Errors that the next row would get as well."""
-USED_UP = frozenset({"100412", "103028", "103026"})
-"""Codes that say that the application or the platform has no room for another device, or no licence."""
+EVERY_ROW_CODES = frozenset({SdkCode.NO_TOKEN, "100412", "103028", "103026"})
+"""The same by code: the client has no token; the application or the platform has no room for another device."""
 
 
 class Client(Caller, Protocol):
@@ -111,7 +113,7 @@ class Job(Generic[T]):
     def concerns_every_row(self, error: NorthApiException) -> bool:
         """Return whether the next row would fail in the same way."""
         login = error.endpoint is not None and error.endpoint != self.endpoint.name
-        return login or isinstance(error, EVERY_ROW) or error.error_code in USED_UP
+        return login or isinstance(error, EVERY_ROW) or error.error_code in EVERY_ROW_CODES
 
     def exists(self, error: NorthApiException, *, doubtful: bool) -> bool:
         """Return whether the error says that what was asked for is there, so that it has to be looked up."""

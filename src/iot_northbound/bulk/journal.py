@@ -42,14 +42,16 @@ class Noted(NamedTuple):
 
 
 _FAILED = f"({State.FAILED}, {State.UNKNOWN})"
+_AT_ONCE = 100
+"""Rows in one statement."""
 _SCHEMA = Schema(
     "a journal of bulk jobs",
     2001,
     """
 CREATE TABLE job (name TEXT NOT NULL, application TEXT NOT NULL);
-CREATE TABLE rows (
-    number INTEGER PRIMARY KEY, key TEXT, digest BLOB NOT NULL, state INTEGER NOT NULL, input TEXT NOT NULL,
-    value TEXT, error TEXT, seconds REAL NOT NULL
+CREATE TABLE rows (number INTEGER PRIMARY KEY, key TEXT, digest BLOB NOT NULL, input TEXT NOT NULL);
+CREATE TABLE outcomes (
+    number INTEGER PRIMARY KEY, state INTEGER NOT NULL, value TEXT, error TEXT, seconds REAL NOT NULL
 );
 CREATE INDEX rows_by_key ON rows (key) WHERE key IS NOT NULL;
 """,
@@ -70,6 +72,11 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str] | None, job: str, application: str) -> None:
         self._owned: OwnedSqlite | None = None
+        self._begun: list[tuple[Any, ...]] = []
+        self._ended: list[tuple[Any, ...]] = []
+        self._twins: dict[str, int] = {}
+        self._last = 0
+        """The last row that an earlier run noted."""
         self._lock = threading.RLock()
         if path is None:
             self._own = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -89,6 +96,7 @@ class Journal:
 
     def _claim(self, job: str, application: str) -> None:
         with self.writing():
+            self._last = self._own.execute("SELECT coalesce(max(number), 0) FROM rows").fetchone()[0]
             known = self._own.execute("SELECT name, application FROM job").fetchone()
             if known is None:
                 self._own.execute("INSERT INTO job VALUES (?, ?)", (job, application))
@@ -105,6 +113,15 @@ class Journal:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Keep what the block writes, all of it or nothing."""
+        with self._transaction():
+            self._begun, self._ended = [], []
+            yield
+            # Few statements: each of them lets the threads of the job run, and waits until they let this one go on.
+            self._insert("rows", self._begun)
+            self._insert("outcomes", self._ended)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
         if self._owned is not None:
             with self._owned.transaction():
                 yield
@@ -118,25 +135,45 @@ class Journal:
                 self._own.execute("ROLLBACK")
                 raise
 
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            places = ",".join(["(" + ",".join("?" * len(some[0])) + ")"] * len(some))
+            self._own.execute(f"INSERT OR REPLACE INTO {table} VALUES {places}", [each for row in some for each in row])
+
     # -- inside of `writing` -----------------------------------------------------------------------------------------
 
     def noted(self, number: int) -> Noted | None:
-        """Return what is noted of a row."""
-        found = self._own.execute("SELECT state, digest FROM rows WHERE number = ?", (number,)).fetchone()
+        """Return what an earlier run noted of a row."""
+        if number > self._last:
+            return None
+        query = (
+            "SELECT coalesce(state, ?), digest FROM rows LEFT JOIN outcomes USING (number) WHERE rows.number = ?"
+        )  # fmt: skip
+        found = self._own.execute(query, (State.BEGUN, number)).fetchone()
         return Noted(State(found[0]), found[1]) if found else None
+
+    def expect(self, keys: list[str]) -> None:
+        """Prepare `twin` for rows with these keys."""
+        self._twins = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            places = ",".join("?" * len(some))
+            query = f"SELECT key, min(number) FROM rows WHERE key IN ({places}) GROUP BY key"
+            self._twins |= dict(self._own.execute(query, some).fetchall())
 
     def twin(self, number: int, key: str) -> int | None:
         """Return the number of an earlier row with this key."""
-        query = "SELECT min(number) FROM rows WHERE key = ? AND number < ?"
-        found: int | None = self._own.execute(query, (key, number)).fetchone()[0]
-        return found
+        first = self._twins.setdefault(key, number)
+        if first > number:
+            self._twins[key] = number
+        return first if first < number else None
 
     def begin(self, number: int, key: str | None, digest: bytes, input: str) -> None:
         """Note that a row's call may be sent from now on."""
-        self._own.execute(
-            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, NULL, NULL, 0)",
-            (number, key, digest, State.BEGUN, input),
-        )
+        self._begun.append((number, key, digest, input))
+        if number <= self._last:
+            self._own.execute("DELETE FROM outcomes WHERE number = ?", (number,))
 
     def end(
         self, number: int, value: Any, error: NorthApiException | None, seconds: float, state: State | None = None
@@ -144,10 +181,7 @@ class Journal:
         """Note what became of a row; the error says its state if none is given."""
         if state is None:
             state = State.DONE if error is None else State.UNKNOWN if error.outcome_unknown else State.FAILED
-        self._own.execute(
-            "UPDATE rows SET state = ?, value = ?, error = ?, seconds = ? WHERE number = ?",
-            (state, _dump(value), None if error is None else _dump(_packed(error)), seconds, number),
-        )
+        self._ended.append((number, state, _dump(value), None if error is None else _dump(_packed(error)), seconds))
 
     def forget(self, number: int) -> None:
         """Note that a row's call was not sent after all."""
@@ -160,18 +194,21 @@ class Journal:
 
         def results(where: str) -> Results[T]:
             with self._reading() as connection:
-                (count,) = connection.execute(f"SELECT count(*) FROM rows WHERE {where}").fetchone()
+                (count,) = connection.execute(f"SELECT count(*) FROM outcomes WHERE {where}").fetchone()
             return Results(count, lambda: self._results(where, read))
 
         done = results(f"state = {State.DONE}")
-        return BulkReport(done, results(f"state IN {_FAILED}"), results(f"state <> {State.BEGUN}"), resumed)
+        return BulkReport(done, results(f"state IN {_FAILED}"), results("1"), resumed)
 
     def _results(self, where: str, read: Callable[[Any], T]) -> Iterator[BulkResult[T]]:
-        query = f"SELECT number, key, input, value, error, seconds FROM rows WHERE {where} AND number > ?"
+        query = (
+            "SELECT number, key, input, value, error, seconds FROM outcomes JOIN rows USING (number) "
+            f"WHERE {where} AND outcomes.number > ?"
+        )
         last = 0
         while True:
             with self._reading() as connection:
-                page = connection.execute(f"{query} ORDER BY number LIMIT 500", (last,)).fetchall()
+                page = connection.execute(f"{query} ORDER BY outcomes.number LIMIT 500", (last,)).fetchall()
             if not page:
                 return
             for last, key, input, value, error, seconds in page:

@@ -188,8 +188,13 @@ class Run(Generic[T]):
                         continue
             elif not self._in_hand and not self._doubtful:
                 return
-            if self._in_hand and not self._outcomes:
+            # A few outcomes together cost one commit; the workers have tasks meanwhile.
+            enough = ahead if self._exhausted else self._threads
+            while self._in_hand and not self._stop.is_set():
+                if self._outcomes and self._in_hand - len(self._outcomes) <= enough:
+                    break
                 self._arrived.wait(1.0)
+                self._arrived.clear()
 
     def _take(self, room: int) -> list[Task]:
         """Return tasks for the workers: those that are sent again, and new rows."""
@@ -207,6 +212,8 @@ class Run(Generic[T]):
             self._exhausted = self._exhausted or len(tasks) < room
         if fresh:
             with self._journal.writing():
+                if self._job.one_per_key:
+                    self._journal.expect([read.key for _, read in fresh if isinstance(read, Read)])
                 admitted = [self._admitted(number, read) for number, read in fresh]
             tasks += [task for task in admitted if task is not None]
             self._tell()

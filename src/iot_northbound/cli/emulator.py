@@ -169,7 +169,7 @@ def _announce(args: SimpleNamespace, emulator: Any) -> None:
     lines = [
         ("platform", facts["url"]),
         ("control plane", facts["control"] or "none"),
-        ("console (opens once)", facts["console"] or "none"),
+        ("console, once", facts["console"] or "none"),
         ("mqtt", facts["mqtt"] or "none"),
         ("agentlite", facts["agentlite"] or "none"),
         ("hub", facts["hub"] or "none"),

@@ -48,6 +48,21 @@ class Hooks(NamedTuple):
     after_response: Callable[[ResponseEvent], None] | None = None
     on_retry: Callable[[RetryEvent], None] | None = None
 
+    @classmethod
+    def together(cls, *hooks: "Hooks") -> "Hooks":
+        """Return hooks that call those of each of these, in this order. If one fails, the others are called too."""
+        return cls(*(_each(functions) for functions in zip(*hooks, strict=True)))
+
+
+def _each(functions: tuple[Callable[[E], None] | None, ...]) -> Callable[[E], None] | None:
+    given = [function for function in functions if function is not None]
+
+    def call(event: E) -> None:
+        for function in given:
+            notify(function, event)
+
+    return call if given else None
+
 
 def notify(hook: Callable[[E], None] | None, event: E, until: float | None = None) -> None:
     """Call one hook. Its failure has no effect on the call. Calls that it makes also keep the deadline `until`."""

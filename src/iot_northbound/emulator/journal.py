@@ -18,6 +18,8 @@ _SECRET_NAMES = frozenset(
     )
 )  # fmt: skip
 
+_URL_NAMES = frozenset(("callbackurl", "url"))
+
 
 def is_secret(name: str) -> bool:
     """Return whether values of this name are secret."""
@@ -25,15 +27,18 @@ def is_secret(name: str) -> bool:
 
 
 def redacted(value: Any) -> Any:
-    """Return a copy of JSON with stars in place of the values of secret keys, at any depth."""
+    """Return a copy of JSON without secrets, at any depth: stars are the values of secret keys, and URLs are public."""
     if isinstance(value, Mapping):
-        return {
-            name: REDACTED if is_secret(name) and inner is not None else redacted(inner)
-            for name, inner in value.items()
-        }
+        return {name: _redacted_as(name, inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [redacted(inner) for inner in value]
     return value
+
+
+def _redacted_as(name: str, value: Any) -> Any:
+    if value is not None and is_secret(name):
+        return REDACTED
+    return public_url(value) if isinstance(value, str) and name.lower() in _URL_NAMES else redacted(value)
 
 
 def public_url(url: str) -> str:

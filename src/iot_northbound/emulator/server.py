@@ -10,13 +10,11 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from iot_northbound.emulator.agentlite.app import AgentLiteApp
 from iot_northbound.emulator.console.door import Door
 from iot_northbound.emulator.control.control import Control
 from iot_northbound.emulator.control.http import ControlApp
 from iot_northbound.emulator.control.schema import check, schema_of
 from iot_northbound.emulator.home import Home, RunningProfile, prepare
-from iot_northbound.emulator.hub.app import HubApp
 from iot_northbound.emulator.kernel.settings import Settings, SomeSettings
 from iot_northbound.emulator.mqtt.codecs import Codec
 from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
@@ -242,8 +240,7 @@ class Emulator(LoopService):
         self._apps = {
             "port": NorthboundApp(runtime),
             "control_port": Door(ControlApp(self._control), lambda: self._console(runtime)),
-            "agentlite_port": AgentLiteApp(runtime, self._ports["mqtt_port"]),
-            "hub_port": HubApp(runtime),
+            **self._device_apps(runtime),
         }
         self._profile = RunningProfile(
             self.home, self._reachable_host, self._opened("port"), self.device_ports, self.control_url
@@ -286,6 +283,19 @@ class Emulator(LoopService):
                 app = self._app(name)
                 server = GuardedServer(app, host, port, ssl_context=devices_tls, limits=limits, refusal=server_refusal)
                 yield name, server
+
+    def _device_apps(self, runtime: Runtime) -> dict[str, App]:
+        """Return the applications of the open ports for devices. Those of the others are not even imported."""
+        apps: dict[str, App] = {}
+        if self._ports["agentlite_port"] is not None:
+            from iot_northbound.emulator.agentlite.app import AgentLiteApp
+
+            apps["agentlite_port"] = AgentLiteApp(runtime, self._ports["mqtt_port"])
+        if self._ports["hub_port"] is not None:
+            from iot_northbound.emulator.hub.app import HubApp
+
+            apps["hub_port"] = HubApp(runtime)
+        return apps
 
     def _console(self, runtime: Runtime) -> App:
         """Return the console page. It is imported here, because most emulators are never looked at."""

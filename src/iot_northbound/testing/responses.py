@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import attrs
 
+from iot_northbound._extras import needs_extra
 from iot_northbound.client import NorthApiClient
 from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.core import wire
@@ -32,11 +33,8 @@ from iot_northbound.error_codes import explain
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.testing.documented import AnyCall, Documented, find
 
-try:
+with needs_extra("testing"):
     import responses
-except ModuleNotFoundError as missing:
-    what = f"{missing.name} is not installed: pip install 'iot-northbound[testing]'"
-    raise ModuleNotFoundError(what, name=missing.name) from missing
 
 if TYPE_CHECKING:
     from responses import BaseResponse, RequestsMock

@@ -14,7 +14,11 @@ from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import attrs
-import uvicorn
+
+from iot_northbound._extras import needs_extra
+
+with needs_extra("testing"):
+    import uvicorn
 
 HOST = "127.0.0.1"
 _GRACE = 5

@@ -115,3 +115,20 @@ def test_indexes_agree_with_a_plain_dictionary(steps: list[tuple[str, tuple[int,
         for colour in range(3):
             expected = sorted((row["made"], key) for key, row in plain.items() if row["colour"] == colour)
             assert table.where(colour=colour).keys() == [key for _, key in expected]
+
+
+def test_the_newest_rows_come_first_also_after_a_restart_or_a_snapshot() -> None:
+    store = Store()
+    table = store.table("things")
+    for seq in range(12):
+        table.put(f"key-{seq}", {"seq": seq})
+    table.change("key-3", more=1)
+    newest = list(range(11, -1, -1))
+    assert [row["seq"] for row in table.newest()] == newest
+    dump = store.dump()
+    loaded = Store()
+    loaded.load(sorted(("things", key, row) for key, row in dump["things"].items()))
+    assert [row["seq"] for row in loaded.table("things").newest()] == newest
+    table.delete("key-5")
+    store.restore(dump)
+    assert [row["seq"] for row in table.newest()] == newest

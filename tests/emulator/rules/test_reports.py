@@ -117,13 +117,14 @@ def test_a_device_that_does_not_exist_reports_nothing(platform: Platform) -> Non
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda of: st.lists(of) | st.dictionaries(st.text(), of),
+    lambda of: st.lists(of, max_size=4) | st.dictionaries(st.text(max_size=8), of, max_size=4),
+    max_leaves=12,
 )
 ENTRY = st.fixed_dictionaries(
     {},
     optional={
         "serviceId": JSON | st.just("WaterMeter"),
-        "data": JSON | st.dictionaries(st.text(), JSON),
+        "data": JSON | st.dictionaries(st.text(max_size=8), JSON, max_size=4),
         "eventTime": JSON,
     },
 )

@@ -60,6 +60,8 @@ class Platform:
     is_closed: bool = False
     during: Callable[[str], object] = attrs.field(default=lambda command_id: None)
     """Called with a new command's id before the answer to its POST comes."""
+    at_look: Callable[[], object] = attrs.field(default=lambda: None)
+    """Called during each look."""
     error: Exception | None = None
     """What every look raises."""
     unreadable: set[str | None] = attrs.field(factory=set)
@@ -134,6 +136,7 @@ class Platform:
 
     def _look(self, what: Any) -> None:
         self.looks.append(what)
+        self.at_look()
         if self.error is not None:
             raise self.error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from iot_northbound.core.budget import _turn, bulk
 from iot_northbound.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -20,6 +21,7 @@ from iot_northbound.push.waits.board import Board
 from iot_northbound.push.waits.commands import PAGE, Commands
 from iot_northbound.push.waits.news import News, about_command
 from iot_northbound.services.waiting import Polling
+from iot_northbound.shared.slots import Turn
 from tests.clock import FakeClock
 from tests.push.waits.platform import ByHand, Platform, command_push, request
 
@@ -134,6 +136,19 @@ def test_without_a_callback_url_looks_begin_after_a_second(world: World) -> None
     world.platform.move("c1", "SUCCESSFUL")
     world.later(1.5)
     assert future.done()
+
+
+def test_looks_are_bulk_calls_and_the_calls_of_the_application_are_not(world: World) -> None:
+    turns: list[Turn] = []
+    world.platform.during = lambda command_id: turns.append(_turn(login=False))
+    world.platform.at_look = lambda: turns.append(_turn(login=False))
+    world.submit()
+    world.later(5)
+    with bulk():
+        in_bulk = world.commands.submit(world.platform, request())
+    world.waits.all_steps()
+    assert turns == [Turn.CALL, Turn.BULK, Turn.BULK]
+    assert in_bulk.cancel()
 
 
 def test_a_thousand_commands_without_pushes_are_read_with_one_query(world: World) -> None:

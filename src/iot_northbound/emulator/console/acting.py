@@ -18,20 +18,25 @@ from iot_northbound.emulator.control.tables import settings_texts
 from iot_northbound.emulator.journal import redacted
 
 _GROUPS: Mapping[str, str] = {
-    "devices": "Devices",
-    "clock": "Time",
-    "steps": "Transitions",
-    "faults": "Faults",
-    "dice": "Faults",
-    "journal": "Journal",
-    "snapshots": "State",
-    "reset": "State",
-    "ids": "State",
-    "settings": "State",
+    **dict.fromkeys(("devices", "nodes", "commands", "mqtt", "hubs", "upgrades"), "Devices"),
+    **dict.fromkeys(("applications", "models", "packages", "rules"), "Applications"),
+    **dict.fromkeys(("clock", "steps"), "Time"),
+    **dict.fromkeys(("faults", "dice"), "Faults"),
+    **dict.fromkeys(("journal", "snapshots", "reset", "start-over", "ids", "settings"), "State"),
 }
+"""The group of an operation, by the first part of its path."""
 _OTHERS = "More"
 _LOSES = frozenset(
-    {"reset", "restore", "remove_application", "unbind_gateway", "remove_sub_device", "delete_model", "clear_journal"}
+    {
+        "reset",
+        "start_over",
+        "restore",
+        "remove_application",
+        "unbind_gateway",
+        "remove_sub_device",
+        "delete_model",
+        "clear_journal",
+    }
 )
 """Operations after which something is gone: their buttons lead to the form first."""
 
@@ -59,7 +64,7 @@ def _setting_fields() -> tuple[Field, ...]:
 
 def title(name: str) -> str:
     """Return the name of an operation as people read it."""
-    return name.replace("_", " ").capitalize()
+    return name.replace("_", " ").capitalize().replace("Mqtt", "MQTT")
 
 
 def summary(operation: Operation) -> tuple[str, str]:

@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
-
+from iot_northbound._extras import needs_extra
 from iot_northbound.emulator.console.charts import HEIGHT, WIDTH
 from iot_northbound.emulator.console.forms import shown
 from iot_northbound.emulator.console.reading import Data, Query, Reading
+
+with needs_extra("emulator"):
+    from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+    from markupsafe import Markup
 
 _LIVE = "live_"
 CLOCK = "live_clock"

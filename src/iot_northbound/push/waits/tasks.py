@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 import attrs
 
@@ -26,7 +26,7 @@ Kind = Literal["software", "firmware"]
 
 
 @attrs.define(eq=False)
-class _Task(Subject[State]):
+class _Task(Generic[State]):
     """A task for many devices: pushes report the ends of its parts, and a look its own.
 
     Attributes:
@@ -66,7 +66,8 @@ class _Task(Subject[State]):
 
     def look(self, company: Iterable[Subject[Any]], answers: Answers) -> None:
         """Read it from the platform."""
-        answers[self] = self.read()
+        (subject,) = company
+        answers[subject] = self.read()
 
     def read(self) -> State:
         """Read it from the platform."""
