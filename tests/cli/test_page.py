@@ -1,4 +1,4 @@
-"""docs/command-line.md and command-line-calls.md: their commands run, in their order, and print what they say."""
+"""docs/command-line.md: its commands run, in their order, and print what it says; see calls/test_page.py."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         )
 
 
-@pytest.mark.parametrize("page", ["command-line.md", "command-line-calls.md"])
+@pytest.mark.parametrize("page", ["command-line.md"])
 def test_the_commands_of_a_page_print_what_it_says(
     page: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
