@@ -136,7 +136,7 @@ def roll_out(platform: Emulator, count: int, stubborn: int, console: Console) ->
                     console.print("the roll-out stops here")
                     return False
     console.print(
-        f"all {count} lamps have the new firmware; pushed results: {dict(rollout.results)}"
+        f"all {count} lamps have the new firmware; pushed so far: {dict(rollout.results)}"
     )
     return True
 

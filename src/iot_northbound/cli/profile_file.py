@@ -12,7 +12,7 @@ import attrs
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from iot_northbound._extras import needs_extra
+from iot_northbound._extras import MissingExtraError, needs_extra
 from iot_northbound.core.textfiles import read_text
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 from iot_northbound.profiles import KEYRING, SECTIONS
@@ -33,8 +33,9 @@ def has_table(file: Path, name: str) -> bool:
 def keyring_name() -> str:
     """Return what the keyring of the operating system is called; empty if there is none that can be used."""
     try:
-        import keyring
-    except ModuleNotFoundError:
+        with needs_extra("keyring"):
+            import keyring
+    except MissingExtraError:
         return ""
     found = keyring.get_keyring()
     return str(found.name) if found.priority >= 1 else ""

@@ -74,15 +74,19 @@ def test_a_broker_that_is_killed_and_comes_back_gets_every_report(tmp_path: Path
 
 
 def test_one_thread_serves_all_devices_and_a_bounded_pool_the_handshakes(broker: Broker) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     fleet, _ = fleet_of(broker, 40)
+
+    def ours() -> list[str]:
+        new = [each.name for each in threading.enumerate() if each not in before]
+        return [name for name in new if name.startswith("iot-northbound")]
+
     with fleet:
         eventually(lambda: fleet.counts().connected == 40)
-        ours = [each.name for each in threading.enumerate() if each.name.startswith("iot-northbound")]
-        assert ours.count("iot-northbound-fleet") == 1
-        assert len(ours) <= 17
-    eventually(lambda: threading.active_count() <= before + 41)
-    assert not [each for each in threading.enumerate() if each.name.startswith("iot-northbound")]
+        assert ours().count("iot-northbound-fleet") == 1
+        assert len(ours()) <= 17
+    eventually(lambda: threading.active_count() <= len(before) + 41)
+    assert ours() == []
 
 
 def test_what_was_reported_offline_arrives_in_order_per_device(broker: Broker) -> None:
