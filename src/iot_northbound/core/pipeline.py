@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from iot_northbound.core import wire
-from iot_northbound.core.answers import Answer, cleared, is_bad_token, read_answer, shown
+from iot_northbound.core.answers import Answer, cleared, read_answer, shown
+from iot_northbound.core.authorizing import Authorizing
 from iot_northbound.core.budget import LimitStats, NoLimit, RateLimit
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.deadline import earlier, enclosing
 from iot_northbound.core.endpoint import Endpoint
 from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent, notify
 from iot_northbound.core.redact import one_line, redact
-from iot_northbound.core.refusals import Refusals
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RetryQuota, outcome_of
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.tokens import Tokens
@@ -28,8 +28,6 @@ from iot_northbound.errors import (
 )
 
 T = TypeVar("T")
-MOST_TOKENS = 3
-"""With how many further tokens a call is repeated, if each of them is replaced while the platform works on it."""
 LONGEST_PAUSE = 300.0
 """The longest pause before a repeat, in seconds. A call that would have to wait longer fails at once."""
 JSON = "application/json; charset=UTF-8"
@@ -117,7 +115,7 @@ class Pipeline:
         self._rate_limit = rate_limit
         self._backoff = backoff
         self._quota = RetryQuota()
-        self._refusals = Refusals(tokens.notes)
+        self._authorizing = Authorizing(tokens)
 
     def after_fork(self) -> None:
         """Make new what a forked child must not share with its parent."""
@@ -221,42 +219,8 @@ class Pipeline:
             return self._attempts(prepared, None)
         if access_token is not None:
             return self._attempts(prepared, _checked(access_token))
-        name = prepared.endpoint.name
-        refused = self.tokens.current(prepared.until)
-        try:
-            return self._accepted(name, refused, self._attempts(prepared, refused))
-        except NorthApiException as refusal:
-            if not is_bad_token(refusal) or self._refusals.is_forbidden(name, refused):
-                raise
-        return self._repeated(prepared, refused)
-
-    def _repeated(self, prepared: _Prepared, refused: str) -> tuple[Any, Answer]:
-        """Return the result of a call whose token was refused, with a newer one.
-
-        A token that was replaced while the platform worked on the call says nothing about the endpoint. Then the call
-        is repeated once more.
-        """
-        name, further = prepared.endpoint.name, MOST_TOKENS
-        while True:
-            token, further = self.tokens.replace(refused, prepared.until), further - 1
-            try:
-                result = self._accepted(name, token, self._attempts(prepared, token))
-            except NorthApiException as error:
-                if not is_bad_token(error):
-                    raise
-                if self.tokens.is_current(token):
-                    self._refusals.note(name, token)
-                    raise
-                if not further:
-                    raise
-                refused = token
-            else:
-                self.tokens.was_replaced(refused)
-                return result
-
-    def _accepted(self, endpoint: str, token: str, result: tuple[Any, Answer]) -> tuple[Any, Answer]:
-        self._refusals.accepted(endpoint, token)
-        return result
+        name, until = prepared.endpoint.name, prepared.until
+        return self._authorizing.call(name, until, lambda token: self._attempts(prepared, token))
 
     @property
     def limit_stats(self) -> LimitStats | None:
