@@ -152,6 +152,8 @@ class _Rows:
 
 
 def _lines(path: Path) -> int:
+    if not path.is_file():
+        return 0  # what is read from a pipe is gone
     try:
         with path.open("rb") as file:
             return max(sum(1 for _ in file) - 1, 0)
