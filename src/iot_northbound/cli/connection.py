@@ -48,7 +48,7 @@ class Connection:
         Raises:
             NorthApiException: the configuration is incomplete or cannot be used (1006, 1007, 1008, 1010).
         """
-        from iot_northbound.cli.wording import VARIABLES
+        from iot_northbound.cli.wording import VARIABLES, say
         from iot_northbound.profiles import load_env, load_profile
 
         source = self.source()
@@ -59,7 +59,7 @@ class Connection:
             return load_env()
         if self._is_fallback():
             note = f"no platform is given, so the embedded one is used ({source[0]})"
-            print(f"iot-northbound: {note}", file=sys.stderr)
+            say(f"iot-northbound: {note}")
         return load_profile(*source)
 
     def source(self) -> tuple[Path, str] | str:

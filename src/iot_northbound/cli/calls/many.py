@@ -17,6 +17,7 @@ from iot_northbound.cli.calls.progress import bar
 from iot_northbound.cli.command import refuse
 from iot_northbound.cli.context import Session
 from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.output import harmless
 
 if TYPE_CHECKING:
     from iot_northbound.bulk import BulkReport
@@ -194,7 +195,7 @@ def written(path: str) -> Iterator[Any]:
     from iot_northbound.bulk.files import private_file
 
     if path == "-":
-        yield sys.stdout
+        yield harmless(sys.stdout)
         return
     with private_file(path) as file:
         yield file
