@@ -34,7 +34,11 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.usefixtures("homeless")
 def test_a_home_that_does_not_exist_is_told(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2

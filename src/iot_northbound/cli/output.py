@@ -115,7 +115,7 @@ def safe_cell(value: Any) -> str:
 
 
 def harmless(file: TextIO) -> TextIO:
-    """Return a file that is written to: if it is a terminal, texts cannot control it; other files get every character."""
+    """Return a file to write to: if it is a terminal, texts cannot control it; others get every character."""
     return cast(TextIO, _Terminal(file)) if file.isatty() else file
 
 
