@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         if (stream := getattr(sys, name)) is None:  # it was closed before the start
-            stream = open(os.devnull, "w", encoding="utf-8")
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
             setattr(sys, name, stream)
         # Texts of a platform or device may have characters that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
