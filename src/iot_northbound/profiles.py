@@ -252,7 +252,10 @@ def _from_toml(origin: _Origin, name: str, value: Any) -> Any:
     if kind is Path:
         if not value:
             raise origin.error(name, "the path is empty: leave the key out, or name the file")
-        return origin.folder / Path(value).expanduser()
+        try:
+            return origin.folder / Path(value).expanduser()
+        except RuntimeError as error:
+            raise origin.error(name, f"it must be the path of a file ({error})") from None
     return value
 
 

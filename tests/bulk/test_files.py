@@ -112,7 +112,7 @@ def device(**info: Any) -> QuerySingleDeviceInfoOutDTO:
 
 
 def test_no_cell_of_an_export_is_a_formula_and_all_come_back() -> None:
-    names = ["=HYPERLINK(1)", "+49 1", "-1", "@x", "\tx", "plain", 'a "quote", and\nline', "'quoted"]
+    names = ["=HYPERLINK(1)", "+49 1", "-1", "@x", "\tx", "plain", 'a "quote", and\nline', "'quoted", "'=1", "''-1"]
     file = io.StringIO(newline="")
     assert write_devices(file, [device(name=name, node_id="A1") for name in names]) == len(names)
     file.seek(0)
@@ -123,6 +123,15 @@ def test_no_cell_of_an_export_is_a_formula_and_all_come_back() -> None:
     again = io.StringIO(newline="")
     csv.writer(again).writerows([["nodeId", "name"], *(["A1", cell] for cell in cells)])
     assert [row["name"] for row in rows(again.getvalue())] == names
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs a device")
+def test_a_device_keeps_its_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed: list[int] = []
+    monkeypatch.setattr(os, "fchmod", lambda number, mode: changed.append(mode))
+    with private_file("/dev/null") as out:
+        write_devices(out, [device(name="lamp")])
+    assert changed == []
 
 
 def test_an_export_as_json_lines_has_all_that_the_platform_said_and_a_mark_is_optional() -> None:

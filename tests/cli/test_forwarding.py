@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import socket
@@ -143,6 +144,34 @@ def test_an_application_that_answers_garbage_or_nothing_is_told_so() -> None:
         assert (broken.status, broken.taken, broken.error) == (None, False, "no connection, or a broken one")
         silent = Forwarder(url, within=0.05).forward(message)
     assert silent.words == "no answer within 0.05 s"
+
+
+@contextmanager
+def dripping(piece: bytes) -> Iterator[str]:
+    """Yield the URL of an application that sends its answer bit by bit, without an end."""
+    gone = threading.Event()
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" if piece.startswith(b"X") else b"")
+            while not gone.wait(0.001):
+                connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        gone.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("piece", [b"X", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_application_that_never_ends_its_answer_holds_nobody(piece: bytes) -> None:
+    with dripping(piece) as url:
+        endless = Forwarder(url, within=0.05).forward(event(push_body("deviceAdded", deviceId="meter-1")))
+    assert (endless.taken, endless.words) == (False, "no answer within 0.05 s")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Literal, TextIO
 
@@ -165,7 +166,12 @@ def _cells(reader: "csv.DictReader[str]", name: str) -> Iterator[Any]:
 
 
 def _without_guard(cell: Any) -> Any:
-    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and _needs_guard(cell) else cell
+
+
+def _needs_guard(text: str) -> bool:
+    # A text that begins with an apostrophe already gets one more, so that the reader takes off the right one.
+    return text.lstrip("'").startswith(_FORMULA)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -180,8 +186,9 @@ def private_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        if hasattr(os, "fchmod"):
-            os.fchmod(descriptor, 0o600)  # it may have been there with other rights
+        # It may have been there with other rights. A device such as /dev/null keeps its own: all programs need it.
+        if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise InvalidArgumentError.of("file", os.fspath(path), f"it cannot be written: {error.strerror}") from None
     with open(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -257,4 +264,4 @@ def _write(
 def _guarded(value: Any) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _needs_guard(text) else text

@@ -41,7 +41,6 @@ EVERY_ROW = (
     ClientClosedError,
     ConnectionFailedError,
     RequestTimeoutError,
-    SdkCode,
     SharedStateError,
     TlsError,
 )

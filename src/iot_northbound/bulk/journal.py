@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from iot_northbound import errors
 from iot_northbound.bulk.results import BulkReport, BulkResult, Results
-from iot_northbound.errors import InvalidArgumentError, NorthApiException
+from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Noted(NamedTuple):
     digest: bytes
 
 
-_FAILED = f"({State.FAILED}, {State.UNKNOWN})"
+_ROWS = "FROM rows LEFT JOIN outcomes USING (number)"
 _AT_ONCE = 100
 """Rows in one statement."""
 _SCHEMA = Schema(
@@ -153,20 +153,21 @@ class Journal:
         found = self._own.execute(query, (State.BEGUN, number)).fetchone()
         return Noted(State(found[0]), found[1]) if found else None
 
-    def expect(self, keys: list[str]) -> None:
-        """Prepare `twin` for rows with these keys."""
+    def expect(self, keys: list[str], first: int) -> None:
+        """Prepare `twin` for rows with these keys, the first of which has this number.
+
+        What an earlier run noted of this row and the next ones does not count: they may have other keys now.
+        """
         self._twins = {}
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
             places = ",".join("?" * len(some))
-            query = f"SELECT key, min(number) FROM rows WHERE key IN ({places}) GROUP BY key"
-            self._twins |= dict(self._own.execute(query, some).fetchall())
+            query = f"SELECT key, min(number) FROM rows WHERE key IN ({places}) AND number < ? GROUP BY key"
+            self._twins |= dict(self._own.execute(query, [*some, first]).fetchall())
 
     def twin(self, number: int, key: str) -> int | None:
         """Return the number of an earlier row with this key."""
         first = self._twins.setdefault(key, number)
-        if first > number:
-            self._twins[key] = number
         return first if first < number else None
 
     def begin(self, number: int, key: str | None, digest: bytes, input: str) -> None:
@@ -190,35 +191,38 @@ class Journal:
     # -- the report --------------------------------------------------------------------------------------------------
 
     def report(self, read: Callable[[Any], T], resumed: int) -> "BulkReport[T]":
-        """Return the results of all rows. `read` makes the value of a result from its JSON."""
+        """Return the results of all rows that were begun. `read` makes the value of a result from its JSON.
+
+        A row without an outcome may have been sent: an earlier run was killed, or its outcome could not be written.
+        """
 
         def results(where: str) -> Results[T]:
             with self._reading() as connection:
-                (count,) = connection.execute(f"SELECT count(*) FROM outcomes WHERE {where}").fetchone()
+                (count,) = connection.execute(f"SELECT count(*) {_ROWS} WHERE {where}").fetchone()
             return Results(count, lambda: self._results(where, read))
 
         done = results(f"state = {State.DONE}")
-        return BulkReport(done, results(f"state IN {_FAILED}"), results("1"), resumed)
+        return BulkReport(done, results(f"state IS NOT {State.DONE}"), results("1"), resumed)
 
     def _results(self, where: str, read: Callable[[Any], T]) -> Iterator[BulkResult[T]]:
         query = (
-            "SELECT number, key, input, value, error, seconds FROM outcomes JOIN rows USING (number) "
-            f"WHERE {where} AND outcomes.number > ?"
+            f"SELECT rows.number, key, input, value, error, coalesce(seconds, 0.0), state {_ROWS} "
+            f"WHERE {where} AND rows.number > ?"
         )
         last = 0
         while True:
             with self._reading() as connection:
-                page = connection.execute(f"{query} ORDER BY outcomes.number LIMIT 500", (last,)).fetchall()
+                page = connection.execute(f"{query} ORDER BY rows.number LIMIT 500", (last,)).fetchall()
             if not page:
                 return
-            for last, key, input, value, error, seconds in page:
+            for last, key, input, value, error, seconds, state in page:
                 yield BulkResult(
                     row=last,
                     key=key,
                     input=json.loads(input),
-                    ok=error is None,
+                    ok=state == State.DONE,
                     value=None if value is None else read(json.loads(value)),
-                    error=None if error is None else _unpacked(json.loads(error)),
+                    error=lost() if state is None else None if error is None else _unpacked(json.loads(error)),
                     seconds=seconds,
                 )
 
@@ -233,6 +237,11 @@ class Journal:
         uri = f"{self._path.resolve().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
             yield connection
+
+
+def lost(words: str = "an earlier run ended before the answer came") -> NorthApiException:
+    """Return the error of a row whose outcome is unknown."""
+    return NorthApiException(SdkCode.NO_ANSWER, words, outcome_unknown=True)
 
 
 def _dump(value: Any) -> str | None:

@@ -20,12 +20,12 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from iot_northbound.bulk.jobs import Job, Read
-from iot_northbound.bulk.journal import Journal, State
+from iot_northbound.bulk.journal import Journal, State, lost
 from iot_northbound.bulk.results import BulkInterrupted, BulkProgress, BulkReport, BulkStoppedError
 from iot_northbound.bulk.rows import plain
 from iot_northbound.core.budget import bulk
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.errors import InvalidArgumentError, NorthApiException, SdkCode, ThrottledError
+from iot_northbound.errors import InvalidArgumentError, NorthApiException, ThrottledError
 
 T = TypeVar("T")
 log = logging.getLogger("iot_northbound")
@@ -213,7 +213,7 @@ class Run(Generic[T]):
         if fresh:
             with self._journal.writing():
                 if self._job.one_per_key:
-                    self._journal.expect([read.key for _, read in fresh if isinstance(read, Read)])
+                    self._journal.expect([read.key for _, read in fresh if isinstance(read, Read)], fresh[0][0])
                 admitted = [self._admitted(number, read) for number, read in fresh]
             tasks += [task for task in admitted if task is not None]
             self._tell()
@@ -223,6 +223,7 @@ class Run(Generic[T]):
         """Return the task for a row, or None if there is nothing to send."""
         body = read.body if isinstance(read, Read) else b""
         digest = hashlib.sha256(body).digest()
+        twin = self._journal.twin(number, read.key) if self._job.one_per_key and isinstance(read, Read) else None
         noted = self._journal.noted(number)
         if noted is not None and noted.state is not State.FAILED and noted.digest != digest:
             raise InvalidArgumentError.of(
@@ -239,7 +240,7 @@ class Run(Generic[T]):
             return None
         task = Task(number, read)
         if noted is not None and noted.state in (State.BEGUN, State.UNKNOWN):
-            task.doubt = _lost()
+            task.doubt = lost()
             if self._job.settles:
                 self._journal.end(number, None, task.doubt, 0.0, State.UNKNOWN)
                 self._doubtful.append(task)
@@ -247,7 +248,7 @@ class Run(Generic[T]):
                 self._end(number, None, task.doubt)
             return None
         self._journal.begin(number, read.key, digest, json.dumps(read.shown))
-        if self._job.one_per_key and (twin := self._journal.twin(number, read.key)) is not None:
+        if twin is not None:
             self._end(number, None, InvalidArgumentError.of("the row", read.key, f"it is in row {twin} already"))
             return None
         if self._dry_run:
@@ -287,7 +288,7 @@ class Run(Generic[T]):
                 self._journal.forget(task.number)
         elif not isinstance(error, NorthApiException):
             self._halt = self._halt or error
-            self._journal.end(task.number, None, _lost(f"the call ended with {type(error).__name__}"), outcome.seconds)
+            self._journal.end(task.number, None, lost(f"the call ended with {type(error).__name__}"), outcome.seconds)
         elif doubtful and job.has_happened(error):
             self._end(task.number, None, None, outcome.seconds)
         elif job.settles and (error.outcome_unknown or job.exists(error, doubtful=doubtful)):
@@ -305,14 +306,20 @@ class Run(Generic[T]):
     def _settle(self) -> None:
         """Find out what became of the rows in doubt; those that did not happen are sent again, once."""
         tasks, self._doubtful = self._doubtful, []
-        found = dict(self._job.look_up([task.read.key for task in tasks], lambda: not self._stop.is_set()))
-        if self._stop.is_set():
+        found: dict[str, Any] | None = None
+        pause = PAUSE_FIRST
+        while found is None and not self._stop.is_set():
+            try:
+                found = dict(self._job.look_up([task.read.key for task in tasks], lambda: not self._stop.is_set()))
+            except ThrottledError as error:
+                pause = self._wait("looking up", error, pause)
+        if found is None or self._stop.is_set():
             return
         with self._journal.writing():
             for task in tasks:
                 if task.read.key in found:
                     self._end(task.number, found[task.read.key], None)
-                elif task.again or self._job.exists(task.doubt or _lost(), doubtful=True):
+                elif task.again or self._job.exists(task.doubt or lost(), doubtful=True):
                     self._end(task.number, None, task.doubt)
                 else:
                     task.again = True
@@ -364,12 +371,13 @@ class Run(Generic[T]):
             except BaseException as error:  # noqa: BLE001 - a hook may raise anything; the calling thread tells it
                 if not isinstance(error, ThrottledError) or error.outcome_unknown:
                     return Outcome(task, error=error, seconds=self._clock.monotonic() - began)
-                wait = error.retry_after or pause
-            log.warning("row %d: the limit of calls allows no more now; again in %.0f s", task.number, wait)
-            self._clock.sleep(wait, self._stop)
-            pause = min(2 * pause, PAUSE_CAP)
+                throttled = error
+            pause = self._wait(f"row {task.number}", throttled, pause)
         return Outcome(task, sent=False)
 
-
-def _lost(words: str = "an earlier run ended before the answer came") -> NorthApiException:
-    return NorthApiException(SdkCode.NO_ANSWER, words, outcome_unknown=True)
+    def _wait(self, what: str, error: ThrottledError, pause: float) -> float:
+        """Wait until the limit may allow a call again; return the next pause."""
+        wait = error.retry_after or pause
+        log.warning("%s: the limit of calls allows no more now; again in %.0f s", what, wait)
+        self._clock.sleep(wait, self._stop)
+        return min(2 * pause, PAUSE_CAP)

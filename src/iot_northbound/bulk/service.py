@@ -253,7 +253,8 @@ class Bulk:
             raise InvalidArgumentError.of("max_failures", shown(max_failures), "it must be a whole number, 0 or more")
         if self._calls_per_minute is not None:
             threads = max(1, min(threads, int(self._calls_per_minute * LONGEST_TURN / 60)))
-        kept = Journal(None if dry_run else journal, job.name, self._application)
+        application = self._application if job.app_id is None else f"{self._application} for {job.app_id}"
+        kept = Journal(None if dry_run else journal, job.name, application)
         try:
             run = Run(job, rows, kept, threads=threads, dry_run=dry_run, progress=progress, max_failures=max_failures)
             return run.run()

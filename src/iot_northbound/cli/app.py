@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ from iot_northbound._extras import EXTRAS, MissingExtraError
 from iot_northbound._version import __version__
 from iot_northbound.cli.command import Entry, Group, Refusal, known_options
 from iot_northbound.cli.exits import Exit, exit_of
+from iot_northbound.cli.wording import LogFormatter, printable, say
 from iot_northbound.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -70,20 +72,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     from iot_northbound.cli.context import Session
 
-    for stream in (sys.stdout, sys.stderr):
-        # Texts of a platform or device may have characters that the terminal's encoding does not have.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     try:
         try:
             return int(_run(list(sys.argv[1:] if argv is None else argv), Session()))
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of the output went away. Python must not complain about it again at exit.
+    except OSError as error:
+        # The reader of the output went away, or its disk is full. Python must not complain about it again at exit.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.CLOSED_PIPE
+        if isinstance(error, BrokenPipeError):
+            return Exit.CLOSED_PIPE
+        with contextlib.suppress(OSError):
+            say(f"{NAME}: the output cannot be written: {error.strerror or error}")
+        return Exit.FAILED
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        if (stream := getattr(sys, name)) is None:  # it was closed before the start
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
+            setattr(sys, name, stream)
+        # Texts of a platform or device may have characters that the terminal's encoding does not have.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(LogFormatter())
 
 
 def _run(arguments: list[str], session: Session) -> int:
@@ -104,12 +119,12 @@ def _run(arguments: list[str], session: Session) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "")
         return Exit.DONE
     except click.ClickException as error:
-        print(f"{NAME}: {_usage(error)}", file=sys.stderr, flush=True)
+        say(f"{NAME}: {_usage(error)}")
         return Exit.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, the command ends with a sentence
         if session.debug:
-            traceback.print_exc()
-        print(f"{NAME}: {_in_words(error, session)}", file=sys.stderr, flush=True)
+            print(printable(traceback.format_exc(), but="\n"), end="", file=sys.stderr)
+        say(f"{NAME}: {_in_words(error, session)}")
         return exit_of(error)
 
 

@@ -103,7 +103,8 @@ def _passes(session: Session, settings: Settings) -> bool:
 
     def show(step: Step) -> None:
         step = attrs.evolve(step, detail=say(step.detail), cause=say(step.cause), remedy=say(step.remedy))
-        session.output.note(step.line())
+        for line in step.line().split("\n"):
+            session.output.note(line)
 
     info, tls, http, _ = settings
     http = attrs.evolve(http, max_attempts=1)

@@ -14,7 +14,7 @@ import click
 
 from iot_northbound.cli import values
 from iot_northbound.cli.command import Option, refuse
-from iot_northbound.emulator_home import EMULATOR_FOLDER, emulator_home
+from iot_northbound.emulator_home import EMULATOR_FOLDER, emulator_home, expanded
 
 if TYPE_CHECKING:
     from iot_northbound.config import Settings
@@ -48,7 +48,7 @@ class Connection:
         Raises:
             NorthApiException: the configuration is incomplete or cannot be used (1006, 1007, 1008, 1010).
         """
-        from iot_northbound.cli.wording import VARIABLES
+        from iot_northbound.cli.wording import VARIABLES, say
         from iot_northbound.profiles import load_env, load_profile
 
         source = self.source()
@@ -59,7 +59,7 @@ class Connection:
             return load_env()
         if self._is_fallback():
             note = f"no platform is given, so the embedded one is used ({source[0]})"
-            print(f"iot-northbound: {note}", file=sys.stderr)
+            say(f"iot-northbound: {note}")
         return load_profile(*source)
 
     def source(self) -> tuple[Path, str] | str:
@@ -78,7 +78,7 @@ class Connection:
             return profile_named(named)
         if any(os.environ.get(f"IOT_NORTHBOUND_{name}") for name in ("PLATFORM_IP", "APP_ID")):
             return "variables"
-        return (default_profile() if default_profile().is_file() else self._emulator_profile()), "default"
+        return (default_profile() if _has_default() else self._emulator_profile()), "default"
 
     def refuse_alone(self, names: Sequence[str], beside: str) -> None:
         """End the program (status 2) if one of these options is given, because they need another one."""
@@ -86,7 +86,7 @@ class Connection:
 
     def _is_fallback(self) -> bool:
         named = self.profile is not None or self.emulator is not None or os.environ.get("IOT_NORTHBOUND_PROFILE")
-        return not named and not default_profile().is_file()
+        return not named and not _has_default()
 
     def _emulator_profile(self) -> Path:
         try:
@@ -197,19 +197,40 @@ def refuse_alone(given: dict[str, Any], beside: str) -> None:
 
 def default_profile() -> Path:
     """Return the file that is used if nothing names a platform, in the folder of the user's settings."""
-    base = os.environ.get("XDG_CONFIG_HOME") or ""
-    folder = Path(base) if Path(base).is_absolute() else Path("~/.config").expanduser()
+    folder = _settings_folder()
+    if folder is None:
+        refuse("this user has no home, where the default file would be: set HOME, or give --profile FILE:NAME")
     return folder / "iot-northbound" / "profile.toml"
+
+
+def _has_default() -> bool:
+    return _settings_folder() is not None and default_profile().is_file()
+
+
+def _settings_folder() -> Path | None:
+    base = os.environ.get("XDG_CONFIG_HOME") or ""
+    try:
+        return Path(base) if Path(base).is_absolute() else expanded("~/.config")
+    except ValueError:
+        return None
+
+
+def path_of(text: str) -> Path:
+    """Return a path; end the command if it begins with the home of a user that does not exist."""
+    try:
+        return expanded(text)
+    except ValueError as error:
+        refuse(str(error))
 
 
 def profile_named(text: str) -> tuple[Path, str]:
     """Return file and table of FILE[:NAME]. A file that has this whole name is that file; a bare name is a table."""
-    if Path(text).expanduser().exists():
-        return Path(text).expanduser(), "default"
+    if path_of(text).exists():
+        return path_of(text), "default"
     if _NAME.fullmatch(text):
         return default_profile(), text
     path, colon, name = text.rpartition(":")
-    return (Path(path).expanduser(), name) if colon else (Path(text).expanduser(), "default")
+    return (path_of(path), name) if colon else (path_of(text), "default")
 
 
 def read_secret(path: str | None) -> str | None:
@@ -224,7 +245,7 @@ def read_secret(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        text = read_text(Path(path).expanduser()).rstrip("\r\n")
+        text = read_text(path_of(path)).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{path} cannot be read: {reason}") from None

@@ -14,8 +14,7 @@ import click
 from iot_northbound.cli.calls.values import ParamType
 
 if TYPE_CHECKING:
-    import requests
-
+    from iot_northbound.cli.posting import Poster
     from iot_northbound.push import Event
 
 _WITHIN = 15.0
@@ -90,32 +89,26 @@ class Forwarder:
     def _post(self, event: Event) -> tuple[int | None, str | None]:
         import requests
 
+        from iot_northbound.cli.posting import TooLateError
+
         kind = "text/plain; charset=utf-8" if event.is_probe else "application/json; charset=utf-8"
+        body = event.text.encode("utf-8", "surrogatepass")
         try:
-            with self._session.post(
-                self._url,
-                event.text.encode("utf-8", "surrogatepass"),
-                headers={"Content-Type": kind},
-                timeout=self._within,
-                allow_redirects=False,
-                stream=True,  # nobody reads the body of the answer
-            ) as answer:
-                return answer.status_code, None
+            return self._poster.post(self._url, body, {"Content-Type": kind}, self._within), None
+        except (TooLateError, requests.exceptions.ReadTimeout):
+            return None, f"no answer within {self._within:g} s"
         except requests.exceptions.ConnectionError as failure:
             timed_out = isinstance(failure, requests.exceptions.Timeout)
             return None, "no connection in time" if timed_out else "no connection, or a broken one"
-        except requests.exceptions.Timeout:
-            return None, f"no answer within {self._within:g} s"
         except (requests.exceptions.RequestException, OSError, ValueError):
             return None, "an answer that is not HTTP"
 
     @property
-    def _session(self) -> requests.Session:
+    def _poster(self) -> Poster:
         """The connections of this thread."""
-        import requests
+        from iot_northbound.cli.posting import Poster
 
-        session: requests.Session | None = getattr(self._own, "session", None)
-        if session is None:
-            session = self._own.session = requests.Session()
-            session.trust_env = False  # no proxy stands before an application of this machine
-        return session
+        poster: Poster | None = getattr(self._own, "poster", None)
+        if poster is None:
+            poster = self._own.poster = Poster()
+        return poster

@@ -22,6 +22,7 @@ from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.exits import Exit
 from iot_northbound.cli.output import Column
 from iot_northbound.cli.sharing import seconds
+from iot_northbound.cli.wording import say
 
 if TYPE_CHECKING:
     from iot_northbound.push import DeadLetter, Inbox
@@ -56,7 +57,7 @@ def _inbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(session, _url(inbox, inbox_file), **given)
         except (InboxError, ModuleNotFoundError) as error:
-            print(f"iot-northbound: {error}", file=sys.stderr)
+            say(f"iot-northbound: {error}")
             return Exit.FAILED
 
     return run
@@ -119,7 +120,7 @@ def show(session: Session, url: str, ids: tuple[int, ...]) -> Exit:
         session.output.rows(letters, [*_COLUMNS, Column("body", "text")])
     missing = sorted(set(ids) - {each.id for each in found})
     if missing:
-        print(f"iot-northbound: no dead letter has the id {', '.join(map(str, missing))}", file=sys.stderr)
+        say(f"iot-northbound: no dead letter has the id {', '.join(map(str, missing))}")
     return Exit.FAILED if missing else Exit.DONE
 
 

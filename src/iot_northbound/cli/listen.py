@@ -25,7 +25,7 @@ from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.ending import ended_by_signals, wait_for_end
 from iot_northbound.cli.exits import Exit
 from iot_northbound.cli.forwarding import Forwarded, Forwarder, ForwardUrl, NotTakenError
-from iot_northbound.cli.wording import printable
+from iot_northbound.cli.wording import printable, say
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import NorthApiException
@@ -135,7 +135,7 @@ def listen(session: Session, **options: Any) -> Exit:
     try:
         return _listen(session, SimpleNamespace(**options))
     except (InboxError, BindError) as error:
-        print(f"iot-northbound: {error}", file=sys.stderr)
+        say(f"iot-northbound: {error}")
         return Exit.FAILED
 
 
@@ -161,10 +161,10 @@ def _listen(session: Session, arguments: SimpleNamespace) -> Exit:
     with receiver.server(arguments.host, arguments.port, ssl=context) as server:
         url = arguments.callback_url or _with_secret(server.url, secret)
         with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
-            _say("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
-            _say(f"listening on {server.url}")  # without the path secret
+            say("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
+            say(f"listening on {server.url}")  # without the path secret
             wait_for_end(ended)
-    _say("stopped")
+    say("stopped")
     return Exit.DONE
 
 
@@ -208,7 +208,7 @@ def _receiver(session: Session, arguments: SimpleNamespace, secret: str | None, 
     access = Access(client_names=arguments.client_name, networks=arguments.network, path_secret=secret)
     forwarder = None
     if arguments.forward_to:
-        _say(f"forwarding to {_address(arguments.forward_to)}")
+        say(f"forwarding to {_address(arguments.forward_to)}")
         forwarder = Forwarder(arguments.forward_to)
         # What the application did not take has a line of its own.
         logging.getLogger("iot_northbound.push").setLevel(logging.CRITICAL)
@@ -311,9 +311,9 @@ def _subscribed(settings: Settings, patterns: Sequence[str] | None, url: str) ->
             with contextlib.suppress(NorthApiException):  # the first error is the one to report
                 service.ensure(url, [])
             raise
-        _say(f"subscribed to {len(changes.kept) + len(changes.added)} kinds")
+        say(f"subscribed to {len(changes.kept) + len(changes.added)} kinds")
         for kind, other in changes.moved.items():
-            _say(f"{kind} went to {_address(other)}, and will go there again at the end")
+            say(f"{kind} went to {_address(other)}, and will go there again at the end")
         try:
             yield
         finally:
@@ -322,14 +322,9 @@ def _subscribed(settings: Settings, patterns: Sequence[str] | None, url: str) ->
                 for kind, other in changes.moved.items():
                     subscribe(service, kind, other)
             except NorthApiException as error:
-                _say(f"iot-northbound: the former subscriptions could not be restored: {error}")
+                say(f"iot-northbound: the former subscriptions could not be restored: {error}")
             else:
-                _say(f"unsubscribed from {len(ended)} kinds")
-
-
-def _say(text: str) -> None:
-    """Write a line to stderr; stdout is only for messages."""
-    print(text, file=sys.stderr, flush=True)
+                say(f"unsubscribed from {len(ended)} kinds")
 
 
 def _address(url: str) -> str:

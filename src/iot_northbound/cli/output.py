@@ -7,9 +7,9 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, cast
 
-from iot_northbound.cli.wording import printable
+from iot_northbound.cli.wording import printable, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,7 +88,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Write a line for a person to stderr, so that stdout is only for results."""
-        print(printable(text), file=sys.stderr, flush=True)
+        say(text)
 
 
 def plain(item: Any) -> Any:
@@ -114,8 +114,21 @@ def safe_cell(value: Any) -> str:
     return f"'{text}" if is_formula else text
 
 
+def harmless(file: TextIO) -> TextIO:
+    """Return a file to write to: if it is a terminal, texts cannot control it; others get every character."""
+    return cast(TextIO, _Terminal(file)) if file.isatty() else file
+
+
+class _Terminal:
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(printable(text, but="\n\t"))
+
+
 def _csv(cells: Sequence[Any]) -> None:
-    csv.writer(sys.stdout, lineterminator="\n").writerow(map(safe_cell, cells))
+    csv.writer(harmless(sys.stdout), lineterminator="\n").writerow(map(safe_cell, cells))
     sys.stdout.flush()
 
 

@@ -19,6 +19,7 @@ from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.ending import ended_by_signals
 from iot_northbound.cli.exits import Exit
 from iot_northbound.cli.models import Services, known_services, register, services_of
+from iot_northbound.cli.wording import printable, say
 from iot_northbound.core.clock import SYSTEM_CLOCK
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.suggest import did_you_mean
@@ -138,11 +139,11 @@ def _tell_unknown(scenario: Scenario, model: Services) -> None:
     }
     for service, properties in scenario.services.items() if known else ():
         if service not in known:
-            _say(f"scenario: {scenario.model or 'the model'} has no service {service}{did_you_mean(service, [*known])}")
+            say(f"scenario: {scenario.model or 'the model'} has no service {service}{did_you_mean(service, [*known])}")
             continue
         for name in properties:
             if name not in known[service]:
-                _say(f"scenario: service {service} has no property {name}{did_you_mean(name, known[service])}")
+                say(f"scenario: service {service} has no property {name}{did_you_mean(name, known[service])}")
 
 
 def _where(session: Session, arguments: SimpleNamespace) -> tuple[str, int, Path | None]:
@@ -198,7 +199,7 @@ def _register(
             found.append(each)
             if write:
                 write(each)
-        _say(f"registered {_count(len(found), 'device')}" + (f"; their secrets are in {file}" if file else ""))
+        say(f"registered {_count(len(found), 'device')}" + (f"; their secrets are in {file}" if file else ""))
         return found, services_of(client, found[0].id)
 
 
@@ -264,7 +265,7 @@ class _Screen:
         for reason in facts["failures"]:
             if reason not in self._told:
                 self._told.add(reason)
-                print(f"\rcannot connect: {reason}\x1b[K")
+                print(f"\rcannot connect: {printable(reason)}\x1b[K")
         print(f"\r{line(facts)}\x1b[K", end="", flush=True)
 
     def end(self, facts: Mapping[str, Any]) -> None:
@@ -275,7 +276,7 @@ class _Screen:
             return
         print(f"\r{line(facts)}\x1b[K")
         for reason, count in facts["failures"].items():
-            print(f"{_count(count, 'attempt')} to connect failed: {reason}")
+            print(f"{_count(count, 'attempt')} to connect failed: {printable(reason)}")
         if missing := facts["devices"] - (facts["connects"] - facts["reconnects"]):
             print(f"{missing} of {_count(facts['devices'], 'device')} never connected")
         lost = facts["reports"] - facts["acknowledged"]
@@ -307,7 +308,3 @@ def line(facts: Mapping[str, Any]) -> str:
     if failed := sum(facts["failures"].values()):
         parts.append(f"{failed} failed attempts")
     return ", ".join(parts)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -1,6 +1,8 @@
 """Error messages in the words of the command line: options or variables instead of the API's names."""
 
+import logging
 import re
+import sys
 from collections.abc import Mapping
 
 PREFIX = "IOT_NORTHBOUND_"
@@ -39,6 +41,26 @@ def in_words_of(names: Mapping[str, str], text: str) -> str:
     return re.sub(pattern, lambda found: names[found[1] or found[2]], text)
 
 
-def printable(text: str) -> str:
-    """Return a text without control characters: a device must not control the terminal or break the line."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+def printable(text: str, but: str = "") -> str:
+    """Return a text without control characters: a device must not control the terminal or break the line.
+
+    The characters of `but` stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in but else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def say(text: str) -> None:
+    """Write a line for a person to stderr: stdout is only for results."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+class LogFormatter(logging.Formatter):
+    """Lines of a log for a terminal: texts of a platform in them cannot control it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines."""
+        return printable(super().format(record), but="\n\t")

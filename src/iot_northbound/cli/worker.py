@@ -15,6 +15,7 @@ from iot_northbound.cli import values
 from iot_northbound.cli.command import Command
 from iot_northbound.cli.ending import ended_by_signals, wait_for_end
 from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.wording import LogFormatter, say
 
 if TYPE_CHECKING:
     from iot_northbound.push import PushMessageReceiver
@@ -54,15 +55,17 @@ def worker(receiver: str, threads: int, drain: float) -> Exit:
     ended = ended_by_signals()
     try:
         found = _found(receiver)
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
         found.start(threads)
     except (_CannotBeUsedError, InboxError, NorthApiException) as error:
-        print(f"iot-northbound: {error}", file=sys.stderr)
+        say(f"iot-northbound: {error}")
         return Exit.FAILED
-    print(f"working on {receiver} with {threads} threads", file=sys.stderr, flush=True)
+    say(f"working on {receiver} with {threads} threads")
     wait_for_end(ended)
     finished = found.stop(drain)
-    print("stopped" if finished else "stopped; some handlers have not finished", file=sys.stderr, flush=True)
+    say("stopped" if finished else "stopped; some handlers have not finished")
     return Exit.DONE if finished else Exit.FAILED
 
 

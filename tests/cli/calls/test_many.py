@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,18 @@ def test_rows_come_from_the_standard_input(run: Run, tmp_path: Path, monkeypatch
     results = tmp_path / "results.jsonl"
     assert run("devices", "import", "-", "--results", str(results)).status == 0
     assert len(results.read_text().splitlines()) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_every_row_of_a_pipe_is_read_once(run: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "rows"
+    os.mkfifo(pipe)
+    text = "nodeId\n" + "".join(f"device-{number}\n" for number in range(5000))
+    writer = threading.Thread(target=pipe.write_text, args=(text,))
+    writer.start()
+    checked = run("devices", "import", str(pipe), "--dry-run", "-o", "json")
+    writer.join()
+    assert checked.json["done"] == 5000
 
 
 def test_devices_that_log_in_with_a_password_get_one(run: Run, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,6 +12,7 @@ from iot_northbound.cli.calls.asking import yes_flag
 from iot_northbound.cli.calls.fields import PAGES, fields_of, for_app, made, request_of
 from iot_northbound.cli.calls.many import Many, many_options, run_job, written
 from iot_northbound.cli.command import Command, Option, refuse
+from iot_northbound.cli.connection import path_of
 from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.exits import Exit
 
@@ -38,7 +38,7 @@ def import_devices(session: Session, many: Many, *, mqtt: bool, keep_existing: b
     if many.results is None and not many.dry_run:
         if many.source == "-":
             refuse("the rows come from the standard input: give --results FILE for the codes of the new devices")
-        many = attrs.evolve(many, results=Path(f"{many.source}.results.csv"))
+        many = attrs.evolve(many, results=path_of(f"{many.source}.results.csv"))
     start = functools.partial(
         session.client.bulk.register,
         mode="secret" if mqtt else "code",

@@ -15,8 +15,10 @@ import click
 from iot_northbound.cli.calls.asking import confirm, count_of
 from iot_northbound.cli.calls.progress import bar
 from iot_northbound.cli.command import refuse
+from iot_northbound.cli.connection import path_of
 from iot_northbound.cli.context import Session
 from iot_northbound.cli.exits import Exit
+from iot_northbound.cli.output import harmless
 
 if TYPE_CHECKING:
     from iot_northbound.bulk import BulkReport
@@ -131,7 +133,7 @@ def run_job(
 def _journal(many: Many) -> Path | None:
     if many.journal is not None or many.source in (None, "-"):
         return many.journal
-    return Path(f"{many.source}.journal")
+    return path_of(f"{many.source}.journal")
 
 
 class _Rows:
@@ -140,7 +142,7 @@ class _Rows:
     def __init__(self, many: Many, job: str) -> None:
         from iot_northbound.bulk.files import read_rows
 
-        path = None if many.source == "-" else Path(many.source or "").expanduser()
+        path = None if many.source == "-" else path_of(many.source or "")
         self._rows = read_rows(sys.stdin.buffer if path is None else path, job, many.form)  # type: ignore[arg-type]
         self._lines = 0 if path is None else _lines(path)
 
@@ -152,6 +154,8 @@ class _Rows:
 
 
 def _lines(path: Path) -> int:
+    if not path.is_file():
+        return 0  # what is read from a pipe is gone
     try:
         with path.open("rb") as file:
             return max(sum(1 for _ in file) - 1, 0)
@@ -192,7 +196,7 @@ def written(path: str) -> Iterator[Any]:
     from iot_northbound.bulk.files import private_file
 
     if path == "-":
-        yield sys.stdout
+        yield harmless(sys.stdout)
         return
     with private_file(path) as file:
         yield file
