@@ -51,6 +51,14 @@ def test_odd_cookies_of_other_servers_do_not_hide_its_own(browser: Browser) -> N
     assert browser.get().status == 200
 
 
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_cookie_of_its_name_that_another_port_has_set_locks_nobody_out(browser: Browser, place: str) -> None:
+    own = browser.cookie or ""
+    tossed = f"{own.partition('=')[0]}=tossed"
+    browser.cookie = f"{tossed}; {own}" if place == "before" else f"{own}; {tossed}"
+    assert browser.get().status == 200
+
+
 @pytest.mark.parametrize("csrf", [None, "", "x", "\u00e9"])
 def test_a_form_without_the_token_of_its_session_does_nothing(
     emulator: Emulator, browser: Browser, csrf: str | None

@@ -18,8 +18,9 @@ from iot_northbound.errors import (
 from iot_northbound.push import PushMessageReceiver
 from iot_northbound.push.parse import parse
 from iot_northbound.push.waits.board import Board
-from iot_northbound.push.waits.commands import PAGE, Commands
+from iot_northbound.push.waits.commands import PAGE, Command, Commands
 from iot_northbound.push.waits.news import News, about_command
+from iot_northbound.push.waits.wait import Wait
 from iot_northbound.services.waiting import Polling
 from iot_northbound.shared.slots import Turn
 from tests.clock import FakeClock
@@ -51,6 +52,10 @@ class World:
         self.clock.advance(seconds)
         self.waits.all_steps()
         return len(self.platform.looks) - before
+
+
+def a_wait() -> Wait[Any]:
+    return Wait(Command(Platform(), request(), "d1", None, None), 1.0, Polling(), None)
 
 
 @pytest.fixture
@@ -337,16 +342,17 @@ def test_the_intervals_can_be_chosen(world: World) -> None:
 
 
 def test_early_news_take_limited_memory() -> None:
-    board = Board(most_early=10_000)
-    board.begin()
+    board, first, second = Board(most_early=10_000), a_wait(), a_wait()
+    board.begin(first)
     for number in range(1_000):
         board.hear(News(about_command(f"c{number}"), True, size=1_000))
         board.hear(News(about_command(f"c{number}"), True, size=1_000))
         assert board.early_size <= 10_000
-    board.begin()
-    board.begun()
+    board.begin(second)
+    board.begun(first)
+    board.begun(first)
     assert board.early_size > 0
-    board.begun()
+    board.begun(second)
     assert board.early_size == 0
 
 

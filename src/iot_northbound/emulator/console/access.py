@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,16 +62,17 @@ class Sessions:
     def of(self, headers: Headers) -> Session | None:
         """Return the session of a request, or None."""
         for name, value in headers:
-            if name == "cookie" and (session := self._sessions.get(_cookie(value, self._name))) is not None:
-                self._sessions.move_to_end(session.token)
-                return session
+            for token in _cookies(value, self._name) if name == "cookie" else ():
+                if (session := self._sessions.get(token)) is not None:
+                    self._sessions.move_to_end(token)
+                    return session
         return None
 
 
-def _cookie(header: str, name: str) -> str:
+def _cookies(header: str, name: str) -> Iterator[str]:
+    """Yield the values of a cookie: another port of this host may have set one of the same name, for a longer path."""
     # Not http.cookies: it gives up at the first odd cookie, and every server of this host may have set some.
     for each in header.split(";"):
         key, _, value = each.strip().partition("=")
         if key == name:
-            return value
-    return ""
+            yield value

@@ -24,7 +24,7 @@ class Board:
         self._waits: dict[Topic, list[Wait[Any]]] = {}
         self._early: OrderedDict[Topic, list[News]] = OrderedDict()
         self._size = 0
-        self._beginning = 0
+        self._beginning: set[Wait[Any]] = set()
 
     @property
     def listens(self) -> bool:
@@ -36,13 +36,13 @@ class Board:
         """How many bytes of early news are kept."""
         return self._size
 
-    def begin(self) -> None:
+    def begin(self, wait: Wait[Any]) -> None:
         """Note that a call is under way that may begin something."""
-        self._beginning += 1
+        self._beginning.add(wait)
 
-    def begun(self) -> None:
-        """Note that it has returned."""
-        self._beginning -= 1
+    def begun(self, wait: Wait[Any]) -> None:
+        """Note that it has returned, or that nobody cares any more; to say so twice does no harm."""
+        self._beginning.discard(wait)
         if not self._beginning:
             self._early.clear()
             self._size = 0

@@ -8,6 +8,7 @@ import itertools
 import logging
 import math
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -20,8 +21,8 @@ from iot_northbound.errors import ClientClosedError, SdkCode, WaitStoppedError
 from iot_northbound.push.failures import log
 from iot_northbound.push.parse import Message
 from iot_northbound.push.waits.board import Board
-from iot_northbound.push.waits.wait import Answers, Pending, State, Subject, Wait
-from iot_northbound.services.waiting import PASSING, Polling, check_wait, too_late
+from iot_northbound.push.waits.wait import Answers, Pending, State, Subject, Wait, stopped, too_late
+from iot_northbound.services.waiting import PASSING, Polling, check_wait
 
 STARTERS = 8
 """Threads that make the calls of `submit`."""
@@ -35,12 +36,6 @@ CHECK = 1.0
 Told = Callable[[State], object] | None
 Looks = SimpleQueue[list[Wait[Any]] | None]
 Begins = SimpleQueue[Callable[[], None] | None]
-
-
-def stopped(wait: Wait[Any], why: str) -> WaitStoppedError:
-    """Return the error of a wait that nobody can go on with."""
-    text = f"{why}, and {wait.subject.what} had not ended as far as it was known"
-    return WaitStoppedError(SdkCode.CLIENT_INTERNAL, text, endpoint=wait.subject.endpoint, last_state=wait.state)
 
 
 class Waits:
@@ -63,14 +58,14 @@ class Waits:
         self._told: list[Wait[Any]] = []
         self._plan: list[tuple[float, int, Wait[Any]]] = []
         self._order = itertools.count()
-        self._wake = Flag()
         self._checked = 0.0
         self._without_threads()
 
     def _without_threads(self) -> None:
         self._threads: list[threading.Thread] = []
         self._starters = 0
-        # New queues: a thread that is late takes nothing that is meant for the next one.
+        # New ones: a thread that is late takes nothing that is meant for the next one.
+        self._wake = Flag()
         self._looks: Looks = SimpleQueue()
         self._begins: Begins = SimpleQueue()
 
@@ -97,16 +92,28 @@ class Waits:
         with self._lock:
             self._is_stopped = True
             threads, looks, begins, starters = self._threads, self._looks, self._begins, self._starters
+            wake = self._wake
             self._without_threads()
-        for wait in list(self._open):
-            self._fail(wait, stopped(wait, "the receiver was stopped"))
-        looks.put(None)
-        for _ in range(starters):
-            begins.put(None)
-        self._wake.set()
+        try:
+            self._fail_all("the receiver was stopped")
+        finally:
+            looks.put(None)
+            for _ in range(starters):
+                begins.put(None)
+            wake.set()
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(1.0)  # one that is in a call, or in a function of the application, ends later
+
+    def _fail_all(self, why: str) -> None:
+        raised: BaseException | None = None
+        for wait in list(self._open):
+            try:
+                self._fail(wait, stopped(wait, why))
+            except BaseException as error:  # noqa: BLE001  # of a callback: the other waits end all the same
+                raised = raised or error
+        if raised is not None:
+            raise raised
 
     def after_fork(self) -> None:
         """End the waits in a forked child: they, and their threads, belong to the parent."""
@@ -129,11 +136,15 @@ class Waits:
         """Return the future of a wait. A thread of its own makes the call that begins it."""
         wait = self._new(subject, timeout, polling, told)
         context = contextvars.copy_context()
-        with self._lock:
-            if self._starters < min(STARTERS, len(self._open)):
-                self._starters += 1
-                self._thread(f"start-{self._starters}", _begin_on, self._begins)
-        self._begins.put(lambda: context.run(self._begin, wait))
+        try:
+            self._enter(wait)
+            with self._lock:
+                if not wait.is_over:
+                    self._add_starter()
+                    self._begins.put(lambda: context.run(self._begin, wait))
+        except BaseException:
+            wait.future.cancel()
+            raise
         return wait.future
 
     def run(self, subject: Subject[State], timeout: float, polling: Polling, told: Told[State]) -> State:
@@ -142,6 +153,7 @@ class Waits:
             raise RuntimeError("send() would wait for the thread that it is called on; use submit() in this function")
         wait = self._new(subject, timeout, polling, told)
         try:
+            self._enter(wait)
             self._begin(wait)
             return wait.future.result()
         except BaseException:
@@ -151,22 +163,46 @@ class Waits:
     def _new(self, subject: Subject[State], timeout: float, polling: Polling, told: Told[State]) -> Wait[State]:
         check_wait(timeout, polling)
         wait = Wait(subject, timeout, polling, told)
-        with self._lock:
-            if self._is_stopped:
-                raise WaitStoppedError(SdkCode.CLIENT_INTERNAL, "the receiver was stopped; start it before you wait")
-            self._open.add(wait)
-            self._board.begin()
-            if not self._threads:
-                self._thread("settle", self._settle_on)
-                self._thread("look", self._look_on, self._looks)
         # For `cancel`, which comes on any thread; whatever else ends a future has closed its wait before.
         wait.future.add_done_callback(lambda _: self._close(wait))
         return wait
 
+    def _enter(self, wait: Wait[Any]) -> None:
+        with self._lock:
+            if self._is_stopped:
+                raise WaitStoppedError(SdkCode.CLIENT_INTERNAL, "the receiver was stopped; start it before you wait")
+            if not self._threads:
+                self._start_threads()
+            self._open.add(wait)
+            self._board.begin(wait)
+
+    def _start_threads(self) -> None:
+        try:
+            self._thread("settle", self._settle_on, self._wake)
+            self._thread("look", self._look_on, self._looks)
+        except BaseException:  # the system may have no more threads: the next wait tries again
+            self._wake.set()
+            self._without_threads()
+            raise
+
+    def _add_starter(self) -> None:
+        if self._starters < min(STARTERS, len(self._open)):
+            try:
+                self._thread(f"start-{self._starters + 1}", _begin_on, self._begins)
+            except RuntimeError:  # the system has no more threads
+                if not self._starters:
+                    raise
+            else:
+                self._starters += 1
+
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=work, args=args, name=f"iot-northbound-wait-{name}", daemon=True)
         self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:
+            self._threads.remove(thread)
+            raise
 
     # Beginning
 
@@ -181,11 +217,11 @@ class Waits:
                 if not wait.is_over:
                     self._board.add(wait)
                     self._told.append(wait)
-        except Exception as error:  # noqa: BLE001  # whoever has the future gets it
+        except BaseException as error:  # noqa: BLE001  # whoever has the future gets it
             self._fail(wait, error)
         finally:
             with self._lock:
-                self._board.begun()
+                self._board.begun(wait)
             self._wake.set()
 
     # Ending: a wait ends once, whoever is first
@@ -195,6 +231,7 @@ class Waits:
         with self._lock:
             was_open, wait.is_over = not wait.is_over, True
             self._open.discard(wait)
+            self._board.begun(wait)
             if wait.began is not None:
                 self._board.remove(wait, wait.subject.topic)
         return was_open
@@ -209,28 +246,34 @@ class Waits:
 
     # Settling: on one thread, which calls the functions of the application
 
-    def _settle_on(self) -> None:
+    def _settle_on(self, wake: Flag) -> None:
         me = threading.current_thread()
         while me in self._threads:
-            self._wake.clear()
+            wake.clear()
             pause = CHECK
             try:
                 pause = self._settle()
-            except Exception as error:  # noqa: BLE001  # every wait depends on this thread
+            except BaseException as error:  # noqa: BLE001  # every wait depends on this thread
                 log.failure(logging.ERROR, error, "a wait could not be settled")
             if me not in self._threads:
                 return
             if pause == math.inf:
-                self._wake.wait()
+                wake.wait()
             else:
-                self._clock.wait(self._wake, pause)
+                self._clock.wait(wake, pause)
 
     def _settle(self) -> float:
         """Do what there is to do now; return the seconds until there is more."""
         with self._lock:
-            told, self._told = self._told, []
-        for wait in dict.fromkeys(told):
-            self._tell(wait)
+            told, self._told = deque(dict.fromkeys(self._told)), []
+        try:
+            while told:
+                self._tell_or_fail(told.popleft())
+        finally:
+            if told:  # a callback of a future raised: the other waits are told in the next turn
+                with self._lock:
+                    self._told += told
+                self._wake.set()
         now = self._clock.monotonic()
         while self._plan and self._plan[0][0] <= now:
             self._act(heapq.heappop(self._plan)[2], now)
@@ -248,6 +291,13 @@ class Waits:
         if len(self._plan) > 100 + 4 * len(self._open):  # waits that are over leave their entries
             self._plan = [entry for entry in self._plan if not entry[2].is_over]
             heapq.heapify(self._plan)
+
+    def _tell_or_fail(self, wait: Wait[Any]) -> None:
+        try:
+            self._tell(wait)
+        except BaseException as error:
+            self._fail(wait, error)
+            raise
 
     def _tell(self, wait: Wait[Any]) -> None:
         """Use what the beginning, looks and pushes said about a wait."""
@@ -300,7 +350,7 @@ class Waits:
         now = self._clock.monotonic()
         wait.looked(now, changed=wait.state != before)
         if now >= wait.end:
-            self._fail(wait, self._too_late(wait, now))
+            self._fail(wait, too_late(wait, now))
         self._plan_at(wait, wait.due)
 
     def _plan_at(self, wait: Wait[Any], when: float) -> None:
@@ -312,7 +362,7 @@ class Waits:
         if wait.is_over:
             return
         if now >= wait.end + GRACE:
-            self._fail(wait, self._too_late(wait, now))
+            self._fail(wait, too_late(wait, now))
         elif now >= wait.due and not wait.is_looking:
             company = wait.subject.company
             waits = [wait]
@@ -321,18 +371,6 @@ class Waits:
             for each in waits:
                 each.is_looking, each.heard = True, 0
             self._looks.put(waits)
-
-    def _too_late(self, wait: Wait[Any], now: float) -> Exception:
-        error = too_late(
-            wait.subject.what,
-            wait.state,
-            endpoint=wait.subject.endpoint,
-            timeout=wait.timeout,
-            looks=wait.looks,
-            elapsed=now - (wait.began or now),
-        )
-        error.__cause__ = wait.failure
-        return error
 
     # Looking: on one thread, as bulk calls, so that other calls do not wait for them
 
@@ -344,7 +382,7 @@ class Waits:
                 if subjects:
                     with bulk():
                         subjects[0].look(subjects, answers)
-            except Exception as error:  # noqa: BLE001  # whoever has the futures gets it
+            except BaseException as error:  # noqa: BLE001  # whoever has the futures gets it
                 answers = dict.fromkeys(subjects, error) | answers
             with self._lock:
                 for wait in waits:
@@ -355,4 +393,7 @@ class Waits:
 
 def _begin_on(begins: Begins) -> None:
     while (begin := begins.get()) is not None:
-        begin()
+        try:
+            begin()
+        except BaseException as error:  # noqa: BLE001  # of a callback: other waits depend on this thread
+            log.failure(logging.ERROR, error, "a callback of a wait failed")

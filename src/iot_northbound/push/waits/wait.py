@@ -10,8 +10,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 
 from iot_northbound.core.open_enum import OpenEnum
-from iot_northbound.errors import NorthApiException
+from iot_northbound.errors import NorthApiException, SdkCode, WaitStoppedError
 from iot_northbound.push.waits.news import News, Topic
+from iot_northbound.services import waiting
 from iot_northbound.services.waiting import Polling
 
 State = TypeVar("State")
@@ -70,10 +71,23 @@ class Subject(Protocol[State]):
 class Pending(Future[State]):
     """The future of a wait."""
 
+    def cancel(self) -> bool:
+        """Cancel it, and tell whoever waits in `concurrent.futures.wait`: there is no executor that would do this."""
+        is_cancelled = super().cancel()
+        if is_cancelled:
+            self.set_running_or_notify_cancel()
+        return is_cancelled
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Return whether it can get a result, which it can if it was not cancelled; to ask again does no harm."""
+        with self._condition:
+            return self._state != "CANCELLED_AND_NOTIFIED" and super().set_running_or_notify_cancel()
+
     def renew(self) -> None:
-        """Make it usable in a forked child: a thread of the parent may have held its lock, and has its callbacks."""
+        """Make it usable in a forked child: the locks, waiters and callbacks are the parent's."""
         self._condition = threading.Condition()
         self._done_callbacks: list[Callable[[Future[Any]], object]] = []
+        self._waiters: list[Any] = []
 
 
 @attrs.define(eq=False)
@@ -166,6 +180,26 @@ class Wait(Generic[State]):
     def _pause(self, now: float, asked: float | None) -> None:
         self.due = min(now + (asked or self.interval), self.end)
         self.interval = self.polling.after(self.interval)
+
+
+def stopped(wait: Wait[Any], why: str) -> WaitStoppedError:
+    """Return the error of a wait that nobody can go on with."""
+    text = f"{why}, and {wait.subject.what} had not ended as far as it was known"
+    return WaitStoppedError(SdkCode.CLIENT_INTERNAL, text, endpoint=wait.subject.endpoint, last_state=wait.state)
+
+
+def too_late(wait: Wait[Any], now: float) -> Exception:
+    """Return the error of a wait whose time is over; its cause is the failure of the last look."""
+    error = waiting.too_late(
+        wait.subject.what,
+        wait.state,
+        endpoint=wait.subject.endpoint,
+        timeout=wait.timeout,
+        looks=wait.looks,
+        elapsed=now - (wait.began or now),
+    )
+    error.__cause__ = wait.failure
+    return error
 
 
 def changed(dto: State, **changes: Any) -> State:
