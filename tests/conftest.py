@@ -1,7 +1,7 @@
 """What tests with a real server on loopback share: one CA per session, with servers and clients that trust it."""
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,25 @@ from tests.servers import PostgresServer, RedisServer, run_postgres, run_redis
 # A machine may be slow: how long an example takes says nothing.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def printable(value: Any) -> Any:
+    """Return what a report consists of without lone surrogates, which tests log, and UTF-8 cannot express."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {printable(key): printable(each) for key, each in value.items()}
+        case list() | tuple():
+            return type(value)(printable(each) for each in value)
+        case _:
+            return value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A worker of pytest-xdist sends its reports as UTF-8. Without this, it ends at the first that it cannot send."""
+    return printable((yield))
 
 
 @attrs.frozen
