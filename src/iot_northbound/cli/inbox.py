@@ -55,9 +55,7 @@ def _inbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @pass_session(platform=None)
     @functools.wraps(function)
-    def run(
-        session: Session, inbox: str | None, inbox_file: str | None, profile: str | None, **given: Any
-    ) -> Any:
+    def run(session: Session, inbox: str | None, inbox_file: str | None, profile: str | None, **given: Any) -> Any:
         from iot_northbound.push import InboxError
 
         try:
