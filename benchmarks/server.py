@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
-import ssl
 import tempfile
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -94,10 +93,3 @@ def serve() -> Iterator[Bench]:
         finally:
             process.kill()
             process.join()
-
-
-def context_for(bench: Bench) -> ssl.SSLContext:
-    """Return a plain client context."""
-    context = ssl.create_default_context(cafile=str(bench.home.ca))
-    context.load_cert_chain(*bench.cert)
-    return context

@@ -324,7 +324,7 @@ class WaitTimeoutError(NorthApiException):
 
     _likely = (
         "The device, or the platform, needs more time than was given.",
-        "Wait again, or longer. last_state shows the last state.",
+        "Wait again, or longer.",
     )
     _spent = "Looked {attempts} times in {elapsed:.1f} s."
 

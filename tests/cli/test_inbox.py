@@ -38,9 +38,10 @@ class Failing(PushMessageReceiver):
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("IOT_NORTHBOUND_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture
@@ -211,10 +212,41 @@ def test_an_inbox_without_anything_to_see_is_named(inbox: Inbox, url: str, ends:
     assert "sesame" not in errors
 
 
+class TestOfAProfile:
+    @pytest.fixture
+    def profile(self, tmp_path: Path, file: Path) -> Path:
+        """The default profile; its file is in the folder of the user's settings."""
+        path = tmp_path / "config" / "iot-northbound" / "profile.toml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'[default]\ninbox = "sqlite:../../{file.name}"\n[other]\napp_id = "a"\n')
+        path.chmod(0o600)
+        return path
+
+    def test_the_default_profile_names_the_inbox(self, profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["inbox", "status", "-o", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["dead"] == 3
+
+    def test_a_profile_of_an_option_is_used_before_a_variable(
+        self, profile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("IOT_NORTHBOUND_INBOX", str(tmp_path / "missing"))
+        assert main(["inbox", "status", "--profile", str(profile), "-o", "json"]) == 0
+        assert main(["inbox", "status"]) == 1
+        assert "there is no file" in capsys.readouterr().err
+
+    def test_a_variable_names_the_profile(
+        self, profile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("IOT_NORTHBOUND_PROFILE", "other")
+        assert main(["inbox", "status"]) != 0
+        assert "[other]: inbox: it is missing (or inbox_file)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["status"], "no inbox: give --inbox, or set IOT_NORTHBOUND_INBOX"),
+        (["status"], "no inbox: give --inbox, set IOT_NORTHBOUND_INBOX, or give a profile"),
+        (["status", "--inbox", "f", "--profile", "p"], "--inbox and --profile are given: give only one of the two"),
         (["sttus", "--inbox", "f"], "has no command 'sttus'; did you mean status?"),
         (["status", "7", "--inbox", "f"], "unexpected extra argument (7)"),
         (["replay", "--inbox", "f"], "replay needs the ids of dead letters, or --all"),

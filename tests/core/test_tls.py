@@ -15,7 +15,7 @@ import pytest
 import requests
 from tests.certs import ODD, UNTIDY, Authority, TlsServer, altered, get, server_context
 
-from iot_northbound.core.tls import HostNameRefused, PinnedAdapter, build_context, build_policy
+from iot_northbound.core.tls import HostNameRefused, PinnedAdapter, build_policy
 from iot_northbound.ssl_config import PeerCertificate, SSLConfig
 
 
@@ -316,10 +316,10 @@ class TestUntidyCertificates:
 
 class TestProtocol:
     def test_nothing_older_than_tls_1_2(self) -> None:
-        assert build_context(None).minimum_version == ssl.TLSVersion.TLSv1_2
+        assert build_policy(None).context.minimum_version == ssl.TLSVersion.TLSv1_2
 
     def test_minimum_can_be_raised(self) -> None:
-        context = build_context(SSLConfig(minimum_version=ssl.TLSVersion.TLSv1_3))
+        context = build_policy(SSLConfig(minimum_version=ssl.TLSVersion.TLSv1_3)).context
         assert context.minimum_version == ssl.TLSVersion.TLSv1_3
 
     def test_system_store_is_used_without_a_configuration(self) -> None:

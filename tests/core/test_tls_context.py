@@ -13,7 +13,7 @@ from tests.certs import Authority, Issued, TlsServer, get, mutual_tls, server_co
 
 from iot_northbound.core import tls_context
 from iot_northbound.core.keystores import Source, public_bytes, read_store
-from iot_northbound.core.tls import build_context, build_policy
+from iot_northbound.core.tls import build_policy
 from iot_northbound.errors import TlsError
 from iot_northbound.ssl_config import SSLConfig
 
@@ -246,7 +246,7 @@ class TestTrust:
             get(build_policy(other), server.url)
         assert server.requests == []
         own = SSLConfig(trust_ca_path=file(tmp_path, ca.pem))
-        assert build_context(own).cert_store_stats()["x509"] == 1
+        assert build_policy(own).context.cert_store_stats()["x509"] == 1
         assert get(build_policy(own), server.url).status_code == 200
 
     def test_bundle_with_the_right_ca_among_others(self, tmp_path: Path, ca: Authority, server: TlsServer) -> None:
@@ -277,7 +277,7 @@ class TestTrust:
     @pytest.mark.parametrize("name", ["two-keys.p12", "two-keys.jks"])
     def test_as_in_java_the_certificate_of_a_private_key_is_trusted(self, tmp_path: Path, name: str) -> None:
         config = SSLConfig(trust_ca_path=FIXTURES / name, trust_ca_pwd=PASSWORD)
-        assert build_context(config).cert_store_stats()["x509"] == 2
+        assert build_policy(config).context.cert_store_stats()["x509"] == 2
         store = read_store(Source(FIXTURES / name, "x", PASSWORD))
         entry = next(each for each in store.keys if each.alias == "first")
         leaf = next(each for each in store.certificates if public_bytes(each) == public_bytes(entry.open()))
@@ -287,11 +287,11 @@ class TestTrust:
     def test_jks_of_a_private_key_alone_is_trust_with_and_without_its_password(self) -> None:
         for password in (PASSWORD, None):
             config = SSLConfig(trust_ca_path=FIXTURES / "key-only.jks", trust_ca_pwd=password)
-            assert build_context(config).cert_store_stats()["x509"] == 1
+            assert build_policy(config).context.cert_store_stats()["x509"] == 1
 
     def test_jks_with_a_private_key_and_its_issuer_trusts_the_issuer(self) -> None:
         config = SSLConfig(trust_ca_path=FIXTURES / "key-and-trust.jks", trust_ca_pwd=PASSWORD)
-        assert build_context(config).cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}
+        assert build_policy(config).context.cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}
 
     def test_expired_ca(self, tmp_path: Path, ca: Authority) -> None:
         later = datetime.now(UTC) + timedelta(days=60)

@@ -17,7 +17,7 @@ import click
 
 from iot_northbound.cli import values
 from iot_northbound.cli.command import Group, refuse
-from iot_northbound.cli.connection import read_secret
+from iot_northbound.cli.connection import default_profile, profile_named, read_secret
 from iot_northbound.cli.context import Session, pass_session
 from iot_northbound.cli.exits import Exit
 from iot_northbound.cli.output import Column
@@ -49,13 +49,18 @@ def _inbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FILE",
         help="file with that URL, if it contains a password (default: IOT_NORTHBOUND_INBOX_FILE)",
     )
+    @click.option(
+        "--profile",
+        metavar="FILE[:NAME]",
+        help="a profile that names the inbox (default: IOT_NORTHBOUND_PROFILE, or the default file)",
+    )
     @pass_session(platform=None)
     @functools.wraps(function)
-    def run(session: Session, inbox: str | None, inbox_file: str | None, **given: Any) -> Any:
+    def run(session: Session, inbox: str | None, inbox_file: str | None, profile: str | None, **given: Any) -> Any:
         from iot_northbound.push import InboxError
 
         try:
-            return function(session, _url(inbox, inbox_file), **given)
+            return function(session, _url(inbox, inbox_file, profile), **given)
         except (InboxError, ModuleNotFoundError) as error:
             say(f"iot-northbound: {error}")
             return Exit.FAILED
@@ -213,15 +218,25 @@ def _told(session: Session, done: str, count: int, unknown: list[int]) -> Exit:
     return Exit.FAILED if unknown else Exit.DONE
 
 
-def _url(inbox: str | None, inbox_file: str | None) -> str:
-    if inbox is not None and inbox_file is not None:
-        refuse("--inbox and --inbox-file are given: give only one of the two")
+def _url(inbox: str | None, inbox_file: str | None, profile: str | None) -> str:
+    given = {"--inbox": inbox, "--inbox-file": inbox_file, "--profile": profile}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        refuse(f"{named[0]} and {named[1]} are given: give only one of the two")
     url = inbox or read_secret(inbox_file)
-    url = url or os.environ.get("IOT_NORTHBOUND_INBOX")
-    url = url or read_secret(os.environ.get("IOT_NORTHBOUND_INBOX_FILE") or None)
-    if url is None:
-        refuse("no inbox: give --inbox, or set IOT_NORTHBOUND_INBOX")
+    if profile is None:
+        url = url or os.environ.get("IOT_NORTHBOUND_INBOX")
+        url = url or read_secret(os.environ.get("IOT_NORTHBOUND_INBOX_FILE") or None)
+    url = url or _url_in_profile(profile or os.environ.get("IOT_NORTHBOUND_PROFILE"))
     return url if ":" in url else f"sqlite:{url}"
+
+
+def _url_in_profile(named: str | None) -> str:
+    from iot_northbound.profiles import load_inbox_url
+
+    if not named and not default_profile().is_file():
+        refuse("no inbox: give --inbox, set IOT_NORTHBOUND_INBOX, or give a profile that has one")
+    return load_inbox_url(*(profile_named(named) if named else (default_profile(), "default")))
 
 
 def _file_of(url: str) -> Path | None:

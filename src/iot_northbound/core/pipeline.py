@@ -16,11 +16,10 @@ from iot_northbound.core.hooks import Hooks, RequestEvent, ResponseEvent, RetryE
 from iot_northbound.core.redact import one_line, redact
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome, RetryQuota, outcome_of
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.core.tokens import Tokens
+from iot_northbound.core.tokens import Tokens, given_token
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.errors import (
     ClientClosedError,
-    InvalidArgumentError,
     NorthApiException,
     RequestTimeoutError,
     SdkCode,
@@ -218,7 +217,7 @@ class Pipeline:
         if not prepared.endpoint.authorized:
             return self._attempts(prepared, None)
         if access_token is not None:
-            return self._attempts(prepared, _checked(access_token))
+            return self._attempts(prepared, given_token(access_token))
         name, until = prepared.endpoint.name, prepared.until
         return self._authorizing.call(name, until, lambda token: self._attempts(prepared, token))
 
@@ -359,11 +358,3 @@ class Pipeline:
         words = f"sent {one_line(sent)}, answered" if sent else "answered"
         thread = threading.current_thread().name
         log.debug("%s [%s] %s %d %s", request, thread, words, answer.status, one_line(got))
-
-
-def _checked(access_token: str) -> str:
-    if not isinstance(access_token, str) or not access_token.strip():
-        raise NorthApiException(SdkCode.NO_TOKEN, "access_token is empty")
-    if not access_token.isascii() or not access_token.isprintable():
-        raise InvalidArgumentError.of("access_token", "***", "it contains characters that HTTP headers do not allow")
-    return access_token

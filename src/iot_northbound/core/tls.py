@@ -209,8 +209,3 @@ def build_policy(config: SSLConfig | None, *, now: datetime | None = None) -> Tl
         verifier=config.hostname_verifier,
         shows_certificate=config.self_cert_path is not None,
     )
-
-
-def build_context(config: SSLConfig | None) -> ssl.SSLContext:
-    """Return only the SSLContext of `build_policy`."""
-    return build_policy(config).context

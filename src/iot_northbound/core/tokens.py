@@ -13,7 +13,7 @@ from iot_northbound.core.keeping import Held, Keeper
 from iot_northbound.core.refusals import Notes
 from iot_northbound.core.renewals import NO_TIME, Renewal, Renewals, copy_of
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode
+from iot_northbound.errors import ClientClosedError, InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.tokens import SHORTEST, Grant, TokenState, TokenStatus
 
 log = logging.getLogger("iot_northbound.tokens")
@@ -360,3 +360,17 @@ class Tokens:
 
 def _no_token() -> NorthApiException:
     return NorthApiException(SdkCode.NO_TOKEN, "the call has no access token, and the token timer is not running")
+
+
+def given_token(access_token: str) -> str:
+    """Return the token that a caller gave, once it is checked.
+
+    Raises:
+        NorthApiException: it is empty (1009).
+        InvalidArgumentError: a header cannot contain it (1007).
+    """
+    if not isinstance(access_token, str) or not access_token.strip():
+        raise NorthApiException(SdkCode.NO_TOKEN, "access_token is empty")
+    if not access_token.isascii() or not access_token.isprintable():
+        raise InvalidArgumentError.of("access_token", "***", "it contains characters that HTTP headers do not allow")
+    return access_token

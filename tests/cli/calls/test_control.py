@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import requests
 
 from iot_northbound import NorthApiClient
 from iot_northbound.cli.calls.emulator import ACTIONS
@@ -64,6 +65,13 @@ def test_state_is_saved_restored_and_forgotten(run: Run) -> None:
     assert run("emulator", "status", "-o", "json").json["rows"].get("devices", 0) == 0
     assert run("emulator", "restore", "seven").status == 0
     assert run("emulator", "status", "-o", "json").json["rows"]["devices"] == 7
+
+
+def test_a_new_link_opens_the_console_page(run: Run) -> None:
+    link = run("emulator", "console", "-o", "json").json["link"]
+    assert requests.get(link, timeout=10).url.endswith("/console/")
+    assert requests.get(link, timeout=10).status_code == 401
+    assert "/console/open?key=" in run("emulator", "console").out
 
 
 def test_a_refusal_is_a_sentence(run: Run) -> None:

@@ -62,6 +62,11 @@ ACTIONS = (
         columns=("seq", "kind", "method", "path", "notifyType", "status", "errorCode", "durationMs"),
     ),
     Action(name="calls", operation="calls", help="show how often each endpoint was called, and with which answers"),
+    Action(
+        name="console",
+        operation="console_link",
+        help="make a new link that opens the console page in a browser, once",
+    ),
     Action(name="status", operation="health", help="show its addresses, and how much it stores"),
     Action(name="settings", operation="settings", help="show the settings of the platform"),
     Action(name="set", operation="change_settings", help="change settings of the platform", as_pairs=True),

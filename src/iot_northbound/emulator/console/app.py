@@ -217,7 +217,7 @@ class ConsoleApp:
 
 _LOCKED = (
     "Open it with the link that the emulator printed when it started. A link works once. "
-    "A new one comes with: curl -X POST on /links of this port."
+    "`iot-northbound emulator console` makes a new one."
 )
 
 

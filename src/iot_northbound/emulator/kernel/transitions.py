@@ -6,7 +6,7 @@ step until `release`. Expiries and timeouts are not transitions: they always fol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from iot_northbound.emulator.kernel.routing import table
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.store import Row, Table
 
 HELD_STEPS = table("held_steps")
-MODES: Final = ("immediate", "timed", "manual")
 
 
 def later(platform: Platform, delay: float, kind: str, **args: Any) -> None:

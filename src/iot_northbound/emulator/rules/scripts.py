@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from iot_northbound.emulator.kernel.store import Row
 
 SCRIPTS = table("scripts", "deviceId")
-ANSWERS: Final = ("success", "fail", "never")
 AWAKE_SECONDS: Final = 10.0
 """How long a sleeping device listens after it has said something."""
 
