@@ -125,6 +125,13 @@ def test_no_cell_of_an_export_is_a_formula_and_all_come_back() -> None:
     assert [row["name"] for row in rows(again.getvalue())] == names
 
 
+def test_empty_cells_after_the_last_column_are_nothing() -> None:
+    assert rows("nodeId,name\nA1,lamp,,\n,,,\nB2,lamp\n") == [
+        {"nodeId": "A1", "name": "lamp"},
+        {"nodeId": "B2", "name": "lamp"},
+    ]
+
+
 @pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs a device")
 def test_a_device_keeps_its_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     changed: list[int] = []

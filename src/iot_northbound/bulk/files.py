@@ -161,6 +161,8 @@ def _cells(reader: "csv.DictReader[str]", name: str) -> Iterator[Any]:
                     "enter the values again, and save the file again"
                 )
                 raise _refused(name, reader.reader.line_num + 1, rule)
+        if not any(row.get(None) or ()):
+            row.pop(None, None)  # empty cells after the last column, as spreadsheets write them
         if any(row.values()):
             yield {column: _without_guard(cell) for column, cell in row.items()}
 
