@@ -193,7 +193,8 @@ def private_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise InvalidArgumentError.of("file", os.fspath(path), f"it cannot be written: {error.strerror}") from None
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:
+    # Half an emoji, as platforms leave it that cut long names, is no UTF-8: it becomes its escape in JSON.
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
 
 
