@@ -125,6 +125,22 @@ def test_no_cell_of_an_export_is_a_formula_and_all_come_back() -> None:
     assert [row["name"] for row in rows(again.getvalue())] == names
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_half_an_emoji_ends_no_export(format: Any, tmp_path: Path) -> None:
+    with private_file(tmp_path / "all") as out:
+        assert write_devices(out, [device(name="lamp \ud83d"), device(name="灯")], format) == 2
+    text = (tmp_path / "all").read_text("utf-8")
+    assert "lamp \\ud83d" in text
+    assert "灯" in text
+
+
+def test_empty_cells_after_the_last_column_are_nothing() -> None:
+    assert rows("nodeId,name\nA1,lamp,,\n,,,\nB2,lamp\n") == [
+        {"nodeId": "A1", "name": "lamp"},
+        {"nodeId": "B2", "name": "lamp"},
+    ]
+
+
 @pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs a device")
 def test_a_device_keeps_its_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     changed: list[int] = []

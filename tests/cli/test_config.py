@@ -236,6 +236,14 @@ def test_a_wrong_call_is_named(arguments: list[str], named: str, capsys: pytest.
     assert "sesame" not in told
 
 
+def test_a_path_that_is_not_utf_8_is_a_sentence(
+    home: Path, options: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["config", "init", "--no-test", *options, "--key", str(tmp_path / "\udcff.pem")]) == 3
+    assert "bytes that are not UTF-8" in capsys.readouterr().err
+    assert not home.exists()
+
+
 def test_a_terminal_is_asked_and_does_not_show_secrets(platform: Emulator, home: Path) -> None:
     answers = [
         ("host name", "127.0.0.1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -144,6 +145,23 @@ def test_an_application_that_answers_garbage_or_nothing_is_told_so() -> None:
         assert (broken.status, broken.taken, broken.error) == (None, False, "no connection, or a broken one")
         silent = Forwarder(url, within=0.05).forward(message)
     assert silent.words == "no answer within 0.05 s"
+
+
+def test_an_application_that_does_not_answer_does_not_hold_the_end_and_gets_its_push_later(tmp_path: Path) -> None:
+    body = push_body("deviceAdded", deviceId="meter-1")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        listening("--forward-to", f"http://127.0.0.1:{silent.getsockname()[1]}/", cwd=tmp_path) as (process, address),
+    ):
+        assert post(address, body) == 200
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(4)  # the push is on its way
+            process.send_signal(signal.SIGINT)
+            assert process.wait(12) == 0  # sooner than the 15 seconds of the application
+    with application() as app, listening("--forward-to", app.url, cwd=tmp_path) as (process, _):
+        assert app.got.get(timeout=60)[2] == body
+        end(process)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tests.clock import FakeClock
 
 from iot_northbound import Hooks, NotFoundError, PushMessageReceiver, ResponseEvent
 from iot_northbound.core.endpoint import Endpoint
-from iot_northbound.push import MemoryInbox
+from iot_northbound.push import InboxError, MemoryInbox
 from iot_northbound.telemetry import PrometheusMetrics
 
 READ: Endpoint[None] = Endpoint("GET", "/devices/{device_id}", type(None), section="test")
@@ -103,3 +103,19 @@ def test_hooks_together_call_all_even_if_one_fails() -> None:
     assert seen == [event]
     assert both.before_request is None
     assert Hooks.together(Hooks(), Hooks()) == Hooks()
+
+
+def test_a_receiver_whose_inbox_is_away_takes_no_other_figures_with_it(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(_: Any) -> None:
+        raise InboxError("not-a-real-password")
+
+    metrics = PrometheusMetrics(registry)
+    good, bad = PushMessageReceiver(MemoryInbox()), PushMessageReceiver(MemoryInbox())
+    metrics.watch_receiver(bad, "bad")
+    metrics.watch_receiver(good, "good")
+    monkeypatch.setattr(bad, "metrics", lambda: away(bad))
+    assert ("iot_northbound_inbox_depth", ("good",)) in samples(registry)
+    assert "the figures of bad cannot be read: InboxError" in caplog.text
+    assert "not-a-real" not in caplog.text

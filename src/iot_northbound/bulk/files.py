@@ -161,6 +161,8 @@ def _cells(reader: "csv.DictReader[str]", name: str) -> Iterator[Any]:
                     "enter the values again, and save the file again"
                 )
                 raise _refused(name, reader.reader.line_num + 1, rule)
+        if not any(row.get(None) or ()):
+            row.pop(None, None)  # empty cells after the last column, as spreadsheets write them
         if any(row.values()):
             yield {column: _without_guard(cell) for column, cell in row.items()}
 
@@ -191,7 +193,8 @@ def private_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise InvalidArgumentError.of("file", os.fspath(path), f"it cannot be written: {error.strerror}") from None
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:
+    # Half an emoji, as platforms leave it that cut long names, is no UTF-8: it becomes its escape in JSON.
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
 
 

@@ -200,16 +200,19 @@ class Run(Generic[T]):
         """Return tasks for the workers: those that are sent again, and new rows."""
         tasks = [self._again.popleft() for _ in range(min(room, len(self._again)))]
         fresh: list[tuple[int, Read | NorthApiException]] = []
-        for row in self._rows if len(tasks) < room else ():
-            self._number += 1
-            try:
-                fresh.append((self._number, self._job.read(row)))
-            except InvalidArgumentError as error:
-                fresh.append((self._number, error))
-            if len(tasks) + len(fresh) == room or self._stop.is_set():
-                break
-        else:
-            self._exhausted = self._exhausted or len(tasks) < room
+        try:
+            for row in self._rows if len(tasks) < room else ():
+                self._number += 1
+                try:
+                    fresh.append((self._number, self._job.read(row)))
+                except InvalidArgumentError as error:
+                    fresh.append((self._number, error))
+                if len(tasks) + len(fresh) == room or self._stop.is_set():
+                    break
+            else:
+                self._exhausted = self._exhausted or len(tasks) < room
+        except Exception as error:  # noqa: BLE001 - whatever rows raise; those before it count
+            self._halt = self._halt or error
         if fresh:
             with self._journal.writing():
                 if self._job.one_per_key:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _WIDEST = 100
 """Characters of a message that a line on a terminal shows."""
+_DRAIN, _DRAIN_FORWARDING = 30.0, 2.0
+"""Seconds that messages have at the end. An application that does not answer must not hold the command."""
 _WITH_TLS_CERT = ("tls_key", "tls_key_password_file", "tls_client_ca")
 _NAMES = {
     "client_names": "--client-name",
@@ -158,7 +160,8 @@ def _listen(session: Session, arguments: SimpleNamespace) -> Exit:
         )
     secret = read_secret(arguments.path_secret_file)
     receiver = _receiver(session, arguments, secret, ended)
-    with receiver.server(arguments.host, arguments.port, ssl=context) as server:
+    drain = _DRAIN_FORWARDING if arguments.forward_to else _DRAIN
+    with receiver.server(arguments.host, arguments.port, ssl=context, drain=drain) as server:
         url = arguments.callback_url or _with_secret(server.url, secret)
         with _subscribed(settings, arguments.kind, url) if settings else contextlib.nullcontext():
             say("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")

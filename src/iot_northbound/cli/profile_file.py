@@ -94,12 +94,17 @@ def _read(file: Path) -> Any:
 
 
 def _replace(file: Path, text: str) -> None:
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        rule = "a name or a path has bytes that are not UTF-8, which a TOML file cannot have"
+        raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, rule) from None
     target = file.resolve()  # a link stays a link
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     number, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # only its owner can read it
     try:
-        with open(number, "w", encoding="utf-8") as written:
-            written.write(text)
+        with open(number, "wb") as written:
+            written.write(content)
             written.flush()
             os.fsync(number)
         os.replace(temporary, target)

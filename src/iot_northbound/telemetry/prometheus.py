@@ -1,5 +1,6 @@
 """What a client and a receiver do, as figures that Prometheus collects."""
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ with needs_extra("prometheus"):
 if TYPE_CHECKING:
     from iot_northbound.push.receiver import PushMessageReceiver
 
+log = logging.getLogger("iot_northbound.telemetry")
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper ends of the buckets for the time of an attempt."""
 
@@ -98,8 +100,10 @@ class _Watched(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all figures of this moment."""
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
-        of_clients = [(name, each) for name, client in [*self.clients.items()] for each in _of_client(client)]
-        of_receivers = [(name, each) for name, receiver in [*self.receivers.items()] for each in _of_receiver(receiver)]
+        of_clients = [pair for name, each in [*self.clients.items()] for pair in _readable(name, _of_client(each))]
+        of_receivers = [
+            pair for name, each in [*self.receivers.items()] for pair in _readable(name, _of_receiver(each))
+        ]
         for name, figure in [*of_clients, *of_receivers]:
             if figure.name not in families:
                 kind = CounterMetricFamily if figure.counts else GaugeMetricFamily
@@ -107,6 +111,15 @@ class _Watched(Collector):
                 families[figure.name] = kind(f"iot_northbound_{figure.name}", figure.help, labels=labels)
             families[figure.name].add_metric((name, *figure.labels), figure.value)
         yield from families.values()
+
+
+def _readable(name: str, figures: Iterator[_Figure]) -> list[tuple[str, _Figure]]:
+    """Return the figures of a source; none if it cannot be read now, because the others must not be lost with it."""
+    try:
+        return [(name, each) for each in figures]
+    except Exception as error:  # noqa: BLE001 - the database of an inbox is away, for example
+        log.warning("the figures of %s cannot be read: %s", name, type(error).__name__)
+        return []
 
 
 def _of_client(client: NorthApiClient) -> Iterator[_Figure]:

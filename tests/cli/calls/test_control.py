@@ -93,13 +93,27 @@ def test_an_emulator_that_does_not_run_or_is_none_is_told(run: Run, tmp_path: Pa
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         gone = run("emulator", "clock", "--control", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        secret = run("emulator", "clock", "--control", f"http://me:sesame@127.0.0.1:{nobody.getsockname()[1]}")
     assert (gone.status, "no emulator answers at" in gone.err) == (1, True)
+    assert (secret.status, "no emulator answers at" in secret.err, "sesame" in secret.err) == (1, True, False)
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "gopher://h/", "http:///x", "http://h:99999", "sesame", "http://[x"]
+)
+def test_what_is_no_address_of_a_control_plane_is_not_asked(run: Run, url: str, tmp_path: Path) -> None:
+    (tmp_path / "profile.toml").write_text(f'[control]\nurl = "{url}"\n')
+    for arguments in (("--control", url), ("--home", str(tmp_path))):
+        refused = run("emulator", "clock", *arguments)
+        assert (refused.status, "the URL of the control plane must be like" in refused.err) == (1, True)
+        assert url not in refused.err
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n" + b"[" * 200_000,
         b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n[]",
         b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
     ],

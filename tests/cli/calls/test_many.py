@@ -76,6 +76,12 @@ def test_a_dry_run_checks_the_rows_and_writes_nothing(run: Run, tmp_path: Path) 
     assert run("devices", "list", "-o", "json").json == []
 
 
+def test_a_dry_run_that_ends_early_counts_the_rows_before_and_promises_no_journal(run: Run, tmp_path: Path) -> None:
+    checked = run("devices", "import", meters(tmp_path, '"open'), "--dry-run", "-o", "json")
+    assert (checked.status, checked.json["done"]) == (3, 5)
+    assert "journal" not in checked.err
+
+
 def test_rows_come_from_the_standard_input(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = Path(meters(tmp_path)).read_bytes()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))

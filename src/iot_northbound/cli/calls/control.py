@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from iot_northbound.emulator_home import emulator_home
 
@@ -26,6 +26,7 @@ class ControlPlane:
         import requests
 
         self._url = url.rstrip("/")
+        self._shown = _without_user(self._url)
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy stands before a port of this machine
 
@@ -55,11 +56,11 @@ class ControlPlane:
                 allow_redirects=False,
             )
             value = answer.json() if answer.content else None
-        except requests.exceptions.JSONDecodeError:
+        except (requests.exceptions.JSONDecodeError, RecursionError):
             raise self._stranger() from None
         except (requests.exceptions.RequestException, ValueError):
             raise ControlPlaneError(
-                f"no emulator answers at {self._url}: start `iot-northbound emulator`, or give its --control URL"
+                f"no emulator answers at {self._shown}: start `iot-northbound emulator`, or give its --control URL"
             ) from None
         if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
             return value
@@ -68,7 +69,24 @@ class ControlPlane:
         raise ControlPlaneError(value["error"])
 
     def _stranger(self) -> ControlPlaneError:
-        return ControlPlaneError(f"what answers at {self._url} is not the control plane of an emulator")
+        return ControlPlaneError(f"what answers at {self._shown} is not the control plane of an emulator")
+
+
+def _without_user(url: str) -> str:
+    """Return a URL without its user, who may have a password.
+
+    Raises:
+        ControlPlaneError: It is no URL of a control plane.
+    """
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        # Not the text: it may contain a password.
+        raise ControlPlaneError("the URL of the control plane must be like http://127.0.0.1:8744: see --control")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def control_plane(url: str | None, home: str | None) -> ControlPlane:

@@ -115,11 +115,11 @@ def run_job(
             )
     except BulkInterrupted as interrupted:
         _tell(session, many, interrupted.report)
-        session.output.note(_how_to_go_on(journal))
+        _tell_how_to_go_on(session, many, journal)
         return Exit.INTERRUPTED
     except BulkStoppedError as stopped:
         _tell(session, many, stopped.report)
-        session.output.note(_how_to_go_on(journal))
+        _tell_how_to_go_on(session, many, journal)
         raise (stopped.__cause__ or stopped) from None
     _tell(session, many, report)
     if report.failed:
@@ -184,10 +184,13 @@ def _tell(session: Session, many: Many, report: BulkReport[Any]) -> None:
     session.output.item(told, lines)
 
 
-def _how_to_go_on(journal: Path | None) -> str:
+def _tell_how_to_go_on(session: Session, many: Many, journal: Path | None) -> None:
+    if many.dry_run:
+        return
     if journal is None:
-        return "give --journal FILE next time, to go on where it stopped"
-    return f"run the same command again to go on: {journal} knows what is done"
+        session.output.note("give --journal FILE next time, to go on where it stopped")
+    else:
+        session.output.note(f"run the same command again to go on: {journal} knows what is done")
 
 
 @contextlib.contextmanager
