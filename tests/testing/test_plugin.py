@@ -182,6 +182,7 @@ def test_a_run_that_uses_no_fixture_loads_nothing_but_the_plugin(pytester: pytes
                 "iot_northbound._lazy",
                 "iot_northbound._version",
                 "iot_northbound.testing",
+                "iot_northbound.testing.entry",
                 "iot_northbound.testing.plugin",
             }
         """
@@ -195,3 +196,25 @@ def test_a_fixture_names_the_extra_that_is_missing(pytester: pytest.Pytester) ->
     run = pytester.runpytest_subprocess(*BARE, timeout=100)
     run.assert_outcomes(passed=1, errors=1)
     run.stdout.fnmatch_lines(["*uvicorn is not installed: pip install 'iot-northbound?emulator?'*"])
+
+
+@pytest.mark.parametrize("named", ["by an option", "by a conftest.py", "not"])
+def test_a_plugin_that_is_named_too_is_loaded_once(pytester: pytest.Pytester, named: str) -> None:
+    if named == "by a conftest.py":
+        pytester.makeconftest("pytest_plugins = ['iot_northbound.testing.plugin']")
+    pytester.makepyfile(
+        """
+        def test_one(request):
+            plugins = request.config.pluginmanager.get_plugins()
+            loaded = [each.__name__ for each in plugins if hasattr(each, "iot_platform")]
+            assert loaded == ["iot_northbound.testing.plugin"]
+        """
+    )
+    options = ("-p", "iot_northbound.testing.plugin") if named == "by an option" else ()
+    pytester.runpytest_subprocess(*BARE, *options, timeout=100).assert_outcomes(passed=1)
+
+
+def test_the_plugin_can_be_switched_off(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(iot_platform): pass")
+    run = pytester.runpytest_subprocess(*BARE, "-p", "no:iot_northbound", timeout=100)
+    run.stdout.fnmatch_lines(["*fixture 'iot_platform' not found*"])

@@ -17,12 +17,40 @@ from flask import Flask
 from iot_northbound import InvalidArgumentError, NorthApiClient
 from iot_northbound.dto import NotifyDeviceDataChangedDTO, NotifyDeviceDeletedDTO
 from iot_northbound.push import MemoryInbox, PushMessageReceiver
+from iot_northbound.testing import serving
 from iot_northbound.testing.devices import IotDevices
 from iot_northbound.testing.platform import IotPlatform
 from iot_northbound.testing.receiving import PushReceiver
 from iot_northbound.testing.serving import ServeApp
 
 DATA = {"totalVolume": 1.5}
+
+
+@pytest.mark.parametrize(("hangs_at", "told"), [(1, "has not started within"), (2, "has not ended within")])
+def test_an_application_that_hangs_fails_the_test_and_does_not_hold_it_up(
+    iot_platform: IotPlatform, monkeypatch: pytest.MonkeyPatch, hangs_at: int, told: str
+) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    let_go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        loops.append(asyncio.get_running_loop())
+        for turn, answer in enumerate(("startup", "shutdown"), 1):
+            await receive()
+            if turn == hangs_at:
+                await let_go.wait()
+            await send({"type": f"lifespan.{answer}.complete"})
+
+    def use() -> None:
+        with ServeApp(iot_platform.server_context) as serve:
+            if hangs_at == 1:
+                monkeypatch.setattr(serving, "PATIENCE", 0.2)
+            serve(app)
+            monkeypatch.setattr(serving, "PATIENCE", 0.2)
+
+    with pytest.raises(RuntimeError, match=told):
+        use()
+    loops[0].call_soon_threadsafe(let_go.set)
 
 
 def flask_app() -> Any:

@@ -23,6 +23,8 @@ with needs_extra("testing"):
 HOST = "127.0.0.1"
 _GRACE = 5
 """Seconds that requests under way have at the end of a test."""
+PATIENCE = 60.0
+"""Seconds that an application has to start, and to end: then the test fails instead of waiting for ever."""
 
 
 @attrs.frozen
@@ -62,7 +64,7 @@ class ServeApp:
 
         Raises:
             TypeError: It is neither an ASGI nor a WSGI application.
-            RuntimeError: The application failed to start; the log has its traceback.
+            RuntimeError: The application failed to start; the log has its traceback. Or it has not started in a minute.
         """
         serve = _asgi if _is_asgi(app) else _wsgi
         port = self._open.enter_context(serve(app, self._context() if tls else None))
@@ -98,9 +100,11 @@ class _Server(uvicorn.Server):
         self.decided.set()
 
     def serve_on(self, listening: socket.socket) -> None:
-        with contextlib.suppress(SystemExit):  # its end if the application does not start
-            asyncio.run(self.serve([listening]))
-        self.decided.set()
+        try:
+            with contextlib.suppress(SystemExit):  # its end if the application does not start
+                asyncio.run(self.serve([listening]))
+        finally:
+            self.decided.set()
 
 
 @contextlib.contextmanager
@@ -109,17 +113,22 @@ def _asgi(app: Any, context: ssl.SSLContext | None) -> Iterator[int]:
     config.load()
     config.ssl = context
     server = _Server(config)
-    with socket.create_server((HOST, 0)) as listening:
-        thread = threading.Thread(target=server.serve_on, args=(listening,), name="serve_app", daemon=True)
-        thread.start()
-        server.decided.wait()
-        try:
-            if not server.started:
-                raise RuntimeError(f"{app!r} failed to start; the log of the test has its traceback")
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
+    listening = socket.create_server((HOST, 0))
+    thread = threading.Thread(target=server.serve_on, args=(listening,), name="serve_app", daemon=True)
+    thread.start()
+    try:
+        if not server.decided.wait(PATIENCE):
+            raise RuntimeError(f"{app!r} has not started within {PATIENCE:g} s")
+        if not server.started:
+            raise RuntimeError(f"{app!r} failed to start; the log of the test has its traceback")
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        if not thread.is_alive():
+            listening.close()
+    if thread.is_alive():
+        raise RuntimeError(f"{app!r} has not ended within {PATIENCE:g} s; its thread goes on")
 
 
 class _WsgiServer(socketserver.ThreadingMixIn, WSGIServer):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+import pytest
+
 from iot_northbound.emulator.console import live
 from iot_northbound.emulator.console.door import Door
 from iot_northbound.emulator.server import Emulator
@@ -158,3 +160,21 @@ def test_an_emulator_that_stops_ends_its_streams(home_folder: Any) -> None:
     while opened.file.readline():
         pass
     opened.close()
+
+
+def test_a_stream_that_fails_tells_the_page_so_and_frees_its_place(
+    emulator: Emulator, browser: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser.get()
+
+    def fail(*_: object) -> Any:
+        raise KeyError("a reason that no page shows")
+
+    monkeypatch.setattr(live_of(emulator)._rendering, "regions", fail)
+    with stream(browser) as events:
+        name, text = events.event()
+        assert (name, text) == ("gone", "Something failed: the emulator's log says more")
+    eventually(lambda: live_of(emulator).open == 0)
+    assert [each.getMessage() for each in caplog.records if each.exc_info] == [
+        "the console page could not be kept up to date at /console/live/devices"
+    ]

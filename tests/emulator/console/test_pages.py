@@ -32,6 +32,27 @@ def test_a_device_has_charts_shadow_reports_and_information(emulator: Emulator, 
     assert '{"flow": 7, "note": "dry"}' in shown.plain
 
 
+def test_a_device_that_has_reported_nothing_shows_what_is_desired_of_it(
+    emulator: Emulator, wire: Wire, browser: Browser
+) -> None:
+    device_id = emulator.control.add_device("lamp", product_id="street-lamp-nb")["deviceId"]
+    emulator.control.script(device_id, follows_desired=False)
+    body = {"serviceDesireds": [{"serviceId": "Schedule", "desired": {"latitude": 7}}]}
+    assert wire.call("PUT", f"/iocm/app/shadow/v1.5.0/devices/{device_id}", body)[0] == 200
+    shown = browser.get(f"device/{device_id}")
+    assert shown.status == 200
+    assert '{"latitude": 7}' in shown.plain
+
+
+@pytest.mark.parametrize(
+    "command", [{}, {"serviceId": "s", "method": "m"}, {"serviceId": "s", "method": "m", "paras": 1}]
+)
+def test_a_command_of_another_shape_breaks_no_page(wire: Wire, browser: Browser, command: dict[str, Any]) -> None:
+    device_id = wire.register("meter-7")
+    wire.call("POST", "/iocm/app/cmd/v1.4.0/deviceCommands", {"deviceId": device_id, "command": command})
+    assert [browser.get(path).status for path in ("commands", "", f"device/{device_id}", "journal")] == [200] * 4
+
+
 def test_a_device_that_is_not_there_is_a_page_that_says_so(browser: Browser) -> None:
     shown = browser.get("device/%3Cb%3Ex")
     assert shown.status == 404
@@ -57,6 +78,7 @@ def test_the_list_is_paged_and_filtered(emulator: Emulator, browser: Browser) ->
     emulator.control.add_devices(120, prefix="meter")
     emulator.control.add_devices(3, prefix="lamp")
     first, last = browser.get("devices"), browser.get("devices?page=3")
+    assert "Page 3 of 3" in browser.get("devices?page=9999999").plain
     assert "123 devices." in first.plain
     assert first.text.count("<tr>") == 51
     assert first.plain.index("lamp-000002") < first.plain.index("meter-000119")

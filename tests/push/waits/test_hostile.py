@@ -156,3 +156,26 @@ def test_if_the_system_has_no_more_threads_those_that_there_are_make_the_calls(r
     platform.during = lambda command_id: receiver._waits.heard(command_push(command_id, "SUCCESSFUL"))
     gate.set()
     assert second.result(PATIENCE).status == "SUCCESSFUL"
+
+
+def test_a_look_that_a_push_overtook_does_not_set_the_command_back() -> None:
+    clock = FakeClock()
+    waits, platform, told = ByHand(clock), Platform(), list[str]()
+    receiver = PushMessageReceiver(MemoryInbox(), callback_url="https://na.example/")
+    receiver._waits = waits
+    future = receiver.commands.submit(platform, request(), on_progress=lambda state: told.append(str(state.status)))
+    waits.all_steps()
+
+    def overtake() -> None:
+        waits.heard(command_push("c1", "SENT"))
+        waits.settle()
+
+    platform.at_look = overtake
+    clock.advance(5)
+    waits.all_steps()
+    assert told == ["PENDING", "SENT"]
+    platform.at_look = lambda: platform.move("c1", "SUCCESSFUL")
+    clock.advance(10)
+    waits.all_steps()
+    assert future.result(0).status == "SUCCESSFUL"
+    assert told == ["PENDING", "SENT", "SUCCESSFUL"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,8 @@ from iot_northbound.emulator.console.reading import NoSuchPage
 from iot_northbound.emulator.json_bodies import Receive, Send
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.serving.http import CONNECTION
+
+log = logging.getLogger("iot_northbound.emulator")
 
 TICK = 0.5
 """Seconds between two looks, at least."""
@@ -66,6 +69,9 @@ class Live:
             await self._run(template, read, send, gone)
         except TimeoutError:
             scope["extensions"][CONNECTION].reset()
+        except Exception:  # the answer has begun, so no other one can take its place
+            log.exception("the console page could not be kept up to date at %s", scope["path"])
+            await self._end(send, _event("gone", "Something failed: the emulator's log says more"))
         finally:
             self.open -= 1
             gone.cancel()
@@ -101,9 +107,12 @@ class Live:
                 sent |= changed
                 await self._send(send, _event("regions", changed))
             await self._runtime.pause(max(TICK, took * SHARE))
+        await self._end(send)
+
+    async def _end(self, send: Send, content: bytes = b"") -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.slow):
-                await send({"type": "http.response.body", "body": b""})
+                await send({"type": "http.response.body", "body": content})
 
     async def _send(self, send: Send, content: bytes) -> None:
         async with asyncio.timeout(self.slow):

@@ -75,20 +75,20 @@ class Reading:
         text, status = query.get("q", "").strip(), query.get("status", "")
         found: list[Row]
         if not text and not status:
-            page = _page_number(query)
             number = len(self._platform.table(devices.DEVICES))
+            page = _page_number(query, number)
             start = (page - 1) * PER_PAGE
             found, partial = list(islice(self._newest(devices.DEVICES), start, start + PER_PAGE)), False
         else:
             every, partial = self._matching(text, status)
-            page, number = _page_number(query), len(every)
+            page, number = _page_number(query, len(every)), len(every)
             found = every[(page - 1) * PER_PAGE : page * PER_PAGE]
         return {
             "devices": [self._summary(row) for row in found],
             "q": text,
             "status": status,
             "page": page,
-            "pages": max(1, -(-number // PER_PAGE)),
+            "pages": _pages(number),
             "number": number,
             "partial": LOOKED_AT if partial else None,
         }
@@ -247,9 +247,15 @@ def _searched(row: Row) -> str:
     return f"{row['nodeId']}\n{get('name')}\n{row['deviceId']}\n{get('model')}\n{get('productId')}".lower()
 
 
-def _page_number(query: Query) -> int:
+def _pages(number: int) -> int:
+    return max(1, -(-number // PER_PAGE))
+
+
+def _page_number(query: Query, number: int) -> int:
+    """Return the page that is asked for; the last one if there are not so many, since devices may have been deleted."""
     text = query.get("page", "")
-    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+    asked = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+    return min(max(1, asked), _pages(number))
 
 
 def _number(query: Query) -> int:

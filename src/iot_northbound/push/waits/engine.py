@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import heapq
 import itertools
@@ -106,14 +107,9 @@ class Waits:
                 thread.join(1.0)  # one that is in a call, or in a function of the application, ends later
 
     def _fail_all(self, why: str) -> None:
-        raised: BaseException | None = None
-        for wait in list(self._open):
-            try:
-                self._fail(wait, stopped(wait, why))
-            except BaseException as error:  # noqa: BLE001  # of a callback: the other waits end all the same
-                raised = raised or error
-        if raised is not None:
-            raise raised
+        with contextlib.ExitStack() as each_one:  # though a callback raises
+            for wait in list(self._open):
+                each_one.callback(self._fail, wait, stopped(wait, why))
 
     def after_fork(self) -> None:
         """End the waits in a forked child: they, and their threads, belong to the parent."""
@@ -316,6 +312,7 @@ class Waits:
         for news in pushes:
             state = wait.subject.after(wait.state, news)
             if state is not None:
+                wait.is_overtaken = wait.is_looking
                 self._reach(wait, state)
         if not wait.is_over and not wait.is_looking and wait.should_hurry():
             wait.is_hurried, wait.due = True, self._clock.monotonic()
@@ -345,7 +342,7 @@ class Waits:
         elif isinstance(answer, BaseException):
             if wait.failure is None:
                 self._fail(wait, answer)
-        elif answer is not None:
+        elif answer is not None and (not wait.is_overtaken or wait.subject.has_ended(answer)):
             self._reach(wait, answer)
         now = self._clock.monotonic()
         wait.looked(now, changed=wait.state != before)

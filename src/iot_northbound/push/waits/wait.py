@@ -113,6 +113,8 @@ class Wait(Generic[State]):
     due: float = float("inf")
     """When the next look is planned."""
     is_looking: bool = False
+    is_overtaken: bool = False
+    """Whether a push has reported a state while a look was under way, which may have seen an earlier one."""
     is_hurried: bool = False
     """Whether pushes caused the last look."""
     was_in_vain: bool = False
@@ -174,7 +176,7 @@ class Wait(Generic[State]):
         self.was_in_vain = self.is_hurried and not changed
         if self.is_hurried and changed:
             self.interval = min(self.polling.start, self.polling.cap)
-        self.is_looking = self.is_hurried = False
+        self.is_looking = self.is_overtaken = self.is_hurried = False
         self._pause(now, self.failure.retry_after if self.failure is not None else None)
 
     def _pause(self, now: float, asked: float | None) -> None:
