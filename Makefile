@@ -47,8 +47,14 @@ $(VENV)/.installed: pyproject.toml | $(INSTALLER)
 demo: $(VENV)/.demo  ## the main job, end to end, on the embedded platform
 	$(BIN)/python examples/demo.py
 
+# Every test runs in one of two processes, and all of a file in the same, because they share servers. Tests start many
+# Pythons, which keep what they have compiled, even if the environment says not to: else each compiles it again.
+WORKERS ?= 2
+EVERY = -n $(WORKERS) --dist loadfile
+test coverage: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.test  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(EVERY)
 
 chaos: $(VENV)/.test  ## the long tests: processes and servers are killed for minutes; their figures are printed
 	$(BIN)/python -m pytest -m chaos -s
@@ -58,11 +64,11 @@ PYENV = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.[0-9]+\.[0-9]+$
 WITH_EVERY_PYTHON = $(if $(PYENV),PYENV_VERSION=$(PYENV))
 
 test-all: $(VENV)/.pythons  ## every test on each Python that the classifiers name; one that is missing is skipped
-	$(WITH_EVERY_PYTHON) $(BIN)/tox run
+	$(WITH_EVERY_PYTHON) $(BIN)/tox run -- $(EVERY)
 
 coverage: $(VENV)/.coverage  ## every test, and which lines and branches no test reaches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest $(EVERY)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -91,7 +97,7 @@ test-wheel: package  ## every test against the wheel, without the source tree, o
 	tar -xzf dist/*.tar.gz -C build/archive --strip-components=1
 	rm -r build/archive/src
 	pythons=$$($(WITH_EVERY_PYTHON) $(BIN)/python .ci/pythons.py) && cd build/archive && \
-	$(WITH_EVERY_PYTHON) $(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox --installpkg $(CURDIR)/dist/*.whl -e "$$pythons"
+	$(WITH_EVERY_PYTHON) $(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox --installpkg $(CURDIR)/dist/*.whl -e "$$pythons" -- $(EVERY)
 
 bench: $(VENV)/.bench  ## the numbers in docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -1,5 +1,6 @@
 """What tests with a real server on loopback share: one CA per session, with servers and clients that trust it."""
 
+import signal
 import ssl
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ from tests.servers import PostgresServer, RedisServer, run_postgres, run_redis
 # A machine may be slow: how long an example takes says nothing.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_configure() -> None:
+    """Take SIGINT, which tests send, also in the background of a shell, which starts such programs with it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def printable(value: Any) -> Any:

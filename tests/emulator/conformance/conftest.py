@@ -17,8 +17,9 @@ def platform(home_folder: Path) -> Iterator[Emulator]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api(platform: Emulator) -> Iterator[Api]:
+    """A connection for one file: between two files it may be idle so long that the emulator closes it."""
     client = Api(platform)
     yield client
     client.connection.close()
