@@ -1,13 +1,23 @@
 """``make bench``: the figures of docs/performance.md, one benchmark after the other.
 
-``python -m benchmarks calls threads`` runs only these two. Start the long ones (soak, receiver_fuzz, mqtt, the crash
-run of receiver) separately: ``python -m benchmarks.soak``.
+``python -m benchmarks calls threads`` runs only these two. Start the long ones (soak, receiver_fuzz, inbox, bulk,
+waiting, testkit, mqtt, the crash run of receiver) separately: ``python -m benchmarks.soak``.
 """
 
 import importlib
 import sys
 
-ALL = ("calls", "structuring", "importing", "command_line", "threads", "emulator", "emulator_pushes", "receiver")
+ALL = (
+    "calls",
+    "structuring",
+    "importing",
+    "command_line",
+    "threads",
+    "emulator",
+    "emulator_pushes",
+    "console",
+    "receiver",
+)
 
 
 def main(names: list[str]) -> None:

@@ -87,7 +87,7 @@ def _serve_flask(context: ssl.SSLContext, folder: Path, *, stores: bool) -> None
             local.connection = sqlite3.connect(path, isolation_level=None, timeout=30)
             local.connection.execute("PRAGMA journal_mode = WAL")
             local.connection.execute("PRAGMA synchronous = FULL")
-        return local.connection  # type: ignore[no-any-return]
+        return local.connection  # type: ignore[no-any-return]  # set above
 
     connection().execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, received_at REAL, body BLOB)")
 

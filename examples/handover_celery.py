@@ -36,7 +36,7 @@ receiver = PushMessageReceiver(
 )
 
 
-@celery.task(name="pushes.store")  # type: ignore[untyped-decorator]
+@celery.task(name="pushes.store")  # type: ignore[untyped-decorator]  # Celery has no types
 def store(body: str, kind: str, device: str) -> None:
     """Do the real work.
 

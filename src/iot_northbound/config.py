@@ -230,7 +230,8 @@ class SharedConfig:
                 raise InvalidArgumentError.of("shared_away", shown(shared_away), rule)
             return None
         if not isinstance(shared, cls):
-            return cls(shared, shared_away="fail" if shared_away is None else shared_away)  # type: ignore[arg-type]
+            away: Any = "fail" if shared_away is None else shared_away  # the class checks it
+            return cls(shared, shared_away=away)  # type: ignore[arg-type]  # and this
         return shared if shared_away is None else attrs.evolve(shared, shared_away=shared_away)
 
 

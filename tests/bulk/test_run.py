@@ -78,6 +78,14 @@ def test_rows_that_failed_are_tried_again_and_may_be_corrected(
     assert set(ids(client)) == {"lamp-0", "lamp-1", "lamp-2", "good", "typo", "one more"}
 
 
+def test_a_row_that_is_missing_at_the_end_stays_as_it_was(client: NorthApiClient, journal: Path) -> None:
+    rows: list[Any] = [*lamps(2), {"nodeId": "bad", "productId": "none"}]
+    client.bulk.register(rows, journal=journal)
+    report = client.bulk.register(rows[:2], journal=journal)
+    assert [result.row for result in report.done] == [1, 2]
+    assert [result.key for result in report.failed] == ["bad"]
+
+
 def test_a_row_that_was_done_with_other_values_stops_the_job(
     client: NorthApiClient, platform: Emulator, journal: Path
 ) -> None:

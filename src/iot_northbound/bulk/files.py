@@ -86,7 +86,9 @@ def read_rows(source: str | os.PathLike[str] | BinaryIO, job: str, format: Forma
 def _opened(source: str | os.PathLike[str] | BinaryIO) -> tuple[str, io.BufferedReader]:
     if not isinstance(source, str | os.PathLike):
         name = str(getattr(source, "name", "the input"))
-        return name, source if isinstance(source, io.BufferedReader) else io.BufferedReader(source)  # type: ignore[arg-type]
+        if isinstance(source, io.BufferedReader):
+            return name, source
+        return name, io.BufferedReader(source)  # type: ignore[arg-type]  # it only reads
     name = os.fspath(source)
     try:
         return name, open(name, "rb")

@@ -107,7 +107,7 @@ class Job(Generic[T]):
 
     def value(self, data: Any) -> T:
         """Return an answer that was kept as JSON."""
-        return wire.structure(data, self.endpoint.result)  # type: ignore[no-any-return]
+        return wire.structure(data, self.endpoint.result)  # type: ignore[no-any-return]  # a T
 
     def concerns_every_row(self, error: NorthApiException) -> bool:
         """Return whether the next row would fail in the same way."""

@@ -83,7 +83,8 @@ def pass_session(*, platform: str | None = "platform", formats: Sequence[str] = 
         if platform:
             more += connection.options(platform)
         # click's decorators collect parameters here, the last one first.
-        run.__click_params__ = [*reversed(more), *getattr(function, "__click_params__", [])]  # type: ignore[attr-defined]
+        own = getattr(function, "__click_params__", [])
+        run.__click_params__ = [*reversed(more), *own]  # type: ignore[attr-defined]  # click's name
         return run
 
     return decorate

@@ -184,7 +184,7 @@ def _refuse_what_does_not_fit(session: Session, arguments: SimpleNamespace) -> N
         refuse_some_alone(["callback_url"], "--subscribe")
         if session.connection is not None:
             session.connection.refuse_alone((*SOURCES, *WITH_ADDRESS), "--subscribe")
-    elif not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104
+    elif not arguments.callback_url and arguments.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         refuse(f"--subscribe with --host {arguments.host} needs --callback-url: nobody can post there")
     known = _kinds()
     for kind in arguments.kind or ():

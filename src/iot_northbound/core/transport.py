@@ -64,7 +64,7 @@ class _Adapter(PinnedAdapter):
         return pool
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        return request.path_url  # type: ignore[no-any-return]
+        return request.path_url  # type: ignore[no-any-return]  # text
 
     def build_response(self, req: Any, resp: Any) -> Response:
         response = _Response()

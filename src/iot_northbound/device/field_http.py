@@ -293,7 +293,7 @@ class FieldHttp:
         with self._lock:
             # Another thread may have got a new token meanwhile.
             login = self._login if self._login not in (None, login) else self.refresh()
-        assert login is not None  # noqa: S101
+        assert login is not None  # noqa: S101 - refresh has just set it
         return self._call(method, path, body, token=login.access_token)
 
     # --- one call ---

@@ -3,8 +3,8 @@
 A class is loaded with its module on first use, so an application loads only the services that it uses.
 """
 
-# ruff: noqa: F403
-# The star imports are for type checkers only. They read each module's __all__; at run time `_ROOMS` is used.
+# ruff: noqa: F403 - the star imports are for type checkers only
+# They read each module's __all__; at run time `_ROOMS` is used.
 
 from typing import TYPE_CHECKING
 

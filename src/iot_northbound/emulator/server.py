@@ -313,7 +313,7 @@ class Emulator(LoopService):
 
     @property
     def _reachable_host(self) -> str:
-        return "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104
+        return "127.0.0.1" if self._host in ("0.0.0.0", "::", "") else self._host  # noqa: S104 - compared, not bound
 
     @property
     def device_ports(self) -> dict[str, int]:

@@ -84,6 +84,6 @@ def name_of(function: object) -> str:
     """Return the name of a function for the log."""
     try:
         found = getattr(function, "__qualname__", None)
-    except BaseException:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001 - an application's object may raise anything
         found = None
     return found[:200] if type(found) is str else f"a {type.__dict__['__name__'].__get__(type(function))}"

@@ -1,6 +1,6 @@
 """Finds devices by the ids that they report themselves: the API has no filter for these, so all pages are read."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from iot_northbound.dto.data_collection import (
     QueryBatchDevicesInfoInDTO,
@@ -15,9 +15,10 @@ def walk(
     client: Caller, *, app_id: str | None = None, gateway_id: str | None = None, access_token: str | None = None
 ) -> Iterator[QuerySingleDeviceInfoOutDTO]:
     """Yield all devices of an application or of one gateway, the newest first."""
-    ask: Callable[[QueryBatchDevicesInfoInDTO], QueryBatchDevicesInfoOutDTO] = lambda page: client.call(  # noqa: E731
-        QUERY_DEVICES, {}, query=page, access_token=access_token
-    )
+
+    def ask(page: QueryBatchDevicesInfoInDTO) -> QueryBatchDevicesInfoOutDTO:
+        return client.call(QUERY_DEVICES, {}, query=page, access_token=access_token)
+
     return DEVICES.walk(ask, QueryBatchDevicesInfoInDTO(app_id=app_id, gateway_id=gateway_id))
 
 

@@ -124,7 +124,7 @@ class Connection(asyncio.BaseProtocol):
 
     # Transport events
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one
         """Begin to wait for the peer's first message."""
         self.transport = transport
         super().connection_made(transport)

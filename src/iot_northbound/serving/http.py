@@ -167,7 +167,7 @@ class HttpConnection(Connection, HttpToolsProtocol):
 
     # Transport events
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one
         super().connection_made(transport)
         self.flow = self._flow = _Flow(transport)
         if self.tls:

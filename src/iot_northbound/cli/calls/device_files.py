@@ -97,7 +97,7 @@ def export_command() -> click.Command:
         query = request_of(QueryBatchDevicesInfoInDTO, fields, given, None)
         devices: Iterator[Any] = session.client.data_collection.iter_devices(query)
         with written(target) as file:
-            count = write_devices(file, devices, form, bom=bom)  # type: ignore[arg-type]
+            count = write_devices(file, devices, form, bom=bom)  # type: ignore[arg-type]  # click has checked the word
         session.output.note(f"{count:,} devices")
 
     parameters: list[click.Parameter] = [

@@ -175,7 +175,7 @@ def request_of(cls: type, fields: Sequence[Field], given: Mapping[str, Any], bod
                 refuse(f"{name} must be a JSON object, because {field.option} is given too")
         place[last] = list(value) if isinstance(value, tuple) else value
     try:
-        return cls.from_json(whole)  # type: ignore[attr-defined]
+        return cls.from_json(whole)  # type: ignore[attr-defined]  # a DTO
     except InvalidArgumentError as error:
         refuse(_in_words_of(fields, error))
 

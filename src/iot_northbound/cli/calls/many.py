@@ -143,7 +143,8 @@ class _Rows:
         from iot_northbound.bulk.files import read_rows
 
         path = None if many.source == "-" else path_of(many.source or "")
-        self._rows = read_rows(sys.stdin.buffer if path is None else path, job, many.form)  # type: ignore[arg-type]
+        source = sys.stdin.buffer if path is None else path
+        self._rows = read_rows(source, job, many.form)  # type: ignore[arg-type]  # click has checked the words
         self._lines = 0 if path is None else _lines(path)
 
     def __iter__(self) -> Iterator[Any]:

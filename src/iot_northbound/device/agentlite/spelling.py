@@ -23,6 +23,6 @@ def spelled(method: Callable[..., Any], *order: str) -> Spelled:
         values.pop("_", None)
         return method(self, **values, **named)
 
-    call.order = order  # type: ignore[attr-defined]
+    call.order = order  # type: ignore[attr-defined]  # for the tests and the tables
     call.__doc__ = f"Do what `{method.__name__}` does, with the documented order of arguments: {', '.join(order)}."
     return call

@@ -127,7 +127,7 @@ def _limits(described: Mapping[str, Any]) -> tuple[float, float]:
 def _float(value: object, default: float) -> float:
     """Return a number of a model, which may be text; the default if it is none."""
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]  # others raise
     except (TypeError, ValueError):
         return default
     return number if math.isfinite(number) else default

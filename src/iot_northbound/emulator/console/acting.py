@@ -129,7 +129,8 @@ class Acting:
         """Change the settings that differ from the present ones."""
         name = "change_settings"
         try:
-            present = await Control.settings.on_loop(self._control, {})  # type: ignore[attr-defined]
+            read: Any = Control.settings  # an operation has more attributes than a function
+            present = await read.on_loop(self._control, {})
             found = changes(_setting_fields(), form, present)
             await OFFERED[name].call.on_loop(self._control, found)
         except (InvalidArgument, NotFound) as error:

@@ -102,8 +102,8 @@ def operation(*, whole: bool = True, in_pieces: bool = False) -> Callable[[F], F
             act = partial(_act, method, self, arguments.check(given))
             return await (asyncio.to_thread(act) if in_pieces else self._runtime.execute(act, whole=whole))
 
-        call.arguments = arguments  # type: ignore[attr-defined]
-        call.on_loop = on_loop  # type: ignore[attr-defined]
+        call.arguments = arguments  # type: ignore[attr-defined]  # a function has any attribute
+        call.on_loop = on_loop  # type: ignore[attr-defined]  # the same
         return cast(F, call)
 
     return decorate

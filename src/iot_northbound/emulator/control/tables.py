@@ -21,7 +21,7 @@ def settings_table() -> str:
 
 def settings_texts() -> dict[str, str]:
     """Return what each setting means, by name."""
-    body = ast.parse(inspect.getsource(Settings)).body[0].body  # type: ignore[attr-defined]
+    body = ast.parse(inspect.getsource(Settings)).body[0].body  # type: ignore[attr-defined]  # it is a class
     # Each field is followed by a text; the docstring of the class comes first.
     return {field.target.id: ast.literal_eval(text.value) for field, text in zip(body[1::2], body[2::2], strict=True)}
 

@@ -272,7 +272,7 @@ def _guarded(take: Callable[[float], object], seconds: float) -> None:
     """Take delivery reports. Whatever an application's log handler raises, the thread must go on."""
     try:
         take(seconds)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - see above
         log.error("a report of Kafka's client could not be handled: %s", type(error).__name__)
 
 
