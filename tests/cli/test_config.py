@@ -175,6 +175,7 @@ def test_nothing_is_written_if_the_check_fails(
     assert not home.exists()
     told = capsys.readouterr().err
     assert "[X] login" in told
+    assert "\n      what to do: " in told
     assert "Nothing was written" in told
     assert main(["config", "init", "--no-test", *options]) == 0
     assert (home / "profile.toml").exists()

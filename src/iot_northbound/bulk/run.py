@@ -248,7 +248,9 @@ class Run(Generic[T]):
             return None
         self._journal.begin(number, read.key, digest, json.dumps(read.shown))
         if self._job.one_per_key and (twin := self._journal.twin(number, read.key)) is not None:
-            self._end(number, None, InvalidArgumentError.of("the row", read.key, f"it is in row {twin} already"))
+            self._end(
+                number, None, InvalidArgumentError.of("the key of the row", read.key, f"it is in row {twin} already")
+            )
             return None
         if self._dry_run:
             self._end(number, None, None)
