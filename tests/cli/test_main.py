@@ -270,3 +270,18 @@ def test_characters_that_the_terminal_does_not_have_are_escaped(tmp_path: Path) 
     assert told.returncode == 3
     assert "Traceback" not in told.stderr
     assert r"z\xe4hler.toml" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("devices", "list", "--limit", "x"), "--limit: 'x' is not a whole number"),
+        (("emulator", "advance", "1m"), "seconds: '1m' is not a number"),
+        (("subscriptions", "ensure", "na.example/x", "deviceAdded"), "URL: 'na.example/x' must begin with http"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_plain_words(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err

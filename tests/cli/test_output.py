@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 
-from iot_northbound.cli.output import FORMATS, Column, Output, json_text, safe_cell
+from iot_northbound.cli.output import FORMATS, Column, Output, json_text, safe_cell, table_of
 from iot_northbound.dto import QuerySingleDeviceInfoOutDTO
 
 COLUMNS = (Column("name", "name"), Column("device", "info.id"), Column("data", "data"))
@@ -157,3 +158,14 @@ def test_a_pipe_gets_no_colours_and_whole_lines() -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
     assert "\x1b" not in done.stdout
     assert "The application id or the secret contains a blank." in done.stdout
+
+
+def test_an_id_in_the_first_column_stays_in_one_piece() -> None:
+    row = {"deviceId": "0" * 36, "nodeId": "1" * 15, "name": "2" * 20, "createTime": "3" * 16}
+    console = Console(width=80)
+    with console.capture() as written:
+        console.print(table_of([row], [Column(each, each) for each in row]))
+    lines = written.get().splitlines()
+    assert any("0" * 36 in line for line in lines)
+    assert max(map(cell_len, lines)) <= 80
+    assert sum(line.count("2") for line in lines) == 20

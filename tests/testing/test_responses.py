@@ -128,3 +128,13 @@ def test_the_client_without_a_server_shows_no_secret(client: NorthApiClient) -> 
     assert "secret-of" not in repr(client) + repr(client.client_info)
     assert all(hasattr(client, each.name.partition(".")[0]) for each in calls())
     assert services.__all__
+
+
+@responses.activate
+def test_a_call_without_an_answer_is_named() -> None:
+    with offline_client() as client, pytest.raises(ConnectionFailedError) as failed:
+        client.device_management.query_device_status("meter-7")
+    assert (
+        "No answer is registered for GET /iocm/app/reg/v1.1.0/deviceCredentials/{device_id}"
+        in failed.value.__notes__[0]
+    )

@@ -133,9 +133,11 @@ def _csv_rows(header: str, lines: Iterator[tuple[int, str]], name: str, kind: An
         return ({"deviceId": row["deviceId"]} for row in _cells(_reader(names, lines, delimiter), name))
     for each in names:
         if each not in known:
-            raise InvalidArgumentError.of(f"{name}, line 1", *_words(unknown_column(kind, each)))
+            raise InvalidArgumentError.of(f"{name}, line 1, column", *_words(unknown_column(kind, each)))
         if sum(known.get(other) == known[each] for other in names) > 1:
-            raise InvalidArgumentError.of(f"{name}, line 1", shown(each), "there are two columns for this field")
+            raise InvalidArgumentError.of(
+                f"{name}, line 1, column", shown(each), "there are two columns for this field"
+            )
     return _cells(_reader(names, lines, delimiter), name)
 
 

@@ -70,8 +70,18 @@ def unknown_column(cls: type, name: object) -> InvalidArgumentError:
     """Return the error for a name that is no field, with a suggestion."""
     known = columns(cls)
     hint = did_you_mean(str(name), list(known))
-    few = hint or f": the fields are {', '.join(spec.wire for spec in specs(cls).values())}"
+    few = hint or f": the fields are {', '.join(_short_names(cls))}"
     return InvalidArgumentError.of("the column", shown(name), f"{cls.__name__} has no such field{few}")
+
+
+def _short_names(cls: Any) -> list[str]:
+    """Return the names that a CSV file needs: those of JSON, and for a nested DTO the names of its fields."""
+    known, found = columns(cls), list[str]()
+    for spec in specs(cls).values():
+        inner = _short_names(spec.type) if attrs.has(spec.type) else ()
+        found += [name if name in known and name not in found else f"{spec.wire}.{name}" for name in inner]
+        found += () if inner else [spec.wire]
+    return list(dict.fromkeys(found))
 
 
 def _place(fields: dict[str, Any], name: str, path: tuple[str, ...], value: Any) -> None:

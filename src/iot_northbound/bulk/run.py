@@ -252,7 +252,8 @@ class Run(Generic[T]):
             return None
         self._journal.begin(number, read.key, digest, json.dumps(read.shown))
         if twin is not None:
-            self._end(number, None, InvalidArgumentError.of("the row", read.key, f"it is in row {twin} already"))
+            why = InvalidArgumentError.of("the key of the row", read.key, f"it is in row {twin} already")
+            self._end(number, None, why)
             return None
         if self._dry_run:
             self._end(number, None, None)

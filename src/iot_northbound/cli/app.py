@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ COMPLETE = "_IOT_NORTHBOUND_COMPLETE"
 # The modules of commands import the client, and the packages of an extra, only when they run. So every --help is fast,
 # and works without extras.
 _CALLS = "iot_northbound.cli.calls"
+_NUMBER = re.compile(r"is not a valid (integer|float)( range)?")
+"""How click refuses a number, in the words of programmers."""
 COMMANDS = {
     "basic-test": Entry(
         "iot_northbound.cli.basic_test:basic_test", "check files, address, TLS, login and a registration, step by step"
@@ -144,9 +147,13 @@ def _usage(error: click.ClickException) -> str:
         return error.message
     if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter):
         names = error.param.opts if error.param is not None else [error.param_hint or ""]
-        return f"{max(names, key=len)}: {error.message}"
+        return f"{max(names, key=len)}: {_NUMBER.sub(_plain_number, error.message)}"
     text = error.format_message().rstrip(".")
     return f"{text[:1].lower()}{text[1:]}; `{path} --help` explains it"
+
+
+def _plain_number(found: re.Match[str]) -> str:
+    return f"is not a {'whole ' if found[1] == 'integer' else ''}number"
 
 
 def _in_words(error: Exception, session: Session) -> str:
@@ -156,6 +163,9 @@ def _in_words(error: Exception, session: Session) -> str:
         return session.in_words(str(error))
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in EXTRAS.get(session.extra, ()):
         return str(MissingExtraError(session.extra, error.name or ""))
+    if isinstance(error, OSError) and error.strerror:
+        # Without the number of the error, which says nothing to people.
+        return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
     if isinstance(error, OSError | MissingExtraError):
         return str(error)
     # The text of any other error is not shown, because it may contain a secret.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from iot_northbound.cli import values
 from iot_northbound.cli.command import Group, refuse
 from iot_northbound.cli.connection import Connection, Secrets, profile_named
 from iot_northbound.cli.context import Session, pass_session
@@ -76,7 +77,7 @@ def _asked(given: Connection) -> tuple[Connection, Secrets]:
     given = replace(
         given,
         platform_ip=ask("host name or IP address of the platform", given.platform_ip),
-        platform_port=ask("port", given.platform_port, default=8743, type=click.IntRange(1, 65_535)),
+        platform_port=ask("port", given.platform_port, default="8743", value_proc=values.port),
         app_id=ask("application id", given.app_id),
     )
     secret = Secrets.of(given).secret or click.prompt("secret of the application", hide_input=True, err=True)

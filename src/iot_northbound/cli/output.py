@@ -20,6 +20,8 @@ _UNSEEN = re.compile(r"[^\x20-\x7e\n]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _WIDE = 100_000
+_ID = 36
+"""Columns that an id needs."""
 
 
 class Column(NamedTuple):
@@ -177,10 +179,13 @@ def table_of(values: Iterable[Any], columns: Sequence[Column], *, wrapped: bool 
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column.title, no_wrap=not wrapped, overflow="fold")
-    for value in values:
-        table.add_row(*(Text(text_at(value, each.path)) for each in columns))
+    rows = [[Text(text_at(value, each.path)) for each in columns] for value in values]
+    # The first column is mostly an id: people copy it, so it stays in one piece if the terminal has room for it.
+    whole = max((row[0].cell_len for row in rows), default=0) <= _ID
+    for number, column in enumerate(columns):
+        table.add_column(column.title, no_wrap=not wrapped or (whole and not number), overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -10,7 +10,7 @@
 
 The client is a real one: it encodes, checks, repeats and reads as always; only the network is replaced. A call that was
 registered several times gets one answer after the other, and the last one from then on. One that was not registered
-fails as if the connection was refused.
+fails as if the connection was refused, and a note at the error says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import attrs
@@ -30,7 +30,7 @@ from iot_northbound.core import wire
 from iot_northbound.core.fields import specs
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.error_codes import explain
-from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.errors import ConnectionFailedError, InvalidArgumentError
 from iot_northbound.testing.documented import AnyCall, Documented, find
 
 with needs_extra("testing"):
@@ -39,6 +39,9 @@ with needs_extra("testing"):
 if TYPE_CHECKING:
     from responses import BaseResponse, RequestsMock
 
+    from iot_northbound.core.endpoint import Endpoint
+
+T = TypeVar("T")
 HOST = "platform.example"
 """Where the platform of `offline_client` would be."""
 _GATEWAY = frozenset({"1010005", "1010009"})
@@ -122,7 +125,24 @@ def offline_client(
     register("get_auth_token", mock=mock)
     register("refresh_auth_token", mock=mock)
     info = ClientInfo(platform_ip=HOST, platform_port=443, app_id="application-1", secret="secret-of-the-tests")  # noqa: S106 - of no platform
-    return NorthApiClient(info, None, http or HttpConfig(backoff_base=0.0), **options)
+    client = _OfflineClient(info, None, http or HttpConfig(backoff_base=0.0), **options)
+    client.mock = mock
+    return client
+
+
+class _OfflineClient(NorthApiClient):
+    """A client that says so if no answer is registered for a call."""
+
+    mock: RequestsMock | None = None
+
+    def call(self, endpoint: Endpoint[T], ids: Mapping[str, str], **given: Any) -> T:
+        try:
+            return super().call(endpoint, ids, **given)
+        except ConnectionFailedError as error:
+            seen = (self.mock or responses.mock).calls
+            if seen and str(seen[-1].response).startswith("Connection refused by Responses"):
+                error.add_note(f"No answer is registered for {endpoint.method} {endpoint.path}: call `register` first.")
+            raise
 
 
 def _add(

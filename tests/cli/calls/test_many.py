@@ -117,7 +117,7 @@ def test_devices_that_log_in_with_a_password_get_one(run: Run, tmp_path: Path) -
 def test_a_file_that_cannot_be_used_is_told(run: Run, tmp_path: Path, content: str | None, words: str) -> None:
     file = str(tmp_path / "no.csv") if content is None else file_with(tmp_path, "x.csv", content)
     refused = run("devices", "import", file)
-    assert (refused.status, words in refused.err) == (3, True)
+    assert (refused.status, words in refused.err) == (2, True)
 
 
 def test_a_terminal_is_asked_and_shown_a_bar(emulator: Emulator, run: Run, tmp_path: Path) -> None:
@@ -130,3 +130,8 @@ def test_a_terminal_is_asked_and_shown_a_bar(emulator: Emulator, run: Run, tmp_p
             assert screen.read_all() == status
         assert len(run("devices", "list", "-o", "json").json) == left
     assert "5/5" in screen.shown
+
+
+def test_a_row_without_an_id_is_told_by_its_number(run: Run, tmp_path: Path) -> None:
+    failed = run("devices", "import", meters(tmp_path, f",{PRODUCT},0", count=0))
+    assert "row 1: 1007: " in failed.err

@@ -91,7 +91,10 @@ def send(
         return Exit.DONE
     session.output.note(f"command {sent.command_id} is {sent.status}")
     ended = delivery.wait_for_device_command(
-        sent.command_id, device_id, timeout=wait, on_progress=lambda now: session.output.note(f"{now.status}")
+        sent.command_id,
+        device_id,
+        timeout=wait,
+        on_progress=lambda now: session.output.note(f"command {now.command_id} is {now.status}"),
     )
     session.output.item(ended)
     return Exit.DONE if succeeded(ended) else Exit.FAILED

@@ -76,6 +76,12 @@ ACTIONS = (
         help="register many devices",
         arguments=("count",),
     ),
+    Action(
+        name="add-package",
+        operation="add_package",
+        help="add a package for upgrades: name, version, fileType, deviceType, model, manufacturerName",
+        arguments=("package",),
+    ),
     Action(name="snapshot", operation="snapshot", help="save the whole state under a name", done="{name} is saved"),
     Action(name="restore", operation="restore", help="go back to a saved state", done="the state is that of {name}"),
     Action(

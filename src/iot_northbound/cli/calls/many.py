@@ -141,10 +141,14 @@ class _Rows:
 
     def __init__(self, many: Many, job: str) -> None:
         from iot_northbound.bulk.files import read_rows
+        from iot_northbound.errors import InvalidArgumentError
 
         path = None if many.source == "-" else path_of(many.source or "")
         source = sys.stdin.buffer if path is None else path
-        self._rows = read_rows(source, job, many.form)  # type: ignore[arg-type]  # click has checked the words
+        try:
+            self._rows = read_rows(source, job, many.form)  # type: ignore[arg-type]  # click has checked the words
+        except InvalidArgumentError as error:  # the file cannot be opened, or its header is wrong
+            refuse(error.error_desc)
         self._lines = 0 if path is None else _lines(path)
 
     def __iter__(self) -> Iterator[Any]:
@@ -171,7 +175,8 @@ def _tell(session: Session, many: Many, report: BulkReport[Any]) -> None:
         if number == _FAILURES:
             session.output.note(f"… and {len(report.failed) - _FAILURES:,} more")
             break
-        session.output.note(f"row {result.row} ({result.key or 'unreadable'}): {result.error}")
+        name = f"row {result.row} ({result.key})" if result.key else f"row {result.row}"
+        session.output.note(f"{name}: {result.error}")
     if many.results is not None and not many.dry_run:
         with private_file(many.results) as file:
             write_results(file, report, "jsonl" if many.results.suffix == ".jsonl" else "csv")

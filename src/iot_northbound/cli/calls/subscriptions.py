@@ -47,6 +47,8 @@ def ensure(session: Session, url: str, kinds: tuple[str, ...], *, everything: bo
 
     if sum((bool(kinds), everything, nothing)) != 1:
         refuse("give KINDS, --all or --none")
+    if not url.startswith(("http://", "https://")):
+        refuse(f"URL: {url!r} must begin with http:// or https://")
     known = [str(kind) for kind in NotifyType]
     for kind in kinds:
         if kind not in known and (hint := did_you_mean(kind, known)):
