@@ -36,7 +36,8 @@ receiver = PushMessageReceiver(
 )
 
 
-@celery.task(name="pushes.store")  # type: ignore[untyped-decorator]  # Celery has no types
+# Celery has no types.
+@celery.task(name="pushes.store")  # type: ignore[untyped-decorator]
 def store(body: str, kind: str, device: str) -> None:
     """Do the real work.
 

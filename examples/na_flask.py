@@ -88,7 +88,8 @@ def create_app(
     # The receiver answers /v1.0.0/messageReceiver and /v1.0.0/messageReceiver/cmd,
     # Flask all other paths.
     in_front = receiver.wsgi.in_front_of(app.wsgi_app)
-    app.wsgi_app = in_front  # type: ignore[assignment, method-assign]  # Flask's own way
+    # This is Flask's own way, of which type checkers do not know.
+    app.wsgi_app = in_front  # type: ignore[assignment, method-assign]
     app.extensions["client"] = client
     # Messages from last time are handled at once.
     app.extensions["pushes"] = receiver.start()

@@ -31,7 +31,8 @@ info, tls, http = load_profile(os.environ["NA_PROFILE"])[:3]
 client = NorthApiClient(info, tls, http, shared=f"file:{FOLDER / 'shared.sqlite3'}")
 receiver = PushMessageReceiver(SqliteInbox(FOLDER / "pushes-{n}.sqlite3"))
 in_front = receiver.wsgi.in_front_of(app.wsgi_app)
-app.wsgi_app = in_front  # type: ignore[assignment, method-assign]  # Flask's own way
+# This is Flask's own way, of which type checkers do not know.
+app.wsgi_app = in_front  # type: ignore[assignment, method-assign]
 
 
 @contextmanager
