@@ -2,6 +2,8 @@
 
 import signal
 
+import click
+
 from iot_northbound.core.signal_safe import Flag
 
 _LOOK = 1.0
@@ -11,7 +13,8 @@ _LOOK = 1.0
 def ended_by_signals() -> Flag:
     """Return a flag that SIGINT and SIGTERM set; the second signal ends the program at once.
 
-    It is no `threading.Event`: a handler that runs while the main thread begins to wait for one would wait for itself.
+    When the command has ended, both do again what they did before. The flag is no `threading.Event`: a handler that
+    runs while the main thread begins to wait for one would wait for itself.
     """
     ended = Flag()
 
@@ -19,8 +22,13 @@ def ended_by_signals() -> Flag:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         ended.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    click.get_current_context().call_on_close(restore)
     return ended
 
 
