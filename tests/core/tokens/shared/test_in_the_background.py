@@ -1,0 +1,54 @@
+"""The timers of several processes: the first one renews the token for all."""
+
+from typing import Any
+
+import pytest
+from tests.clock import FakeClock, eventually
+from tests.core.tokens.rig import Platform
+from tests.core.tokens.shared.rig import LEASE, LIFE, started
+
+
+def test_each_process_draws_its_own_moment(new: Any) -> None:
+    assert [new(chance=chance).keeper.part for chance in (0.0, 0.5, 1.0)] == pytest.approx([0.75, 0.775, 0.8])
+
+
+def timers(clock: FakeClock) -> list[float]:
+    """Return the waits of timers. A shorter one is that of a lease, while a renewal is still in progress."""
+    return [seconds for seconds in clock.waits if seconds > LEASE]
+
+
+def test_the_first_timer_renews_for_all(new: Any, platform: Platform, clock: FakeClock) -> None:
+    crew = [new(chance=chance) for chance in (0.0, 1.0)]
+    for each in crew:
+        each.tokens.start()
+    eventually(lambda: timers(clock) == pytest.approx([0.75 * LIFE, 0.8 * LIFE]))
+    clock.advance(0.76 * LIFE)
+    eventually(lambda: timers(clock) == pytest.approx([0.04 * LIFE, 0.75 * LIFE]))
+    clock.advance(0.05 * LIFE)  # the other one's moment: it sees the new token
+    eventually(lambda: timers(clock) == pytest.approx([0.7 * LIFE, 0.75 * LIFE]))
+    assert {each.tokens.current() for each in crew} == {"token-2"}
+    assert len(platform.logins) == 2
+
+
+def test_a_timer_that_finds_the_lease_taken_looks_again_soon(new: Any, platform: Platform, clock: FakeClock) -> None:
+    one, other = new(), started(new)
+    one.tokens.start()
+    eventually(lambda: clock.waits)
+    assert other.state.acquire("other", 60, 1)
+    clock.advance(0.76 * LIFE - 1)
+    clock.advance(1)
+    eventually(lambda: clock.waits and clock.waits[0] <= 0.5)
+    assert one.tokens.current() == "token-1"
+    assert one.tokens.status().failures_in_a_row == 0
+
+
+def test_the_timer_says_nothing_of_an_outage_while_the_token_is_good(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    one = new()
+    one.tokens.start()
+    eventually(lambda: clock.waits)
+    one.is_away = True
+    clock.advance(0.76 * LIFE)
+    eventually(lambda: clock.waits and clock.waits[0] <= 0.5)
+    assert one.tokens.status().failures_in_a_row == 0
