@@ -1,5 +1,6 @@
 """A peer, and devices that are closed when the test ends."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,7 @@ def make_device(peer: Peer) -> Iterator[MakeDevice]:
 @pytest.fixture
 def device(make_device: MakeDevice) -> DeviceClient:
     return make_device().start(timeout=30)
+
+
+def values(peer: Peer) -> list[Any]:
+    return [json.loads(each.payload)["data"][0]["serviceData"] for each in peer.published if each.topic == DATA]
