@@ -76,9 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from iot_northbound.cli.context import Session
 
     _prepare_streams()
+    status = 0
     try:
         try:
-            return int(_run(list(sys.argv[1:] if argv is None else argv), Session()))
+            status = int(_run(list(sys.argv[1:] if argv is None else argv), Session()))
         finally:
             sys.stdout.flush()
     except OSError as error:
@@ -87,9 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return Exit.CLOSED_PIPE
-        with contextlib.suppress(OSError):
-            say(f"{NAME}: the output cannot be written: {error.strerror or error}")
-        return Exit.FAILED
+        if not status:  # otherwise the command has said what failed
+            with contextlib.suppress(OSError):
+                say(f"{NAME}: the output cannot be written: {error.strerror or error}")
+        return status or Exit.FAILED
+    return status
 
 
 def _prepare_streams() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +148,15 @@ def test_a_later_attempt_that_succeeds_ends_it(bench: Bench) -> None:
     assert call.result(10).ok
     assert len(port.asked) == 3
     assert bench.bind(Port(None)).result(10).ok
+
+
+def test_whoever_has_the_result_of_a_bind_may_bind_again_although_its_port_is_still_open(bench: Bench) -> None:
+    may_close = threading.Event()
+    port = Port(None)
+    port.close = lambda: may_close.wait(60)  # type: ignore[assignment]
+    assert bench.bind(port).result(10).ok
+    assert bench.bind(Port(None)).result(10).ok
+    may_close.set()
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class Binder:
                 raise AgentLiteError(
                     HwErr.OVERTIMES, f"{ATTEMPTS} attempts to bind have failed: make a new AgentLite to try again"
                 )
-            if self._thread is not None and self._thread.is_alive():
+            if self._call is not None and not self._call.done():
                 raise AgentLiteError(HwErr.STATE, "a bind is under way: wait for its result")
             self._thread = threading.Thread(target=run, name=f"{self._name}-bind", daemon=True)
             self._call = call
