@@ -178,3 +178,13 @@ class Devices(RuleBasedStateMachine):
 
 Devices.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_at_random = Devices.TestCase
+
+
+def test_a_command_of_which_one_copy_was_sent_stays_under_way_when_the_link_is_lost() -> None:
+    state = Devices()
+    state.command(again=1, child=False, expire=30, node="gw-b")
+    state.connect(channels={"json"}, kind="mqtt", node="gw-b")
+    state.advance(seconds=61.0)
+    state.send(limit=1, node="gw-b")
+    state.restore()
+    state.each_message_belongs_to_something_open()

@@ -177,8 +177,8 @@ def give_back(platform: Platform, link: Row) -> None:
     """Give back what a lost link has not sent."""
     for row in platform.table(OUTBOX).where(link=link["deviceId"], state="waiting"):
         platform.table(OUTBOX).delete(str(row["seq"]))
-        if row["kind"] == "command":
-            commands.take_back(platform, row["ref"])
+        if row["kind"] == "command" and platform.table(OUTBOX).where(ref=row["ref"]).first() is None:
+            commands.take_back(platform, row["ref"])  # no other copy of it was sent
     _forget(platform, link=link["deviceId"], kind="unbind")
 
 
