@@ -1,6 +1,7 @@
 """What the bulk jobs do with one row, and how a row whose outcome is unknown is settled."""
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -74,7 +75,7 @@ class Read(NamedTuple):
     """The row with the names of JSON, without secrets."""
 
 
-class Job(Generic[T]):
+class Job(ABC, Generic[T]):
     """One kind of job.
 
     Attributes:
@@ -93,17 +94,17 @@ class Job(Generic[T]):
         self.client = client
         self.app_id = app_id
 
+    @abstractmethod
     def read(self, row: Any) -> Read:
         """Return a row as a request.
 
         Raises:
             InvalidArgumentError: it cannot be sent (1007).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, request: Any) -> T:
         """Make the call of one row."""
-        raise NotImplementedError
 
     def value(self, data: Any) -> T:
         """Return an answer that was kept as JSON."""
