@@ -139,10 +139,11 @@ class SharedTokens:
             if known is not None and self._left(known) > 0 and (known.gen < 0 or found.gen < known.gen):
                 # It was got while the state was away, or the state has lost it: it goes in, if it is the newest.
                 self._save(0, known)
+                known = self._known
                 found = self._asking.ask(self._state.read)
         except StateAwayError:
             return self._held(self._known)
-        return self._held(self._opened(found))
+        return self._held(self._opened(found, known))
 
     def known(self) -> Grant | None:
         """Return the token that was there last."""
@@ -156,8 +157,11 @@ class SharedTokens:
         granted_at = self._clock.now() - (self._awake() - known.sent)
         return Held(Grant(*known.token, granted_at, known.lifetime), known.gen)
 
-    def _opened(self, found: TokenRecord) -> _Known:
+    def _opened(self, found: TokenRecord, before: _Known | None) -> _Known:
+        """Return a record, and keep it, unless another thread has a newer one since `before` was the last one."""
         known = self._known
+        if known is not None and known is not before and known.gen > found.gen:
+            return known
         if found.record is None:
             self._known = None
             return _Known(found.gen, b"", None, 0.0, 0.0)

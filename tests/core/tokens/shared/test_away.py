@@ -146,3 +146,20 @@ def test_an_older_record_that_came_back_gives_way_to_the_newest_token(
     assert one.tokens.current() == "token-2"
     assert started(new).tokens.current() == "token-2"
     assert len(platform.logins) == 2
+
+
+def test_a_slow_reader_does_not_bring_an_older_token_back(new: Any, platform: Platform) -> None:
+    one = started(new)
+    assert one.tokens.current() == "token-1"
+    read = one.state.read
+
+    def slowly() -> Any:
+        found = read()
+        one.state.read = read
+        assert one.tokens.replace("token-1") == "token-2"  # another thread, while this one has its answer
+        return found
+
+    one.state.read = slowly
+    one.tokens.current()
+    one.is_away = True
+    assert one.tokens.current() == "token-2"
