@@ -232,12 +232,12 @@ class Tokens:
         while self._running and mine is self._timer:
             failures = self._failures
             try:
-                pause = self._until_next()
-                if pause > 0:
+                pause, held = self._until_next()
+                if held is None or pause > 0:
                     self._clock.wait(mine.wake, pause)
                     mine.wake.clear()
                     continue
-                self._renew_early(self._keeper.load())
+                self._renew_early(held)  # the token that is due: another process may have a new one by now
             except ClientClosedError:
                 return
             except Exception as error:
@@ -251,20 +251,21 @@ class Tokens:
                     exc_info=None if isinstance(error, NorthApiException) else error,
                 )
 
-    def _until_next(self) -> float:
-        """Return the seconds until the next renewal in the background."""
+    def _until_next(self) -> tuple[float, Held | None]:
+        """Return the seconds until the next renewal in the background, and the token that it is to replace."""
         if self._failures:
             pause = min(RETRY_CAP, RETRY_FIRST * 2.0 ** min(self._failures - 1, 16))
-            return self._failed_at + pause - self._clock.monotonic()
-        grant = self._keeper.load().grant
+            left = self._failed_at + pause - self._clock.monotonic()
+            return left, self._keeper.load() if left <= 0 else None
+        held = self._keeper.load()
         due = 0.0
-        if grant is not None:
+        if (grant := held.grant) is not None:
             due = grant.granted_at + max(self._keeper.part * grant.expires_in, SHORTEST) - self._clock.now()
         due = max(due, self._busy_until - self._clock.monotonic())
         if self._renewed_at is not None:
             # A store that loses the token, or a clock that jumps, must not cause a storm of logins.
             due = max(due, self._renewed_at + RETRY_FIRST - self._clock.monotonic())
-        return due
+        return due, held
 
     # -- renewal -----------------------------------------------------------------------------------------------------
 

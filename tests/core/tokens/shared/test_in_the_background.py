@@ -30,6 +30,26 @@ def test_the_first_timer_renews_for_all(new: Any, platform: Platform, clock: Fak
     assert len(platform.logins) == 2
 
 
+def test_a_timer_does_not_renew_the_token_that_another_process_got_at_the_same_moment(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    one, other = new(), started(new)
+    one.tokens.start()
+    eventually(lambda: timers(clock) == pytest.approx([0.75 * LIFE]))
+    read = one.state.read
+
+    def slowly() -> Any:
+        found = read()
+        one.state.read = read
+        other.tokens.replace("token-1")
+        return found
+
+    one.state.read = slowly
+    clock.advance(0.76 * LIFE)
+    eventually(lambda: len(platform.logins) > 1 and timers(clock) == pytest.approx([0.75 * LIFE]))
+    assert len(platform.logins) == 2
+
+
 def test_a_timer_that_finds_the_lease_taken_looks_again_soon(new: Any, platform: Platform, clock: FakeClock) -> None:
     one, other = new(), started(new)
     one.tokens.start()
