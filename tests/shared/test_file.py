@@ -1,12 +1,15 @@
 """A file that many processes share: who may read it, what else it could be, and what a fork does to it."""
 
+import contextlib
+import functools
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,8 @@ from iot_northbound.shared.file import SharedFile
 from tests.clock import eventually
 
 TABLES = "CREATE TABLE IF NOT EXISTS t (x)"
+_STATEMENTS = 15
+"""How many statements an opening is."""
 
 
 @pytest.fixture
@@ -191,6 +196,61 @@ def test_processes_that_make_the_file_at_once_all_get_it(path: Path) -> None:
     crew = [subprocess.Popen([sys.executable, "-c", code, str(path), TABLES]) for _ in range(4)]
     assert [each.wait(60) for each in crew] == [0] * 4
     assert len(values(SharedFile(str(path), TABLES))) == 80
+
+
+class TestOpening:
+    """What another process does between two statements of an opening."""
+
+    @pytest.fixture
+    def before(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, Callable[[], object]], None]]:
+        """Do something before the statement of this number is executed."""
+        executed: list[str] = []
+        plans: dict[int, Callable[[], object]] = {}
+
+        class Interrupted(sqlite3.Connection):
+            def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+                plans.pop(len(executed), lambda: None)()
+                executed.append(statement)
+                return super().execute(statement, *values)
+
+        monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Interrupted))
+        monkeypatch.setattr(file_module, "PATIENCE", 0.01)
+        yield plans.__setitem__
+        assert not plans, "the opening has fewer statements"
+
+    @pytest.mark.parametrize("number", range(_STATEMENTS))
+    def test_a_process_that_makes_the_file_meanwhile_is_no_other_program(
+        self, shared: SharedFile, path: Path, before: Callable[[int, Callable[[], object]], None], number: int
+    ) -> None:
+        code = (
+            "import contextlib, sys; from iot_northbound.shared import StateAwayError, file\n"
+            "file.PATIENCE = 0.01\n"
+            "with contextlib.suppress(StateAwayError):\n"
+            "    with file.SharedFile(*sys.argv[1:]).writing() as c: c.execute('INSERT INTO t VALUES (1)')\n"
+        )
+        theirs = [sys.executable, "-c", code, str(path), TABLES]
+        before(number, lambda: subprocess.run(theirs, check=True, timeout=60))
+        with contextlib.suppress(StateAwayError):  # they have it locked
+            add(shared, 2)
+        add(shared, 3)
+        assert values(shared) in ([1, 3], [2, 3], [1, 2, 3])
+
+    @pytest.mark.parametrize("number", range(_STATEMENTS))
+    def test_a_file_that_is_replaced_meanwhile_is_opened_anew(
+        self, shared: SharedFile, path: Path, before: Callable[[int, Callable[[], object]], None], number: int
+    ) -> None:
+        def replace() -> None:
+            for each in path.parent.iterdir():
+                each.rename(each.with_name(f"{each.name}.old"))
+            path.touch(0o600)
+
+        before(number, replace)
+        with contextlib.suppress(StateAwayError):
+            add(shared, 2)
+        add(shared, 3)
+        assert values(shared)[-1] == 3
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert (3,) in connection.execute("SELECT x FROM t").fetchall()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

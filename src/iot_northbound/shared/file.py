@@ -103,6 +103,7 @@ class SharedFile:
             if now is None:
                 self._make()
             self._check()
+            opened = self._identity()
             connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode=rw",
                 uri=True,
@@ -112,10 +113,12 @@ class SharedFile:
             )
             try:
                 self._prepare(connection)
+                if opened is None or opened != self._identity():
+                    raise StateAwayError(f"{self._path}: another program deleted or replaced it at this moment")
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._opened = connection, self._identity()
+            self._connection, self._opened = connection, opened
         return connection
 
     def _identity(self) -> tuple[int, int, int] | None:
@@ -131,7 +134,10 @@ class SharedFile:
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _check(self) -> None:
-        found = os.stat(self._path)
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            raise StateAwayError(f"{self._path}: another program deleted it at this moment") from None
         if not stat.S_ISREG(found.st_mode):
             raise _refusal(self._path, "it is no regular file: give the path of a file")
         if os.name == "posix" and found.st_mode & 0o077:
@@ -145,15 +151,15 @@ class SharedFile:
             )
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        application, version = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-        is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if application != _OURS and not is_empty:
-            raise _refusal(self._path, "another program made it: choose another path")
-        if version > _VERSION:
-            raise _refusal(self._path, f"a newer version of the SDK made it ({version}): update this one too")
-        # Another process may do the same; then SQLite gives up at once instead of waiting.
+        """Make the tables that are missing; change nothing in a file that is not ours.
+
+        Other processes may do the same at any moment. So what the file is, is read in one transaction, and read again
+        in the transaction that writes.
+        """
+        connection.execute("BEGIN")
+        self._is_new(connection)
+        connection.execute("COMMIT")
+        # If another process does this too, SQLite gives up at once instead of waiting.
         end = time.monotonic() + PATIENCE
         while True:
             try:
@@ -165,12 +171,25 @@ class SharedFile:
                 time.sleep(0.01)
         connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes costs one login
         connection.execute("BEGIN IMMEDIATE")
+        is_new = self._is_new(connection)
         for statement in self._tables.split(";"):
             connection.execute(statement)
-        if application != _OURS:
+        if is_new:
             connection.execute(f"PRAGMA application_id = {_OURS}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Return whether the file is empty. The caller has begun a transaction: the answer is made of three reads."""
+        application, version, objects = (
+            connection.execute(query).fetchone()[0]
+            for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
+        if application != _OURS and objects:
+            raise _refusal(self._path, "another program made it: choose another path")
+        if version > _VERSION:
+            raise _refusal(self._path, f"a newer version of the SDK made it ({version}): update this one too")
+        return bool(application != _OURS)
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
