@@ -78,6 +78,8 @@ class Tokens:
         self._failed: tuple[float, NorthApiException] | None = None
         self._timer: _Timer | None = None
         self._busy_until = 0.0
+        self._tried: object = None
+        """The mark of the token that was to be replaced last."""
         self._cut_short = ""
 
     # -- for callers -------------------------------------------------------------------------------------------------
@@ -256,8 +258,14 @@ class Tokens:
         if self._failures:
             pause = min(RETRY_CAP, RETRY_FIRST * 2.0 ** min(self._failures - 1, 16))
             left = self._failed_at + pause - self._clock.monotonic()
-            return left, self._keeper.load() if left <= 0 else None
-        held = self._keeper.load()
+            if left > 0:
+                return left, None
+            held = self._keeper.load()
+            if held.grant is None or held.mark == self._tried:
+                return left, held
+            self._note_success()  # of another process, or of another thread in this moment
+        else:
+            held = self._keeper.load()
         due = 0.0
         if (grant := held.grant) is not None:
             due = grant.granted_at + max(self._keeper.part * grant.expires_in, SHORTEST) - self._clock.now()
@@ -298,6 +306,7 @@ class Tokens:
         failed = self._failed
         if failed is not None and self._clock.monotonic() - failed[0] < COOL_DOWN:
             raise copy_of(failed[1])
+        self._tried = held.mark
         try:
             grant = self._keeper.renew(held, lambda: self._fetch(held.grant, by_login, until), until, can_wait=can_wait)
             if grant is not None:

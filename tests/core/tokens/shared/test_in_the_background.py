@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.clock import FakeClock, eventually
-from tests.core.tokens.rig import Platform
+from tests.core.tokens.rig import Platform, refused
 from tests.core.tokens.shared.rig import LEASE, LIFE, started
 
 
@@ -48,6 +48,22 @@ def test_a_timer_does_not_renew_the_token_that_another_process_got_at_the_same_m
     clock.advance(0.76 * LIFE)
     eventually(lambda: len(platform.logins) > 1 and timers(clock) == pytest.approx([0.75 * LIFE]))
     assert len(platform.logins) == 2
+
+
+def test_a_timer_whose_renewal_failed_leaves_the_token_alone_that_another_process_has_got_since(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    one, other = new(), started(new)
+    one.tokens.start()
+    eventually(lambda: timers(clock) == pytest.approx([0.75 * LIFE]))
+    platform.outcomes = [refused(None)]
+    clock.advance(0.76 * LIFE)
+    eventually(lambda: one.tokens.status().failures_in_a_row == 1 and clock.waits == pytest.approx([1.0]))
+    assert other.tokens.replace("token-1") == "token-3"
+    clock.advance(1.1)
+    eventually(lambda: one.tokens.status().failures_in_a_row == 0 and timers(clock))
+    assert len(platform.logins) == 3
+    assert timers(clock) == pytest.approx([0.75 * LIFE - 1.1])
 
 
 def test_a_timer_that_finds_the_lease_taken_looks_again_soon(new: Any, platform: Platform, clock: FakeClock) -> None:
