@@ -159,21 +159,21 @@ class SharedTokens:
 
     def _opened(self, found: TokenRecord, before: _Known | None) -> _Known:
         """Return a record, and keep it, unless another thread has a newer one since `before` was the last one."""
-        known = self._known
-        if known is not None and known is not before and known.gen > found.gen:
+        known, new = self._known, None
+        if found.record is not None:
+            if known is not None and known.record == found.record:
+                token = known.token
+            else:
+                token = self._read(found.record)
+                if known is not None:
+                    self.by_others.add()
+            sent = self._awake() - (found.lifetime - found.left)
+            new = _Known(found.gen, found.record, token, sent, found.lifetime)
+        known = self._known  # from here to the change without a call, so that no thread comes between
+        if known is not None and known is not before and (known.gen > found.gen or known.gen < 0):
             return known
-        if found.record is None:
-            self._known = None
-            return _Known(found.gen, b"", None, 0.0, 0.0)
-        if known is not None and known.record == found.record:
-            token = known.token
-        else:
-            token = self._read(found.record)
-            if known is not None:
-                self.by_others.add()
-        sent = self._awake() - (found.lifetime - found.left)
-        self._known = _Known(found.gen, found.record, token, sent, found.lifetime)
-        return self._known
+        self._known = new
+        return new or _Known(found.gen, b"", None, 0.0, 0.0)
 
     def _read(self, record: bytes) -> tuple[str, str | None] | None:
         content = self._seal.open(record)

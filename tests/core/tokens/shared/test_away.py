@@ -163,3 +163,45 @@ def test_a_slow_reader_does_not_bring_an_older_token_back(new: Any, platform: Pl
     one.tokens.current()
     one.is_away = True
     assert one.tokens.current() == "token-2"
+
+
+def test_a_slow_reader_does_not_throw_a_token_away_that_could_not_be_stored(
+    new: Any, platform: Platform, clock: FakeClock
+) -> None:
+    one = started(new)
+    assert one.tokens.current() == "token-1"
+    clock.advance(10)
+    read = one.state.read
+
+    def slowly() -> Any:
+        found = read()
+        one.state.read = read
+        platform.outcomes = [lambda: setattr(one, "is_away", True)]
+        assert one.tokens.replace("token-1") == "token-2"  # another thread, while this one has its answer
+        one.is_away = False
+        return found
+
+    one.state.read = slowly
+    one.tokens.current()
+    clock.advance(2)
+    assert one.tokens.current() == "token-2"
+    assert len(platform.logins) == 2
+
+
+def test_a_reader_that_opens_a_record_slowly_does_not_bring_it_back(
+    new: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = started(new), started(new)
+    assert one.tokens.current() == "token-1"
+    assert other.tokens.replace("token-1") == "token-2"
+    seal = one.keeper._seal
+
+    def slowly(record: bytes) -> Any:
+        monkeypatch.undo()
+        assert one.tokens.replace("token-2") == "token-3"  # another thread, while this one opens the record
+        return seal.open(record)
+
+    monkeypatch.setattr(seal, "open", slowly)
+    one.tokens.current()
+    one.is_away = True
+    assert one.tokens.current() == "token-3"
