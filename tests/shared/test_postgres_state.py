@@ -3,12 +3,14 @@
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from iot_northbound.errors import InvalidArgumentError, SharedStateError
 from iot_northbound.shared import State, StateAwayError, open_state
-from iot_northbound.shared.postgres_state import CONNECTIONS
+from iot_northbound.shared.postgres_link import Link
+from iot_northbound.shared.postgres_state import CONNECTIONS, PostgresState
 from tests.clock import FakeClock
 from tests.servers import PostgresServer
 
@@ -103,6 +105,58 @@ def test_processes_that_start_together_make_the_tables_once(
     assert sorted(saved) == list(range(1, 9))
     for state in states:
         state.close()
+
+
+def test_a_schema_that_the_inbox_makes_in_this_very_moment_is_used(
+    postgres_server: PostgresServer, schema: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = Link.execute
+
+    def meanwhile(link: Link, query: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(query, bytes) and query.startswith(b"CREATE SCHEMA"):
+            monkeypatch.undo()
+            postgres_server.execute(f'CREATE SCHEMA "{schema}"')
+        return execute(link, query, *rest, **named)
+
+    monkeypatch.setattr(Link, "execute", meanwhile)
+    state = opened(postgres_server.url, schema, clock)
+    assert state.save(0, b"token", 100.0, state.time()) == 1
+    state.close()
+
+
+def test_two_threads_that_want_the_last_idle_connection_both_get_one(
+    postgres_server: PostgresServer, schema: str, clock: FakeClock
+) -> None:
+    class Taken(list[Link]):
+        def pop(self, *_: Any) -> Link:
+            super().pop().close()  # another thread was faster
+            return super().pop()
+
+    state = opened(postgres_server.url, schema, clock)
+    assert isinstance(state, PostgresState)
+    state.read()
+    (pool,) = state._pools.values()
+    pool.idle = Taken(pool.idle)
+    assert state.read().gen == 0
+    pool.idle = list(pool.idle)
+    state.close()
+
+
+def test_a_state_that_is_closed_during_a_step_leaves_no_connection_open(
+    postgres_server: PostgresServer, schema: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = opened(postgres_server.url, schema, clock)
+    assert isinstance(state, PostgresState)
+    rows, used = state._rows, []
+
+    def closed_meanwhile(connection: Link, *rest: Any) -> Any:
+        used.append(connection)
+        state.close()
+        return rows(connection, *rest)
+
+    monkeypatch.setattr(state, "_rows", closed_meanwhile)
+    state.read()
+    assert [each.closed for each in used] == [True]
 
 
 def test_a_stricter_isolation_level_of_the_role_changes_nothing(

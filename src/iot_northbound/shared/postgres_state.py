@@ -45,6 +45,18 @@ class _Pool:
         self.turns = threading.Semaphore(CONNECTIONS)
         self.idle: list[Link] = []
 
+    def take(self) -> Link | None:
+        """Return an idle connection, and keep it no longer; None if there is none. Another thread may take the last."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return None
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while (connection := self.take()) is not None:
+            connection.close()
+
 
 class PostgresState(RemoteState):
     """What is shared, in rows of one application."""
@@ -141,8 +153,8 @@ class PostgresState(RemoteState):
     def close(self) -> None:
         """Close this process's connections. What is stored stays."""
         pool = self._pools.pop(os.getpid(), None)
-        for connection in pool.idle if pool else ():
-            connection.close()
+        if pool is not None:
+            pool.close()
 
     def _look(self, id: str) -> Look:
         return Look(*self._execute(sql.LOOK, {"id": id, "ends": ENDS})[0])
@@ -182,6 +194,8 @@ class PostgresState(RemoteState):
                 connection.close()  # it may be in the middle of an answer
                 raise
             pool.idle.append(connection)
+            if self._pools.get(os.getpid()) is not pool:  # closed meanwhile, and nobody else closes this one
+                pool.close()
             return rows
         finally:
             pool.turns.release()
@@ -223,8 +237,7 @@ class PostgresState(RemoteState):
 
     def _connection(self, pool: _Pool) -> Link:
         """Return a connection that is open: an idle one has nothing to say unless the server ended it."""
-        while pool.idle:
-            connection = pool.idle.pop()
+        while (connection := pool.take()) is not None:
             if not connection.has_news():
                 return connection
             connection.close()
