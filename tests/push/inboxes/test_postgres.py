@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,8 +16,10 @@ from iot_northbound.push import (
     PostgresInbox,
 )
 from iot_northbound.push.inboxes import postgres_schema as sql
-from iot_northbound.push.inboxes.putting import shard_of
+from iot_northbound.push.inboxes.putting import Putting, shard_of
+from iot_northbound.push.inboxes.sharded import Sharded
 from iot_northbound.push.parse import parse
+from iot_northbound.shared.postgres_link import Link
 from iot_northbound.testing.messages import push_body
 from tests.clock import eventually
 from tests.push.helpers import data_message, taken
@@ -114,6 +119,55 @@ def test_settings_of_the_role_cannot_weaken_it(make: Make, server: PostgresServe
         eventually(lambda: part.inbox.stats().waiting == 0)
     finally:
         server.execute(f"ALTER ROLE na RESET {name}")
+
+
+def test_a_schema_that_the_shared_state_makes_in_this_very_moment_is_used(
+    make: Make, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = Link.execute
+
+    def meanwhile(link: Link, query: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(query, bytes) and query.startswith(b"CREATE SCHEMA"):
+            monkeypatch.undo()
+            server.execute(f"CREATE SCHEMA {SCHEMA}")
+        return execute(link, query, *rest, **named)
+
+    monkeypatch.setattr(Link, "execute", meanwhile)
+    assert taken(make().start().inbox.put(data_message("d1", 1)))
+
+
+def test_a_worker_gets_its_message_though_the_inbox_is_still_starting(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, worker = make(), make()
+    web.inbox.start(None)
+    message = data_message("d1", 1)
+    taken(web.inbox.put(message))
+    got: list[str] = []
+    asked = threading.Event()
+
+    def deliver(message_id: int, _device: str) -> None:
+        try:
+            got.append(worker.inbox.get(message_id).text)
+        except InboxError as error:
+            got.append(str(error))
+        asked.set()
+
+    start = Putting.start
+    monkeypatch.setattr(Putting, "start", lambda putting: (asked.wait(30), start(putting)))
+    worker.inbox.start(deliver)
+    assert got == [message.text]
+
+
+def test_an_inbox_whose_start_failed_is_closed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(Sharded, "start", Mock(side_effect=InboxError("away")))
+        with pytest.raises(InboxError, match="away"):
+            part.start()
+    with pytest.raises(InboxError, match="closed"):
+        part.inbox.put(data_message("d1", 1))
+    assert taken(part.start().inbox.put(data_message("d1", 1)))
 
 
 def test_a_password_is_never_shown(server: PostgresServer) -> None:

@@ -116,8 +116,12 @@ class PostgresInbox:
             deliver=deliver,
             tell=self._tell,
         )
-        opened.start()
-        self._open, self._process = opened, os.getpid()
+        self._open, self._process = opened, os.getpid()  # before the start: a worker may ask for a message at once
+        try:
+            opened.start()
+        except BaseException:
+            self._open = None
+            raise
 
     def put(self, message: Message) -> Future[bool]:
         """Store a message; the future is done once the server has committed and synced it.

@@ -168,7 +168,7 @@ class Engine:
             log.warning("%s runs with fsync=off: a power cut loses messages that were answered 200", self.target.where)
 
     def _meta(self, link: Link, shards: int) -> tuple[Any, ...]:
-        for _ in range(2):
+        for _ in range(3):  # the shared state may make the schema during the first turn; the last one reads
             try:
                 rows = link.execute(self.sql(sql.META)).fetchall()
             except _MISSING:
