@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -292,6 +293,43 @@ class TestForks:
         thread.join(30)
         assert codes == [0]
         assert values(shared) == [1, 2, 3]
+
+    def test_a_file_that_is_made_when_a_fork_has_begun_waits_for_its_end(
+        self, shared: SharedFile, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        came, lock, made = threading.Event(), threading.RLock(), []
+
+        def make() -> None:
+            made.append(SharedFile(f"{path}-2", TABLES))
+            came.set()
+
+        maker = threading.Thread(target=make)
+
+        class Seen:
+            acquire, release = lock.acquire, lock.release
+
+            def __enter__(self) -> None:
+                came.set()
+                lock.acquire()
+
+            def __exit__(self, *_: object) -> None:
+                lock.release()
+
+        class Files(weakref.WeakSet[SharedFile]):
+            def __iter__(self) -> Iterator[SharedFile]:
+                for each in super().__iter__():
+                    yield each
+                    if not maker.ident:
+                        maker.start()
+                        came.wait(60)
+
+        monkeypatch.setattr(file_module, "_FORKING", Seen())
+        monkeypatch.setattr(file_module, "_FILES", Files([shared]))
+        file_module._before_fork()
+        assert not made
+        file_module._after_fork()
+        maker.join(60)
+        assert set(file_module._FILES) == {shared, *made}
 
     def test_a_parent_that_ends_takes_no_lock_from_its_child(self, path: Path) -> None:
         code = (

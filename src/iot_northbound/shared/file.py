@@ -45,7 +45,8 @@ class SharedFile:
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int, int] | None = None
         """The process, the device and the number of the opened file."""
-        _FILES.add(self)
+        with _FORKING:
+            _FILES.add(self)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -234,6 +235,7 @@ _FILES: "weakref.WeakSet[SharedFile]" = weakref.WeakSet()
 _INHERITED: list[sqlite3.Connection] = []
 """Connections of a parent process. They are kept so that nothing closes them."""
 _FORKING = threading.RLock()
+"""Held while a fork begins and ends: the files must not become more meanwhile."""
 _HELD: list[SharedFile] = []
 """The files whose steps wait while a fork is in progress."""
 
