@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from iot_northbound.owned_sqlite import FileInUseError, UnfitFileError
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, UnfitFileError
 from tests.locks import locks, needs_proc_locks
-from tests.test_owned_sqlite import filled, opened
+from tests.test_owned_sqlite import SCHEMA, filled, opened
 
 
 @pytest.fixture
@@ -204,3 +204,72 @@ def test_a_name_that_belongs_to_another_files_companion_is_refused(path, end):
     assert not path.with_name("nothing" + end).exists()
     assert len(list(file.writer.execute("SELECT name FROM things"))) == 200
     file.close()
+
+
+def test_a_second_file_that_its_owner_deletes_in_this_very_moment_is_made_anew(path, monkeypatch):
+    fstat, owner = os.fstat, path.with_name("file.sqlite3-owner")
+
+    def meanwhile(descriptor):
+        monkeypatch.undo()
+        owner.unlink()
+        return fstat(descriptor)
+
+    monkeypatch.setattr(os, "fstat", meanwhile)
+    file = opened(path)
+    assert owner.exists()
+    with file.transaction() as db:
+        db.execute("INSERT INTO things VALUES ('it is its owner')")
+    file.close()
+
+
+def test_a_log_that_its_owner_deletes_in_this_very_moment_is_none(path, monkeypatch):
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda each, **rest: each.name.endswith("-wal") or exists(each, **rest))
+    file = opened(path)
+    assert not file.ended_uncleanly
+    file.close()
+
+
+def in_child_until_told(begin):
+    """Do this, and fork within it; return what lets the child end."""
+    (told, tell), (began, begins) = os.pipe(), os.pipe()
+    children = []
+
+    def fork():
+        children.append(os.fork())
+        if not children[-1]:
+            os.close(tell)
+            os.write(begins, b"x")
+            os.read(told, 1)
+            os._exit(0)
+        os.read(began, 1)  # the child has dropped what it does not own
+
+    begin(fork)
+    for each in (told, began, begins):
+        os.close(each)
+    return lambda: (os.close(tell), os.waitpid(children[0], 0))
+
+
+def test_a_child_that_was_forked_during_the_opening_does_not_keep_the_lock(path):
+    filled(path).close()
+    files = []
+    end = in_child_until_told(lambda fork: files.append(OwnedSqlite(path, SCHEMA, lambda _: fork())))
+    files[0].close()
+    try:
+        opened(path).close()
+    finally:
+        end()
+
+
+def test_a_child_does_not_keep_the_lock_of_a_claim_without_a_database(path):
+    code = (
+        "import os, sys; from pathlib import Path; from iot_northbound.owned_sqlite_claim import Claim\n"
+        "claim, (told, tell), (began, begins) = Claim(Path(sys.argv[1])), os.pipe(), os.pipe()\n"
+        "if not os.fork():\n"
+        "    os.close(tell); os.write(begins, b'x'); os.read(told, 1); os._exit(0)\n"
+        "os.read(began, 1)\n"
+        "claim.release()\n"
+        "Claim(Path(sys.argv[1])).release()\n"
+        "assert 'iot_northbound.owned_sqlite' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)

@@ -25,7 +25,6 @@ from pathlib import Path
 
 from .owned_sqlite_claim import (
     BESIDE,
-    CLAIMED,
     CLAIMING,
     Claim,
     FileInUseError,
@@ -36,7 +35,7 @@ from .owned_sqlite_claim import (
 )
 from .owned_sqlite_log import lost_in
 
-__all__ = ["FileInUseError", "OwnedSqlite", "Schema", "UnfitFileError", "damaged", "ended_uncleanly"]
+__all__ = ["FileInUseError", "OwnedSqlite", "Schema", "UnfitFileError", "damaged"]
 
 log = logging.getLogger("iot_northbound.files")
 
@@ -94,6 +93,8 @@ class OwnedSqlite:
         try:
             self.path = path.resolve()
             self._claim = Claim(self.path)
+            self.ended_uncleanly = ended_uncleanly(self.path)
+            """Whether the last owner did not close it. Looked at under the claim: until then it may be closing it."""
             self._make(schema, read)
         except BaseException as error:
             self.close()
@@ -267,10 +268,6 @@ def _after_fork() -> None:
 
 
 def _after_fork_in_child() -> None:
-    for each in _HELD:
-        if each._claim is not None:
-            each._claim.drop_lock()  # the lock ends with the parent, not with its last child
-    CLAIMED.clear()
     _OPEN.clear()
     _after_fork()
 

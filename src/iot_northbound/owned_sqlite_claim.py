@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 log = logging.getLogger("iot_northbound.files")
@@ -24,8 +25,7 @@ _TAKEN = (*BESIDE, "-journal", "-owner")
 
 def ended_uncleanly(path: Path) -> bool:
     """Return whether the last owner of a file ended without closing it, so that its log is still there."""
-    left = beside(path.resolve(), "-wal")
-    return left.exists() and left.stat().st_size > 0
+    return _size(beside(path.resolve(), "-wal")) > 0
 
 
 class FileInUseError(Exception):
@@ -71,6 +71,7 @@ class Claim:
                 raise
             self._keys = (path, inode)
             CLAIMED.update(self._keys)
+            CLAIMS.add(self)
 
     def renew(self) -> None:
         """Create and lock the second file again if it was deleted; called before anything is written.
@@ -133,8 +134,9 @@ def _lock(path: Path) -> int:
                 import fcntl
 
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
-                return lock
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), path.stat()):
+                    return lock
         except BlockingIOError:
             os.close(lock)
             raise FileInUseError("another process has it open") from None
@@ -165,10 +167,18 @@ def _regular(path: Path) -> os.stat_result:
 def refuse_orphan(path: Path) -> None:
     """Raise UnfitFileError if an empty file has a log that is not empty."""
     left = beside(path, "-wal")
-    if left.exists() and left.stat().st_size:
+    if _size(left):
         raise UnfitFileError(
             f"{path} is empty, and {left.name} is left of an earlier one: put that one back, or move {left.name} away"
         )
+
+
+def _size(path: Path) -> int:
+    """Return a file's size; 0 if there is none. Another process may delete it at any moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -176,6 +186,21 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-CLAIMING = threading.Lock()
+CLAIMING = threading.RLock()
+"""Held while a file is claimed or released; a fork waits for it."""
 CLAIMED: set[object] = set()
 """The files that this process owns: paths, and (device, inode)."""
+CLAIMS: weakref.WeakSet[Claim] = weakref.WeakSet()
+"""The claims of this process."""
+
+
+def _after_fork_in_child() -> None:
+    for claim in CLAIMS:
+        claim.drop_lock()  # the lock ends with the parent, not with its last child
+    CLAIMS.clear()
+    CLAIMED.clear()
+    CLAIMING.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=CLAIMING.acquire, after_in_parent=CLAIMING.release, after_in_child=_after_fork_in_child)

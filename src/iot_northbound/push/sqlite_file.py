@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError, damaged, ended_uncleanly
+from iot_northbound.owned_sqlite import FileInUseError, OwnedSqlite, Schema, UnfitFileError, damaged
 from iot_northbound.push.duplicates import Trace
 from iot_northbound.push.inbox import InboxError, InboxInUseError, MessageGoneError
 from iot_northbound.push.parse import NotAMessageError
@@ -230,8 +230,6 @@ class InboxFile:
 
     def __init__(self, path: Path, read: Callable[[Content], None] = lambda content: None) -> None:
         self._reading = threading.Lock()
-        self.suspect = ended_uncleanly(path)
-        """Whether the last owner ended without a word, perhaps because of one of the messages."""
         try:
             self._file = OwnedSqlite(path, _SCHEMA, lambda connection: read(Content(connection)))
         except FileInUseError as error:
@@ -240,6 +238,8 @@ class InboxFile:
             ) from None
         except UnfitFileError as error:
             raise InboxError(f"the inbox {path} cannot be opened: {error}") from error
+        self.suspect = self._file.ended_uncleanly
+        """Whether the last owner ended without a word, perhaps because of one of the messages."""
         self._write, self._read = self._file.writer, self._file.connect()
         try:
             with self._file.transaction() as connection:
