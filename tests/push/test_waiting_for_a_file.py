@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from iot_northbound import owned_sqlite
 from iot_northbound.errors import InvalidArgumentError
-from iot_northbound.push import InboxError, InboxInUseError, SqliteInbox
+from iot_northbound.owned_sqlite_claim import Claim
+from iot_northbound.push import InboxError, InboxInUseError, MemoryInbox, SqliteInbox
+from iot_northbound.push.running import Running
+from iot_northbound.push.sqlite_file import InboxFile
 from tests.clock import FakeClock, eventually
 from tests.push.helpers import Recorder, data_body, data_message, taken
 
@@ -133,3 +138,64 @@ def test_a_child_forked_while_its_parent_waits_opens_for_itself(tmp_path: Path, 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     first.stop()
     receiver.stop()
+
+
+def test_an_owner_that_closes_the_file_in_this_very_moment_did_not_end_uncleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = InboxFile(tmp_path / "i")
+    assert (tmp_path / "i-wal").stat().st_size
+
+    def claim(path: Path) -> Claim:
+        first.close()
+        return Claim(path)
+
+    monkeypatch.setattr(owned_sqlite, "Claim", claim)
+    second = InboxFile(tmp_path / "i")
+    assert not second.suspect
+    second.close()
+
+
+class Steps:
+    """An attribute that has another value at each look, as if another thread came between them."""
+
+    def __init__(self, *looks: Any) -> None:
+        self.looks = [look if callable(look) else lambda look=look: look for look in looks]
+
+    def __get__(self, *_: object) -> Any:
+        return (self.looks.pop(0) if len(self.looks) > 1 else self.looks[0])()
+
+    def __set__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("act", ["refused_another", "done", "bury"])
+def test_a_worker_that_is_late_does_nothing_to_an_inbox_that_is_closed_meanwhile(tmp_path: Path, act: str) -> None:
+    called: list[str] = []
+    store = SimpleNamespace(**{act: lambda *_: called.append(act)})
+    late = type("Late", (SqliteInbox,), {"_store": Steps(store, None)})(tmp_path / "i")
+    getattr(late, act)(*{"refused_another": (), "done": (1,), "bury": (1, 1, "")}[act])
+    assert called == [act]
+
+
+def test_a_file_that_is_opened_in_this_very_moment_is_open(tmp_path: Path) -> None:
+    inbox = SqliteInbox(tmp_path / "i")
+    store: Any = SimpleNamespace(inherited=False, put=lambda _: "put")
+
+    def opens() -> None:
+        inbox._store = store
+
+    inbox._opening = type("Opens", (), {"problem": Steps(opens)})()
+    assert inbox.put(data_message("d", 1)) == "put"
+
+
+def test_a_problem_that_is_over_in_this_very_moment_is_told_as_it_was(tmp_path: Path) -> None:
+    inbox = SqliteInbox(tmp_path / "i")
+    inbox._opening = type("Opens", (), {"problem": Steps(InboxInUseError("in use"), None)})()
+    with pytest.raises(InboxInUseError, match="in use"):
+        inbox.put(data_message("d", 1))
+
+
+def test_a_receiver_that_is_stopped_in_this_very_moment_says_that_it_does_not_run() -> None:
+    between = type("Between", (Running,), {"_open": Steps(MemoryInbox(), None)})
+    assert isinstance(between(None, lambda *_: None, 1, FakeClock())._opened(), MemoryInbox)

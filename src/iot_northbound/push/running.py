@@ -113,9 +113,10 @@ class Running:
         return inbox
 
     def _opened(self) -> Sink:
-        if self._open is None:
+        opened = self._open
+        if opened is None:
             raise InboxError("the receiver does not run; start() it first")
-        return self._open
+        return opened
 
     def stats(self) -> InboxStats:
         """Return how full the inbox is; an inbox that is not open counts as empty."""

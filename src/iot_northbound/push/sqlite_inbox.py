@@ -119,8 +119,8 @@ class SqliteInbox:
 
     def refused_another(self) -> None:
         """Take note that a message came and was refused unread."""
-        if self._store is not None:
-            self._store.refused_another()
+        if (store := self._store) is not None:
+            store.refused_another()
 
     def get(self, message_id: int) -> Message:
         """Return a waiting message, from memory if it came recently.
@@ -136,13 +136,13 @@ class SqliteInbox:
 
     def done(self, message_id: int) -> None:
         """Delete a message that was handled, if it is there, in the next transaction."""
-        if self._store is not None:
-            self._store.done(message_id)
+        if (store := self._store) is not None:
+            store.done(message_id)
 
     def bury(self, message_id: int, attempts: int, error: str) -> None:
         """Set a waiting message aside as a dead letter, if it is there, in the next transaction."""
-        if self._store is not None:
-            self._store.bury(message_id, attempts, error)
+        if (store := self._store) is not None:
+            store.bury(message_id, attempts, error)
 
     def bring(self, rows: list[Left], traces: list[Trace]) -> None:
         """Store what another process left, behind what waits already; return once it is safe. `adopt_file` uses it.
@@ -191,9 +191,11 @@ class SqliteInbox:
         self._stopped = Flag()
 
     def _opened(self) -> Store:
-        opening, store = self._opening, self._store
-        if store is None and opening is not None and opening.problem is not None:
-            raise type(opening.problem)(str(opening.problem))
+        opening = self._opening
+        problem = opening.problem if opening is not None else None
+        store = self._store  # read last: a thread that opens the file sets it before the problem is gone
+        if store is None and problem is not None:
+            raise type(problem)(str(problem))
         if store is None:
             raise InboxError("the inbox is closed; start the receiver first")
         if store.inherited:
