@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from tests.certs import LOOPBACK_NAMES, Authority
+from tests.servers.process import free_port
 
 INSTALL = "apt-get install mosquitto mosquitto-clients"
 _PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
@@ -81,8 +82,7 @@ def mosquitto(folder: Path, lines: Sequence[str] = ()) -> Iterator[Mosquitto]:
     ca = Authority()
     certificate, key = ca.issue("localhost", LOOPBACK_NAMES).write(folder, "broker")
     (folder / "ca.pem").write_bytes(ca.pem)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "mosquitto.conf").write_text(
         "\n".join(
             [

@@ -17,6 +17,7 @@ from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import Limits
 from iot_northbound.serving.http import GuardedServer
 from tests.clock import eventually
+from tests.servers.process import free_port
 
 from .conftest import Wire
 
@@ -294,14 +295,11 @@ class TestFaults:
 
 
 def test_undelivered_pushes_are_sent_after_a_restart(home_folder: Path, tmp_path: Path) -> None:
-    receiver = Receiver()
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        port = reserved.getsockname()[1]
-        with Emulator(folder=home_folder, data_dir=tmp_path) as first:
-            push(first, f"http://localhost:{port}/cb", 3)
-            eventually(lambda: len(pushes(first)) == 3)
-            assert first.control.pushes()["waiting"] == 3
+    receiver, port = Receiver(), free_port()
+    with Emulator(folder=home_folder, data_dir=tmp_path) as first:
+        push(first, f"http://localhost:{port}/cb", 3)
+        eventually(lambda: len(pushes(first)) == 3)
+        assert first.control.pushes()["waiting"] == 3
     with (
         GuardedServer(receiver, port=port),
         Emulator(folder=home_folder, data_dir=tmp_path) as second,

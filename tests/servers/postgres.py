@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests.clock import eventually
 from tests.servers.process import Server
 
 INSTALL = "apt-get install postgresql"
@@ -69,11 +70,19 @@ class PostgresServer(Server):
     def send(self, number: int) -> None:
         """Send a signal. Each connection has a process of its own, which is to be frozen too."""
         if number in (signal.SIGSTOP, signal.SIGCONT):
-            found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.pid)], capture_output=True, check=False)
-            for child in found.stdout.split():
+            for child in self._children("pid="):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(child), number)
         super().send(number)
+
+    def pause(self) -> None:
+        super().pause()
+        eventually(lambda: all(state.startswith(b"T") for state in self._children("stat=")))
+
+    def _children(self, what: str) -> list[bytes]:
+        """Return this of each of its processes, as `ps` tells it."""
+        command = ["ps", "-o", what, "--ppid", str(self.pid)]
+        return subprocess.run(command, capture_output=True, check=False).stdout.split()
 
     def _run(self, program: str, *arguments: str) -> None:
         with (self.folder / "server.log").open("ab") as output:

@@ -1,6 +1,9 @@
 """A server as a process: started, paused, killed, started again on the same port."""
 
 import abc
+import contextlib
+import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -8,11 +11,16 @@ import time
 from pathlib import Path
 from typing import Self
 
+_PORTS = range(10_000, 32_000)
+"""The system gives none of these to a connection or a port 0, so nobody gets one by chance before a server has it."""
+
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """Return a port of the loopback interface that nobody listens on, for a server that is started, perhaps again."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Server(abc.ABC):
@@ -56,8 +64,9 @@ class Server(abc.ABC):
             self.process.send_signal(number)
 
     def pause(self) -> None:
-        """Stop it for a while: its connections stay open, and nothing answers."""
+        """Stop it for a while: its connections stay open, and from now on nothing answers."""
         self.send(signal.SIGSTOP)
+        os.waitpid(self.pid, os.WUNTRACED)  # the signal has only been sent until here
 
     def resume(self) -> None:
         self.send(signal.SIGCONT)

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -32,6 +33,23 @@ def test_a_killed_postgres_keeps_its_data_and_starts_again_on_its_port(postgres_
     postgres_server.start()
     assert postgres_server.pid != before
     assert postgres_server.execute("SELECT one FROM kept") == [(1,)]
+
+
+def test_a_paused_server_stands_still_at_once(redis_server: RedisServer, postgres_server: PostgresServer) -> None:
+    states = ["ps", "-o", "stat=", "-p"]
+    with psycopg.connect(postgres_server.url) as db:
+        own = db.info.backend_pid
+        for server, processes in (
+            (redis_server, [redis_server.pid]),
+            (postgres_server, [postgres_server.pid, own]),
+        ):
+            server.pause()
+            try:
+                found = subprocess.run([*states, ",".join(map(str, processes))], capture_output=True, check=True)
+                assert all(each.startswith(b"T") for each in found.stdout.split()), found.stdout
+            finally:
+                server.resume()
+        assert db.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_the_servers_ask_for_a_password(redis_server: RedisServer, postgres_server: PostgresServer) -> None:
