@@ -31,6 +31,39 @@ def test_the_journal_of_another_owner_is_refused(client: NorthApiClient, platfor
         client.bulk.register(lamps(2), journal=journal, app_id="another-application")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "job SET name = x'ff'",
+        "job SET application = CAST(x'ff' AS TEXT)",
+        "rows SET digest = 'text'",
+        "rows SET key = CAST(x'ff' AS TEXT)",
+        "rows SET input = '{'",
+        "rows SET input = '[]'",
+        "rows SET input = '" + "[" * 60_000 + "'",
+        "outcomes SET state = 7",
+        "outcomes SET state = 'done'",
+        "outcomes SET value = x'7b7d'",
+        "outcomes SET value = 'no JSON'",
+        "outcomes SET error = '[1]'",
+        "outcomes SET error = ''",
+        "outcomes SET seconds = 'long'",
+    ],
+    ids=lambda each: each[:40],
+)
+def test_a_journal_with_wrong_values_is_refused_before_the_first_call(
+    client: NorthApiClient, platform: Emulator, journal: Path, change: str
+) -> None:
+    client.bulk.register([*lamps(2), {"nodeId": "X", "productId": "no-such-product"}], journal=journal)
+    with sqlite3.connect(journal, isolation_level=None) as db:
+        db.execute(f"UPDATE {change}")
+    db.close()
+    before, sent = journal.read_bytes(), calls(platform, REGISTER)
+    with pytest.raises(InvalidArgumentError, match="damaged.*left as it is"):
+        client.bulk.register(lamps(5), journal=journal)
+    assert (journal.read_bytes(), calls(platform, REGISTER)) == (before, sent)
+
+
 def test_a_lookup_that_is_throttled_is_made_again(
     connect: Callable[..., NorthApiClient], platform: Emulator, journal: Path
 ) -> None:

@@ -165,7 +165,57 @@ def test_an_application_that_does_not_answer_does_not_hold_the_end_and_gets_its_
 
 
 @contextmanager
-def dripping(piece: bytes) -> Iterator[str]:
+def sending(*pieces: bytes) -> Iterator[str]:
+    """Yield the URL of an application that sends these bytes in answer to each push."""
+
+    def answer(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            length = 0
+            while (line := stream.readline().strip().lower()) != b"":
+                name, _, value = line.partition(b":")
+                length = int(value) if name == b"content-length" else length
+            stream.read(length)
+            for piece in pieces:
+                connection.sendall(piece)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                answer(server.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ([EARLY + TAKEN], 200),
+        ([EARLY, FAILED], 500),
+        ([b"HTTP/1.1 102 Processing\r\n\r\n" * 3, TAKEN], 200),
+        ([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"], None),
+        ([EARLY * 200, TAKEN], None),
+    ],
+    ids=["early hints", "early hints and a failure", "processing", "another protocol", "too many"],
+)
+def test_an_interim_answer_of_an_application_is_not_its_answer(pieces: list[bytes], status: int | None) -> None:
+    with sending(*pieces) as url:
+        forwarder = Forwarder(url)
+        for _ in range(2):
+            assert forwarder.forward(event(push_body("deviceAdded", deviceId="meter-1"))).status == status
+
+
+@contextmanager
+def dripping(start: bytes) -> Iterator[str]:
     """Yield the URL of an application that sends its answer bit by bit, without an end."""
     gone = threading.Event()
 
@@ -173,9 +223,9 @@ def dripping(piece: bytes) -> Iterator[str]:
         connection, _ = server.accept()
         with connection, contextlib.suppress(OSError):
             connection.recv(1 << 16)
-            connection.sendall(b"HTTP/1.1 200 OK\r\n" if piece.startswith(b"X") else b"")
+            connection.sendall(start + b"HTTP/1.1 200 OK\r\n")
             while not gone.wait(0.001):
-                connection.sendall(piece)
+                connection.sendall(b"X")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer)
@@ -185,9 +235,9 @@ def dripping(piece: bytes) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("piece", [b"X", b"HTTP/1.1 100 Continue\r\n\r\n"])
-def test_an_application_that_never_ends_its_answer_holds_nobody(piece: bytes) -> None:
-    with dripping(piece) as url:
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_application_that_never_ends_its_answer_holds_nobody(start: bytes) -> None:
+    with dripping(start) as url:
         endless = Forwarder(url, within=0.05).forward(event(push_body("deviceAdded", deviceId="meter-1")))
     assert (endless.taken, endless.words) == (False, "no answer within 0.05 s")
 

@@ -266,3 +266,37 @@ def test_a_wrong_call_is_named_with_status_2(
 ) -> None:
     assert main(["inbox", *arguments]) == 2
     assert named in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "received_at = 1e300",
+        "received_at = 9e999",
+        "received_at = 4611686018427387904",
+        "received_at = 'text'",
+        "received_at = x'ff'",
+        "body = x'ff00'",
+        "body = 'text'",
+        "body = 7",
+        "kind = x'ff'",
+        "error = x'ff'",
+    ],
+)
+def test_dead_letters_are_listed_whatever_another_program_wrote_there(inbox: Inbox, file: Path, change: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute(f"UPDATE messages SET {change} WHERE device = 'd1'")
+    for output in ("table", "json"):
+        status, out, err = inbox("list", "--output", output)
+        assert (status, err) == (0, "")
+        assert all(device in out for device in ("d0", "d1", "d2"))
+
+
+@pytest.mark.parametrize("value", ["9e999", "'text'", "x'ff'"])
+def test_a_waiting_message_without_a_time_is_damage_in_a_sentence(inbox: Inbox, file: Path, value: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute(f"UPDATE messages SET dead = 0, received_at = {value}")
+    status, out, err = inbox("status")
+    assert (status, out) == (1, "")
+    assert "is damaged" in err
+    assert "Traceback" not in err

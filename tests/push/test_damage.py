@@ -207,3 +207,5 @@ def test_a_value_that_another_program_spoils_meanwhile_stays_with_its_own_messag
         receiver.log.wait_for(2)
         eventually(lambda: receiver.metrics().depth == 0)
         assert len(receiver.log.items) == 2
+        eventually(lambda: receiver.metrics().dead == 3)
+        assert {letter.id for letter in receiver.dead_letters()} >= {2, 3}

@@ -67,7 +67,7 @@ class Journal:
         application: host:port/application id of the platform.
 
     Raises:
-        InvalidArgumentError: the file cannot be used, is in use, or is the journal of another job (1007).
+        InvalidArgumentError: the file cannot be used, is damaged, is in use, or is the journal of another job (1007).
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, job: str, application: str) -> None:
@@ -84,7 +84,7 @@ class Journal:
             return
         try:
             self._path = Path(path)
-            self._owned = OwnedSqlite(self._path, _SCHEMA, lambda connection: None)
+            self._owned = OwnedSqlite(self._path, _SCHEMA, _check)
         except (FileInUseError, UnfitFileError, TypeError) as error:
             raise InvalidArgumentError.of("journal", str(path), str(error)) from error
         try:
@@ -237,6 +237,29 @@ class Journal:
         uri = f"{self._path.resolve().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
             yield connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Raise a ValueError unless everything in a journal can be read: a job must not find that out half-way."""
+    for each in connection.execute("SELECT name, application FROM job"):
+        if not all(type(text) is str for text in each):
+            raise ValueError("what it says about its job is not text")
+    query = f"SELECT rows.number, key, digest, input, state, value, error, seconds {_ROWS}"
+    for number, key, digest, input, state, value, error, seconds in connection.execute(query):
+        whole = type(digest) is bytes and (key is None or type(key) is str) and _is_json(input, dict)
+        ended = state in _STATES and (value is None or _is_json(value)) and (error is None or _is_json(error, dict))
+        if not (whole and (state is None or (ended and type(seconds) is float))):
+            raise ValueError(f"row {number} has values of a wrong type")
+
+
+_STATES = frozenset(State)
+
+
+def _is_json(text: object, kind: type = object) -> bool:
+    try:
+        return type(text) is str and isinstance(json.loads(text), kind)
+    except (ValueError, RecursionError):
+        return False
 
 
 def lost(words: str = "an earlier run ended before the answer came") -> NorthApiException:

@@ -13,6 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from iot_northbound.core.framing import PlatformResponse
+
 
 class TooLateError(Exception):
     """The answer did not come in time."""
@@ -92,11 +94,15 @@ class _Adapter(HTTPAdapter):
         poster = self._poster
 
         class Plain(HTTPConnection):
+            response_class = PlatformResponse
+
             def connect(self) -> None:
                 super().connect()
                 poster.opened(self.sock)
 
         class Tls(HTTPSConnection):
+            response_class = PlatformResponse
+
             def connect(self) -> None:
                 super().connect()
                 poster.opened(self.sock)

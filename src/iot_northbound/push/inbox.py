@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
-from typing import Protocol, cast, runtime_checkable
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -92,6 +92,24 @@ class DeadLetter:
     error: str
     text: str = attrs.field(repr=False)
     """The body as it came."""
+
+
+def letter_of(row: Sequence[Any]) -> DeadLetter:
+    """Return a dead letter from what a store has: id, kind, device, received_at, attempts, error, body.
+
+    Other programs may have written anything there. The letter is listed all the same, or nobody could delete it. What
+    is no time becomes the beginning of 1970.
+    """
+    number, kind, device, at, attempts, error, body = row
+    try:
+        received_at = datetime.fromtimestamp(at, UTC)
+    except (TypeError, ValueError, ArithmeticError, OSError):
+        received_at = datetime.fromtimestamp(0, UTC)
+    return DeadLetter(number, _text(kind), _text(device), received_at, attempts, _text(error), _text(body))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 class Inbox(Protocol):

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from iot_northbound.core.clock import Clock
 from iot_northbound.owned_sqlite import damaged
 from iot_northbound.push.duplicates import DuplicateWindow, Seen, Trace
 from iot_northbound.push.failures import log
-from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger
+from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, Ledger, letter_of
 from iot_northbound.push.parse import Message, NotAMessageError, parse
 from iot_northbound.push.recognition import Recognition, Repeats
 from iot_northbound.push.sqlite_file import Content, InboxFile, Left, Transaction
@@ -180,10 +179,7 @@ class Store:
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""
         self._revive([], delete=False)  # waits until all earlier dead letters are written
-        return [
-            DeadLetter(message_id, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, _readable(body))
-            for message_id, kind, device, at, attempts, error, body in self._file.dead_letters(limit)
-        ]
+        return [letter_of(row) for row in self._file.dead_letters(limit)]
 
     def replay(self, ids: Iterable[int] | None = None) -> int:
         """Make dead letters wait again, behind what waits already; return how many."""
@@ -370,10 +366,6 @@ class Store:
                 self._changed.wait(0.5)
             elif later:
                 log.error("%d handled messages are still in the inbox and will be handled again", len(later))
-
-
-def _readable(body: object) -> str:
-    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
 
 
 def _recognition_of(row: Left) -> Recognition | None:

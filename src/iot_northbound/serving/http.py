@@ -131,7 +131,7 @@ class HttpConnection(Connection, HttpToolsProtocol):
         self.access_log = False
         self._refusal = refusal
         self._phase: Literal["idle", "headers", "body"] = "idle"
-        self._refused = self._hijacked = False
+        self._refused = self._hijacked = self._half_closed = False
         self._unanswered = 0
         self._header_bytes = self._body_bytes = self._length = 0
         self._extensions: dict[str, Any] = {CONNECTION: self}
@@ -176,6 +176,20 @@ class HttpConnection(Connection, HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # the event loop does what it says
+        """Answer what is complete before the connection is closed: some programs close their half after a request.
+
+        An answer that has begun is given up: its reader may be gone, and it may be a stream without an end. TLS has no
+        half to close.
+        """
+        started = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if self.tls or started or self._refused or not self._unanswered:
+            self.abandon()  # or what is still sent would be an error in the log
+            return False
+        self._half_closed = True
+        self.expect_nothing()
+        return True
 
     def data_received(self, data: bytes) -> None:
         if self._flow.held:
@@ -281,6 +295,9 @@ class HttpConnection(Connection, HttpToolsProtocol):
         self.waits_since = time.monotonic()
         if self._flow.held and self._unanswered < _PIPELINED:
             self.loop.call_soon(self._parse_held)
+        elif self._half_closed and not self._unanswered:
+            self.abandon()
+            self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         if self._phase == "idle":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-from iot_northbound.push.inbox import DeadLetter, InboxError, InboxStats
+from iot_northbound.push.inbox import DeadLetter, InboxError, InboxStats, letter_of
 
 
 class FileView:
@@ -39,6 +39,8 @@ class FileView:
         )
         with self._reading() as connection:
             waiting, dead, size, oldest = connection.execute(statement).fetchone()
+        if oldest is not None and not (isinstance(oldest, float) and math.isfinite(oldest)):
+            raise InboxError(f"the inbox {self.path} is damaged: the time of a message is not a time")
         return InboxStats(waiting or 0, dead or 0, size or 0, oldest)
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
@@ -48,10 +50,7 @@ class FileView:
         )
         with self._reading() as connection:
             rows = connection.execute(statement, (limit,)).fetchall()
-        return [
-            DeadLetter(number, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, body.decode())
-            for number, kind, device, at, attempts, error, body in rows
-        ]
+        return [letter_of(row) for row in rows]
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

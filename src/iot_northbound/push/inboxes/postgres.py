@@ -11,7 +11,7 @@ from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.arguments import check, check_clock, whole
 from iot_northbound.push.duplicates import DuplicateWindow
-from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats
+from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxLimits, InboxStats, letter_of
 from iot_northbound.push.inboxes import postgres_schema as sql
 from iot_northbound.push.inboxes.leases import LeaseFigures
 from iot_northbound.push.inboxes.postgres_engine import Engine, within_bigint
@@ -157,11 +157,7 @@ class PostgresInbox:
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters of all processes."""
-        rows = self._opened().desk.rows(sql.DEAD, limit=min(limit, 1 << 62))
-        return [
-            DeadLetter(number, kind, device, datetime.fromtimestamp(at, UTC), attempts, error, body.decode())
-            for number, kind, device, at, attempts, error, body in rows
-        ]
+        return [letter_of(row) for row in self._opened().desk.rows(sql.DEAD, limit=min(limit, 1 << 62))]
 
     def replay(self, ids: Iterable[int] | None = None) -> int:
         """Make dead letters wait again (all, or those with these ids), behind what waits already; return how many."""
