@@ -37,7 +37,7 @@ def test_a_refused_device_stops_and_says_why(
     peer: Peer, make_device: MakeDevice, code: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     peer.rules.codes = [code] * 9
-    device = make_device(clock=FakeClock(HOUR))
+    device = make_device(clock=FakeClock(HOUR + 1800))
     waiting = device.report("A", {})
     with pytest.raises(DeviceRefusedError, match=rf"pump-02 \(CONNACK {code}\)") as caught:
         device.start(timeout=30)
@@ -63,6 +63,34 @@ def test_a_login_that_the_turn_of_the_hour_spoilt_is_repeated_once(peer: Peer, m
     device = make_device(clock=Turning(HOUR - 0.5), backoff=Backoff(first=1_000, longest=1_000)).start(timeout=30)
     assert device.state is DeviceState.CONNECTED
     assert [each.client_id[-10:] for each in peer.logins] == ["2026112511", "2026112512"]
+
+
+@pytest.mark.parametrize(("seconds", "hours"), [(-2.0, ["11", "12"]), (2.0, ["12", "11"])])
+def test_a_clock_that_is_a_little_wrong_does_not_lock_a_device_out_at_the_turn_of_the_hour(
+    peer: Peer, make_device: MakeDevice, seconds: float, hours: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    peer.rules.codes = [4]
+    device = make_device(clock=FakeClock(HOUR + seconds), backoff=Backoff(first=1_000, longest=1_000))
+    device.start(timeout=30)
+    assert [each.client_id[-2:] for each in peer.logins] == hours
+    assert peer.logins[1].password == CREDENTIALS.password(HOUR - seconds)
+    assert device.last_error is None
+    assert f"the platform is in the hour 20261125{hours[1]}, and the clock of the device pump-02 in" in caplog.text
+
+
+def test_a_wrong_secret_is_refused_for_good_at_the_turn_of_the_hour_too(peer: Peer, make_device: MakeDevice) -> None:
+    peer.rules.codes = [4] * 9
+    device = make_device(clock=FakeClock(HOUR - 60))
+    with pytest.raises(DeviceRefusedError, match=r"By its clock it is 2026-11-25 11:59 in UTC"):
+        device.start(timeout=30)
+    assert device.state is DeviceState.REFUSED
+    assert [each.client_id[-2:] for each in peer.logins] == ["11", "12", "11"]
+
+
+def test_after_another_failure_a_device_begins_with_its_own_hour(peer: Peer, make_device: MakeDevice) -> None:
+    peer.rules.codes = [4, 3]
+    make_device(clock=FakeClock(HOUR - 2)).start(timeout=30)
+    assert [each.client_id[-2:] for each in peer.logins] == ["11", "12", "11"]
 
 
 def test_without_a_check_of_the_hour_a_refused_login_is_final(peer: Peer, make_device: MakeDevice) -> None:

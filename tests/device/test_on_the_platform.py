@@ -20,7 +20,7 @@ from iot_northbound.device import (
 )
 from iot_northbound.emulator import Emulator
 from iot_northbound.profiles import load_profile
-from tests.clock import eventually
+from tests.clock import FakeClock, eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "device.py"
 METER = "water-meter-nb"
@@ -99,6 +99,17 @@ def test_wrong_credentials_are_refused_for_good(platform: Emulator, client: Nort
     with pytest.raises(DeviceRefusedError) as caught, device_of(platform, credentials):
         pass
     assert caught.value.return_code == 4
+
+
+@pytest.mark.parametrize("ahead", [-2, 2])
+def test_a_clock_that_is_a_little_wrong_costs_no_connection_at_the_turn_of_the_hour(tmp_path: Path, ahead: int) -> None:
+    turn = 1_900_000_800.0
+    with Emulator(port=0, control_port=None, folder=tmp_path, mqtt_port=0) as platform:
+        with NorthApiClient(*load_profile(platform.profile_path)) as client:
+            credentials = registered(client, "turn-1")
+        platform.control.freeze(turn - ahead)
+        with device_of(platform, credentials, clock=FakeClock(turn + ahead)) as device:
+            assert device.state is DeviceState.CONNECTED
 
 
 def test_a_device_that_the_platform_throws_out_comes_back(platform: Emulator, client: NorthApiClient) -> None:

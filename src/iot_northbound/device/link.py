@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from iot_northbound.core.clock import Clock
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.device.credentials import stamp_of
 from iot_northbound.device.failures import DeviceRefusedError
+from iot_northbound.device.hours import Hours
 from iot_northbound.device.mqtt import WRONG_CREDENTIALS, Connection, Listener, Subscription, Target
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
 from iot_northbound.device.tls import Wake
@@ -186,17 +186,20 @@ class Link:
             self._settled.set()
             self._wake.close()
 
-    def _attempt(self, *, again: bool = False) -> float | None:
+    def _attempt(self, hours: Hours | None = None) -> float | None:
         """Connect, and stay connected; return the seconds to wait then, or None at the end."""
+        hours = hours or Hours(checked=self._target.credentials.sign_type == 1)
         self._move(DeviceState.CONNECTING)
         self._connecting()
-        connection = Connection(self._target, self._clock, self._wake, self._outbox, self.subscriptions, self._listener)
+        connection = Connection(
+            self._target, self._clock, self._wake, self._outbox, self.subscriptions, self._listener, hours.shift
+        )
         try:
             connection.run()
             return None
         except DeviceRefusedError as error:
-            if error.return_code == WRONG_CREDENTIALS and not again and self._hour_turned(connection.stamp):
-                return self._attempt(again=True)
+            if error.return_code == WRONG_CREDENTIALS and hours.refused(connection.stamp, self._clock.now()):
+                return self._attempt(hours)
             self._note(error)
             self._refuse(error)
             return None
@@ -212,10 +215,6 @@ class Link:
             self._failures = 0
         self._failures += 1
         return self._backoff.delay(self._failures - 1)
-
-    def _hour_turned(self, stamp: str) -> bool:
-        """Return whether the password was right for an hour that has ended since."""
-        return bool(self._target.credentials.sign_type) and stamp != stamp_of(self._clock.now())
 
     def _connected(self) -> None:
         self.last_error = self._distrust = None

@@ -5,6 +5,7 @@ import logging
 import select
 import ssl
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -101,6 +102,8 @@ class VersionRefused(Exception):
 class Connection:
     """One attempt, and the connection that comes of it. It is used on one thread; only `Outbox` and `Wake` are shared.
 
+    `shift` is added to the time for which the password is made: see `Hours`.
+
     Attributes:
         connected_at: the clock's monotonic time at which it was ready; None if it never was.
         stamp: the hour in its password.
@@ -114,7 +117,9 @@ class Connection:
         outbox: Outbox,
         subscriptions: Sequence[Subscription],
         listener: Listener,
+        shift: float = 0.0,
     ) -> None:
+        self._shift = shift
         self._target, self._clock, self._wake, self._outbox = target, clock, wake, outbox
         self._subscriptions, self._listener = subscriptions, listener
         self._client: PahoClient
@@ -154,7 +159,7 @@ class Connection:
             connection.close()
 
     def _login(self, connection: ssl.SSLSocket) -> None:
-        target, now = self._target, self._clock.now()
+        target, now = self._target, self._clock.now() + self._shift
         self.stamp = stamp_of(now)
         client = PahoClient(
             CallbackAPIVersion.VERSION2,
@@ -273,6 +278,13 @@ class Connection:
                 each.pending.succeed(None)
         if self.connected_at is None:
             self.connected_at = self._clock.monotonic()
+            if self.stamp != (own := stamp_of(self._clock.now())) and self._shift:
+                log.warning(
+                    "the platform is in the hour %s, and the clock of the device %s in %s (UTC): set it right",
+                    self.stamp,
+                    self._target.credentials.id,
+                    own,
+                )
             self._listener.connected()
 
     def _on_publish(self, client: Any, data: Any, mid: int, reason: Any, properties: Any) -> None:
@@ -291,10 +303,12 @@ class Connection:
     # -- why it ended --------------------------------------------------------------------------------------------------
 
     def _refused(self, code: int) -> DeviceRefusedError:
-        who = self._target.credentials
+        who, why = self._target.credentials, REFUSALS[code]
+        if code == WRONG_CREDENTIALS and who.sign_type == 1:
+            why += f". By its clock it is {datetime.fromtimestamp(self._clock.now(), UTC):%Y-%m-%d %H:%M} in UTC"
         return DeviceRefusedError(
             SdkCode.DEVICE_REFUSED,
-            f"the platform refuses the device {who.id} (CONNACK {code}): {REFUSALS[code]}",
+            f"the platform refuses the device {who.id} (CONNACK {code}): {why}",
             return_code=code,
         )
 

@@ -11,6 +11,8 @@ from tests.clock import FakeClock, eventually
 from tests.device.fleet.broker import Broker
 from tests.device.fleet.parts import SOON, fleet_of, report
 
+MIDDLE = 1_770_003_000.0
+"""The middle of an hour."""
 HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
@@ -34,7 +36,7 @@ def test_each_attempt_has_a_new_password(broker: Broker) -> None:
 @pytest.mark.parametrize("code", [1, 2, 4, 5])
 def test_a_refused_device_does_not_try_again(broker: Broker, code: int) -> None:
     broker.codes = [code]
-    fleet, devices = fleet_of(broker, 2)
+    fleet, devices = fleet_of(broker, 2, clock=FakeClock(MIDDLE))
     with fleet:
         eventually(lambda: fleet.states()[DeviceState.REFUSED] == 1 and fleet.counts().connected == 1)
         assert fleet.counts().refused == {code: 1}
@@ -46,9 +48,7 @@ def test_a_refused_device_does_not_try_again(broker: Broker, code: int) -> None:
 def test_a_password_that_is_refused_because_the_hour_has_turned_is_renewed_once(broker: Broker) -> None:
     class Turning(FakeClock):
         def now(self) -> float:
-            if broker.logins:
-                return 1_770_003_600.0
-            return super().now()
+            return MIDDLE + 3_600 if broker.logins else MIDDLE
 
     broker.codes = [4, 4]
     fleet, _ = fleet_of(broker, clock=Turning())
@@ -56,6 +56,27 @@ def test_a_password_that_is_refused_because_the_hour_has_turned_is_renewed_once(
         eventually(lambda: fleet.counts().refused == {4: 1})
     assert len({each.client_id for each in broker.logins}) == 2
     assert len(broker.logins) == 2
+
+
+@pytest.mark.parametrize(("seconds", "hours"), [(1_798, ["03", "04"]), (1_802, ["04", "03"])])
+def test_a_clock_that_is_a_little_wrong_does_not_lock_a_device_out_at_the_turn_of_the_hour(
+    broker: Broker, seconds: float, hours: list[str]
+) -> None:
+    broker.codes = [4]
+    fleet, (device,) = fleet_of(broker, clock=FakeClock(MIDDLE + seconds))
+    with fleet:
+        eventually(lambda: fleet.counts().connected == 1)
+    assert [each.client_id[-2:] for each in broker.logins] == hours
+    assert device.connects == 1
+
+
+def test_a_wrong_secret_is_refused_for_good_at_the_turn_of_the_hour_too(broker: Broker) -> None:
+    broker.codes = [4] * 9
+    fleet, (device,) = fleet_of(broker, clock=FakeClock(MIDDLE + 1_800))
+    with fleet:
+        eventually(lambda: fleet.counts().refused == {4: 1})
+        assert device.state is DeviceState.REFUSED
+    assert [each.client_id[-2:] for each in broker.logins] == ["04", "03", "04"]
 
 
 def test_a_device_tries_again_if_the_platform_has_no_room(broker: Broker) -> None:

@@ -64,7 +64,7 @@ def test_closing_ends_attempts_that_go_on(tmp_path: Path, broker: Broker) -> Non
 
 def test_a_fleet_shows_no_secret(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    broker.codes = [4]
+    broker.codes = [5]
     fleet, (device,) = fleet_of(broker)
     with fleet:
         eventually(lambda: fleet.counts().refused)

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.device import messages, topics
-from iot_northbound.device.credentials import DeviceCredentials, stamp_of
+from iot_northbound.device.credentials import DeviceCredentials
+from iot_northbound.device.hours import Hours
 from iot_northbound.device.queue import MemoryQueue, Message
 from iot_northbound.device.session import Backoff, DeviceState, Outbox
 
@@ -38,6 +39,7 @@ class FleetDevice:
         "_credentials",
         "_crew",
         "_failures",
+        "_hours",
         "_last_error",
         "_link",
         "_open_mids",
@@ -57,6 +59,8 @@ class FleetDevice:
         self._open_mids: set[int] = set()
         self._link: Link | None = None
         self._attempts = 0
+        self._hours: Hours | None = None
+        """The hours that are tried while a login is repeated at once."""
         self._timer: Timer | None = None
         self._pulse: Timer | None = None
         self._state = DeviceState.IDLE
@@ -166,7 +170,8 @@ class FleetDevice:
         self._state = DeviceState.CONNECTING
         self._attempts += 1
         number = self._attempts
-        self._crew.connect(self._credentials, partial(self._opened, number), partial(self._failed, number))
+        shift = 0.0 if self._hours is None else self._hours.shift
+        self._crew.connect(self._credentials, shift, partial(self._opened, number), partial(self._failed, number))
 
     def _too_late(self) -> None:
         self._ended(None, "the platform did not answer CONNECT in time")
@@ -210,6 +215,7 @@ class FleetDevice:
             self._timer.cancel()
         self._state = DeviceState.CONNECTED
         self._connected_at = crew.clock.monotonic()
+        self._hours = None
         crew.tally.connected += 1
         crew.tally.connects += 1
         crew.tally.reconnects += self._connects > 0
@@ -279,7 +285,7 @@ class FleetDevice:
             crew.tally.failures[reason] += 1
         if code is None or code == _SERVER_UNAVAILABLE or link.accepted:
             self._again(reason)
-        elif code == _WRONG_CREDENTIALS and self._hour_has_turned(link.hour):
+        elif code == _WRONG_CREDENTIALS and self._has_another_hour(link.hour):
             self._rest()
             self._connect()
         else:
@@ -289,8 +295,10 @@ class FleetDevice:
             self._state = DeviceState.REFUSED
             log.error("the platform refuses %s with code %d: %s", self.id, code, reason)
 
-    def _hour_has_turned(self, hour: str) -> bool:
-        return self._credentials.sign_type == 1 and hour != stamp_of(self._crew.clock.now())
+    def _has_another_hour(self, hour: str) -> bool:
+        if self._hours is None:
+            self._hours = Hours(checked=self._credentials.sign_type == 1)
+        return self._hours.refused(hour, self._crew.clock.now())
 
     def _again(self, reason: str) -> None:
         """Try again later."""
@@ -298,6 +306,7 @@ class FleetDevice:
         if self._state == DeviceState.CONNECTED and now - self._connected_at >= self._backoff.healthy:
             self._failures = 0
         self._last_error = reason
+        self._hours = None
         self._rest()
         self._state = DeviceState.WAITING
         self._timer = self._crew.loop.call_later(self._backoff.delay(self._failures), self._connect)

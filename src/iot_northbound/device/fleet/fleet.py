@@ -57,16 +57,20 @@ class Crew:
     def connect(
         self,
         credentials: DeviceCredentials,
+        shift: float,
         opened: Callable[[Link], object],
         failed: Callable[[str], object],
     ) -> None:
-        """Connect on a thread of the pool, and tell the result on the fleet's thread."""
+        """Connect on a thread of the pool, and tell the result on the fleet's thread.
+
+        `shift` is added to the time for which the password is made: see `Hours`.
+        """
 
         def work() -> None:
             if self.server.wake.closing:
                 return
             try:
-                connection = self.server.connect(credentials)
+                connection = self.server.connect(credentials, shift)
             except NorthApiException as error:
                 self.loop.call_soon(partial(failed, error.error_desc))
             except Exception as error:  # whatever it is, the device tries again

@@ -43,8 +43,10 @@ class Server:
     wake: Wake
     """Ends the attempts when the fleet is closed."""
 
-    def connect(self, credentials: DeviceCredentials) -> Opened:
+    def connect(self, credentials: DeviceCredentials, shift: float = 0.0) -> Opened:
         """Return a connection whose CONNECT is ready to leave. It takes its time: not for the fleet's thread.
+
+        `shift` is added to the time for which the password is made.
 
         Raises:
             NorthApiException: there is no connection.
@@ -56,7 +58,7 @@ class Server:
         except UnicodeError:
             raise ConnectionFailedError(SdkCode.NO_ANSWER, f"the host name {self.host!r} cannot be used") from None
         # The password is made only now: the handshake may have taken the attempt into the next hour.
-        now = self.clock.now()
+        now = self.clock.now() + shift
         client = PahoClient(CallbackAPIVersion.VERSION2, client_id=credentials.client_id(now))
         client.connection = tls
         client.username_pw_set(credentials.username, credentials.password(now))
