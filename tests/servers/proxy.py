@@ -29,6 +29,10 @@ class Proxy:
         self._listener.close()
         self.cut()
 
+    def lead_to(self, target: int) -> None:
+        """Connect new clients to another port. The connections that are open stay."""
+        self._target = target
+
     def cut(self) -> None:
         """End each connection at once, with a reset at both sides."""
         with self._lock:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import attrs
 import pytest
+from redis.exceptions import MovedError
 
 from iot_northbound.errors import SharedStateError
-from iot_northbound.shared import open_state
+from iot_northbound.shared import StateAwayError, open_state
+from iot_northbound.shared.state import HeldSlot, Mine
 from tests.certs import LOOPBACK_NAMES, Authority
 from tests.clock import FakeClock
-from tests.servers import RedisServer, run_redis
+from tests.servers import Proxy, RedisServer, run_redis
 from tests.servers.process import free_port
 from tests.servers.redis import PASSWORD
 
@@ -126,4 +128,57 @@ def test_a_redis_whose_scripts_are_gone_gets_them_again(redis_server: RedisServe
     state.read()
     redis_server.command("SCRIPT", "FLUSH")
     state.read()
+    state.close()
+
+
+@pytest.mark.parametrize("kept", ["flow", "slots"])
+def test_a_server_that_evicts_half_of_the_limit_has_lost_it(
+    redis_server: RedisServer, clock: FakeClock, kept: str
+) -> None:
+    state = open_state(redis_server.url, f"platform.example:8743/evicted-{kept}", clock=clock)
+    born = state.take("me", 0, 10, 100.0, "x").born
+    assert state.take("me", 0, 10, 100.0, "x").born == born
+    lost = "slots" if kept == "flow" else "flow"
+    redis_server.command("DEL", f"iot-northbound:{{platform.example:8743/evicted-{kept}}}:{lost}")
+    state.put_back([HeldSlot("x", 50.0)])
+    assert state.take("me", 0, 10, 100.0, "y").born != born
+    assert state.status().slots >= 1
+    state.close()
+
+
+def test_after_a_failover_a_step_connects_anew(redis_server: RedisServer, tmp_path: Path, clock: FakeClock) -> None:
+    """The old master lives on as a replica and keeps its connections, while its name leads to the new one."""
+    with run_redis(tmp_path) as old, Proxy(old.port) as name:
+        state = open_state(
+            old.url.replace(f":{old.port}", f":{name.port}"), "platform.example:8743/failover", clock=clock
+        )
+        state.read()
+        old.command("REPLICAOF", "127.0.0.1", "1")
+        name.lead_to(redis_server.port)
+        with pytest.raises(StateAwayError, match="read only replica"):
+            state.acquire("me", 5.0, 0)
+        assert isinstance(state.acquire("me", 5.0, 0), Mine)
+        state.close()
+
+
+def test_what_is_no_server_for_one_application_says_so(tmp_path: Path, clock: FakeClock) -> None:
+    with run_redis(tmp_path, ["rename-command EVALSHA ''"]) as sentinel:  # it knows few commands, too
+        state = open_state(sentinel.url, APPLICATION, clock=clock)
+        with pytest.raises(SharedStateError, match="runs no scripts: give the server itself, and not a Sentinel"):
+            state.read()
+        state.close()
+
+
+def test_a_node_of_a_cluster_that_has_not_the_keys_says_so(
+    redis_server: RedisServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def move(*_: object, **__: object) -> None:
+        raise MovedError("3999 10.0.0.7:6379")
+
+    state = open_state(redis_server.url, APPLICATION, clock=clock)
+    monkeypatch.setattr("redis.commands.core.Script.__call__", move)
+    with pytest.raises(
+        SharedStateError, match=r"a node of a cluster.*10\.0\.0\.7:6379.*use a server that is no cluster"
+    ):
+        state.read()
     state.close()

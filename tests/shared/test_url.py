@@ -30,6 +30,12 @@ SECRET = "invented-password"  # of a test
             "postgresql://db/na",
         ),
         ("postgres:///na", "postgresql", "postgresql:///na", "postgres:///na"),
+        (
+            f"postgresql://na:{SECRET}@one:5432,[::1]:5433,three/na?target_session_attrs=primary",
+            "postgresql",
+            f"postgresql://na:{SECRET}@one:5432,[::1]:5433,three/na?target_session_attrs=primary",
+            "postgresql://one:5432,[::1]:5433,three/na",
+        ),
     ],
 )
 def test_a_url_says_the_engine_and_where_and_is_shown_without_password(
@@ -72,6 +78,12 @@ def test_options_of_ours_are_taken_out() -> None:
         ("redis://cache?lease=soon", "lease must be a number"),
         (f"redis://:{SECRET}@cache:port/0", "it is no URL with a valid host and port"),
         (f"redis://:{SECRET}@[::1/0", "it is no URL with a valid host and port"),
+        (f"redis://:{SECRET}@cache:65536/0", "it is no URL with a valid host and port"),
+        (f"redis://:1/{SECRET}@cache/0", "it is no URL with a valid host and port"),
+        (f"postgresql://na:1/{SECRET}@db/na", "it is no URL with a valid host and port"),
+        (f"postgresql://na:{SECRET}@db:5432,other:port/na", "it is no URL with a valid host and port"),
+        (f"redis://:{SECRET}@one:26379,two:26379/0", "it must name one server"),
+        (f"redis+sentinel://:{SECRET}@one:26379,two:26379/name", "with Sentinel, a name that leads to the master"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str, rule: str) -> None:

@@ -116,11 +116,17 @@ return answer
 )
 
 # Limit: KEYS[1] is the flow, KEYS[2] the slots by their ends. Here is no rule: `slots.py` has it for every engine.
+# Among the slots is one without a name, which has ended. A full server may evict one of the two keys: without that slot
+# all are lost, and the flow is removed, so that processes see it and store their slots again.
 
 LOOK = (
     _NOW
     + """
 local flow = redis.call('GET', KEYS[1])
+if flow and not redis.call('ZSCORE', KEYS[2], '') then
+  redis.call('DEL', KEYS[1])
+  flow = false
+end
 local later = now
 if flow then
   local known = cjson.decode(flow)
@@ -140,6 +146,7 @@ CHANGE = """
 if redis.call('GET', KEYS[1]) ~= (ARGV[1] ~= '' and ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
+redis.call('ZADD', KEYS[2], 0, '')
 for i = 4, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('ZREM', KEYS[2], ARGV[i])
   else redis.call('ZADD', KEYS[2], ARGV[i + 1], ARGV[i]) end

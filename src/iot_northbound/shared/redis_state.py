@@ -161,6 +161,10 @@ class RedisState(RemoteState):
         except redis.RedisError as error:
             if _has(error, ssl.SSLError, FileNotFoundError, PermissionError):  # of TLS and its files
                 raise RefusedError(_why(error)) from None
+            # After a failover, the name may lead to another server, while the old one keeps our connections.
+            client.connection_pool.disconnect(inuse_connections=False)
+            if "unknown command" in str(error):
+                raise RefusedError("it runs no scripts: give the server itself, and not a Sentinel") from None
             raise StateAwayError(_why(error)) from None
 
     def _connect(self) -> redis.Redis:
@@ -181,6 +185,10 @@ class RedisState(RemoteState):
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, redis.exceptions.MovedError):
+        return (
+            f"it is a node of a cluster, and another one has the keys (MOVED {error}): use a server that is no cluster"
+        )
     return str(error) or type(error).__name__
 
 

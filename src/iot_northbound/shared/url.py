@@ -13,6 +13,9 @@ from iot_northbound.errors import InvalidArgumentError
 
 LEASE, SHORTEST_LEASE, LONGEST_LEASE = 5.0, 0.5, 60.0
 """Seconds that a renewer's lease lasts by default, at least and at most."""
+ONE_REDIS = (
+    "it must name one server, such as redis://cache.example:6379; with Sentinel, a name that leads to the master"
+)
 FORMS = "file:/path, redis://host, rediss://host, valkey://host or postgresql://host/database"
 
 _ENGINES = {
@@ -69,23 +72,28 @@ def read_url(url: str) -> StateUrl:
     """
     if not isinstance(url, str):
         raise InvalidArgumentError.of("shared", type(url).__name__, f"it must be text: {FORMS}")
+    no_host = f"it is no URL with a valid host and port: {FORMS}"
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
-        raise InvalidArgumentError.of("shared", "***", f"it is no URL with a valid host and port: {FORMS}") from None
+        raise InvalidArgumentError.of("shared", "***", no_host) from None
     engine = _ENGINES.get(parts.scheme)
     if engine is None:
         shown = f"{parts.scheme}:…" if parts.scheme else "text without a scheme"
-        raise InvalidArgumentError.of("shared", shown, f"it must begin as {FORMS}")
+        rule = ONE_REDIS if parts.scheme.startswith(("redis", "valkey")) else f"it must begin as {FORMS}"
+        raise InvalidArgumentError.of("shared", shown, rule)
     pairs = dict(parse_qsl(parts.query, keep_blank_values=True))
     own = {key: pairs.pop(key) for key in sorted(_OPTIONS[engine] & pairs.keys())}
     if engine == "file":
         return _file(parts.netloc, parts.path, parts.fragment, pairs, own)
-    host = parts.hostname or ""
-    shown = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}{parts.path}"
+    hosts = parts.netloc.rpartition("@")[2].lower()
+    if not all(map(_is_host, hosts.split(","))) or "@" in parts.path:  # a / in a password ends the host
+        raise InvalidArgumentError.of("shared", "***", no_host)
+    shown = f"{parts.scheme}://{hosts}{parts.path}"
     _check_options(shown, engine, {} if engine == "postgresql" else pairs)
-    if not host and engine == "redis":
+    if "," in hosts and engine == "redis":
+        raise InvalidArgumentError.of("shared", shown, ONE_REDIS)
+    if engine == "redis" and not hosts.partition(":")[0]:
         raise InvalidArgumentError.of("shared", shown, "the host is missing, such as redis://cache.example:6379/0")
     if engine == "redis" and not re.fullmatch(r"/?[0-9]*", parts.path):
         rule = "what follows the host must be the number of a database, such as redis://cache.example:6379/0"
@@ -96,6 +104,12 @@ def read_url(url: str) -> StateUrl:
     scheme = _SCHEMES.get(parts.scheme, parts.scheme)
     target = f"{scheme}://{parts.netloc}{parts.path}{f'?{urlencode(pairs)}' if pairs else ''}"
     return StateUrl(engine, target, shown, _lease(shown, own.pop("lease", None)), own)
+
+
+def _is_host(text: str) -> bool:
+    """Whether it can be a host and a port. PostgreSQL's library takes several of them."""
+    found = re.fullmatch(r"(?:\[[0-9a-f:.%]+\]|[^\[\]:@]*)(?::([0-9]{0,5}))?", text)
+    return found is not None and int(found[1] or 0) < 1 << 16
 
 
 def _file(host: str, path: str, fragment: str, others: Mapping[str, str], own: Mapping[str, str]) -> StateUrl:
