@@ -189,3 +189,11 @@ def test_results_are_written_with_secrets_into_a_file_of_this_user_only(tmp_path
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(InvalidArgumentError, match="cannot be written"), private_file(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_a_line_without_an_end_is_refused(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InvalidArgumentError, match=r"line 1 .*longer than 1,048,576 characters"):
+        next(read_rows(tmp_path / name, "register"))

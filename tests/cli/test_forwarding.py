@@ -18,7 +18,10 @@ import click
 import pytest
 
 from iot_northbound.cli.forwarding import Forwarder, ForwardUrl
+from iot_northbound.cli.listen import summary
+from iot_northbound.push import HandlerRetry, PushMessageReceiver, SqliteInbox
 from iot_northbound.testing.messages import push_body
+from tests.clock import eventually
 
 from .test_listen import end, event, listening, post
 
@@ -99,9 +102,25 @@ def test_what_the_application_did_not_take_is_sent_at_the_next_start(tmp_path: P
             assert post(address, body) == 200
             assert "-> no connection, or a broken one" in process.stdout.readline()
             end(process)
+            assert process.stderr.read() == "stopped; 0 handled, 1 waiting for the next start\n"
     with application() as app, listening("--forward-to", app.url, cwd=tmp_path) as (process, _):
         assert app.got.get(timeout=60)[2] == body
         end(process)
+
+
+def test_the_end_counts_dead_letters(tmp_path: Path) -> None:
+    receiver = PushMessageReceiver(SqliteInbox(tmp_path / "inbox"), retry=HandlerRetry(attempts=1))
+
+    @receiver.on_body
+    def fail(_: str) -> None:
+        raise ValueError
+
+    with receiver:
+        assert receiver.receive(push_body("deviceAdded", deviceId="meter-1")).status == 200
+        eventually(lambda: receiver.metrics().dead == 1)
+    told = "0 handled, 0 waiting for the next start, 1 dead (`iot-northbound inbox` shows and repeats them)"
+    assert summary(receiver, kept=True) == told
+    assert summary(receiver, kept=False) == "0 handled, 1 lost"
 
 
 def test_only_what_is_shown_is_forwarded(tmp_path: Path) -> None:

@@ -119,10 +119,11 @@ def test_it_ends_when_its_reader_does_and_keeps_what_was_not_shown(tmp_path: Pat
         process.stdout.close()
         assert post(address, push_body("deviceAdded", deviceId="d1")) == 200
         process.wait(60)
-        assert process.stderr.read() == "stopped\n"
+        assert process.stderr.read() == "stopped; 0 handled, 1 waiting for the next start\n"
     with listening(cwd=tmp_path) as (process, _):
         assert process.stdout.readline().split()[1:3] == ["deviceAdded", "d1"]
         end(process)
+        assert process.stderr.read() == "stopped; 1 handled, 0 waiting for the next start\n"
 
 
 def test_it_subscribes_and_unsubscribes(tmp_path: Path) -> None:
@@ -145,7 +146,9 @@ def test_it_subscribes_and_unsubscribes(tmp_path: Path) -> None:
             assert process.stdout.readline().split()[1:3] == ["deviceAdded", device.device_id]
             end(process)
             said = process.stderr.read()
-            assert said.endswith(f"unsubscribed from {len(subscriptions)} kinds\nstopped\n")
+            assert said.endswith(
+                f"unsubscribed from {len(subscriptions)} kinds\nstopped; 1 handled, 0 waiting for the next start\n"
+            )
             # Two programs use one application here, each with a token of its own.
             assert "another process or client probably logs in" in said
             client.authentication.get_auth_token()
@@ -193,15 +196,16 @@ def test_a_failed_start_is_reported(
 
 
 def test_it_says_where_messages_wait(tmp_path: Path) -> None:
-    for arguments, inbox in (
-        (("--memory",), "inbox in memory\n"),
-        ((), f"inbox {tmp_path / 'iot-northbound-inbox.sqlite3'}\n"),
-        (("--inbox", "mine"), f"inbox {tmp_path / 'mine'}\n"),
+    kept = "0 waiting for the next start"
+    for arguments, inbox, rest in (
+        (("--memory",), "inbox in memory\n", "0 lost"),
+        ((), f"inbox {tmp_path / 'iot-northbound-inbox.sqlite3'}\n", kept),
+        (("--inbox", "mine"), f"inbox {tmp_path / 'mine'}\n", kept),
     ):
         with listening(*arguments, cwd=tmp_path) as (process, _):
             assert inbox in process.lines
             process.send_signal(signal.SIGINT)
-            assert process.stderr.read() == "stopped\n"
+            assert process.stderr.read() == f"stopped; 0 handled, {rest}\n"
             assert process.wait(60) == 0
 
 

@@ -20,6 +20,7 @@ from iot_northbound.dto.data_collection import QuerySingleDeviceInfoOutDTO
 from iot_northbound.dto.device_management import RegDeviceWithSecretInDTO, RegDirectDeviceInDTO2
 from iot_northbound.dto.signal_delivery import PostDeviceCommandInDTO2
 from iot_northbound.errors import InvalidArgumentError
+from iot_northbound.input_files import LineTooLongError, lines_of, open_file
 
 Format = Literal["csv", "jsonl"]
 ROWS: Mapping[str, type] = {
@@ -91,7 +92,7 @@ def _opened(source: str | os.PathLike[str] | BinaryIO) -> tuple[str, io.Buffered
         return name, io.BufferedReader(source)  # type: ignore[arg-type]  # it only reads
     name = os.fspath(source)
     try:
-        return name, open(name, "rb")
+        return name, open_file(name)
     except OSError as error:
         raise InvalidArgumentError.of("file", name, f"it cannot be read: {error.strerror}") from None
 
@@ -100,10 +101,12 @@ def _counted(text: TextIO, name: str) -> Iterator[tuple[int, str]]:
     with text:
         number = 0
         try:
-            for number, line in enumerate(text, 1):
+            for number, line in enumerate(lines_of(text), 1):
                 yield number, line
         except UnicodeDecodeError:
             raise _refused(name, number + 1, "it is not UTF-8 text: save the file as CSV UTF-8") from None
+        except LineTooLongError as error:
+            raise _refused(name, number + 1, str(error)) from None
 
 
 def _refused(name: str, line: int, rule: str) -> InvalidArgumentError:

@@ -167,8 +167,20 @@ def _listen(session: Session, arguments: SimpleNamespace) -> Exit:
             say("inbox in memory" if arguments.memory else f"inbox {arguments.inbox.absolute()}")
             say(f"listening on {server.url}")  # without the path secret
             wait_for_end(ended)
-    say("stopped")
+    say(f"stopped; {summary(receiver, kept=not arguments.memory)}")
     return Exit.DONE
+
+
+def summary(receiver: PushMessageReceiver, *, kept: bool) -> str:
+    """Say what became of the pushes of a receiver that has stopped; `kept` if its inbox is a file."""
+    inbox = receiver.inbox
+    stats = inbox.stats() if inbox is not None else None
+    waiting, dead = (stats.waiting, stats.dead) if stats is not None else (0, 0)
+    handled = f"{receiver.metrics().handled:,} handled"
+    if not kept:
+        return f"{handled}, {waiting + dead:,} lost"
+    letters = f", {dead:,} dead (`iot-northbound inbox` shows and repeats them)" if dead else ""
+    return f"{handled}, {waiting:,} waiting for the next start{letters}"
 
 
 def _refuse_what_does_not_fit(session: Session, arguments: SimpleNamespace) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iot_northbound.core.suggest import did_you_mean
+from iot_northbound.core.textfiles import read_text
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ def known_services(name: str) -> Services:
     Raises:
         InvalidArgumentError: there is none of this name, or the file is no model (1007).
     """
-    if Path(name).is_file():
-        return _services_in(Path(name))
+    path = Path(name)
+    if path.exists() and not path.is_dir():
+        return _services_in(path)
     known: dict[str, Services] = {}
     for file in files("iot_northbound").joinpath("emulator", "models").iterdir():
         if file.name.endswith(".json"):
@@ -118,9 +120,11 @@ def known_services(name: str) -> Services:
 
 def _services_in(file: Path) -> Services:
     try:
-        services: Services = json.loads(file.read_text(encoding="utf-8"))["services"]
+        services: Services = json.loads(read_text(file))["services"]
         if not all(isinstance(each, dict) for each in services):
             raise TypeError
+    except OSError as error:
+        raise _wrong(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, LookupError, TypeError, RecursionError):
         raise _wrong(f"{file} is no product model in JSON, with a list of services") from None
     return services

@@ -25,6 +25,7 @@ from iot_northbound.core import jks
 from iot_northbound.core.pkcs12 import key_bags
 from iot_northbound.core.textfiles import decoded
 from iot_northbound.errors import TlsError, TlsReason
+from iot_northbound.input_files import InputFileError, read_bytes
 from iot_northbound.ssl_config import tls_error
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -115,12 +116,11 @@ def _read(source: Source) -> bytes:
     try:
         if source.path.is_dir():
             raise source.error("this is a folder: give the path of a file", TlsReason.FILE_IS_A_FOLDER)
-        size = source.path.stat().st_size
-        if size > MAX_BYTES:
-            raise source.error(f"the file has {size} bytes: no key store or certificate is that large")
-        data = source.path.read_bytes()
+        data = read_bytes(source.path, MAX_BYTES)
     except FileNotFoundError:
         raise source.error("the file does not exist: check the path", TlsReason.FILE_MISSING) from None
+    except InputFileError as error:
+        raise source.error(f"this is no key store or certificate: {error.strerror}") from None
     except OSError as error:
         what = f"the file cannot be read: {error.strerror or error}"
         raise source.error(what, TlsReason.FILE_UNREADABLE) from error

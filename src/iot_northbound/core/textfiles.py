@@ -3,6 +3,8 @@
 import codecs
 from pathlib import Path
 
+from iot_northbound.input_files import MOST, read_bytes
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -12,14 +14,14 @@ _MARKS = (
 )
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = MOST) -> str:
     """Return a file's text: in UTF-8, or as its byte order mark says. The mark itself is not part of the text.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or has more than `most` bytes.
         UnicodeDecodeError: it is not text in this encoding.
     """
-    return decoded(path.read_bytes()).replace("\r\n", "\n")
+    return decoded(read_bytes(path, most)).replace("\r\n", "\n")
 
 
 def decoded(data: bytes) -> str:

@@ -21,6 +21,7 @@ from iot_northbound.emulator.mqtt.endpoint import MqttEndpoint
 from iot_northbound.emulator.northbound import NorthboundApp, server_refusal
 from iot_northbound.emulator.runtime import Runtime
 from iot_northbound.emulator_home import expanded
+from iot_northbound.input_files import read_bytes
 from iot_northbound.serving import BindError, GuardedListener, Limits, LoopService
 from iot_northbound.serving.http import GuardedServer
 from iot_northbound.serving.tls import set_checks
@@ -348,6 +349,8 @@ class Emulator(LoopService):
             # Not ssl.create_default_context: how strictly that one checks depends on the Python version.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
+            for each in (ca, certificate, key):
+                read_bytes(each, again=True)  # OpenSSL would read a device without end
             context.load_verify_locations(ca)
             set_checks(context, strict_x509=self._strict_x509)
             context.load_cert_chain(certificate, key)

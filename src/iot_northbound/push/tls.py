@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
-from pathlib import Path
 
 from iot_northbound.errors import SdkCode, TlsError
+from iot_northbound.input_files import read_bytes
 from iot_northbound.push import arguments
 from iot_northbound.serving.tls import set_checks
 
@@ -62,9 +62,9 @@ def server_context(
 
 
 def _read(file: str | os.PathLike[str]) -> bytes:
-    """Return a file's content. The errors of OpenSSL do not name the file, so it is read here first."""
+    """Return a file's content. OpenSSL reads it again; its errors do not name the file, so it is read here first."""
     try:
-        return Path(file).read_bytes()
+        return read_bytes(file, again=True)
     except OSError as error:
         raise _unusable(str(error.strerror), file) from error
 

@@ -111,6 +111,16 @@ def test_a_batch_with_a_failure_has_another_status(emulator: Emulator, run: Run,
     assert run("batch", "watch", task).status == 1
 
 
+def test_a_batch_takes_a_group_by_its_name_or_by_its_id_and_help_says_which(run: Run, device: str) -> None:
+    made = run("groups", "create", "west", "--device-ids", device, "-o", "json").json["id"]
+    for number, choice in enumerate((("--group", "west"), ("--group-id", made))):
+        task = run("batch", "create", f"task{number}", *OPEN, *choice, "-o", "json").json["taskID"]
+        assert run("batch", "show", task, "-o", "json").json["totalCnt"] == 1
+    assert "take its name" in " ".join(run("groups", "--help").out.split())
+    for command in (("batch", "create"), ("upgrades", "start")):
+        assert "the group with this name" in " ".join(run(*command, "--help").out.split())
+
+
 @pytest.mark.parametrize("choice", [(), ("--all", "--device", "x")])
 def test_a_batch_chooses_its_devices_in_one_way(run: Run, choice: tuple[str, ...]) -> None:
     refused = run("batch", "create", "night", *OPEN, *choice)

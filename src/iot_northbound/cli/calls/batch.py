@@ -39,8 +39,12 @@ group = Verbs(
 @click.argument("paras", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--paras", "more", type=Json(), help="parameters as a JSON object, or @FILE")
 @click.option("--device", "devices", multiple=True, metavar="ID", help="for this device; repeatable")
-@click.option("--group", "groups", multiple=True, metavar="NAME", help="for the devices of this group; repeatable")
-@click.option("--group-id", "group_ids", multiple=True, metavar="ID", help="the same by the group's id; repeatable")
+@click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="for the devices of the group with this name; repeatable"
+)
+@click.option(
+    "--group-id", "group_ids", multiple=True, metavar="ID", help="the same by its id, which `groups` shows; repeatable"
+)
 @click.option("--device-type", help="for the devices of this type, with --manufacturer-id and --model")
 @click.option("--manufacturer-id", help="their manufacturer")
 @click.option("--model", help="their model")

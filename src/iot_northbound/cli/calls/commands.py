@@ -122,8 +122,12 @@ def send_many(session: Session, many: Many, *, resend_unknown: bool) -> int:
 
     The header of a CSV file names the fields: deviceId, serviceId, method, paras (as JSON), expireTime.
     """
-    start = functools.partial(session.client.bulk.send_commands, resend_unknown=resend_unknown)
-    return run_job(session, many, "send commands", start)
+    return run_job(
+        session,
+        many,
+        "send commands",
+        lambda bulk: functools.partial(bulk.send_commands, resend_unknown=resend_unknown),
+    )
 
 
 @group.command("watch", short_help="watch the commands of a device until all have ended")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from iot_northbound.core.textfiles import read_text
 from iot_northbound.emulator_home import emulator_home
 
 _WITHIN = 300.0
@@ -110,7 +111,7 @@ def _url_in(home: str | None) -> str:
 
 def _read(profile: Path) -> str:
     try:
-        url = tomllib.loads(profile.read_text("utf-8")).get("control", {}).get("url")
+        url = tomllib.loads(read_text(profile)).get("control", {}).get("url")
     except (OSError, ValueError, AttributeError):
         raise ControlPlaneError(f"{profile} cannot be read as a profile of the emulator") from None
     if not isinstance(url, str):

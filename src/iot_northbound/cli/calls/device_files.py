@@ -39,13 +39,13 @@ def import_devices(session: Session, many: Many, *, mqtt: bool, keep_existing: b
         if many.source == "-":
             refuse("the rows come from the standard input: give --results FILE for the codes of the new devices")
         many = attrs.evolve(many, results=path_of(f"{many.source}.results.csv"))
-    start = functools.partial(
-        session.client.bulk.register,
-        mode="secret" if mqtt else "code",
-        keep_existing=keep_existing,
-        app_id=for_app,
+    mode: Any = "secret" if mqtt else "code"
+    return run_job(
+        session,
+        many,
+        "register with secret" if mqtt else "register",
+        lambda bulk: functools.partial(bulk.register, mode=mode, keep_existing=keep_existing, app_id=for_app),
     )
-    return run_job(session, many, "register with secret" if mqtt else "register", start)
 
 
 @click.command("update", cls=Command, short_help="change the devices in a file")
@@ -55,8 +55,7 @@ def import_devices(session: Session, many: Many, *, mqtt: bool, keep_existing: b
 @pass_session(formats=_REPORT)
 def update(session: Session, many: Many, *, for_app: str | None) -> Exit:
     """Change the devices in a CSV or JSON-lines FILE: deviceId, and the fields to change; - is the standard input."""
-    start = functools.partial(session.client.bulk.modify, app_id=for_app)
-    return run_job(session, many, "modify", start)
+    return run_job(session, many, "modify", lambda bulk: functools.partial(bulk.modify, app_id=for_app))
 
 
 @click.command("delete", cls=Command, short_help="delete devices")
@@ -79,9 +78,15 @@ def delete(
     """Delete devices: some by their ids, or those in a file."""
     if bool(device_ids) == bool(many.source):
         refuse("give ids of devices, or --from FILE")
-    start = functools.partial(session.client.bulk.delete, cascade=cascade, app_id=for_app)
-    ids = tuple(dict.fromkeys(device_ids))
-    return run_job(session, many, "delete", start, ids, question="delete {}", yes=yes)
+    return run_job(
+        session,
+        many,
+        "delete",
+        lambda bulk: functools.partial(bulk.delete, cascade=cascade, app_id=for_app),
+        tuple(dict.fromkeys(device_ids)),
+        question="delete {}",
+        yes=yes,
+    )
 
 
 def export_command() -> click.Command:

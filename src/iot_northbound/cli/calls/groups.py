@@ -6,7 +6,9 @@ from iot_northbound.cli.calls.verbs import Verb, Verbs
 
 group = Verbs(
     "groups",
-    "Make groups of devices, and change their members.",
+    "Make groups of devices, and change their members.\n\n"
+    "These commands take a group's id, which `create` and `list` show. "
+    "`batch create --group` and `upgrades start --group` take its name.",
     (
         Verb(
             name="list",

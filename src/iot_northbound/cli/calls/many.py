@@ -21,12 +21,13 @@ from iot_northbound.cli.exits import Exit
 from iot_northbound.cli.output import harmless
 
 if TYPE_CHECKING:
-    from iot_northbound.bulk import BulkReport
+    from iot_northbound.bulk import Bulk, BulkReport
 
 _JOURNAL = "file that keeps what is done, to go on after an abort; by default beside FILE, until every row is done"
 _RESULTS = "file for the result of each row, CSV or .jsonl; only you can read it"
 _PARTS = ("", "-owner", "-shm", "-wal")
 """The files of a journal: its own, and those that SQLite and its owner have beside it."""
+_START = 1 << 24
 _FAILURES = 20
 """Failed rows that are shown; the file with the results has all."""
 
@@ -77,7 +78,7 @@ def run_job(
     session: Session,
     many: Many,
     job: str,
-    start: Callable[..., BulkReport[Any]],
+    method: Callable[[Bulk], Callable[..., BulkReport[Any]]],
     ids: Sequence[str] = (),
     *,
     question: str = "",
@@ -89,7 +90,7 @@ def run_job(
         session: the running command.
         many: how it is done.
         job: the job's name, for its file.
-        start: the method of `client.bulk`.
+        method: returns the method of `client.bulk`; called after the file is opened, because a client logs in.
         ids: the rows, if they are arguments.
         question: what is asked before, with the number of rows in place of {}; empty for no question.
         yes: whether the question is answered.
@@ -105,7 +106,7 @@ def run_job(
         confirm(question.format(count_of(len(rows), "device")), yes=yes or len(rows) == 1)
     try:
         with bar() as show:
-            report = start(
+            report = method(session.client.bulk)(
                 rows,
                 journal=journal,
                 threads=many.threads,
@@ -159,11 +160,14 @@ class _Rows:
 
 
 def _lines(path: Path) -> int:
+    """Return about how many lines a file has, from its beginning."""
     if not path.is_file():
         return 0  # what is read from a pipe is gone
     try:
         with path.open("rb") as file:
-            return max(sum(1 for _ in file) - 1, 0)
+            start = file.read(_START)
+        size = path.stat().st_size
+        return max(start.count(b"\n") * max(size, 1) // max(len(start), 1) - 1, 0)
     except OSError:
         return 0
 

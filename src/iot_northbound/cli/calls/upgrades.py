@@ -39,7 +39,9 @@ group = Verbs(
 @group.command("start", short_help="start an upgrade")
 @click.argument("file_id", metavar="PACKAGE")
 @click.option("--device", "devices", multiple=True, metavar="ID", help="upgrade this device; repeatable, 256 at most")
-@click.option("--group", "device_groups", multiple=True, metavar="NAME", help="upgrade this group; repeatable")
+@click.option(
+    "--group", "device_groups", multiple=True, metavar="NAME", help="upgrade the group with this name; repeatable"
+)
 @click.option("--device-type", help="which devices of the groups: their type")
 @click.option("--model", help="which devices of the groups: their model")
 @click.option("--manufacturer-name", help="which devices of the groups: their manufacturer")

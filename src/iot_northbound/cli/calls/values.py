@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ import click
 from iot_northbound.cli.command import refuse
 from iot_northbound.core.textfiles import read_text
 from iot_northbound.core.times import format_time, is_platform_time
+from iot_northbound.input_files import MOST
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
@@ -87,7 +89,12 @@ class SecretFile(ParamType):
 def read(path: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> str:
     """Return the text of a file, or of the standard input for `-`; end the command if it cannot be read."""
     try:
-        return sys.stdin.read() if path == "-" else read_text(Path(path).expanduser())
+        if path != "-":
+            return read_text(Path(path).expanduser())
+        text = sys.stdin.read(MOST + 1)
+        if len(text) > MOST:
+            raise OSError(errno.EFBIG, f"it has more than {MOST >> 20} MiB")
+        return text
     except (OSError, UnicodeDecodeError, RuntimeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         raise click.BadParameter(f"{_named(path)} cannot be read: {why}", ctx=ctx, param=param) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from iot_northbound.device.credentials import DeviceCredentials
 from iot_northbound.errors import InvalidArgumentError, SdkCode
+from iot_northbound.input_files import LineTooLongError, lines_of, open_file
 
 _IDS: dict[str, Callable[[str, str], DeviceCredentials]] = {
     "deviceId": DeviceCredentials,
@@ -25,11 +27,11 @@ def read_credentials(path: Path) -> list[DeviceCredentials]:
         InvalidArgumentError: it cannot be read, or has other content (1007). The text never has a secret.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(_rows(path, csv.reader(file)))
+        with io.TextIOWrapper(open_file(path), encoding="utf-8-sig", newline="") as file:
+            return list(_rows(path, csv.reader(lines_of(file))))
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, LineTooLongError, csv.Error) as error:
         raise _wrong(path, f"is no CSV file in UTF-8 ({type(error).__name__})") from None
 
 

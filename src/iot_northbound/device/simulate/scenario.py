@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from iot_northbound.core.suggest import did_you_mean
+from iot_northbound.core.textfiles import read_text
 from iot_northbound.device.simulate.values import Value, value_of
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 
@@ -90,7 +91,7 @@ def read_scenario(path: Path) -> Scenario:
         InvalidArgumentError: the file cannot be read, or says something that a scenario does not have (1007).
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from None
     except ValueError as error:  # also if it is no UTF-8
