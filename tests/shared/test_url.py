@@ -70,8 +70,8 @@ def test_options_of_ours_are_taken_out() -> None:
         ("redis://cache?lease=0", "lease must be a number of seconds from 0.5 to 60"),
         ("redis://cache?lease=nan", "lease must be a number"),
         ("redis://cache?lease=soon", "lease must be a number"),
-        (f"redis://:{SECRET}@cache:port/0", "it is no URL with a valid host and port"),
-        (f"redis://:{SECRET}@[::1/0", "it is no URL with a valid host and port"),
+        (f"redis://:{SECRET}@cache:port/0", "it is not a URL with a valid host and port"),
+        (f"redis://:{SECRET}@[::1/0", "it is not a URL with a valid host and port"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str, rule: str) -> None:

@@ -122,7 +122,7 @@ def _services_in(file: Path) -> Services:
         if not all(isinstance(each, dict) for each in services):
             raise TypeError
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise _wrong(f"{file} is no product model in JSON, with a list of services") from None
+        raise _wrong(f"{file} is not a product model in JSON, with a list of services") from None
     return services
 
 

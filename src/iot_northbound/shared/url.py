@@ -73,7 +73,7 @@ def read_url(url: str) -> StateUrl:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise InvalidArgumentError.of("shared", "***", f"it is no URL with a valid host and port: {FORMS}") from None
+        raise InvalidArgumentError.of("shared", "***", f"it is not a URL with a valid host and port: {FORMS}") from None
     engine = _ENGINES.get(parts.scheme)
     if engine is None:
         shown = f"{parts.scheme}:…" if parts.scheme else "text without a scheme"

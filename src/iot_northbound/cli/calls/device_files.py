@@ -26,7 +26,7 @@ _REPORT = ("table", "json", "jsonl")
 @click.command("import", cls=Command, short_help="register the devices in a file")
 @click.argument("source", metavar="FILE")
 @click.option("--mqtt", is_flag=True, help="devices that log in with a password over MQTT")
-@click.option("--keep-existing", is_flag=True, help="a node id that is registered already is no failure")
+@click.option("--keep-existing", is_flag=True, help="a node id that is registered already is not a failure")
 @for_app
 @many_options
 @pass_session(formats=_REPORT)
