@@ -17,7 +17,7 @@ SCHEMA = Schema("a test's file", 1, "CREATE TABLE things (name TEXT NOT NULL);")
 def read(connection):
     for (name,) in connection.execute("SELECT name FROM things"):
         if type(name) is not str:
-            raise ValueError("a name is no text")
+            raise ValueError("a name is not text")
 
 
 def opened(path):

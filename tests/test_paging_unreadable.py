@@ -21,7 +21,7 @@ from tests.services.test_iterators import CASES, Paging
 
 
 class Platform:
-    """Pages over raw items; what is no object cannot be read."""
+    """Pages over raw items; what is not an object cannot be read."""
 
     def __init__(self, items: list[Any], *, counts: bool = True, name: str = "devices") -> None:
         self.items = items

@@ -51,21 +51,26 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr(basic_test, "callback", fail)
 
 
-def every_command(group: click.Group = root, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command and group, except the root."""
+def every_command(
+    group: click.Group = root, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command and group with its words, except the root."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        yield (*path, name)
+        assert command is not None
+        yield (*path, name), command
         if isinstance(command, click.Group):
             yield from every_command(command, (*path, name))
 
 
-@pytest.mark.parametrize("command", list(every_command()), ids=" ".join)
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*each, id=" ".join(each[0])) for each in every_command()])
 def test_every_command_explains_itself_and_each_of_its_options(
-    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], command: click.Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*command, "--help"]) == 0
+    helps = {each.opts[-1]: each.help or "" for each in command.params if isinstance(each, click.Option)}
+    assert [name for name, text in helps.items() if not text or text.endswith("; by default") or "None" in text] == []
+    assert main([*words, "--help"]) == 0
     told = capsys.readouterr().out
     assert told.partition("\n\n")[2].startswith("  ")  # after the usage, which may be long, comes what it does
     lines = told.splitlines()

@@ -1,4 +1,4 @@
-"""The sockets under a call: what speaks before the request is whole is no answer that another call could get."""
+"""The sockets under a call: what speaks before the request is whole is not an answer that another call could get."""
 
 from typing import Any
 

@@ -257,7 +257,7 @@ class TestTrust:
     def test_pkcs12_with_cas(self, tmp_path: Path, ca: Authority, client: Issued, server: TlsServer) -> None:
         path = file(tmp_path, client.p12(PASSWORD, cas=[ca.certificate]))
         policy = build_policy(SSLConfig(trust_ca_path=path, trust_ca_pwd=PASSWORD))
-        assert policy.context.cert_store_stats()["x509"] == 1  # the client's own certificate is no anchor
+        assert policy.context.cert_store_stats()["x509"] == 1  # the client's own certificate is not an anchor
         assert get(policy, server.url).status_code == 200
 
     @pytest.mark.parametrize("name", ["trust.jks", "trust-pkcs12.jks", "trust-pkcs12-java8.jks"])

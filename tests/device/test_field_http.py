@@ -198,7 +198,7 @@ def test_a_kept_connection_that_the_platform_has_closed_is_replaced(
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Iterator[tuple[TlsServer, Path]]:
-    """A TLS server that is no emulator, and the file of its CA."""
+    """A TLS server that is not an emulator, and the file of its CA."""
     ca = Authority("foreign")
     path = tmp_path / "ca.pem"
     path.write_bytes(ca.pem)

@@ -21,7 +21,7 @@ def platform(tmp_path: Path) -> Iterator[Emulator]:
 
 
 def no_request_failed_but_those_of_killed_workers(application: Application, kills: int) -> None:
-    """A connection that breaks was held by the killed worker; an answer that is no 200 is nobody's due."""
+    """A connection that breaks was held by the killed worker; an answer that is not a 200 is nobody's due."""
     assert [each for each in application.users if each[0].isdigit() and each != "200"] == [], application.log
     assert application.users.total() - application.users["200"] <= kills * USERS, application.users
 

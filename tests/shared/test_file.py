@@ -103,7 +103,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    with pytest.raises(SharedStateError, match="it is no regular file"):
+    with pytest.raises(SharedStateError, match="it is not a regular file"):
         values(SharedFile(str(tmp_path), TABLES))
 
 

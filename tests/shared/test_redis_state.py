@@ -56,7 +56,7 @@ def test_a_server_whose_certificate_is_right_is_used(secured: Secured, clock: Fa
 @pytest.mark.parametrize(
     ("host", "files"),
     [
-        pytest.param("127.0.0.1", {"cert": "client.pem", "key": "client.key"}, id="its CA is no public one"),
+        pytest.param("127.0.0.1", {"cert": "client.pem", "key": "client.key"}, id="its CA is not a public one"),
         pytest.param("127.0.0.1", {"ca": "another.pem", "cert": "client.pem", "key": "client.key"}, id="another CA"),
         pytest.param("localhost", {"ca": "ca.pem", "cert": "client.pem", "key": "client.key"}, id="another name"),
         pytest.param("127.0.0.1", {"ca": "missing.pem"}, id="no such file"),

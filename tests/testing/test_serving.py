@@ -113,7 +113,7 @@ def test_an_application_that_does_not_start_is_said(serve_app: ServeApp) -> None
 
 @pytest.mark.parametrize("wrong", [3, lambda: None, "app:app"])
 def test_what_is_no_application_is_refused(serve_app: ServeApp, wrong: Any) -> None:
-    with pytest.raises(TypeError, match="is no application: it must take"):
+    with pytest.raises(TypeError, match="is not an application: it must take"):
         serve_app(wrong)
 
 

@@ -69,7 +69,7 @@ def read_rows(source: str | os.PathLike[str] | BinaryIO, job: str, format: Forma
         format: "csv" or "jsonl"; by default the file's name says it, and without a name it is CSV.
 
     Raises:
-        InvalidArgumentError: the file cannot be read, or has a column that is no field; while rows are read: a line
+        InvalidArgumentError: the file cannot be read, or has a column that is not a field; while rows are read: a line
             cannot be read (1007). The error names the line.
     """
     if job not in ROWS:
@@ -200,7 +200,7 @@ def private_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise InvalidArgumentError.of("file", os.fspath(path), f"it cannot be written: {error.strerror}") from None
-    # Half an emoji, as platforms leave it that cut long names, is no UTF-8: it becomes its escape in JSON.
+    # Half an emoji, as platforms leave it that cut long names, is not UTF-8: it becomes its escape in JSON.
     with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
 

@@ -67,7 +67,7 @@ def request_of(cls: type[T], row: object) -> T:
 
 
 def unknown_column(cls: type, name: object) -> InvalidArgumentError:
-    """Return the error for a name that is no field, with a suggestion."""
+    """Return the error for a name that is not a field, with a suggestion."""
     known = columns(cls)
     hint = did_you_mean(str(name), list(known))
     few = hint or f": the fields are {', '.join(_short_names(cls))}"

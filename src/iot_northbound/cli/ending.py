@@ -13,7 +13,7 @@ _LOOK = 1.0
 def ended_by_signals() -> Flag:
     """Return a flag that SIGINT and SIGTERM set; the second signal ends the program at once.
 
-    When the command has ended, both do again what they did before. The flag is no `threading.Event`: a handler that
+    When the command has ended, both do again what they did before. The flag is not a `threading.Event`: a handler that
     runs while the main thread begins to wait for one would wait for itself.
     """
     ended = Flag()

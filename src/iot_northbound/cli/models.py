@@ -126,7 +126,7 @@ def _services_in(file: Path) -> Services:
     except OSError as error:
         raise _wrong(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise _wrong(f"{file} is no product model in JSON, with a list of services") from None
+        raise _wrong(f"{file} is not a product model in JSON, with a list of services") from None
     return services
 
 

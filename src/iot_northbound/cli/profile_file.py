@@ -25,7 +25,7 @@ def has_table(file: Path, name: str) -> bool:
     """Return whether the file has this table.
 
     Raises:
-        InvalidArgumentError: it cannot be read, or is no TOML (1007).
+        InvalidArgumentError: it cannot be read, or is not TOML (1007).
     """
     return name in _read(file)
 
@@ -45,7 +45,7 @@ def write(file: Path, name: str, settings: Settings, *, in_keyring: bool) -> Non
     """Write the client and TLS parts of a configuration into a table. Other keys of the table stay.
 
     Raises:
-        InvalidArgumentError: the file is no TOML, or the keyring cannot be used (1007).
+        InvalidArgumentError: the file is not TOML, or the keyring cannot be used (1007).
         OSError: the file cannot be written.
     """
     document = _read(file)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _CannotBeUsedError(Exception):
-    """What the arguments name is no receiver that a worker can run. The text says why."""
+    """What the arguments name is not a receiver that a worker can run. The text says why."""
 
 
 @click.command("worker", cls=Command)

@@ -42,7 +42,7 @@ _PLACE = "the port for AgentLite (8943 by default)"
 
 
 class UndocumentedWireError(NorthApiException):
-    """The host is no emulator of this package, and nobody documents what a platform takes on this port (1007)."""
+    """The host is not an emulator of this package, and nobody documents what a platform takes on this port (1007)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +104,7 @@ class FieldHttp:
         port: its AgentLite port.
         ca_path: file with the CA that the platform's certificate is checked against. None: the system's CAs.
         ssl_config: everything about TLS, in place of `ca_path`.
-        field_wire: whether to use these messages with a host that is no emulator of this package too.
+        field_wire: whether to use these messages with a host that is not an emulator of this package too.
         timeout: seconds for one call.
         clock: the time.
 
@@ -159,7 +159,7 @@ class FieldHttp:
                 and optional ones.
 
         Raises:
-            UndocumentedWireError: the host is no emulator of this package.
+            UndocumentedWireError: the host is not an emulator of this package.
             NorthApiException: 100410 if it is not registered with this code, 100411 if the code has expired.
         """
         if not isinstance(verify_code, str) or not verify_code:
@@ -183,7 +183,7 @@ class FieldHttp:
         """Keep what the login needs, for the first call about child devices to log in by itself.
 
         Raises:
-            InvalidArgumentError: a value is no text, or empty (1007).
+            InvalidArgumentError: a value is not text, or empty (1007).
         """
         for name, value in (("app_id", app_id), ("device_id", device_id), ("secret", secret)):
             if not isinstance(value, str) or not value:
@@ -195,7 +195,7 @@ class FieldHttp:
         """Log the device in, and keep what later logins need.
 
         Raises:
-            UndocumentedWireError: the host is no emulator of this package.
+            UndocumentedWireError: the host is not an emulator of this package.
             NotFoundError: the device does not exist (100403).
             NotAuthorizedError: the secret or the application is wrong (100208).
         """
@@ -329,8 +329,8 @@ class FieldHttp:
         if answer.headers.get(_MARK) is None:
             raise UndocumentedWireError(
                 SdkCode.INVALID_ARGUMENT,
-                f"{self._where} is no emulator of iot-northbound, and the reference documents no messages for bind, "
-                "login and child devices; pass field_wire=True to try those that were seen in the field",
+                f"{self._where} is not an emulator of iot-northbound, and the reference documents no messages for "
+                "bind, login and child devices; pass field_wire=True to try those that were seen in the field",
             )
         self._known = True
 

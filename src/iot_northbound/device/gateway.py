@@ -44,7 +44,7 @@ class GatewayClient(DeviceClient):
         app_id: the gateway's application, as binding returns it.
         agentlite_port: the platform's port for AgentLite, which the calls about children go to.
         agentlite_host: the host of that port, if it is another one.
-        field_wire: whether to try the field's messages with a platform that is no emulator of this package.
+        field_wire: whether to try the field's messages with a platform that is not an emulator of this package.
         ca_path: as for `DeviceClient`, and so are all that follow.
 
     Raises:
@@ -135,7 +135,7 @@ class GatewayClient(DeviceClient):
                 and optional ones.
 
         Raises:
-            UndocumentedWireError: the platform is no emulator of this package.
+            UndocumentedWireError: the platform is not an emulator of this package.
             NorthApiException: the platform refuses it, or cannot be reached.
         """
         added = self.field.add_child(device_info)
@@ -299,7 +299,9 @@ class GatewayClient(DeviceClient):
             self._forget(child_id)
             log.warning("the platform has no device %s behind the gateway %s any more", child_id, self.credentials.id)
         except NorthApiException as error:
-            log.warning("the status of the devices behind %s is not told: %s", self.credentials.id, error.error_desc)
+            log.warning(
+                "the status of the devices behind %s cannot be reported: %s", self.credentials.id, error.error_desc
+            )
             return error.http_status_code is not None
         return True
 

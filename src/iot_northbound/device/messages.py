@@ -48,7 +48,7 @@ class Command:
 
 
 class NotACommandError(ValueError):
-    """The message is no command. The text says why, and never repeats the payload."""
+    """The message is not a command. The text says why, and never repeats the payload."""
 
 
 class JsonCodec:
@@ -77,7 +77,7 @@ class JsonCodec:
         except (ValueError, RecursionError) as error:
             raise NotACommandError(f"it is not JSON ({type(error).__name__})") from None
         if not isinstance(message, dict):
-            raise NotACommandError(f"it is no JSON object, but {type(message).__name__}")
+            raise NotACommandError(f"it is not a JSON object, but {type(message).__name__}")
         return message
 
 

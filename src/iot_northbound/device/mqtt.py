@@ -217,9 +217,9 @@ class Connection:
                 code = client.loop_misc()
         except (NorthApiException, VersionRefused):
             raise
-        except Exception as error:  # what paho raises for packets that are no MQTT
+        except Exception as error:  # what paho raises for packets that are not MQTT
             log.debug("a packet of the platform could not be read", exc_info=True)
-            raise self._lost(f"the platform sent something that is no MQTT ({type(error).__name__})") from None
+            raise self._lost(f"the platform sent something that is not MQTT ({type(error).__name__})") from None
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None:
             raise self._ended(code)
 
@@ -316,7 +316,7 @@ class Connection:
         if code == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
             return self._lost("the platform answers no pings")
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
-            return self._lost("the platform sent something that is no MQTT 3.1.1")
+            return self._lost("the platform sent something that is not MQTT 3.1.1")
         if self._return_code is None:
             return self._lost("the platform closed the connection and did not answer the login")
         return self._lost("the connection ended")

@@ -61,7 +61,7 @@ def adopt_file(path: str | os.PathLike[str], into: Inbox) -> Adopted:
 
     Raises:
         InboxInUseError: its process lives.
-        InboxError: it is no inbox file, it is damaged, or the other inbox cannot store its messages. What was not
+        InboxError: it is not an inbox file, it is damaged, or the other inbox cannot store its messages. What was not
             moved is still in the file.
     """
     path = Path(path)

@@ -182,7 +182,7 @@ class Inbox(Protocol):
 
 
 class Sink(Protocol):
-    """Takes messages to be answered; an `Inbox` is one too. A sink that is no inbox hands them to another program.
+    """Takes messages to be answered; an `Inbox` is one too. A sink that is not an inbox hands them to another program.
 
     It opens at the first `put`, in each process by itself. All methods may be called from any thread.
     """

@@ -153,7 +153,7 @@ class _Progress:
     ) -> Iterator[Item]:
         """Yield the rows that were not seen before. `counted` says whether the platform sends a total.
 
-        `sent` is the page as it came, if it has items that are no rows; else the rows.
+        `sent` is the page as it came, if it has items that are not rows; else the rows.
         """
         unread = len(sent) - len(rows)
         known = not unread and all(key is not None and key in self._seen for key in keys)

@@ -140,7 +140,7 @@ class SharedFile:
         except FileNotFoundError:
             raise StateAwayError(f"{self._path}: another program deleted it at this moment") from None
         if not stat.S_ISREG(found.st_mode):
-            raise _refusal(self._path, "it is no regular file: give the path of a file")
+            raise _refusal(self._path, "it is not a regular file: give the path of a file")
         if os.name == "posix" and found.st_mode & 0o077:
             raise _refusal(self._path, f"other users may read or write it: run `chmod 600 {self._path}`")
         if found.st_nlink > 1:

@@ -72,7 +72,7 @@ def read_url(url: str) -> StateUrl:
     """
     if not isinstance(url, str):
         raise InvalidArgumentError.of("shared", type(url).__name__, f"it must be text: {FORMS}")
-    no_host = f"it is no URL with a valid host and port: {FORMS}"
+    no_host = f"it is not a URL with a valid host and port: {FORMS}"
     try:
         parts = urlsplit(url)
     except ValueError:

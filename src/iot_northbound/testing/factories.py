@@ -38,7 +38,7 @@ def make(cls: type[T], **changes: Any) -> T:
         changes: Fields to set instead, by their Python names; None leaves an optional field out.
 
     Raises:
-        InvalidArgumentError: The class is no DTO, has no such field, or does not accept a value (1007).
+        InvalidArgumentError: The class is not a DTO, has no such field, or does not accept a value (1007).
     """
     if cls not in (examples := _examples()):
         names = sorted(each.__name__ for each in examples)

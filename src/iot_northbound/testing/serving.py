@@ -83,8 +83,8 @@ def _is_asgi(app: Any) -> bool:
             inspect.signature(app).bind(*arguments)
             return is_asgi
     raise TypeError(
-        f"{app!r} is no application: it must take (scope, receive, send) as ASGI says, or (environ, start_response) as "
-        "WSGI says"
+        f"{app!r} is not an application: it must take (scope, receive, send) as ASGI says, or "
+        "(environ, start_response) as WSGI says"
     )
 
 

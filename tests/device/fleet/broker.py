@@ -1,4 +1,4 @@
-"""A small MQTT server over TLS that does as a test says: it refuses, keeps silent, cuts, or sends what is no MQTT."""
+"""A small MQTT server over TLS that does as a test says: it refuses, keeps silent, cuts, or sends what is not MQTT."""
 
 import contextlib
 import io

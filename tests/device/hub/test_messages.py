@@ -185,7 +185,7 @@ REFUSED = {
     "another encoding": (b'<?xml version="1.0" encoding="latin-1"?><s2h status="ACK"/>', "only UTF-8"),
     "UTF-16": ('<s2h status="ACK"/>'.encode("utf-16"), "only UTF-8"),
     "UTF-16 without a mark": ('<s2h status="ACK"/>'.encode("utf-16-le"), "only UTF-8"),
-    "bytes that are no UTF-8": (b'<s2h status="ACK">\xff</s2h>', "not well-formed"),
+    "bytes that are not UTF-8": (b'<s2h status="ACK">\xff</s2h>', "not well-formed"),
     "nothing": (b"", "not well-formed"),
     "half of it": (PAGE_ANSWER[:-2], "not well-formed"),
     "two roots": (PAGE_ANSWER + b"<s2h/>", "not well-formed"),

@@ -60,7 +60,7 @@ def test_a_file_that_is_missing_or_no_text_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="cannot be read"):
         read_credentials(tmp_path / "c.csv")
     (tmp_path / "c.csv").write_bytes(b"deviceId,secret\n\xff\xfe")
-    with pytest.raises(InvalidArgumentError, match="no CSV file"):
+    with pytest.raises(InvalidArgumentError, match="not a CSV file"):
         read_credentials(tmp_path / "c.csv")
 
 
@@ -85,7 +85,7 @@ def test_a_scenario_is_read_from_toml(tmp_path: Path) -> None:
         ("model = 7", "must be text"),
         ('answer = "perhaps"', "give success"),
         ("ramp = 0", "above 0"),
-        ("services = 3", "no tables"),
+        ("services = 3", "not tables"),
         ("[services.Meter]\nflow = { random = [1] }", "services.Meter.flow"),
         ("devices = ", "is not TOML"),
     ],
@@ -98,7 +98,7 @@ def test_a_wrong_scenario_says_what_is_wrong(tmp_path: Path, text: str, says: st
 
 @pytest.mark.parametrize("text", ["slow", "slow:", "slow:x", "SUCCESS", ""])
 def test_an_unknown_answer_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no answer"):
+    with pytest.raises(ValueError, match="is not an answer"):
         Answer.read(text)
 
 

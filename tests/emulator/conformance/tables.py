@@ -138,7 +138,7 @@ def _value(section: str, where: str, value: Any, kind: str, known: dict[str, Fie
         return
     allowed = _PLAIN.get(name.lower(), (dict,))
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        yield f"{where}: {value!r} is no {name}"
+        yield f"{where}: {value!r} is not a {name}"
         return
     if limit and field not in _NO_LENGTH and name.lower() not in ("objectnode", "map"):
         low, high = _span(limit, isinstance(value, str))
@@ -151,10 +151,10 @@ def _value(section: str, where: str, value: Any, kind: str, known: dict[str, Fie
 
 def _text(section: str, where: str, field: str, value: str) -> Iterator[str]:
     if field in TIMES and (TIME.fullmatch(value) is None or datetime.strptime(value, "%Y%m%dT%H%M%SZ").year < 2020):
-        yield f"{where}: {value!r} is no time"
+        yield f"{where}: {value!r} is not a time"
     for pattern, members in ENUMS.items():
         if fnmatch(f"{section}:{where}", pattern) and value not in members:
-            yield f"{where}: {value!r} is no documented value"
+            yield f"{where}: {value!r} is not a documented value"
 
 
 def _span(limit: str, is_text: bool) -> tuple[float, float]:

@@ -58,7 +58,7 @@ REFUSED = {
     "a processing instruction": (b'<?php x?><h2s hubId="h"/>', "processing instruction"),
     "another encoding": (b'<?xml version="1.0" encoding="latin-1"?><h2s hubId="h"/>', "encoding"),
     "UTF-16": ('<h2s hubId="h"/>'.encode("utf-16"), "not UTF-8"),
-    "bytes that are no UTF-8": (b'<h2s hubId="h">\xff</h2s>', "not well-formed"),
+    "bytes that are not UTF-8": (b'<h2s hubId="h">\xff</h2s>', "not well-formed"),
     "nothing": (b"", "not well-formed"),
     "a half": (b'<h2s hubId="h"', "not well-formed"),
     "two roots": (b'<h2s hubId="h"/><h2s hubId="h"/>', "not well-formed"),

@@ -89,7 +89,7 @@ def test_a_bad_timestamp_becomes_the_time_of_receipt(
     hub.measure("d-1", text, humidity="40")
     [push] = pushed(platform, "deviceDataChanged")
     assert push["service"]["eventTime"] == platform.now_text()
-    assert "is no xsd:dateTime" in caplog.text
+    assert "is not an xsd:dateTime" in caplog.text
 
 
 @pytest.fixture

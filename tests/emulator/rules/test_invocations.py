@@ -230,8 +230,8 @@ class TestTheBody:
             ("PERMIT_JOIN", {"seconds": 255}, "at most 254"),
             ("PERMIT_JOIN", {"seconds": -1}, "at least 0"),
             ("PERMIT_JOIN", {"seconds": "soon"}, "type int"),
-            ("PERMIT_JOIN", {"seconds": 5, "minutes": 1}, "minutes is no parameter"),
-            ("RESTART", {"seconds": 5}, "seconds is no parameter"),
+            ("PERMIT_JOIN", {"seconds": 5, "minutes": 1}, "minutes is not a parameter"),
+            ("RESTART", {"seconds": 5}, "seconds is not a parameter"),
         ],
     )
     def test_a_body_that_does_not_fit_is_refused(

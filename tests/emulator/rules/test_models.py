@@ -135,7 +135,7 @@ PARAS = [
         ({"n": 1, "s": "abcd"}, "s must have at most 3 characters"),
         ({"n": 1, "e": "C"}, "e must be one of A, B"),
         ({"n": 1, "d": 1.6}, "d must be at most 1.5"),
-        ({"n": 1, "x": 1}, "x is no parameter of this command, which takes n, s, e, d, odd"),
+        ({"n": 1, "x": 1}, "x is not a parameter of this command, which takes n, s, e, d, odd"),
     ],
 )
 def test_parameters_are_checked_against_their_model(given: dict[str, Any], fault: str | None) -> None:
@@ -232,7 +232,7 @@ def test_an_unknown_product_id_is_refused_with_the_known_ones(app: Caller, produ
         (
             "SET_BRIGHTNESS",
             {"value": 5, "brightness": 5},
-            "brightness is no parameter of this command, which takes value,",
+            "brightness is not a parameter of this command, which takes value,",
         ),
     ],
 )

@@ -73,11 +73,11 @@ def test_milliseconds_in_an_event_time_are_kept(platform: Platform, device: str)
     [
         ({**GOOD, "serviceId": "WaterMetre"}, "has no service 'WaterMetre'; similar is 'WaterMeter'"),
         ({**GOOD, "serviceId": "Oven"}, "has no service 'Oven'; it has WaterMeter, Battery"),
-        ({**GOOD, "serviceId": 7}, "no serviceId, or one that is no text"),
+        ({**GOOD, "serviceId": 7}, "no serviceId, or one that is not text"),
         ({**GOOD, "serviceId": ""}, "no serviceId"),
         ({"data": {}}, "no serviceId"),
-        ({**GOOD, "data": [1]}, "the data of service 'WaterMeter' are no JSON object"),
-        ({"serviceId": "WaterMeter", "serviceData": {}}, "the data of service 'WaterMeter' are no JSON object"),
+        ({**GOOD, "data": [1]}, "the data of service 'WaterMeter' are not a JSON object"),
+        ({"serviceId": "WaterMeter", "serviceData": {}}, "the data of service 'WaterMeter' are not a JSON object"),
     ],
 )
 def test_a_bad_entry_is_dropped_with_a_sentence_and_the_others_are_taken(

@@ -77,7 +77,7 @@ def _without_user(url: str) -> str:
     """Return a URL without its user, who may have a password.
 
     Raises:
-        ControlPlaneError: It is no URL of a control plane.
+        ControlPlaneError: It is not a URL of a control plane.
     """
     try:
         parts = urlsplit(url)

@@ -11,6 +11,7 @@ import click
 from iot_northbound.cli.calls.asking import yes_flag
 from iot_northbound.cli.calls.fields import PAGES, fields_of, for_app, made, request_of
 from iot_northbound.cli.calls.many import Many, many_options, run_job, written
+from iot_northbound.cli.calls.verbs import WORDS
 from iot_northbound.cli.command import Command, Option, refuse
 from iot_northbound.cli.connection import path_of
 from iot_northbound.cli.context import Session, pass_session
@@ -25,7 +26,7 @@ _REPORT = ("table", "json", "jsonl")
 @click.command("import", cls=Command, short_help="register the devices in a file")
 @click.argument("source", metavar="FILE")
 @click.option("--mqtt", is_flag=True, help="devices that log in with a password over MQTT")
-@click.option("--keep-existing", is_flag=True, help="a node id that is registered already is no failure")
+@click.option("--keep-existing", is_flag=True, help="a node id that is registered already is not a failure")
 @for_app
 @many_options
 @pass_session(formats=_REPORT)
@@ -61,7 +62,7 @@ def update(session: Session, many: Many, *, for_app: str | None) -> Exit:
 @click.command("delete", cls=Command, short_help="delete devices")
 @click.argument("device_ids", nargs=-1)
 @click.option("--from", "source", metavar="FILE", help="the devices in this file, by its column deviceId")
-@click.option("--cascade/--no-cascade", default=None, help="whether the devices of a gateway go too; by default")
+@click.option("--cascade/--no-cascade", default=None, help=WORDS["cascade"])
 @for_app
 @yes_flag
 @many_options
@@ -107,7 +108,13 @@ def export_command() -> click.Command:
 
     parameters: list[click.Parameter] = [
         click.Argument(["target"], metavar="[FILE]", default="-"),
-        Option(["form", "--form"], type=click.Choice(("csv", "jsonl")), default="csv", show_default=True),
+        Option(
+            ["form", "--form"],
+            type=click.Choice(("csv", "jsonl")),
+            default="csv",
+            show_default=True,
+            help="the form of the file",
+        ),
         Option(["bom", "--bom"], is_flag=True, help="begin with a byte order mark, so that Excel reads UTF-8"),
         *(field.parameter() for field in fields if field.spec.name not in PAGES),
     ]

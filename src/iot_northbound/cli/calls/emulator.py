@@ -25,20 +25,20 @@ ACTIONS = (
         name="online",
         operation="set_online",
         help="bring a device online, or take it offline (--no-online)",
-        done="{device_id} is as wanted",
+        done="the status of {device_id} is set",
     ),
     Action(
         name="advance",
         operation="advance",
         help="move time forward; what becomes due on the way happens",
         arguments=("seconds",),
-        done="{seconds:g} s later",
+        done="the clock is moved forward by {seconds:g} s",
     ),
     Action(
         name="freeze",
         operation="freeze",
         help="stop the clock",
-        done="the clock stands still until `emulator thaw`",
+        done="the clock is stopped; `emulator thaw` lets it run again",
     ),
     Action(name="thaw", operation="thaw", help="let the clock run again", done="the clock runs"),
     Action(name="clock", operation="clock", help="show the platform's time"),
@@ -83,9 +83,12 @@ ACTIONS = (
         arguments=("package",),
     ),
     Action(name="snapshot", operation="snapshot", help="save the whole state under a name", done="{name} is saved"),
-    Action(name="restore", operation="restore", help="go back to a saved state", done="the state is that of {name}"),
+    Action(name="restore", operation="restore", help="go back to a saved state", done="{name} is restored"),
     Action(
-        name="reset", operation="reset", help="forget all devices, commands, subscriptions and faults", done="empty"
+        name="reset",
+        operation="reset",
+        help="forget all devices, commands, subscriptions and faults",
+        done="the platform is empty",
     ),
 )
 """Each is an operation of the control plane."""

@@ -27,7 +27,7 @@ from iot_northbound.cli.command import Group, Option
 from iot_northbound.cli.context import Session, pass_session
 
 _NO_OPTIONS = frozenset({"access_token", "timeout", "on_progress", "polling"})
-_WORDS = {
+WORDS = {
     "cascade": "whether the devices of a gateway are deleted too; by default they are",
     "select": "what to return in addition",
 }
@@ -92,7 +92,7 @@ class _Maker:
             if name not in taken and name not in verb.left_out:
                 yield field.parameter()
         for name, hint in self._options.items():
-            yield option_of(name, is_flag=bool in getattr(hint, "__args__", ()), words=_WORDS.get(name, ""))
+            yield option_of(name, is_flag=bool in getattr(hint, "__args__", ()), words=WORDS.get(name, ""))
         if verb.columns:
             yield Option(["limit", "--limit"], type=click.IntRange(1), help="how many at most; by default all")
         elif self._takes:

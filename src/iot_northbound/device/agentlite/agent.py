@@ -61,7 +61,7 @@ class AgentLite(CNames):
             `lambda: SqliteQueue(path)`. None: 1,000 of them in memory.
         backoff: makes the rule how long to wait between two attempts to connect.
         keepalive: seconds after which a silent connection is tested.
-        field_wire: whether to bind and manage child devices at a host that is no emulator of this package. The
+        field_wire: whether to bind and manage child devices at a host that is not an emulator of this package. The
             reference does not say how; this uses what was seen in the field.
         clock: the time; for tests.
 
@@ -312,7 +312,7 @@ def _folder(name: str, value: str | PathLike[str]) -> Path:
     except (TypeError, ValueError, OSError):
         raise AgentLiteError(HwErr.PARA, f"{name} = {value!r}: give the path of a folder") from None
     if not path.is_dir():
-        raise AgentLiteError(HwErr.FILEOPEN, f"{name} = {str(value)!r}: it is no folder that exists: create it")
+        raise AgentLiteError(HwErr.FILEOPEN, f"{name} = {str(value)!r}: it is not an existing folder: create it")
     return path
 
 

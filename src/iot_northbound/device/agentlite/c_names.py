@@ -48,7 +48,7 @@ class CNames:
             AgentLiteError: NOMATCH; there is no such broadcast. CALLBACK; it is no function.
         """
         if not callable(receiver):
-            raise AgentLiteError(HwErr.CALLBACK, f"a {type(receiver).__name__} is no function")
+            raise AgentLiteError(HwErr.CALLBACK, f"a {type(receiver).__name__} is not a function")
         name, _, device_id = topic.partition("/")
         self.events.listen(
             frozenset({Topic.of(name)}),

@@ -118,7 +118,7 @@ class IotaMessage:
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(int(value))
 
     def get_uint(self, ie: int, default: int = 0) -> int:
-        """Return an element as a number; `default` if the message does not have it, or if it is no number.
+        """Return an element as a number; `default` if the message does not have it, or if it is not a number.
 
         Raises:
             AgentLiteError: ID; the element belongs to other messages.
@@ -143,7 +143,7 @@ class IotaMessage:
     def _get(self, ie: int) -> Any:
         if isinstance(ie, IntEnum) and not isinstance(ie, self.topic.elements):
             raise AgentLiteError(
-                HwErr.ID, f"{ie!r} is no element of {self.topic} messages: use {self.topic.elements.__name__}"
+                HwErr.ID, f"{ie!r} is not an element of {self.topic} messages: use {self.topic.elements.__name__}"
             )
         return self._values.get(int(ie))
 

@@ -56,7 +56,7 @@ class Service:
         update = getattr(observer, "update", None)
         if not callable(update):
             raise AgentLiteError(
-                HwErr.CALLBACK, f"a {type(observer).__name__} is no observer: it needs update(message)"
+                HwErr.CALLBACK, f"a {type(observer).__name__} is not an observer: it needs update(message)"
             )
         self._agent.events.listen(self.TOPICS, observer, update)
 

@@ -55,7 +55,7 @@ class Store:
 
     def __init__(self, work_path: Path) -> None:
         if not work_path.is_dir():
-            raise StoreError(HwErr.FILEOPEN, f"work_path = {str(work_path)!r}: it is no folder that exists: create it")
+            raise StoreError(HwErr.FILEOPEN, f"work_path = {str(work_path)!r}: it is not an existing folder: create it")
         self._folder = work_path
         try:
             self._claim = Claim((work_path / OWNED).resolve())

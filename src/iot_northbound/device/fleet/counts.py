@@ -68,7 +68,7 @@ class FleetCounts:
         dropped: those of them that a full queue gave up.
         commands: commands that arrived.
         answers: answers to them that were sent.
-        unreadable: messages that are no commands.
+        unreadable: messages that are not commands.
         unsubscribed: subscriptions to commands that the platform refused.
         latencies: the times from sending a report to its PUBACK.
     """

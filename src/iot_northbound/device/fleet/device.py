@@ -257,7 +257,7 @@ class FleetDevice:
             command = messages.read_command(payload)
         except messages.NotACommandError as error:
             tally.unreadable += 1
-            log.warning("%s got a message that is no command: %s", self.id, error)
+            log.warning("%s got a message that is not a command: %s", self.id, error)
             return
         if command is None or command.mid in self._open_mids:
             return

@@ -160,9 +160,9 @@ class Link:
         except VersionRefused:
             self._ended(_BAD_VERSION, "it does not speak this version of MQTT (3.1.1)")
             return False
-        except Exception as error:  # what paho raises for packets that are no MQTT
+        except Exception as error:  # what paho raises for packets that are not MQTT
             log.debug("a packet of the platform could not be read", exc_info=True)
-            self._ended(None, f"the platform sent something that is no MQTT ({type(error).__name__})")
+            self._ended(None, f"the platform sent something that is not MQTT ({type(error).__name__})")
             return False
         return code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._client.socket() is not None
 

@@ -219,7 +219,7 @@ class HubClient:
             NotFoundError: the server says UNKNOWN. The message is kept.
             NotAuthorizedError: the server says UNAUTHORIZED. The message is kept.
             PlatformFailureError: the server says ERR, each time. The message is kept.
-            UnreadableAnswerError: what came is no answer of such a server (1004). The message is kept.
+            UnreadableAnswerError: what came is not an answer of such a server (1004). The message is kept.
             NorthApiException: no answer came (1003), or the TLS connection failed. The message is kept.
         """
         waiting = _Waiting(measures, tuple(adds))
@@ -386,7 +386,7 @@ def _split(url: str) -> tuple[str, str]:
         raise InvalidArgumentError.of("url", "***", "it must be like https://host:port")
     try:
         has_port = parts.port != 0
-    except ValueError:  # it is no number, or too large
+    except ValueError:  # it is not a number, or too large
         has_port = False
     if not has_port:
         raise InvalidArgumentError.of("url", "***", "its port must be a whole number from 1 to 65535")

@@ -156,7 +156,7 @@ class HubMessage:
         """Read a message.
 
         Raises:
-            UnreadableAnswerError: it is no message of a hub (1004).
+            UnreadableAnswerError: it is not a message of a hub (1004).
         """
         root = _Reading(xml.read(content), "h2s")
         old = root.take("proxyId")  # as old hubs write it
@@ -221,7 +221,7 @@ class ServerMessage:
         """Read a message.
 
         Raises:
-            UnreadableAnswerError: it is no message of a server (1004).
+            UnreadableAnswerError: it is not a message of a server (1004).
         """
         root = _Reading(xml.read(content), "s2h")
         status = root.take("status")
@@ -244,7 +244,7 @@ def _param_elements(params: Iterable[Param]) -> list[Element]:
 
 
 def _unreadable(why: str) -> UnreadableAnswerError:
-    return UnreadableAnswerError(SdkCode.UNREADABLE, f"this is no message of the hub protocol: {why}")
+    return UnreadableAnswerError(SdkCode.UNREADABLE, f"this is not a message of the hub protocol: {why}")
 
 
 class _Unfit(Exception):

@@ -32,7 +32,7 @@ def read_credentials(path: Path) -> list[DeviceCredentials]:
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, LineTooLongError, csv.Error) as error:
-        raise _wrong(path, f"is no CSV file in UTF-8 ({type(error).__name__})") from None
+        raise _wrong(path, f"is not a CSV file in UTF-8 ({type(error).__name__})") from None
 
 
 def _rows(path: Path, rows: Iterator[list[str]]) -> Iterator[DeviceCredentials]:

@@ -45,7 +45,7 @@ class Answer:
         """
         found = _ANSWER.fullmatch(text)
         if found is None:
-            raise ValueError(f"{text!r} is no answer: give success, fail, never or slow:SECONDS")
+            raise ValueError(f"{text!r} is not an answer: give success, fail, never or slow:SECONDS")
         return cls(Outcome(found[1])) if found[1] else cls(Outcome.SUCCESS, min(float(found[2]), _LONGEST))
 
 
@@ -57,7 +57,7 @@ def read_ramp(text: str) -> float:
     """
     found = _RAMP.fullmatch(text)
     if found is None or not float(found[1]):
-        raise ValueError(f"{text!r} is no rate of connections: give a number per second above 0, for example 200/s")
+        raise ValueError(f"{text!r} is not a rate of connections: give a number per second above 0, for example 200/s")
     return float(found[1])
 
 
@@ -94,7 +94,7 @@ def read_scenario(path: Path) -> Scenario:
         content = tomllib.loads(read_text(path))
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # also if it is no UTF-8
+    except ValueError as error:  # also if it is not UTF-8
         raise _wrong(path, f"is not TOML: {error}") from None
     known = [each.name for each in attrs.fields(Scenario)]
     for name in content:
@@ -130,7 +130,7 @@ def _seconds(value: object) -> float:
 
 def _services(value: object) -> dict[str, dict[str, Value]]:
     if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
-        raise ValueError("has services that are no tables: write [services.NAME], and a property per line")
+        raise ValueError("has services that are not tables: write [services.NAME], and a property per line")
     return {
         service: {name: value_of(f"services.{service}.{name}", given) for name, given in properties.items()}
         for service, properties in value.items()

@@ -51,7 +51,7 @@ class Simulation:
         if wanted > len(credentials):
             raise InvalidArgumentError.of("devices", str(wanted), f"there are credentials for {len(credentials)}")
         self._scenario = scenario
-        self._random = random or Random()  # noqa: S311 - values of sensors are no secrets
+        self._random = random or Random()  # noqa: S311 - values of sensors are not secrets
         self._clock = clock
         self._services = Services.of(model, scenario.services)
         self._bodies = _answers_of(model)

@@ -39,7 +39,7 @@ class Field:
         """Return what a person entered as the operation takes it.
 
         Raises:
-            InvalidArgument: It is no number, or no JSON.
+            InvalidArgument: It is not a number, or not JSON.
         """
         if self.kind == "number":
             try:

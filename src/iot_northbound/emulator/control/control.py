@@ -163,7 +163,11 @@ class Control(DeviceControl, MqttControl, HubControl):
 
     @operation(whole=False)
     def freeze(self, at: Annotated[float, Range(0, 4_000_000_000)] | None = None) -> None:
-        """Freeze the clock, now or at an epoch second."""
+        """Freeze the clock, now or at another time.
+
+        Args:
+            at: Seconds since the epoch; None: now.
+        """
         self._platform.freeze(at)
 
     @operation(whole=False)
@@ -283,7 +287,7 @@ class Control(DeviceControl, MqttControl, HubControl):
 
         Args:
             kind: "call", "push", "mqtt" (packets), "agentlite" (calls of devices at the AgentLite port), or "hub"
-                (messages of hubs); None for all.
+                (messages of hubs); None: all of these.
             endpoint: Only calls to this endpoint, named as for `add_fault`.
             since: Only entries whose `seq` is above it.
             limit: How many at most, the newest; None: all of them.
@@ -353,7 +357,12 @@ class Control(DeviceControl, MqttControl, HubControl):
 
     @operation()
     def add_package(self, package: Row, app_id: Name | None = None) -> Row:
-        """Add a version package (software or firmware) and return it with its fileId."""
+        """Add a version package (software or firmware) and return it with its fileId.
+
+        Args:
+            package: `name`, `version`, `fileType`, `deviceType`, `model`, `manufacturerName` and so on.
+            app_id: The application that owns it; None: the emulator's own.
+        """
         return packages.add(self._platform, self._application(app_id), package)
 
     @operation()

@@ -199,7 +199,7 @@ class Platform:
             except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
                 raise ValueError(f"a row has another shape ({type(error).__name__}: {error})") from error
             if not whole:
-                raise ValueError("the clock, or what numbers the rows, is no number")
+                raise ValueError("the clock, or what numbers the rows, is not a number")
 
     def dump(self) -> dict[str, dict[str, Row]]:
         """Return the whole state as JSON (a snapshot)."""

@@ -129,7 +129,7 @@ def _check(platform: Platform, connect: Connect, secret: str | None, user: str, 
     if connect.user_name != user:
         mistake = reason = f"the user name is not {user!r}, the id in the client id"
     elif same and off is None:
-        mistake = reason = f"the time stamp {stamp} is no date and hour"
+        mistake = reason = f"the time stamp {stamp} is not a date and hour"
     elif same:
         reason = f"the time stamp {stamp} is {off:+d} hours off the platform's hour"
         mistake = f"{reason}, which is UTC; a device that takes its local time makes this mistake"

@@ -67,7 +67,7 @@ def decoded(codec: Codec, payload: bytes) -> dict[str, Any]:
     """Return a device's message.
 
     Raises:
-        CodecError: The codec failed, or the message is no object.
+        CodecError: The codec failed, or the message is not an object.
     """
     message = _guarded(codec.decode, payload)
     if not isinstance(message, dict):

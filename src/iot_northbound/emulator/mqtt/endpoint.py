@@ -253,7 +253,7 @@ class MqttEndpoint(GuardedListener):
         self.schedule()
 
     def message(self, connection: MqttConnection, topic: str, payload: bytes, qos: int) -> None:
-        """Send a device a message that is no command."""
+        """Send a device a message that is not a command."""
         connection.reply(connection.publish(topic, payload, qos))
         note(self.runtime, connection, "out", "PUBLISH", "by the control plane", topic, payload)
 

@@ -149,7 +149,7 @@ def _parts(message: Row) -> tuple[Row, Row]:
 
 
 def _number(value: Any, name: str) -> int:
-    # At most ten digits: longer ones are no number that anyone has sent, and converting them can take long.
+    # At most ten digits: longer ones are not numbers that anyone has sent, and converting them can take long.
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
         return int(value)
     if type(value) is not int or abs(value) > 9_999_999_999:

@@ -76,5 +76,5 @@ class Topics:
         if topic not in self._mistakes and len(self._mistakes) < _MISTAKES:
             close = difflib.get_close_matches(topic, list(known), n=1, cutoff=0.5)
             told = f"the most similar one is {close[0]!r}" if close else f"there are {', '.join(known)}"
-            self._mistakes[topic] = f"{topic!r} is no topic of this device; {told}"
-        return self._mistakes.get(topic, f"{topic!r} is no topic of this device")
+            self._mistakes[topic] = f"{topic!r} is not a topic of this device; {told}"
+        return self._mistakes.get(topic, f"{topic!r} is not a topic of this device")

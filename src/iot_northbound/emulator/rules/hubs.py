@@ -173,8 +173,8 @@ def _event_time(platform: Platform, device: Row, text: str) -> str | None:
     except (ValueError, OverflowError):
         platform.hint(
             f"hub time {device['deviceId']}",
-            f"device {device['deviceId']} has a timestamp {text[:40]!r}, which is no xsd:dateTime; the time of receipt"
-            " is taken",
+            f"device {device['deviceId']} has a timestamp {text[:40]!r}, which is not an xsd:dateTime; the time of "
+            "receipt is taken",
         )
         return None
 

@@ -264,7 +264,7 @@ def faults_in(paras: list[Row], given: Mapping[str, Any]) -> Iterator[str]:
     names = [para["paraName"] for para in paras]
     for name in given:
         if name not in names:
-            yield f"{name} is no parameter of this command, which takes {', '.join(names) or 'none'}"
+            yield f"{name} is not a parameter of this command, which takes {', '.join(names) or 'none'}"
     for para in paras:
         value = given.get(para["paraName"])
         if value is None:

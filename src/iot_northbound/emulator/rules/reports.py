@@ -40,9 +40,9 @@ def take(
     for entry in entries:
         service_id, data = entry.get("serviceId"), entry.get("data")
         if not isinstance(service_id, str) or not service_id:
-            dropped.append("an entry has no serviceId, or one that is no text")
+            dropped.append("an entry has no serviceId, or one that is not text")
         elif not isinstance(data, Mapping):
-            dropped.append(f"the data of service {service_id!r} are no JSON object")
+            dropped.append(f"the data of service {service_id!r} are not a JSON object")
         elif model is None:
             good.append({"serviceId": service_id, "data": data, "time": _time(entry.get("eventTime"))})
         elif (service := models.find_service(model, service_id)) is None:
