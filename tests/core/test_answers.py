@@ -1,6 +1,7 @@
 """Answers told apart: a value, or the right exception, whatever comes."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -352,6 +353,25 @@ def test_no_retry_after_does_harm(value: str) -> None:
 @given(st.binary(max_size=60), st.text(max_size=40))
 def test_a_body_is_shown_as_text_whatever_its_charset(body: bytes, charset: str) -> None:
     assert isinstance(answer(200, body, {"Content-Type": f"text/plain; charset={charset}"}).text(), str)
+
+
+@pytest.mark.parametrize("start", ["{", "水{", ""])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("charset", ["", "; charset=UTF-8", "; charset=UTF-16", "; charset=GBK"])
+def test_no_encoding_hides_a_secret_from_its_removal(encoding: str, charset: str, start: str) -> None:
+    text = f'{start}"psk": "0123456789abcdef", "said": "sesame-Open-81"'
+    seen = shown(answer(500, text.encode(encoding), {"Content-Type": f"text/plain{charset}"}), ("sesame-Open-81",))
+    assert seen is not None
+    letters = re.sub(r"\W", "", seen.encode("utf-16-le").decode("utf-8", "ignore").replace("\0", "") + seen)
+    assert "0123" not in letters
+    assert "sesame" not in letters
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32"])
+def test_a_text_that_is_cut_within_a_character_is_shown_up_to_it(encoding: str) -> None:
+    body = ('{"' + "水" * 20).encode(encoding)
+    for cut in range(4, len(body)):
+        assert re.fullmatch('{?"?水*', answer(500, body[:cut], {}).text())
 
 
 def test_a_secret_at_the_cut_is_not_shown_in_half() -> None:

@@ -35,7 +35,7 @@ class Answer(NamedTuple):
         return self.headers.get("Content-Type") or ""
 
     def text(self, limit: int | None = None) -> str:
-        """Return the body, or its first bytes, as text in its declared charset, otherwise in UTF-8. It never fails."""
+        """Return the body, or its first bytes, as text; what is no text is replaced. It never fails."""
         return any_text(self.body[:limit], self.content_type)
 
     def retry_after(self, now: float) -> float | None:

@@ -4,6 +4,7 @@ A Content-Type can name any codec that Python knows, and some of those take minu
 are not text encodings (zip, uu). So there is a fixed list. Its codecs take time in proportion to the body.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -81,5 +82,13 @@ def json_text(body: bytes, content_type: str) -> str:
 
 
 def any_text(body: bytes, content_type: str) -> str:
-    """Return bytes as text for reading: in the charset of the header, otherwise in UTF-8; other bytes are replaced."""
-    return body.decode(codec_of(content_type) or "utf-8", "replace")
+    """Return bytes, perhaps cut off, as text for reading: in the same encoding in which `json_text` would read them.
+
+    In a wrong encoding a secret could not be found. So zeros are left out: they are half the bytes of a UTF-16 text. If
+    no encoding fits, the other bytes are replaced.
+    """
+    try:
+        text = codecs.getincrementaldecoder(json.detect_encoding(body))().decode(body)
+    except UnicodeDecodeError:
+        text = body.decode(codec_of(content_type) or "utf-8", "replace")
+    return text.replace("\0", "")
