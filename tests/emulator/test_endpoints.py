@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from iot_northbound.emulator.endpoints import known_endpoint, known_notify_type
+from iot_northbound.emulator.agentlite import calls
+from iot_northbound.emulator.endpoints import AGENTLITE, known_endpoint, known_notify_type
 from iot_northbound.emulator.server import Emulator
 
 from .conftest import Wire
@@ -24,6 +25,12 @@ DEVICE = "/iocm/app/dm/v1.4.0/devices/{deviceId}"
 )
 def test_an_endpoint_may_be_written_in_several_ways(emulator: Emulator, told: str, meant: str) -> None:
     assert known_endpoint(told) == meant
+
+
+def test_every_call_of_the_agentlite_port_has_a_name() -> None:
+    paths = {**calls.PATHS, calls.CHILD_TEMPLATE: calls.OF_CHILD}
+    assert sorted(AGENTLITE) == sorted(f"{method} {path}" for path, rules in paths.items() for method in rules)
+    assert [known_endpoint(name) for name in AGENTLITE] == list(AGENTLITE)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,33 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Final
 
-from iot_northbound.emulator.kernel.calls import Route
-from iot_northbound.emulator.kernel.routing import ROUTES
+from iot_northbound.emulator.kernel.calls import Answer, Route
+from iot_northbound.emulator.kernel.routing import ROUTES, RouteTable
 from iot_northbound.emulator.rules.notification_bodies import ALL_KINDS
+
+HUB_PATH: Final = "/deviceio/ml"
+"""Where hubs post their messages."""
+HUB: Final = f"POST {HUB_PATH}"
+
+_CHILDREN = "/iocm/dev/dm/v1.1.0/devices"
+AGENTLITE: Final = (
+    "POST /iocm/dev/reg/v1.1.0/bind",
+    "POST /iocm/dev/sec/v1.1.0/login",
+    "POST /iocm/dev/sec/v1.1.0/refreshToken",
+    f"POST {_CHILDREN}",
+    f"POST {_CHILDREN}/sync",
+    f"PUT {_CHILDREN}/{{deviceId}}",
+    f"DELETE {_CHILDREN}/{{deviceId}}",
+)
+"""The calls of the AgentLite port."""
+
+_OTHERS = RouteTable()
+"""The calls at the ports for devices. It only knows their names; the ports find their rules themselves."""
+for _name in (*AGENTLITE, HUB):
+    _method, _, _path = _name.partition(" ")
+    _OTHERS.add(Route("", _method, _path, lambda *_: Answer(500)))
 
 
 def names_of(endpoint: str) -> tuple[str, ...]:
@@ -25,15 +48,16 @@ def known_endpoint(given: str) -> str:
     """
     method, _, path = given.strip().rpartition(" ")
     method = method.strip().upper()
-    methods = {route.method for route in ROUTES.routes}
+    known = [*ROUTES.routes, *_OTHERS.routes]
+    methods = {route.method for route in known}
     if method and method not in methods:
         raise ValueError(f"endpoint is {given!r}: the method must be one of {', '.join(sorted(methods))}")
     if path == "*":
         return f"{method} *".strip()
-    routes, values = ROUTES.find(path) or ({}, [])
+    routes, values = ROUTES.find(path) or _OTHERS.find(path) or ({}, [])
     if not routes:
-        known = [each for each in ROUTES.routes if method in ("", each.method)]
-        raise _no_such("endpoint", given, _close_endpoints(path, known))
+        fitting = [each for each in known if method in ("", each.method)]
+        raise _no_such("endpoint", given, _close_endpoints(path, fitting))
     template = next(iter(routes.values())).template
     name = f"{method} {template}".strip()
     if not all(value.startswith("{") and value.endswith("}") for value in values):

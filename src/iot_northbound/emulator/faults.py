@@ -213,11 +213,22 @@ class FaultPlan:
             )
         )
 
-    def for_hub(self, hub_id: str) -> Fault | None:
-        """Return the fault that strikes this hub's message, counting it, or None."""
+    def for_hub(self, endpoint: str, hub_id: str | None) -> Fault | None:
+        """Return the fault that strikes this hub's message or the call that brings it, counting it, or None.
+
+        Args:
+            endpoint: The call.
+            hub_id: The hub; None if the message cannot be read.
+        """
         if not self._faults:
             return None
-        return self._strike(lambda fault: fault.kind in HUB_KINDS and fault.device in ("*", hub_id))
+        names = names_of(endpoint)
+        return self._strike(
+            lambda fault: (
+                (fault.kind in CALL_KINDS and fault.endpoint in names)
+                or (fault.kind in HUB_KINDS and hub_id is not None and fault.device in ("*", hub_id))
+            )
+        )
 
     def _strike(self, fits: Any) -> Fault | None:
         for fault in self._faults:

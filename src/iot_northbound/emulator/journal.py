@@ -112,9 +112,7 @@ class Journal:
                 break
             if kind is not None and entry["kind"] != kind:
                 continue
-            if endpoint is not None and (
-                entry["kind"] != "call" or endpoint not in names_of(entry.get("endpoint") or "")
-            ):
+            if endpoint is not None and ("endpoint" not in entry or endpoint not in names_of(entry["endpoint"] or "")):
                 continue
             found.append(entry)
         found.reverse()

@@ -190,6 +190,29 @@ def test_a_fault_loses_the_answer(emulator: Emulator, hub: Hub, wire: Wire) -> N
     assert len(wire.devices()) == 2
 
 
+@pytest.mark.parametrize("endpoint", ["*", "/deviceio/ml", "POST /deviceio/ml"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_faults_of_calls_strike_hubs_too(
+    emulator: Emulator, hub: Hub, wire: Wire, endpoint: str, when: Literal["before", "after"]
+) -> None:
+    emulator.control.add_fault("reset", endpoint=endpoint, when=when, count=1)
+    emulator.control.clear_journal()
+    with pytest.raises(OSError, match=r"reset|closed"):
+        hub.post(MEASURE)
+    hub.connection.close()
+    assert len(wire.devices()) == (1 if when == "before" else 2)
+    assert hub.post(MEASURE).get("status") == "ACK"
+    assert [entry["fault"] for entry in emulator.control.journal(kind="hub", endpoint=endpoint)] == ["reset", None]
+
+
+def test_a_hub_gets_any_answer_that_a_fault_has(emulator: Emulator, hub: Hub) -> None:
+    emulator.control.add_fault("answer", endpoint="/deviceio/ml", status=502, body="<s2h/>", count=1)
+    assert hub.raw(b"<") == (502, b"<s2h/>")
+    emulator.control.add_fault("latency", endpoint="/deviceio/ml", seconds=0)
+    assert hub.post(MEASURE).get("status") == "ACK"
+    assert [entry["status"] for entry in journal(emulator)] == [None, "ACK"]
+
+
 # --- control plane and journal ---
 
 

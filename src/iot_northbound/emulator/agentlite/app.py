@@ -14,6 +14,7 @@ from iot_northbound.emulator.json_bodies import Receive, Send, decode, encode, r
 from iot_northbound.emulator.kernel.calls import INTERNAL, MALFORMED, Answer, Refusal
 from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE
 from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.striking import JSON, Port
 from iot_northbound.serving.pages import page_header
 
 log = logging.getLogger("iot_northbound.emulator")
@@ -32,7 +33,7 @@ class AgentLiteApp:
     """
 
     def __init__(self, runtime: Runtime, mqtt_port: int | None) -> None:
-        self._runtime = runtime
+        self._runtime, self._port = runtime, Port(runtime, JSON, MARK)
         self._mqtt_port = mqtt_port
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -42,53 +43,59 @@ class AgentLiteApp:
         body = await read_body(receive)
         if body is None:
             return
-        started = time.perf_counter()
+        runtime, started = self._runtime, time.perf_counter()
+        era = runtime.journal.era
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         call = FieldCall(decode(body), _bearer(headers), _host(headers, scope), self._mqtt_port)
         path, method = scope["raw_path"].decode("latin-1"), scope["method"]
-        template, answer, allowed = await self._answer(method, path, headers, call)
-        content = b"" if answer.body is None else encode(answer.body)
-        framing = [] if answer.status == 204 else [(b"content-length", str(len(content)).encode())]
-        if content:
-            framing.append((b"content-type", b"application/json;charset=UTF-8"))
-        if allowed:
-            framing.append((b"allow", ", ".join(allowed).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": [MARK, *framing]})
-        await send({"type": "http.response.body", "body": content})
-        entry = {
-            "kind": "agentlite",
-            "at": self._runtime.platform.clock.now(),
-            "endpoint": template and f"{method} {template}",
-            "method": method,
-            "path": path,
-            "status": answer.status,
-            "errorCode": answer.body.get("error_code") if isinstance(answer.body, dict) else None,
-            "deviceId": call.device_id,
-            "requestBytes": len(body),
-            "answerBytes": len(content),
-            "durationMs": round((time.perf_counter() - started) * 1000, 3),
-        }
-        if self._runtime.journal.bodies:
-            entry["request"] = "malformed" if call.body is MALFORMED else redacted(call.body)
-            entry["answer"] = redacted(answer.body)
-        self._runtime.journal.note(entry)
+        found = calls.find(path)
+        endpoint = found and f"{method} {found[0]}"
+        fault = runtime.faults.for_call(endpoint or f"{method} {path}")
+        answer: Answer | None = None
+        content = b""
+        try:
+            if await self._port.strike(fault, "before", scope, receive, send):
+                return
+            answer, allowed = await self._answer(method, found, headers, call)
+            content = b"" if answer.body is None else encode(answer.body)
+            if await self._port.strike(fault, "after", scope, receive, send, (answer.status, content)):
+                return
+            more = [(b"allow", ", ".join(allowed).encode())] if allowed else []
+            await self._port.respond(send, answer.status, content, *more)
+        finally:
+            entry = {
+                "kind": "agentlite",
+                "at": runtime.platform.clock.now(),
+                "endpoint": endpoint,
+                "method": method,
+                "path": path,
+                "status": answer.status if answer is not None else None,
+                "errorCode": answer.body.get("error_code") if answer and isinstance(answer.body, dict) else None,
+                "deviceId": call.device_id,
+                "requestBytes": len(body),
+                "answerBytes": len(content),
+                "durationMs": round((time.perf_counter() - started) * 1000, 3),
+                "fault": fault.kind if fault is not None else None,
+            }
+            if runtime.journal.bodies:
+                entry["request"] = "malformed" if call.body is MALFORMED else redacted(call.body)
+                entry["answer"] = redacted(answer.body) if answer is not None else None
+            runtime.journal.note(entry, era=era)
 
     async def _answer(
-        self, method: str, path: str, headers: dict[str, str], call: FieldCall
-    ) -> tuple[str | None, Answer, list[str]]:
-        """Return the template of the path, the answer, and the methods to name if the method is wrong."""
-        found = calls.find(path)
+        self, method: str, found: calls.Found | None, headers: dict[str, str], call: FieldCall
+    ) -> tuple[Answer, list[str]]:
+        """Return the answer, and the methods to name if the method is wrong."""
         if shown := page_header(headers.items()):
             refusal = Refusal(403, "1010005", f"Web pages may not call this port: leave out the header {shown}.")
-            return found and found[0], refusal.answer(), []
+            return refusal.answer(), []
         if found is None:
-            return None, _NO_SUCH_PATH.answer(), []
+            return _NO_SUCH_PATH.answer(), []
         template, rules, call.child = found
         rule = rules.get(method)
         if rule is None:
             allowed = sorted(rules)
-            text = f"This path takes {' and '.join(allowed)}."
-            return template, Refusal(405, "50405", text).answer(), allowed
+            return Refusal(405, "50405", f"This path takes {' and '.join(allowed)}.").answer(), allowed
         try:
             answer = self._work(rule, call)
             await self._runtime.settled()
@@ -100,7 +107,7 @@ class AgentLiteApp:
         except Exception:
             log.exception("%s %s failed inside the AgentLite port", method, template)
             answer = Refusal(*INTERNAL).answer()
-        return template, answer, []
+        return answer, []
 
     def _work(self, rule: Rule, call: FieldCall) -> Answer:
         platform = self._runtime.platform

@@ -130,8 +130,10 @@ PATHS: Mapping[str, Mapping[str, Rule]] = {
 OF_CHILD: Mapping[str, Rule] = {"PUT": update_child, "DELETE": remove_child}
 CHILD_TEMPLATE = f"{_CHILDREN}/{{deviceId}}"
 
+Found = tuple[str, Mapping[str, Rule], str]
 
-def find(path: str) -> tuple[str, Mapping[str, Rule], str] | None:
+
+def find(path: str) -> Found | None:
     """Return a path's template, its rules by method, and the device id in it; None if there is no such path."""
     if path in PATHS:
         return path, PATHS[path], ""

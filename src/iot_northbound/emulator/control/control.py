@@ -222,8 +222,9 @@ class Control(DeviceControl, MqttControl, HubControl):
             kind: What happens. To calls: latency, stall, reset, truncate, garbage, answer, wrong_length, drip. To
                 pushes: push_lost, push_double, push_delay, push_reorder. To MQTT packets: mqtt_refuse, mqtt_drop,
                 mqtt_no_puback, mqtt_slow, mqtt_double, mqtt_silence. To messages of hubs: hub_err, hub_lost.
-            endpoint: Which calls: `*`, `GET *`, a documented path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`) or a
-                method and a path. The names of placeholders make no difference.
+            endpoint: Which calls, at every port: `*`, `GET *`, a path (`/iocm/app/dm/v1.4.0/devices/{deviceId}`,
+                `/iocm/dev/reg/v1.1.0/bind` of devices, `/deviceio/ml` of hubs) or a method and a path. The names of
+                placeholders make no difference.
             notify_type: Which pushes: their notifyType, `*`, or empty for those that have none (command statuses).
             url: Which pushes: those whose callback URL contains it.
             count: How often it strikes before it is removed; None: for ever.

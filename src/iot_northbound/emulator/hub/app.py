@@ -8,20 +8,22 @@ import time
 from typing import Any, Final
 
 from iot_northbound.emulator.durable import DataDirError
-from iot_northbound.emulator.faults import Fault
+from iot_northbound.emulator.endpoints import HUB, HUB_PATH
+from iot_northbound.emulator.faults import HUB_KINDS, Fault
 from iot_northbound.emulator.hub import xml
 from iot_northbound.emulator.json_bodies import Receive, Send, read_body
 from iot_northbound.emulator.kernel.platform import DUE_AT_ONCE
 from iot_northbound.emulator.rules import hubs
 from iot_northbound.emulator.rules.hubs import Posted
 from iot_northbound.emulator.runtime import Runtime
+from iot_northbound.emulator.striking import Port
 from iot_northbound.serving.http import CONNECTION, HttpConnection
 
 log = logging.getLogger("iot_northbound.emulator")
 
-PATH: Final = "/deviceio/ml"
-_XML = (b"content-type", b"text/xml;charset=UTF-8")
-_TEXT = (b"content-type", b"text/plain;charset=UTF-8")
+PATH: Final = HUB_PATH
+_XML = b"text/xml;charset=UTF-8"
+_TEXT = b"text/plain;charset=UTF-8"
 _TOKEN = re.compile(r'\s*esp\s+token\s*=\s*"([^"]*)"\s*', re.IGNORECASE)
 
 
@@ -29,7 +31,7 @@ class HubApp:
     """Answers the messages of hubs. Each is answered with HTTP status 200; its own status is in the XML."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self._runtime, self._port = runtime, Port(runtime, _XML)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,56 +41,74 @@ class HubApp:
         if body is None:
             return
         if scope["path"] != PATH:
-            await _respond(send, 404, _TEXT, f"Hubs post to {PATH}.\n".encode())
+            await self._port.respond(send, 404, f"Hubs post to {PATH}.\n".encode(), content_type=_TEXT)
         elif scope["method"] != "POST":
-            await _respond(send, 405, _TEXT, b"Hubs post their messages.\n", (b"allow", b"POST"))
+            allow = (b"allow", b"POST")
+            await self._port.respond(send, 405, b"Hubs post their messages.\n", allow, content_type=_TEXT)
         else:
-            await self._post(scope, body, send)
+            await self._post(scope, body, receive, send)
 
-    async def _post(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
+    async def _post(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Send) -> None:
         runtime, started = self._runtime, time.perf_counter()
+        era = runtime.journal.era
         posted: Posted | None = None
-        fault: Fault | None = None
         skipped, why = 0, None
+        answer: dict[str, Any] = {"status": None, "seq": None}
+        content = b""
         try:
             posted, skipped = xml.read(body)
         except xml.Malformed as malformed:
-            why = str(malformed)
-            answer: dict[str, Any] = {"status": "ERR_FORMAT", "seq": malformed.seq}
+            why, seq = str(malformed), malformed.seq
         else:
-            fault = runtime.faults.for_hub(posted.hub_id)
-            if fault is None or fault.when == "after":
-                answer = await self._take(posted, _token(scope["headers"]))
-            if fault is not None:
-                answer = {"status": "ERR", "seq": posted.seq}
-        content = xml.write(**answer)
-        if fault is not None and fault.kind == "hub_lost":
-            connection: HttpConnection = scope["extensions"][CONNECTION]
-            connection.reset()
-        else:
-            await _respond(send, 200, _XML, content)
-        entry = {
-            "kind": "hub",
-            "at": runtime.platform.clock.now(),
-            "hubId": posted and posted.hub_id,
-            "messageSeq": answer["seq"],
-            "status": answer["status"],
-            "why": why,
-            "measures": len(posted.measures) if posted else 0,
-            "adds": len(posted.adds) if posted else 0,
-            "responses": len(posted.responses) if posted else 0,
-            "skipped": skipped,
-            "commands": len(answer.get("commands", ())),
-            "unknown": list(answer.get("unknown", ())),
-            "requestBytes": len(body),
-            "answerBytes": len(content),
-            "durationMs": round((time.perf_counter() - started) * 1000, 3),
-            "fault": None if fault is None else fault.kind,
-        }
-        if runtime.journal.bodies:
-            entry["request"] = body.decode("utf-8", "replace")
-            entry["answer"] = content.decode()
-        runtime.journal.note(entry)
+            seq = posted.seq
+        fault = runtime.faults.for_hub(HUB, None if posted is None else posted.hub_id)
+        try:
+            if await self._port.strike(fault, "before", scope, receive, send):
+                return
+            answer = await self._answer(posted, seq, scope, fault)
+            content = xml.write(**answer)
+            if await self._port.strike(fault, "after", scope, receive, send, (200, content)):
+                return
+            if fault is not None and fault.kind == "hub_lost":
+                connection: HttpConnection = scope["extensions"][CONNECTION]
+                connection.reset()
+            else:
+                await self._port.respond(send, 200, content)
+        finally:
+            entry = {
+                "kind": "hub",
+                "at": runtime.platform.clock.now(),
+                "endpoint": HUB,
+                "hubId": posted and posted.hub_id,
+                "messageSeq": seq,
+                "status": answer["status"],
+                "why": why,
+                "measures": len(posted.measures) if posted else 0,
+                "adds": len(posted.adds) if posted else 0,
+                "responses": len(posted.responses) if posted else 0,
+                "skipped": skipped,
+                "commands": len(answer.get("commands", ())),
+                "unknown": list(answer.get("unknown", ())),
+                "requestBytes": len(body),
+                "answerBytes": len(content),
+                "durationMs": round((time.perf_counter() - started) * 1000, 3),
+                "fault": None if fault is None else fault.kind,
+            }
+            if runtime.journal.bodies:
+                entry["request"] = body.decode("utf-8", "replace")
+                entry["answer"] = content.decode()
+            runtime.journal.note(entry, era=era)
+
+    async def _answer(
+        self, posted: Posted | None, seq: str | None, scope: dict[str, Any], fault: Fault | None
+    ) -> dict[str, Any]:
+        if posted is None:
+            return {"status": "ERR_FORMAT", "seq": seq}
+        if fault is not None and fault.kind in HUB_KINDS:
+            if fault.when == "after":
+                await self._take(posted, _token(scope["headers"]))
+            return {"status": "ERR", "seq": seq}
+        return await self._take(posted, _token(scope["headers"]))
 
     async def _take(self, posted: Posted, token: str | None) -> dict[str, Any]:
         """Return the answer to a message; what it changed is durable."""
@@ -114,11 +134,3 @@ def _token(headers: list[tuple[bytes, bytes]]) -> str | None:
         if name == b"ppcauthorization" and (found := _TOKEN.fullmatch(value.decode("latin-1"))) is not None:
             return found[1]
     return None
-
-
-async def _respond(
-    send: Send, status: int, kind: tuple[bytes, bytes], content: bytes, *more: tuple[bytes, bytes]
-) -> None:
-    headers = [kind, (b"content-length", str(len(content)).encode()), *more]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
