@@ -1,17 +1,6 @@
-"""What the import costs in addition to requests, attrs and cattrs: fresh interpreters, wall-clock medians.
+"""What the import costs in addition to requests, attrs and cattrs: fresh interpreters, wall-clock medians."""
 
-The package is compiled first, as the installation of a wheel does. Otherwise an editable checkout with
-PYTHONDONTWRITEBYTECODE would be compiled at every start.
-"""
-
-import compileall
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-import iot_northbound
-from benchmarks.measure import alternate
+from benchmarks.measure import starts
 
 FLOOR = "import requests, attrs, cattrs"
 SIDES = {
@@ -27,19 +16,7 @@ SIDES = {
 
 def main() -> None:
     """Print milliseconds, and the difference to the floor."""
-    compileall.compile_dir(Path(iot_northbound.__file__).parent, quiet=1)
-    medians = alternate(
-        {
-            name: lambda code=code: subprocess.run([sys.executable, "-c", code], check=True)
-            for name, code in SIDES.items()
-        },
-        rounds=21,
-        timer=time.perf_counter,
-    )
-    base = medians["requests, attrs, cattrs"]
-    print("importing, wall-clock medians of fresh interpreters")
-    for name, seconds in medians.items():
-        print(f"  {name:34} {seconds * 1000:6.0f} ms   {(seconds - base) * 1000:+5.0f} ms")
+    starts("importing", {name: ["-c", code] for name, code in SIDES.items()})
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
 """Medians of alternating rounds, so that a busy machine slows both sides equally."""
 
+import compileall
 import gc
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import iot_northbound
 
 
 def alternate(
@@ -22,6 +28,27 @@ def alternate(
             work()
             times[name].append(timer() - started)
     return {name: statistics.median(each) for name, each in times.items()}
+
+
+def starts(title: str, sides: dict[str, list[str]]) -> None:
+    """Print the milliseconds of fresh interpreters with these arguments, and their difference to the first side.
+
+    The package is compiled first, as the installation of a wheel does. Otherwise an editable checkout with
+    PYTHONDONTWRITEBYTECODE would be compiled at every start.
+    """
+    compileall.compile_dir(Path(iot_northbound.__file__).parent, quiet=1)
+    medians = alternate(
+        {
+            name: lambda words=words: subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+            for name, words in sides.items()
+        },
+        rounds=21,
+        timer=time.perf_counter,
+    )
+    floor = next(iter(medians.values()))
+    print(f"{title}, wall-clock medians of fresh processes")
+    for name, seconds in medians.items():
+        print(f"  {name:34} {seconds * 1000:6.0f} ms   {(seconds - floor) * 1000:+5.0f} ms")
 
 
 def device(number: int) -> dict[str, Any]:

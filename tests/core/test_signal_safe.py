@@ -79,6 +79,14 @@ class TestStack:
         with pytest.raises(queue.Empty):
             stack.get()
 
+    def test_keeps_no_places_for_connections_that_are_not_there(self) -> None:
+        stack = Stack(1)
+        for _ in range(3):
+            stack.put(None)
+        assert stack.qsize() == 0
+        stack.put("a connection")
+        assert stack.get() == "a connection"
+
     @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:1"], ids=["direct", "through a proxy"])
     def test_is_what_every_pool_of_a_client_keeps_its_connections_in(self, connect: Any, proxy: str | None) -> None:
         class Nowhere:

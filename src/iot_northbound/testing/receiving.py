@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
@@ -14,9 +16,11 @@ from iot_northbound.push.events import KIND_OF, KINDS
 
 if TYPE_CHECKING:
     from iot_northbound.client import NorthApiClient
+    from iot_northbound.emulator import Emulator
     from iot_northbound.services.subscribing import SubscriptionChanges
     from iot_northbound.testing.platform import IotPlatform
 
+_CONTEXTS: WeakKeyDictionary[Emulator, ssl.SSLContext] = WeakKeyDictionary()
 _LOOK = 0.002
 """Seconds between two looks at the receiver's inbox."""
 
@@ -39,7 +43,7 @@ class PushReceiver:
         self.receiver = PushMessageReceiver(MemoryInbox(), threads=1, retry=HandlerRetry(attempts=1))
         """The receiver itself. Functions that are registered with ``receiver.on`` are called too."""
         self.receiver.on_body(self._keep)
-        self._server = self.receiver.server("127.0.0.1", 0, ssl=platform.server_context(ask=True), drain=5)
+        self._server = self.receiver.server("127.0.0.1", 0, ssl=_context(platform), drain=5)
 
     @property
     def url(self) -> str:
@@ -116,6 +120,14 @@ class PushReceiver:
 
     def __exit__(self, *_: object) -> None:
         self._server.stop()
+
+
+def _context(platform: IotPlatform) -> ssl.SSLContext:
+    """Return the TLS context of the receivers of all tests: making one takes as long as the rest of a receiver."""
+    context = _CONTEXTS.get(platform.emulator)
+    if context is None:
+        context = _CONTEXTS[platform.emulator] = platform.server_context(ask=True)
+    return context
 
 
 def _kind(kind: str | type[Any]) -> str:
