@@ -29,7 +29,9 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ROOMS_IN_DETAIL = (
     "core", "shared", "serving", "services", "bulk", "push", "push/inboxes", "push/sinks", "push/waits",
-    "device", "emulator", "emulator/mqtt", "emulator/agentlite", "emulator/console", "testing", "cli", "cli/calls",
+    "device", "device/agentlite", "device/fleet", "device/simulate", "device/hub",
+    "emulator", "emulator/control", "emulator/kernel", "emulator/mqtt", "emulator/agentlite", "emulator/hub",
+    "emulator/console", "telemetry", "testing", "cli", "cli/calls",
 )  # fmt: skip
 """The rooms of which docs/architecture.md shows every module."""
 LANGUAGES = {"python", "sh", "sql", "toml", "json", "text", "console", "php", "java", "py", ""}
@@ -120,19 +122,38 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 
 
+def shown_in_the_picture() -> set[str]:
+    """Return the paths of the modules and rooms that the picture shows, from the indentation of its lines."""
+    shown: set[str] = set()
+    rooms: list[str] = []
+    for line in blocks(DOCS / "architecture.md", "text")[0].splitlines()[1:]:
+        indent = len(line) - len(line.lstrip())
+        found = re.match(r" *((?:\w+(?:\.py|/)(?:, ?|$| +))+)", line)
+        if found is None:
+            continue
+        names = re.findall(r"\w+(?:\.py|/)", found[1])
+        if indent < 20:  # else the line goes on with the names of the one before
+            rooms = rooms[: (indent - 2) // 2]
+        shown.update("".join((*rooms, name)) for name in names)
+        if names[-1].endswith("/"):
+            rooms.append(names[-1])
+    return shown
+
+
 def test_the_picture_of_the_rooms_shows_every_module() -> None:
-    picture = blocks(DOCS / "architecture.md", "text")[0]
     package = Path(iot_northbound.__file__).parent
-    rooms = [f"{room.parent.name}/" for room in package.glob("*/__init__.py")]
-    modules = [
-        module.name
-        for folder in (package, *(package / room for room in ROOMS_IN_DETAIL))
-        for module in folder.glob("*.py")
-        if not module.name.startswith("_")
-    ]
-    shown = re.findall(r"[\w/]+(?:\.py|/)", picture)
-    assert sorted({*rooms, *modules} - set(shown)) == []
-    assert sorted(name for name in shown if name.endswith(".py") and name not in modules) == []
+    shown = shown_in_the_picture()
+    detailed = [package, *(package / room for room in ROOMS_IN_DETAIL)]
+    modules = {
+        module.relative_to(package).as_posix()
+        for room in detailed
+        for module in room.glob("*.py")
+        if not module.name.startswith("__") and module.name != "_version.py"
+    }
+    rooms = {f"{room.parent.relative_to(package).as_posix()}/" for room in package.rglob("*/__init__.py")}
+    assert sorted((modules | rooms - {"./"}) - shown) == []
+    assert sorted(name for name in shown if not (package / name).exists()) == []
+    assert {room.relative_to(package).as_posix() for room in detailed[1:]} <= {room.rstrip("/") for room in rooms}
 
 
 def test_the_table_of_imports_is_what_the_modules_import() -> None:

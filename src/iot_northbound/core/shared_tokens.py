@@ -251,9 +251,11 @@ class SharedTokens:
         failure = ""
         grant = None
         try:
-            threading.Thread(
-                target=self._keep_lease, args=(fence, done), name="iot-northbound-token-lease", daemon=True
-            ).start()
+            # Without one, as while the program ends, another process may get the lease; then its token counts.
+            with contextlib.suppress(RuntimeError):
+                threading.Thread(
+                    target=self._keep_lease, args=(fence, done), name="iot-northbound-token-lease", daemon=True
+                ).start()
             grant = fetch()
         except NorthApiException as error:
             failure = self._failure_of(error)

@@ -109,7 +109,11 @@ class Link:
                 self._wake.open()
                 name = f"device-{self._target.credentials.id}"
                 self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except BaseException:  # the system may have no more threads
+                    self._thread = None
+                    raise
 
     def wait(self, timeout: float | None) -> None:
         """Return when the device is connected.

@@ -11,6 +11,19 @@ MOST = 1_000
 """Calls that may wait; a flood of messages must not fill the memory."""
 
 
+def started(run: Callable[[], object], name: str) -> threading.Thread | None:
+    """Return a new daemon thread that runs this; None if the system has no more threads, or the program is ending.
+
+    Since Python 3.12 no thread can be started while the interpreter ends, when the other threads still run.
+    """
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return None
+    return thread
+
+
 class Workers:
     """Up to `threads` daemon threads, started when they are needed. With one thread, calls keep their order.
 
@@ -30,14 +43,19 @@ class Workers:
         return self._open
 
     def submit(self, call: Callable[[], object]) -> bool:
-        """Run the call on one of the threads; return False, and do nothing, if too many wait or it is closed."""
+        """Run the call on one of the threads; return False, and do nothing, if that is not possible.
+
+        So it is if too many calls wait, if it is closed, or if there is no thread and none can be started.
+        """
         with self._lock:
             if self._closed or self._open >= MOST + self._limit:
                 return False
+            if self._open >= self._started < self._limit:
+                if started(self._work, f"{self._name}-{self._started + 1}") is not None:
+                    self._started += 1
+                elif not self._started:
+                    return False
             self._open += 1
-            if self._open > self._started < self._limit:
-                self._started += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
             self._calls.put(call)
         return True
 

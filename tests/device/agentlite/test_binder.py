@@ -26,6 +26,7 @@ from iot_northbound.device.agentlite.store import Store, Stored
 from iot_northbound.device.field_http import Bound, UndocumentedWireError
 from iot_northbound.errors import ConnectionFailedError, NorthApiException, SdkCode, WaitTimeoutError
 from tests.clock import FakeClock, eventually
+from tests.device.test_workers import no_more_threads
 
 INFO = IotaDeviceInfo("gw-1", "Acme", "Gateway", "GW1", "MQTT")
 SECRET = "3f7a-not-a-real-secret"
@@ -237,3 +238,10 @@ def test_credentials_that_cannot_be_stored_still_reach_the_observers(
     bench.events.close()
     assert [each.device_secret for each in bench.heard] == [SECRET]
     assert SECRET not in caplog.text
+
+
+def test_a_bind_that_got_no_thread_can_be_repeated(bench: Bench) -> None:
+    with no_more_threads(), pytest.raises(AgentLiteError) as caught:
+        bench.bind(Port())
+    assert caught.value.code is HwErr.ERR
+    assert bench.bind(Port(None)).result(10).topic is Topic.BINDDEVICE_RSP

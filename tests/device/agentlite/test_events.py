@@ -8,6 +8,7 @@ import pytest
 from iot_northbound.device.agentlite import AgentLiteError, DataIE, HwErr, IotaMessage, Topic
 from iot_northbound.device.agentlite.calls import Accepted
 from iot_northbound.device.agentlite.events import Events
+from tests.device.test_workers import no_more_threads
 
 BOTH = frozenset({Topic.COMMAND_RECEIVE, Topic.DATA_REPORT_RSP})
 
@@ -118,3 +119,19 @@ def test_a_cookie_beyond_the_documented_range_is_refused(events: Events, cookie:
 @pytest.mark.parametrize("cookie", [None, 0])
 def test_no_cookie_is_zero_in_the_message(events: Events, cookie: int | None) -> None:
     assert Accepted(events, Topic.DATA_REPORT_RSP, cookie).cookie == 0
+
+
+def test_a_message_that_got_no_thread_comes_with_the_next_one(events: Events) -> None:
+    heard: list[str | None] = []
+    events.listen(BOTH, "key", lambda message: heard.append(message.device_id))
+    with no_more_threads():
+        events.tell(command("first"))
+    events.tell(command("second"))
+    events.close()
+    assert heard == ["first", "second"]
+
+
+def test_events_that_never_got_a_thread_can_be_closed(events: Events) -> None:
+    with no_more_threads():
+        events.tell(command("first"))
+    events.close()

@@ -1,6 +1,8 @@
 """Devices of a fleet that log in: refusals, servers that misbehave, and how the fleet spreads its attempts."""
 
+import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -180,3 +182,19 @@ def test_devices_connect_at_the_ramp(broker: Broker) -> None:
         assert len(broker.logins) == 2
     finally:
         fleet.close()
+
+
+def test_a_device_for_which_there_is_no_thread_tries_again(broker: Broker) -> None:
+    start = threading.Thread.start
+
+    def few(thread: threading.Thread) -> None:
+        if "handshake" in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    fleet, _ = fleet_of(broker)
+    with mock.patch.object(threading.Thread, "start", few):
+        fleet.start()
+        eventually(lambda: fleet.counts().failures["the system has no thread for the connection"] > 1)
+    eventually(lambda: fleet.counts().connected == 1)
+    fleet.close()

@@ -15,6 +15,7 @@ from iot_northbound.device.agentlite.events import Events
 from iot_northbound.device.agentlite.info import IotaDeviceInfo
 from iot_northbound.device.agentlite.store import Store, Stored
 from iot_northbound.device.field_http import CODE_EXPIRED, NOT_REGISTERED, Bound, UndocumentedWireError
+from iot_northbound.device.workers import started
 from iot_northbound.errors import NorthApiException
 
 log = logging.getLogger("iot_northbound.device.agentlite")
@@ -60,7 +61,8 @@ class Binder:
         """Begin to bind.
 
         Raises:
-            AgentLiteError: OVERTIMES; six attempts have failed before. STATE; a bind is under way.
+            AgentLiteError: OVERTIMES; six attempts have failed before. STATE; a bind is under way. ERR; the system has
+                no more threads.
         """
         call = Accepted(self._events, Topic.BINDDEVICE_RSP)
 
@@ -80,9 +82,10 @@ class Binder:
                 )
             if self._call is not None and not self._call.done():
                 raise AgentLiteError(HwErr.STATE, "a bind is under way: wait for its result")
-            self._thread = threading.Thread(target=run, name=f"{self._name}-bind", daemon=True)
+            self._thread = started(run, f"{self._name}-bind")
+            if self._thread is None:
+                raise AgentLiteError(HwErr.ERR, "the system has no thread for the bind")
             self._call = call
-            self._thread.start()
         return call
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from iot_northbound.device.agentlite.elements import Topic
 from iot_northbound.device.agentlite.errors import AgentLiteError, HwErr
 from iot_northbound.device.agentlite.message import IotaMessage
+from iot_northbound.device.workers import started
 
 log = logging.getLogger("iot_northbound.device.agentlite")
 
@@ -70,10 +71,9 @@ class Events:
         with self._lock:
             if self._closed:
                 return
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"{self._name}-messages", daemon=True)
-                self._thread.start()
             self._messages.put(message)
+            if self._thread is None:  # if none can be started, the message waits until one can
+                self._thread = started(self._run, f"{self._name}-messages")
 
     def close(self) -> None:
         """Return when all messages so far were told; tell no more."""

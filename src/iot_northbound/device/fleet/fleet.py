@@ -80,7 +80,8 @@ class Crew:
             else:
                 self.loop.call_soon(lambda: opened(Link(connection, self.loop.watch_writing)))
 
-        self._pool.submit(work)
+        if not self._pool.submit(work):
+            self.loop.call_soon(partial(failed, "the system has no thread for the connection"))
 
     def forget(self, link: Link) -> None:
         """Watch a connection no longer, because it ends."""

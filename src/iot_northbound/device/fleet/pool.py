@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from iot_northbound.device.workers import started
+
 THREADS = 16
 _LONGEST_GOODBYE = 2.0
 
@@ -20,13 +22,19 @@ class Pool:
         self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def submit(self, work: Callable[[], object]) -> None:
-        """Do this on one of the threads. Only one thread may ask for it; the work may not raise."""
+    def submit(self, work: Callable[[], object]) -> bool:
+        """Do this on one of the threads; return False if there is none, and none can be started.
+
+        Only one thread may ask for it; the work may not raise.
+        """
         if len(self._threads) < THREADS:
-            name = f"iot-northbound-handshake-{len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._run, name=name, daemon=True))
-            self._threads[-1].start()
+            thread = started(self._run, f"iot-northbound-handshake-{len(self._threads)}")
+            if thread is not None:
+                self._threads.append(thread)
+            elif not self._threads:
+                return False
         self._work.put(work)
+        return True
 
     def end(self, wake: Callable[[], object]) -> None:
         """End the threads; `wake` ends what they wait for. One that waits for a name server is left behind."""

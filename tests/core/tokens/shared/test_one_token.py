@@ -1,8 +1,10 @@
 """Several processes use one token, from the first login to the last stop."""
 
+import threading
 import time
 from collections import deque
 from typing import Any
+from unittest import mock
 
 from tests.clock import FakeClock
 from tests.core.tokens.rig import Platform, at_once, refused
@@ -120,3 +122,9 @@ def test_a_forked_child_is_another_owner(new: Any) -> None:
     before = one.keeper._owner
     one.tokens.after_fork()
     assert one.keeper._owner != before
+
+
+def test_a_renewal_needs_no_thread_while_the_program_ends(new: Any, platform: Platform) -> None:
+    with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't create new thread")):
+        assert started(new).tokens.current() == "token-1"
+    assert len(platform.logins) == 1
