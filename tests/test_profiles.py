@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from iot_northbound import profiles
 from iot_northbound.client import NorthApiClient
 from iot_northbound.config import ClientInfo, HttpConfig
 from iot_northbound.errors import InvalidArgumentError, TlsError
@@ -373,3 +374,21 @@ def test_an_http_config_replaces_that_of_the_profile(tmp_path: Path) -> None:
         assert client._options.timeouts.read == HttpConfig().read_timeout
     with pytest.raises(InvalidArgumentError, match="http = a dict: it must be a HttpConfig or None"):
         NorthApiClient.from_profile(file, http={"deadline": None})  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_deleted_after_it_was_read_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    read = profiles.read_text
+
+    def last(path: Path) -> str:
+        text = read(path)
+        path.unlink()
+        return text
+
+    monkeypatch.setattr(profiles, "read_text", last)
+    environ = {**ENVIRON, "IOT_NORTHBOUND_SECRET_FILE": str(file)}
+    del environ["IOT_NORTHBOUND_SECRET"]
+    assert load_env(environ).client_info.secret == SECRET

@@ -1,5 +1,6 @@
 """Where a configuration comes from: the environment, a TOML profile, and files that contain secrets."""
 
+import contextlib
 import logging
 import os
 import ssl
@@ -317,5 +318,8 @@ def _secret_from(origin: _Origin, key: str, file: Path) -> str:
 
 def _warn_if_open(file: Path) -> None:
     """Warn if other users can read a file that contains a secret. Windows keeps access rights elsewhere."""
-    if os.name == "posix" and file.stat().st_mode & 0o077:
+    mode = 0
+    with contextlib.suppress(OSError):  # it was read, but another program may have replaced or deleted it since
+        mode = file.stat().st_mode
+    if os.name == "posix" and mode & 0o077:
         log.warning("%s contains a secret, and other users can read it: run `chmod 600` on it", file)

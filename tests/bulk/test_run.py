@@ -132,6 +132,20 @@ def test_a_report_says_when_its_journal_is_gone(client: NorthApiClient, journal:
         list(report)
 
 
+def test_a_report_whose_journal_goes_at_this_very_moment_says_so_too(
+    client: NorthApiClient, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, connect = client.bulk.register(lamps(2), journal=journal), sqlite3.connect
+
+    def late(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        journal.unlink(missing_ok=True)
+        return connect(*arguments, **named)
+
+    monkeypatch.setattr(sqlite3, "connect", late)
+    with pytest.raises(InvalidArgumentError, match="it was deleted, and the results with it"):
+        list(report)
+
+
 def test_results_can_be_read_side_by_side(client: NorthApiClient) -> None:
     report = client.bulk.register(lamps(3))
     assert [(a.row, b.row) for a in report for b in report.done] == [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)]

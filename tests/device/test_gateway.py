@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from iot_northbound.emulator.server import Emulator
 from iot_northbound.errors import ConnectionFailedError, InvalidArgumentError, NotFoundError
 from tests.clock import eventually
 from tests.emulator.conftest import Wire
+from tests.servers.process import free_port
 
 GATEWAY = {
     "nodeId": "gw-1", "manufacturerId": "NETZWERK", "deviceType": "Gateway", "model": "NG-2", "protocolType": "MQTT",
@@ -228,7 +228,8 @@ def test_a_slow_status_of_an_earlier_connection_does_not_let_the_queue_go_early(
 
 
 def test_a_status_that_could_not_be_told_is_told_after_the_next_connect(tmp_path: Path) -> None:
-    emulator = Emulator(data_dir=tmp_path, agentlite_port=0, mqtt_port=0)
+    ports = {name: free_port() for name in ("port", "control_port", "agentlite_port", "mqtt_port")}
+    emulator = Emulator(data_dir=tmp_path, **ports)
     with emulator:
         wire = Wire(emulator).login()
         bound = bind(wire)
@@ -249,9 +250,7 @@ def test_a_status_that_could_not_be_told_is_told_after_the_next_connect(tmp_path
 def test_reports_go_out_even_if_no_status_can_be_told(
     bound: Bound, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        closed = taken.getsockname()[1]
-    gateway = make(bound, agentlite_port=closed)
+    gateway = make(bound, agentlite_port=free_port())
     with pytest.raises(ConnectionFailedError):
         gateway.update_child_status("some-child", "ONLINE")
     with gateway:

@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from iot_northbound.core.signal_safe import Flag
 from iot_northbound.device import Pending
 from iot_northbound.errors import NorthApiException, WaitTimeoutError
 
@@ -34,6 +35,22 @@ def test_the_first_result_counts() -> None:
     pending.succeed(2)
     pending.fail(NorthApiException("1001", "late"))
     assert pending.result() == 1
+
+
+def test_of_two_ends_at_the_same_moment_the_first_counts() -> None:
+    pending: Pending[int] = Pending()
+    heard: list[Pending[int]] = []
+    pending.add_done_callback(heard.append)
+
+    class Slow(Flag):
+        def set(self) -> None:
+            pending.fail(NorthApiException("1001", "another thread"))
+            super().set()
+
+    pending._flag = Slow()
+    pending.succeed(1)
+    assert (pending.exception(), pending.result()) == (None, 1)
+    assert heard == [pending]
 
 
 def test_callbacks_are_called_once_each_and_a_failing_one_stops_none(caplog: pytest.LogCaptureFixture) -> None:

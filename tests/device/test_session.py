@@ -149,3 +149,15 @@ def test_fifty_threads_keep_the_order_of_each() -> None:
 def test_a_limit_that_is_no_number_from_1_is_refused(limit: int) -> None:
     with pytest.raises(InvalidArgumentError, match=r"MemoryQueue\.limit"):
         MemoryQueue(limit)
+
+
+def test_a_message_that_was_just_being_sent_when_the_device_was_closed_fails_too() -> None:
+    box = outbox()
+    pending, _ = box.add(message(0))
+    item = box.next()
+    assert item is not None
+    box.end(ClientClosedError(SdkCode.CLIENT_INTERNAL, "closed"))
+    box.sent(1, item, 0)
+    with pytest.raises(ClientClosedError, match="closed"):
+        pending.result(0)
+    assert len(box) == 0

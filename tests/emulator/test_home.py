@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from iot_northbound import load_profile
+from iot_northbound.emulator import home as home_module
 from iot_northbound.emulator.home import prepare
 
 
@@ -100,3 +101,28 @@ def test_a_foreign_profile_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "profile.toml").write_text("[other]\nkey = 1\n")
     with pytest.raises(ValueError, match="move it away"):
         prepare(tmp_path)
+
+
+@pytest.mark.parametrize("written", range(7))
+def test_certificates_of_which_only_some_were_renewed_are_all_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    prepare(tmp_path)
+    write, left = home_module._write, iter([True] * written)
+
+    def killed(path: Path, content: bytes) -> None:
+        if not next(left, False):
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(home_module, "MARGIN", 2 * home_module.LIFETIME)
+    monkeypatch.setattr(home_module, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tmp_path)
+    monkeypatch.undo()
+    home = prepare(tmp_path)
+    home.server_context()
+    (ca,) = x509.load_pem_x509_certificates(home.ca.read_bytes())
+    for name in ("server", "client"):
+        x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes()).verify_directly_issued_by(ca)
+    assert pkcs12.load_pkcs12(home.client_p12.read_bytes(), home.p12_password.encode()).cert is not None

@@ -5,11 +5,13 @@ import contextlib
 import sqlite3
 import ssl
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iot_northbound.emulator import runtime as runtime_module
 from iot_northbound.emulator.durable import DataDirError, Durable
 from iot_northbound.emulator.kernel import routing
 from iot_northbound.emulator.kernel.calls import Request
@@ -224,3 +226,17 @@ def test_rows_of_another_shape_are_refused_with_advice_and_left_as_they_are(tmp_
             run(begin, tmp_path)
         assert str(file) in str(refused.value)
     assert file.read_bytes() == before
+
+
+def test_a_thread_whose_work_comes_just_as_the_loop_ends_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[Runtime] = []
+
+    async def act(runtime: Runtime) -> None:
+        ended.append(runtime)
+
+    run(act)
+    monkeypatch.setattr(runtime_module, "LOOK", 0.01)
+    monkeypatch.setattr(ended[0], "closing", asyncio.Event())  # it looked before
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", lambda *_: Future())  # the loop took it, and did no more
+    with ThreadPoolExecutor(1) as thread, pytest.raises(RuntimeError, match="not running"):
+        thread.submit(ended[0].from_any_thread, lambda: None).result(30)

@@ -15,6 +15,7 @@ import pytest
 from iot_northbound.emulator.durable import DataDirError
 from iot_northbound.emulator.server import Emulator
 from iot_northbound.serving import BindError
+from iot_northbound.serving.http import GuardedServer
 from tests.certs import UNTIDY, Authority, TlsServer, altered, server_context
 from tests.clock import eventually
 
@@ -90,6 +91,24 @@ def test_a_second_one_in_a_home_does_not_change_the_profile_of_the_first(tmp_pat
     with Emulator(folder=tmp_path) as third:
         assert third.profile_path == tmp_path / "profile.toml"
         assert profile_port(third.profile_path) == third.address[1]
+
+
+def test_the_profile_of_a_second_one_is_gone_before_another_one_can_get_its_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close, there = GuardedServer.aclose, []
+
+    async def closing(server: GuardedServer) -> None:
+        there.append(own.exists())
+        await close(server)
+
+    with Emulator(folder=tmp_path):
+        with Emulator(folder=tmp_path) as second:
+            own = second.profile_path
+            monkeypatch.setattr(GuardedServer, "aclose", closing)
+        monkeypatch.undo()
+    assert there
+    assert not any(there)
 
 
 def test_a_port_in_use_is_reported_once_and_with_the_name_of_its_setting(emulator: Emulator, home_folder: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from iot_northbound.errors import SharedStateError
 from iot_northbound.shared import State, StateAwayError, open_state, postgres_state, redis_state
+from iot_northbound.shared.postgres_state import PostgresState
+from iot_northbound.shared.redis_state import RedisState
 from iot_northbound.shared.slots import Turn
 from iot_northbound.shared.state import Busy, HeldSlot, Mine
-from tests.clock import FakeClock
+from tests.clock import FakeClock, eventually
 from tests.servers import PostgresServer, Proxy, RedisServer, run_redis
 from tests.servers.postgres import PASSWORD as POSTGRES_PASSWORD
 from tests.servers.redis import PASSWORD as REDIS_PASSWORD
@@ -68,11 +70,23 @@ def proxy(site: Site) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step waits for its answer for a moment only."""
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, an answer that comes is waited for."""
     for module in (redis_state, postgres_state):
-        monkeypatch.setattr(module, "PATIENCE", 0.2)
+        monkeypatch.setattr(module, "PATIENCE", 30.0)
+
+
+def hurry(state: State) -> None:
+    """Let the open connection of a state wait for its next answer for a moment only."""
+    if isinstance(state, PostgresState):
+        ((link,),) = (pool.idle for pool in state._pools.values())
+        link.patience = 0.1
+    else:
+        assert isinstance(state, RedisState)
+        ((connection,),) = (client.connection_pool._available_connections for client in state._clients.values())
+        connection._parser._buffer.socket_timeout = 0.1
+        connection._sock.settimeout(0.1)
 
 
 STEPS: dict[str, Callable[[State], Any]] = {
@@ -120,11 +134,11 @@ def test_a_server_that_was_away_from_the_start_is_used_when_it_comes(site: Site)
     assert isinstance(state.acquire("me", TTL, 0), Mine)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_frozen_server_is_given_up_and_used_again_when_it_wakes(site: Site) -> None:
     state = site.open()
     state.save(0, b"token", 100.0, state.time())
     site.server.pause()
+    hurry(state)
     try:
         with pytest.raises(StateAwayError):
             state.read()
@@ -148,7 +162,6 @@ def test_a_restart_between_two_steps_is_no_failure(site: Site) -> None:
     state.read()
 
 
-@pytest.mark.usefixtures("impatient")
 def test_steps_whose_answers_are_lost_happened_once(site: Site, proxy: Proxy) -> None:
     lossy, state = site.open(site.through(proxy)), site.open()
     for step in STEPS.values():
@@ -158,9 +171,10 @@ def test_steps_whose_answers_are_lost_happened_once(site: Site, proxy: Proxy) ->
         lossy.forbidden()  # there is a connection
         lost = proxy.answers_lost
         proxy.deaf = True
+        hurry(lossy)
         with pytest.raises(StateAwayError):
             step(lossy)
-        assert proxy.answers_lost > lost
+        eventually(lambda: proxy.answers_lost > lost)
         proxy.deaf = False
         proxy.cut()
 

@@ -232,10 +232,15 @@ class Journal:
             with self._lock:
                 yield self._own
             return
-        if not self._path.exists():
-            raise InvalidArgumentError.of("journal", str(self._path), "it was deleted, and the results with it")
         uri = f"{self._path.resolve().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        try:
+            opened = sqlite3.connect(uri, uri=True, isolation_level=None)
+        except sqlite3.OperationalError:
+            if self._path.exists():
+                raise
+            why = "it was deleted, and the results with it"
+            raise InvalidArgumentError.of("journal", str(self._path), why) from None
+        with contextlib.closing(opened) as connection:
             yield connection
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,36 @@ def write(file: Path, name: str, settings: Settings, *, in_keyring: bool) -> Non
         InvalidArgumentError: the file is not TOML, or the keyring cannot be used (1007).
         OSError: the file cannot be written.
     """
+    target = file.resolve()  # a link stays a link
+    is_new = not target.parent.exists()
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with _alone(target.parent):
+            _write(file, target, name, settings, in_keyring=in_keyring)
+    except BaseException:
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not empty
+                target.parent.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other process change a file here that this one has read, until it is written. Windows has no such lock."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _write(file: Path, target: Path, name: str, settings: Settings, *, in_keyring: bool) -> None:
     document = _read(file)
     table = document.setdefault(name, tomlkit.table())
     for section, part in zip(SECTIONS[:2], settings[:2], strict=True):
@@ -66,7 +97,7 @@ def write(file: Path, name: str, settings: Settings, *, in_keyring: bool) -> Non
                 table[key] = str(Path(value).expanduser().absolute())
             else:
                 table[key] = value
-    _replace(file, tomlkit.dumps(document))
+    _replace(target, tomlkit.dumps(document))
 
 
 def _keep(entry: str, secret: str) -> None:
@@ -93,14 +124,12 @@ def _read(file: Path) -> Any:
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, f"{file} is not valid TOML (line {line})") from None
 
 
-def _replace(file: Path, text: str) -> None:
+def _replace(target: Path, text: str) -> None:
     try:
         content = text.encode()
     except UnicodeEncodeError:
         rule = "a name or a path has bytes that are not UTF-8, which a TOML file cannot have"
         raise InvalidArgumentError(SdkCode.INVALID_ARGUMENT, rule) from None
-    target = file.resolve()  # a link stays a link
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     number, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # only its owner can read it
     try:
         with open(number, "wb") as written:

@@ -140,11 +140,12 @@ class SharedSlots:
 
     def _take_here(self, error: StateAwayError, turn: int, limit: int, hold: float, id: str) -> Slot:
         now = self._clock.monotonic()
-        if self._alone is None:
-            self._alone = now, len(self._own.held())
+        alone = self._alone
+        if alone is None:
+            self._alone = alone = now, len(self._own.held())
             rule = f"this process keeps 1/{self.processes} of the limit by itself"
             log.warning("the shared limit at %s is away, and %s: %s", self._state.shown, rule, error)
-        since, had = self._alone
+        since, had = alone  # not what is there now: another thread may have found the engine back
         part = limit // self.processes
         if had < part and self.processes > 1:
             part = had + int((part - had) * min((now - since) / WINDOW, 1.0))

@@ -10,7 +10,6 @@ from iot_northbound.errors import NorthApiException, SdkCode, WaitTimeoutError
 log = logging.getLogger("iot_northbound.device")
 
 T = TypeVar("T")
-_OPEN = object()
 
 
 class Pending(Generic[T]):
@@ -19,15 +18,15 @@ class Pending(Generic[T]):
     It is always truthy, so that `if client.report(…)` reads like the calls of AgentLite that return true.
     """
 
-    __slots__ = ("_callbacks", "_error", "_flag", "_value", "_what", "so_far")
+    __slots__ = ("_callbacks", "_ends", "_flag", "_what", "so_far")
 
     def __init__(self, what: str = "the platform's confirmation") -> None:
         self._flag = Flag()
         self._what = what
         self.so_far = ""
         """What has happened until now, for the one who gives up waiting; for the side that knows it."""
-        self._value: Any = _OPEN
-        self._error: NorthApiException | None = None
+        self._ends: list[tuple[Any, NorthApiException | None]] = []
+        """Results and errors. The first one counts: two threads may come with theirs at the same moment."""
         self._callbacks: list[Callable[[Pending[T]], object]] = []
 
     def done(self) -> bool:
@@ -43,7 +42,7 @@ class Pending(Generic[T]):
         """
         if (error := self.exception(timeout)) is not None:
             raise error.with_traceback(None)
-        return cast(T, self._value)
+        return cast(T, self._ends[0][0])
 
     def exception(self, timeout: float | None = None) -> NorthApiException | None:
         """Return why there will be no result, or None if there is a result.
@@ -54,7 +53,7 @@ class Pending(Generic[T]):
         if not self._flag.wait(timeout):
             so_far = f": {self.so_far}" if self.so_far else ""
             raise WaitTimeoutError(SdkCode.NO_ANSWER, f"{self._what} did not come in {timeout:g} s{so_far}")
-        return self._error
+        return self._ends[0][1]
 
     def add_done_callback(self, function: Callable[["Pending[T]"], object]) -> None:
         """Call the function with this object once there is a result or an error; at once if it is there already.
@@ -67,15 +66,11 @@ class Pending(Generic[T]):
 
     def succeed(self, value: T) -> None:
         """Set the result; for the side that has it. A second result is ignored."""
-        if not self.done():
-            self._value = value
-            self._finish()
+        self._finish(value, None)
 
     def fail(self, error: NorthApiException) -> None:
         """Set the error; for the side that has it. A second one is ignored."""
-        if not self.done():
-            self._error = error
-            self._finish()
+        self._finish(None, error)
 
     def follow(self, other: "Pending[T]") -> None:
         """End as another one has ended."""
@@ -85,9 +80,12 @@ class Pending(Generic[T]):
         else:
             self.fail(error)
 
-    def _finish(self) -> None:
-        self._flag.set()
-        self._call_back()
+    def _finish(self, value: Any, error: NorthApiException | None) -> None:
+        mine = value, error
+        self._ends.append(mine)
+        if self._ends[0] is mine:
+            self._flag.set()
+            self._call_back()
 
     def _call_back(self) -> None:
         while self._callbacks:

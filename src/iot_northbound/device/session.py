@@ -131,10 +131,10 @@ class Outbox:
         """Add a message that is sent before what is queued, and that the queue does not keep."""
         item = Item(message, Pending("the PUBACK of an answer"))
         with self._lock:
-            if self._end is None:
+            if (end := self._end) is None:
                 self._urgent.append(item)
-        if self._end is not None:
-            item.pending.fail(self._end)
+        if end is not None:
+            item.pending.fail(end)
         return item.pending
 
     @property
@@ -156,7 +156,10 @@ class Outbox:
         """Note that a message is under way with this packet id, since now."""
         item.sent_at = now
         with self._lock:
-            self._flying[mid] = item
+            if (end := self._end) is None:
+                self._flying[mid] = item
+        if end is not None:  # it came while this message was neither waiting nor under way
+            item.pending.fail(end)
 
     def confirmed(self, mid: int) -> Item | None:
         """Note that a message has arrived, and finish its pending result."""

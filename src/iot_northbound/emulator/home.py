@@ -189,6 +189,8 @@ def _in_date(folder: Path) -> bool:
 
 
 def _make_certificates(folder: Path) -> None:
+    last = folder / "client.p12"
+    last.unlink(missing_ok=True)  # written last: a process that is killed meanwhile leaves a home without it
     ca = issuing.issue("iot-northbound emulator CA", is_ca=True, path_length=0, lifetime=LIFETIME)
     _write(folder / "ca.pem", _pem(ca.certificate))
     # The platform shows a certificate when it pushes, so the server's certificate may be a client's, too.
@@ -201,7 +203,7 @@ def _make_certificates(folder: Path) -> None:
     _write(folder / "client.p12.password", password.encode())
     encryption = serialization.BestAvailableEncryption(password.encode())
     p12 = pkcs12.serialize_key_and_certificates(b"client", client.key, client.certificate, [ca.certificate], encryption)
-    _write(folder / "client.p12", p12)
+    _write(last, p12)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -7,6 +7,7 @@ the changes are durable before it answers.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import ssl
@@ -34,6 +35,9 @@ R = TypeVar("R")
 
 SETTINGS = "settings"
 """The row of the platform's own table that keeps the settings that were changed while running."""
+ENDED = "the emulator is not running"
+LOOK = 1.0
+"""Seconds after which a thread that waits for the loop looks whether there still is one."""
 CHAIN = 100
 """How many steps that follow one another at once an operation of the control plane waits for."""
 
@@ -183,8 +187,22 @@ class Runtime:
         if threading.get_ident() == self._thread:
             raise RuntimeError("this would wait for itself: on the emulator's own loop await Runtime.execute instead")
         if self.closing.is_set():
-            raise RuntimeError("the emulator is not running")
-        return asyncio.run_coroutine_threadsafe(self.execute(action, whole=whole), self._loop).result()
+            raise RuntimeError(ENDED)
+        work = self.execute(action, whole=whole)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            while True:
+                try:
+                    return future.result(LOOK)
+                except TimeoutError:
+                    if future.done():
+                        raise
+                    if self._loop.is_closed():  # it ended just before it began with this
+                        raise concurrent.futures.CancelledError from None
+        except concurrent.futures.CancelledError:
+            if self._loop.is_closed():
+                work.close()
+            raise RuntimeError(ENDED) from None
 
     def clock_changed(self) -> None:
         """Look again at what is due: the clock may have been frozen, moved or thawed."""

@@ -253,12 +253,12 @@ class Emulator(LoopService):
         """Answer the calls that have begun, write the pending changes, and close everything."""
         if self._runtime is not None:
             self._runtime.closing.set()
+        if self._profile is not None:
+            self._profile.withdraw()  # before the port is free: another emulator may take it, and the file's name too
+            self._profile = None
         for server in self._servers:
             await server.aclose()
         self._servers, self._mqtt = [], None
-        if self._profile is not None:
-            self._profile.withdraw()
-            self._profile = None
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             await runtime.aclose()

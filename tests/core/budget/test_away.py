@@ -10,6 +10,7 @@ from tests.core.budget.rig import call, calls, failure, slept, wait
 from tests.shared.limit_rules import MemoryLimit
 
 from iot_northbound import ThrottledError
+from iot_northbound.core import slot_sources
 from iot_northbound.core.asking import TRY_AGAIN, Asking
 from iot_northbound.core.budget import RateLimit
 from iot_northbound.core.retry import AttemptFailed, Outcome
@@ -92,6 +93,16 @@ def test_a_process_alone_keeps_the_whole_limit(
     calls(limit, 3)
     engine.away = True
     assert granted_at_once(limit, clock) == 17
+
+
+def test_a_state_that_another_thread_finds_back_at_this_moment_is_no_failure(
+    process: Callable[[int], RateLimit], engine: MemoryLimit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = process(5)
+    engine.away = True
+    monkeypatch.setattr(slot_sources.log, "warning", lambda *_: setattr(limit._source, "_alone", None))
+    call(limit)
+    assert limit.stats().taken == 1
 
 
 def test_while_the_state_is_away_it_is_asked_once_a_second(

@@ -17,6 +17,7 @@ import pytest
 
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push import InboxError, InboxFullError, KafkaSink
+from iot_northbound.push.sinks import kafka as kafka_module
 from tests.clock import eventually
 from tests.push.helpers import PATIENCE, data_message, taken
 from tests.servers.kafka import KafkaServer, run_kafka
@@ -168,16 +169,28 @@ def test_what_is_not_confirmed_in_time_fails_and_can_come_again(
 
 
 def test_a_sink_without_brokers_answers_all_the_same(
-    tmp_path: Path, topic: str, sink_to: Callable[..., KafkaSink], caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    topic: str,
+    sink_to: Callable[..., KafkaSink],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    put, guarded = threading.Event(), kafka_module._guarded
+
+    def later(*reports: Any) -> None:
+        put.wait(PATIENCE)
+        guarded(*reports)
+
     with run_kafka(tmp_path) as server:
         sink = sink_to(server.brokers, IMPATIENT)
         assert send(sink, 0)
         caplog.clear()
         server.kill()
+        monkeypatch.setattr(kafka_module, "_guarded", later)
         answers = [sink.put(data_message(f"d{n}", n)) for n in range(100)]
         assert sink.stats().waiting == 100
         assert sink.stats().size > 100 * 50
+        put.set()
         for answer in answers:
             with pytest.raises(InboxError, match=f"for {topic} at 127"):
                 taken(answer)
