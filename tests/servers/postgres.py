@@ -34,7 +34,7 @@ def programs() -> Path | None:
 
 
 @functools.cache
-def _as_whom() -> dict[str, Any]:
+def as_whom() -> dict[str, Any]:
     """Return how `Popen` starts the programs: as the account, if we are root."""
     if os.getuid() != 0:
         return {}
@@ -55,9 +55,13 @@ class PostgresServer(Server):
         self.url = self.url_of(USER, PASSWORD)
         secret = folder / "password"
         secret.write_text(PASSWORD)
-        if owner := _as_whom():
+        if owner := as_whom():
             for path in (folder, secret):
                 os.chown(path, owner["user"], owner["group"])
+        self.fill(secret)
+
+    def fill(self, secret: Path) -> None:
+        """Make its files."""
         self._run(
             *("initdb", "--no-sync", "--no-locale", "--encoding=UTF8", "--auth=scram-sha-256"),
             *(f"--username={USER}", f"--pwfile={secret}", f"--pgdata={self.data}"),
@@ -78,7 +82,7 @@ class PostgresServer(Server):
     def _run(self, program: str, *arguments: str) -> None:
         with (self.folder / "server.log").open("ab") as output:
             subprocess.run(
-                [f"{programs()}/{program}", *arguments], check=True, stdout=output, stderr=output, **_as_whom()
+                [f"{programs()}/{program}", *arguments], check=True, stdout=output, stderr=output, **as_whom()
             )
 
     def launch(self) -> "subprocess.Popen[bytes]":
@@ -90,7 +94,7 @@ class PostgresServer(Server):
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                **_as_whom(),
+                **as_whom(),
             )
 
     def answers(self) -> bool:
@@ -99,6 +103,7 @@ class PostgresServer(Server):
             if int(pid) == self.pid and state == "ready":
                 self._make_database()
                 return True
+            return int(pid) == self.pid and state == "standby"
         return False
 
     def _make_database(self) -> None:
@@ -112,6 +117,35 @@ class PostgresServer(Server):
         with psycopg.connect(self.url, autocommit=True) as db:
             answer = db.execute(query, values)
             return answer.fetchall() if answer.description else []
+
+
+class Standby(PostgresServer):
+    """A copy of a server that follows it, until it is promoted."""
+
+    def __init__(self, folder: Path, primary: PostgresServer) -> None:
+        self._primary = primary
+        super().__init__(folder, primary.settings)
+
+    def fill(self, secret: Path) -> None:
+        del secret
+        source = self._primary.url_of(USER, PASSWORD)
+        self._run(
+            "pg_basebackup", f"--dbname={source}", f"--pgdata={self.data}", "-R", "--checkpoint=fast", "--no-sync"
+        )
+
+    def promote(self) -> None:
+        assert self.execute("SELECT pg_promote()") == [(True,)]
+
+
+@contextlib.contextmanager
+def run_standby(primary: PostgresServer) -> Iterator[Standby]:
+    """Run a server that follows another one."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = Standby(Path(folder), primary)
+        try:
+            yield server.start()
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,9 @@ from iot_northbound.push.inboxes.leases import Got, Leases
 from tests.clock import FakeClock
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["put", "fetch", "get", "done", "late", "beat", "give", "resume"]), st.integers(0, 7)),
+    st.tuples(
+        st.sampled_from(["put", "fetch", "get", "done", "late", "beat", "give", "resume", "restart"]), st.integers(0, 7)
+    ),
     max_size=60,
 )
 
@@ -24,7 +27,7 @@ def test_nothing_is_deleted_that_was_not_begun_and_all_is_delivered_again(
     stored: dict[int, int] = {}
     begun: set[int] = set()
     queue: list[int] = []
-    last, epoch = 0, 0
+    last, epoch, server = 0, 0, 0
 
     def take() -> None:
         nonlocal epoch
@@ -33,7 +36,7 @@ def test_nothing_is_deleted_that_was_not_begun_and_all_is_delivered_again(
             leases.take(shard, epoch, 0)
 
     def beat() -> None:
-        lost = leases.beaten(clock.monotonic(), list(leases.held))
+        lost = leases.beaten(clock.monotonic(), list(leases.held), str(server))
         queue[:] = [each for each in queue if stored.get(each) not in lost]
         take()
 
@@ -65,6 +68,10 @@ def test_nothing_is_deleted_that_was_not_begun_and_all_is_delivered_again(
             clock.advance(9.0)
         elif step == "beat":
             beat()
+        elif step == "restart":
+            server += 1
+            beat()
+            assert not leases.got.keys() & set(queue)
         elif step == "give":
             shard = number % count
             if leases.held[shard].giving_up is None:
@@ -116,3 +123,22 @@ def test_a_shard_is_looked_at_while_none_of_its_messages_is_done(count: int, tot
                     leases.deliver(held, Got(number, shard, "", 1, 0.0, None))
                 held.more = len(new) == room
         assert leases.held[count - 1].undelivered == stored
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["its handler ends", "its handler fails"])
+def test_what_a_worker_has_from_another_server_ends_no_message_of_this_one(ends: bool) -> None:
+    clock = FakeClock()
+    leases = Leases(1, 10.0, clock.monotonic)
+
+    def delivered(server: str) -> None:
+        leases.beaten(clock.monotonic(), list(leases.held), server)
+        leases.take(0, 1, 0)
+        assert leases.deliver(leases.held[0], Got(7, 0, "", 1, 0.0, b""))
+
+    delivered("primary")
+    assert leases.begin(7) is not None
+    delivered("standby")  # that gave the same epoch and the same id
+    if ends:
+        assert leases.finish(7) is None
+    assert leases.begin(7) is not None
+    assert leases.finish(7) is not None

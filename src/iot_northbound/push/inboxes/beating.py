@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EACH = 1.0
 """Seconds between two heartbeats, at most: so soon a process gets what another one has released."""
 _FLUSH = 5.0
+_LATE = "their leases were not renewed in time"
 
 Tell = Callable[[Callable[[str], bool]], int]
 
@@ -101,10 +102,12 @@ class Beating:
             epochs = {shard: held.epoch for shard, held in leases.held.items()}
         sent = leases.now()
         given = {"owner": self._owner, "lease": leases.lease}
-        ((living, kept),) = self._session.rows(sql.BEAT, **given, shards=list(epochs), epochs=list(epochs.values()))
+        rows = self._session.rows(sql.BEAT, **given, shards=list(epochs), epochs=list(epochs.values()))
+        ((living, kept, server),) = rows
         with leases.changed:
-            lost = leases.beaten(sent, kept)
-        self._note_lost(lost)
+            is_other = server != leases.server
+            lost = leases.beaten(sent, kept, server)
+        self._note_lost(lost, "the server was restarted, or is another one" if is_other else _LATE)
         most = -(-leases.count // living)
         if len(leases.held) < most:
             self._take(most - len(leases.held))
@@ -153,12 +156,12 @@ class Beating:
         with self._leases.changed:
             lost = set() if self._leases.valid else set(self._leases.held)
             self._leases.lose(lost)
-        self._note_lost(lost)
+        self._note_lost(lost, _LATE)
 
-    def _note_lost(self, lost: set[int]) -> None:
+    def _note_lost(self, lost: set[int], why: str) -> None:
         if lost:
             self._withdraw(lost)
-            log.error("%d shards of the inbox were lost: their leases were not renewed in time", len(lost))
+            log.error("%d shards of the inbox were lost: %s", len(lost), why)
 
     def _withdraw(self, shards: set[int]) -> int:
         """Take the devices of shards from the workers; return how many a handler still has."""

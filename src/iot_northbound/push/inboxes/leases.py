@@ -11,6 +11,8 @@ from iot_northbound.push.inbox import UNDELIVERED
 
 _VALID = 0.8
 """The part of a lease for which its owner relies on it."""
+_NEVER = -1
+"""The epoch of a message from another server."""
 
 
 @attrs.frozen
@@ -82,6 +84,10 @@ class Leases:
         self.deleting = 0
         """How many are being deleted."""
         self.takeovers = self.lost = self.fenced = 0
+        self.server = ""
+        """Which server gave us the shards."""
+        self._strange: set[int] = set()
+        """Messages of another server that a worker has. This one may give their ids to others."""
         self._valid_until = float("-inf")
 
     @property
@@ -95,12 +101,18 @@ class Leases:
 
     # Shards
 
-    def beaten(self, sent: float, kept: Iterable[int]) -> set[int]:
-        """Note the answer to a heartbeat that was sent at that time; return the shards that were lost.
+    def beaten(self, sent: float, kept: Iterable[int], server: str = "") -> set[int]:
+        """Note a server's answer to a heartbeat that was sent at that time; return the shards that were lost.
 
-        Whoever was late has lost all: a message may have been refused to a worker meanwhile.
+        Whoever was late has lost all: a message may have been refused to a worker meanwhile. With another server, all
+        is lost, too.
         """
-        lost = set(self.held) - set(kept if self.valid else ())
+        is_other, self.server = server != self.server, server
+        lost = set(self.held) - set(kept if self.valid and not is_other else ())
+        if is_other:
+            self._strange |= {got.id for got in self.got.values() if got.begun}
+            for got in (*self.got.values(), *self.done):
+                got.epoch = _NEVER
         self._valid_until = sent + _VALID * self.lease
         self.lose(lost)
         return lost
@@ -178,6 +190,7 @@ class Leases:
             got.refused = True
             return None
         got.begun, got.refused = True, False
+        self._strange.discard(message_id)
         return got, message_id <= held.suspects
 
     def finish(self, message_id: int) -> Got | None:
@@ -186,13 +199,22 @@ class Leases:
         A worker says of a message that it was refused that it is done, too: that means nothing.
         """
         got = self.got.get(message_id)
-        if got is None or got.refused:
+        is_of_another = message_id in self._strange
+        self._strange.discard(message_id)
+        if got is None or got.refused or (is_of_another and not got.begun):
             return None
         del self.got[message_id]
         held = self.held.get(got.shard)
         if held is not None and held.epoch == got.epoch:
             held.undelivered -= 1
         return got
+
+    def delete_later(self, batch: list[Got], server: str) -> None:
+        """Note that handled messages could not be deleted: once more when the server is back, unless it is another."""
+        if server != self.server:
+            for got in batch:
+                got.epoch = _NEVER
+        self.done[:0] = batch
 
     def flushed(self, seconds: float) -> bool:
         """Wait until no handled message is to be deleted; return whether that was in time."""

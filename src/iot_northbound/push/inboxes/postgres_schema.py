@@ -101,20 +101,24 @@ OLDEST = "SELECT shard, min(since) FROM {s}.inbox WHERE NOT dead GROUP BY shard 
 
 # Leases. An epoch belongs to one owner at one time: a lease is renewed by its epoch, and taken with a new one.
 
-BEAT = """
+# Another server, or the same one after a restart. A standby that was promoted may lack what was got from its primary,
+# and gives the ids and epochs of that once more. So what was got from one server is not written to another.
+_SERVER = "extract(epoch FROM pg_postmaster_start_time())::text"
+
+BEAT = f"""
 WITH me AS (
-  INSERT INTO {s}.inbox_member (owner, until) VALUES (%(owner)s, now() + %(lease)s * interval '1 second')
+  INSERT INTO {{s}}.inbox_member (owner, until) VALUES (%(owner)s, now() + %(lease)s * interval '1 second')
   ON CONFLICT (owner) DO UPDATE SET until = excluded.until
 ), gone AS (
-  DELETE FROM {s}.inbox_member WHERE until < now() - interval '1 hour' AND owner <> %(owner)s
+  DELETE FROM {{s}}.inbox_member WHERE until < now() - interval '1 hour' AND owner <> %(owner)s
 ), kept AS (
-  UPDATE {s}.inbox_lease l SET until = now() + %(lease)s * interval '1 second'
+  UPDATE {{s}}.inbox_lease l SET until = now() + %(lease)s * interval '1 second'
   FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS t (shard, epoch)
   WHERE l.shard = t.shard AND l.epoch = t.epoch AND l.until > now()
   RETURNING l.shard
 )
-SELECT (SELECT count(*) FROM {s}.inbox_member WHERE until > now() AND owner <> %(owner)s) + 1,
-  ARRAY(SELECT shard FROM kept)"""
+SELECT (SELECT count(*) FROM {{s}}.inbox_member WHERE until > now() AND owner <> %(owner)s) + 1,
+  ARRAY(SELECT shard FROM kept), {_SERVER}"""
 
 TAKE = """
 UPDATE {s}.inbox_lease l
@@ -147,13 +151,16 @@ CROSS JOIN LATERAL (
 BODY = "SELECT body FROM {s}.inbox WHERE id = %(id)s AND NOT dead"
 
 # No lock on the lease. If another process takes the shard in this moment, it handles the message again, or not.
-DONE = """
-DELETE FROM {s}.inbox i
+DONE = f"""
+DELETE FROM {{s}}.inbox i
 USING unnest(%(ids)s::bigint[], %(shards)s::smallint[], %(epochs)s::bigint[]) AS t (id, shard, epoch)
-  JOIN {s}.inbox_lease l ON l.shard = t.shard AND l.epoch = t.epoch
-WHERE i.id = t.id RETURNING i.id"""
+  JOIN {{s}}.inbox_lease l ON l.shard = t.shard AND l.epoch = t.epoch
+WHERE i.id = t.id AND {_SERVER} = %(server)s RETURNING i.id"""
 
-_OURS = "EXISTS (SELECT FROM {s}.inbox_lease l WHERE l.shard = i.shard AND l.epoch = %(epoch)s)"
+_OURS = (
+    "EXISTS (SELECT FROM {s}.inbox_lease l WHERE l.shard = i.shard AND l.epoch = %(epoch)s)"
+    f" AND {_SERVER} = %(server)s"
+)
 MARK_BEGUN = f"UPDATE {{s}}.inbox i SET begun = begun + 1 WHERE id = %(id)s AND {_OURS} RETURNING begun"
 BURY = f"""UPDATE {{s}}.inbox i SET dead = true, attempts = %(attempts)s, error = %(error)s
 WHERE id = %(id)s AND NOT dead AND {_OURS} RETURNING id"""

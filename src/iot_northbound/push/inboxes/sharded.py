@@ -124,7 +124,7 @@ class Sharded:
         got, suspect = begun
         times = 0
         if suspect:  # noted before its handler begins, because that may end this process
-            marked = self.desk.rows(sql.MARK_BEGUN, id=message_id, epoch=got.epoch)
+            marked = self.desk.rows(sql.MARK_BEGUN, id=message_id, epoch=got.epoch, server=self.leases.server)
             if not marked:
                 raise gone
             times = marked[0][0]
@@ -151,9 +151,11 @@ class Sharded:
         leases = self.leases
         with leases.changed:
             got = leases.got.get(message_id)
+            server = leases.server
         if got is None:
             return
-        given = {"id": message_id, "epoch": got.epoch, "attempts": attempts, "error": storable(error)}
+        given = {"id": message_id, "epoch": got.epoch, "server": server}
+        given |= {"attempts": attempts, "error": storable(error)}
         buried = self.desk.rows(sql.BURY, **given)
         with leases.changed:
             leases.fenced += not buried
@@ -230,9 +232,11 @@ class Sharded:
         with leases.changed:
             batch, leases.done = leases.done, []
             leases.deleting = len(batch)
+            server = leases.server
         if not batch:
             return
         given = {
+            "server": server,
             "ids": [got.id for got in batch],
             "shards": [got.shard for got in batch],
             "epochs": [got.epoch for got in batch],
@@ -244,7 +248,7 @@ class Sharded:
             with leases.changed:
                 leases.deleting = 0
                 if deleted is None:
-                    leases.done[:0] = batch  # once more when the server is back
+                    leases.delete_later(batch, server)
                 else:
                     leases.fenced += len(batch) - len(deleted)
                 leases.changed.notify_all()
