@@ -12,7 +12,7 @@ from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import InboxConfigError, InboxError, InboxStats
 from iot_northbound.push.inboxes import postgres_schema as sql
-from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
+from iot_northbound.shared.postgres_link import Link, Target, is_lasting
 
 with needs_extra("postgres"):
     import psycopg
@@ -145,7 +145,7 @@ class Engine:
             self._check_server(session.rows(sql.SERVER)[0])
             found = session.run(lambda link: self._meta(link, shards))
         except (AwayError, RefusedDataError) as error:
-            if any(text in str(error) for text in LASTING_TEXTS) or isinstance(error, RefusedDataError):
+            if is_lasting(str(error)) or isinstance(error, RefusedDataError):
                 raise InboxConfigError(f"the inbox cannot be used: {error}") from error.__cause__
             raise InboxError(f"the inbox cannot be opened: {error}") from error.__cause__
         if found[0] != sql.VERSION:
