@@ -9,7 +9,7 @@ import pytest
 
 from iot_northbound.errors import InvalidArgumentError, SharedStateError
 from iot_northbound.shared import State, StateAwayError, open_state
-from iot_northbound.shared.postgres_link import Link
+from iot_northbound.shared.postgres_link import Link, is_lasting
 from iot_northbound.shared.postgres_state import CONNECTIONS, PostgresState
 from tests.clock import FakeClock
 from tests.servers import PostgresServer
@@ -219,4 +219,26 @@ def test_a_url_that_the_library_cannot_read_is_refused_without_its_password(cloc
 def test_a_database_that_does_not_exist_is_refused(postgres_server: PostgresServer, clock: FakeClock) -> None:
     state = open_state(postgres_server.url_of("na", "a-password-of-postgres", "nothing"), APPLICATION, clock=clock)
     with pytest.raises(SharedStateError, match="does not exist"):
+        state.read()
+
+
+@pytest.mark.parametrize(
+    ("why", "lasts"),
+    [
+        ("SSL connection has been closed unexpectedly", False),
+        ("SSL SYSCALL error: EOF detected", False),
+        ("SSL error: unexpected eof while reading", False),
+        ("SSL error: certificate verify failed", True),
+        ("server does not support SSL, but SSL was required", True),
+        ("the database system is starting up", False),
+    ],
+)
+def test_a_server_that_is_ended_while_it_is_asked_is_away_and_not_refused(why: str, lasts: bool) -> None:
+    assert is_lasting(why) is lasts
+
+
+def test_a_standby_says_what_to_name(postgres_server: PostgresServer, role: str, clock: FakeClock) -> None:
+    postgres_server.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
+    state = open_state(postgres_server.url_of(role, role), APPLICATION, clock=clock)
+    with pytest.raises(StateAwayError, match="it is a standby, or can only be read; name the primary"):
         state.read()

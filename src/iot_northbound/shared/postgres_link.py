@@ -11,8 +11,23 @@ with needs_extra("postgres"):
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-LASTING_TEXTS = ("authentication", "password", "does not exist", "pg_hba.conf", "certificate", "SSL", "invalid")
+_LASTING_TEXTS = ("authentication", "password", "does not exist", "pg_hba.conf", "certificate", "SSL", "invalid")
 """What is in the text of a refused connection if time does not cure it. The library gives no code for these."""
+_ENDED = ("closed", "SYSCALL", "eof", "EOF")
+"""What is in it if a server that uses TLS was ended in that moment."""
+_OF_A_POOLER = {
+    "no such database": "PgBouncer must know the database",
+    "statement pooling": "set pool_mode=transaction in PgBouncer, or session",
+    "unsupported startup parameter": "leave it out, or name it in ignore_startup_parameters of PgBouncer",
+}
+"""The same of PgBouncer, and what to do."""
+_CURES = _OF_A_POOLER | {"session is read-only": "it is a standby, or can only be read; name the primary"}
+
+
+def is_lasting(why: str) -> bool:
+    """Whether time does not cure what a refused connection says."""
+    lasting = any(text in why for text in _LASTING_TEXTS) and not any(text in why for text in _ENDED)
+    return lasting or any(text in why for text in _OF_A_POOLER)
 
 
 class Link(psycopg.Connection[tuple[Any, ...]]):
@@ -87,4 +102,4 @@ class Target:
         text = next(iter(str(error).splitlines()), type(error).__name__)
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return next((f"{text}: {cure}" for each, cure in _CURES.items() if each in text), text)

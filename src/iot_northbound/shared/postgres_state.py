@@ -8,7 +8,7 @@ from typing import Any
 from iot_northbound._extras import needs_extra
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.shared import postgres_schema as sql
-from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
+from iot_northbound.shared.postgres_link import Link, Target, is_lasting
 from iot_northbound.shared.remote import ENDS, PATIENCE, Look, RefusedError, RemoteState
 from iot_northbound.shared.state import (
     COOL_DOWN,
@@ -230,7 +230,11 @@ class PostgresState(RemoteState):
         except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateSchema):
             pass  # the inbox made the schema in this very moment
         except psycopg.Error as error:
-            raise StateAwayError(self._target.why(error)) from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: psycopg.Error) -> StateAwayError | RefusedError:
+        why = self._target.why(error)
+        return RefusedError(why) if is_lasting(why) else StateAwayError(why)
 
     def _sql(self, statement: str) -> bytes:
         return SQL(statement).format(s=Identifier(self._schema)).as_bytes(None)
@@ -244,6 +248,4 @@ class PostgresState(RemoteState):
         try:
             return self._target.connect(PATIENCE)
         except psycopg.Error as error:
-            why = self._target.why(error)
-            refused = any(text in why for text in LASTING_TEXTS)
-            raise RefusedError(why) if refused else StateAwayError(why) from None
+            raise self._failure(error) from None

@@ -127,10 +127,11 @@ def test_a_shard_is_looked_at_while_none_of_its_messages_is_done(count: int, tot
 
 @pytest.mark.parametrize("ends", [True, False], ids=["its handler ends", "its handler fails"])
 def test_what_a_worker_has_from_another_server_ends_no_message_of_this_one(ends: bool) -> None:
-    leases = Leases(1, 10.0, FakeClock().monotonic)
+    clock = FakeClock()
+    leases = Leases(1, 10.0, clock.monotonic)
 
     def delivered(server: str) -> None:
-        leases.beaten(0.0, list(leases.held), server)
+        leases.beaten(clock.monotonic(), list(leases.held), server)
         leases.take(0, 1, 0)
         assert leases.deliver(leases.held[0], Got(7, 0, "", 1, 0.0, b""))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from typing import Any
 from unittest.mock import Mock
 
@@ -95,6 +96,31 @@ def test_a_role_with_few_rights_works_on_tables_that_exist(make: Make, server: P
         part.inbox.stop()
         server.execute("DROP OWNED BY few")
         server.execute("DROP ROLE few")
+
+
+@pytest.mark.parametrize(
+    ("right", "table", "text"),
+    [
+        ("DELETE", "inbox", "no right to DELETE on inbox; it must read and write all tables"),
+        ("UPDATE", "inbox_lease", "no right to UPDATE on inbox_lease"),
+        ("SELECT", "inbox_meta", "permission denied for table inbox_meta"),
+    ],
+)
+def test_a_role_with_too_few_rights_is_refused_at_the_start(
+    make: Make, server: PostgresServer, right: str, table: str, text: str
+) -> None:
+    make().start()
+    role = f"role_{uuid.uuid4().hex[:8]}"
+    server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'of-it'")
+    server.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {role}")
+    server.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}")
+    server.execute(f"REVOKE {right} ON {SCHEMA}.{table} FROM {role}")
+    try:
+        with pytest.raises(InboxConfigError, match=text):
+            PostgresInbox(server.url_of(role, "of-it"), schema=SCHEMA).prepare()
+    finally:
+        server.execute(f"DROP OWNED BY {role}")
+        server.execute(f"DROP ROLE {role}")
 
 
 def test_another_number_of_shards_or_another_version_is_refused(make: Make, server: PostgresServer) -> None:

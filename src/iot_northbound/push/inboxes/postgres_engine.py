@@ -12,7 +12,7 @@ from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import InboxConfigError, InboxError, InboxStats
 from iot_northbound.push.inboxes import postgres_schema as sql
-from iot_northbound.shared.postgres_link import LASTING_TEXTS, Link, Target
+from iot_northbound.shared.postgres_link import Link, Target, is_lasting
 
 with needs_extra("postgres"):
     import psycopg
@@ -28,6 +28,7 @@ _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 _OURS_TO_BLAME = (psycopg.OperationalError, psycopg.InterfaceError)
 """Errors of the server or of the connection. All others come from what was sent."""
 _OLDEST = 120_000
+_RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 
 class AwayError(InboxError):
@@ -144,10 +145,14 @@ class Engine:
         try:
             self._check_server(session.rows(sql.SERVER)[0])
             found = session.run(lambda link: self._meta(link, shards))
+            missing = self._missing_rights(session) if found[0] == sql.VERSION else ""
         except (AwayError, RefusedDataError) as error:
-            if any(text in str(error) for text in LASTING_TEXTS) or isinstance(error, RefusedDataError):
+            if is_lasting(str(error)) or isinstance(error, RefusedDataError):
                 raise InboxConfigError(f"the inbox cannot be used: {error}") from error.__cause__
             raise InboxError(f"the inbox cannot be opened: {error}") from error.__cause__
+        if missing:
+            rule = f"the role has no right to {missing}; it must read and write all tables in schema {self.schema}"
+            raise InboxConfigError(f"the inbox at {self.target.where} cannot be used: {rule}")
         if found[0] != sql.VERSION:
             rule = f"its tables have version {found[0]}, and this program uses {sql.VERSION}: use the same version"
             raise InboxConfigError(f"the inbox at {self.target.where} cannot be used: {rule} of iot-northbound")
@@ -166,6 +171,10 @@ class Engine:
             raise InboxConfigError(f"{where} the server is older than PostgreSQL 12")
         if unsynced:
             log.warning("%s runs with fsync=off: a power cut loses messages that were answered 200", self.target.where)
+
+    def _missing_rights(self, session: Session) -> str:
+        found = session.rows(sql.MISSING_RIGHTS, schema=self.schema, rights=_RIGHTS)
+        return str(found[0][0] or "")
 
     def _meta(self, link: Link, shards: int) -> tuple[Any, ...]:
         for _ in range(3):  # the shared state may make the schema during the first turn; the last one reads

@@ -58,6 +58,12 @@ SERVER = (
     " current_setting('server_version_num')::int"
 )
 
+MISSING_RIGHTS = """
+SELECT string_agg(r || ' on ' || t, ', ' ORDER BY t, r)
+FROM unnest(ARRAY['inbox', 'inbox_seen', 'inbox_lease', 'inbox_member']) t, unnest(%(rights)s::text[]) r
+WHERE NOT has_table_privilege(format('%%I.%%I', %(schema)s::text, t), r)
+  AND NOT (t = 'inbox_lease' AND r IN ('INSERT', 'DELETE'))"""
+
 # A batch of new messages. All of it is sent at once, so the locks do not wait for a process that is frozen.
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
