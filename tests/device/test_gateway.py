@@ -228,7 +228,7 @@ def test_a_slow_status_of_an_earlier_connection_does_not_let_the_queue_go_early(
 
 
 def test_a_status_that_could_not_be_told_is_told_after_the_next_connect(tmp_path: Path) -> None:
-    ports = {name: free_port() for name in ("port", "control_port", "agentlite_port", "mqtt_port")}
+    ports: dict[str, Any] = {name: free_port() for name in ("port", "control_port", "agentlite_port", "mqtt_port")}
     emulator = Emulator(data_dir=tmp_path, **ports)
     with emulator:
         wire = Wire(emulator).login()

@@ -179,7 +179,7 @@ def test_a_worker_that_is_late_does_nothing_to_an_inbox_that_is_closed_meanwhile
 
 
 def test_a_file_that_is_opened_in_this_very_moment_is_open(tmp_path: Path) -> None:
-    inbox = SqliteInbox(tmp_path / "i")
+    inbox: Any = SqliteInbox(tmp_path / "i")
     store: Any = SimpleNamespace(inherited=False, put=lambda _: "put")
 
     def opens() -> None:

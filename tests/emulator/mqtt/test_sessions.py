@@ -6,7 +6,7 @@ import logging
 import socket
 import struct
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def test_a_silent_device_is_disconnected_after_its_keep_alive(
 
 def test_one_that_says_nothing_is_closed_within_the_deadline(home_folder: Path) -> None:
     with Emulator(folder=home_folder, mqtt_port=0, limits=Limits(header_deadline=0.2)) as short:
-        with Peer(short) as one:
+        with suppress(OSError), Peer(short) as one:  # on a slow machine, it is closed within the handshake
             assert one.recv() == b""
         with socket.create_connection(short.mqtt_address, timeout=10) as raw:
             assert raw.recv(1) == b""

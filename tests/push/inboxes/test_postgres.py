@@ -147,6 +147,41 @@ def test_settings_of_the_role_cannot_weaken_it(make: Make, server: PostgresServe
         server.execute(f"ALTER ROLE na RESET {name}")
 
 
+def test_processes_whose_role_has_a_strict_isolation_level_do_not_fail_at_each_other(
+    make: Make, server: PostgresServer
+) -> None:
+    first, second = make().start(), make().start()
+    strict = Part(f"{server.url}?options=-cdefault_transaction_isolation%3Dserializable").start()
+    desk = strict.inbox._opened().desk
+    beaten: list[int] = []
+
+    def beat_meanwhile(link: Link) -> None:
+        link.execute(f"SELECT count(*) FROM {SCHEMA}.inbox_lease")  # what it knows from here on is the past
+        if not beaten:
+            beaten.append(1)
+            first.beat()
+            second.beat()
+
+    execute = Link.execute
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+
+            def between(link: Link, query: Any, *rest: Any, **named: Any) -> Any:
+                if link is not desk._link or beaten:
+                    return execute(link, query, *rest, **named)
+                with link.transaction():
+                    patch.undo()
+                    beat_meanwhile(link)
+                    return execute(link, query, *rest, **named)
+
+            desk.rows("SELECT 1")
+            patch.setattr(Link, "execute", between)
+            assert desk.rows(f"UPDATE {SCHEMA}.inbox_lease SET owner = owner RETURNING 1")
+        assert beaten
+    finally:
+        strict.inbox.stop()
+
+
 def test_a_schema_that_the_shared_state_makes_in_this_very_moment_is_used(
     make: Make, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

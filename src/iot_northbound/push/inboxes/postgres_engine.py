@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ PATIENCE = 8.0
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 _OURS_TO_BLAME = (psycopg.OperationalError, psycopg.InterfaceError)
 """Errors of the server or of the connection. All others come from what was sent."""
+_IN_THE_WAY = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+"""Another process was: nothing happened, and the statement is repeated. The role may have a strict isolation level."""
 _OLDEST = 120_000
 _RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 
@@ -74,8 +77,10 @@ class Session:
         """Return the rows of one statement, which is a transaction of its own."""
 
         def work(link: Link) -> Rows:
-            cursor = link.execute(self._engine.sql(statement), given)
-            return cursor.fetchall() if cursor.description else []
+            while True:
+                with contextlib.suppress(*_IN_THE_WAY):
+                    cursor = link.execute(self._engine.sql(statement), given)
+                    return cursor.fetchall() if cursor.description else []
 
         return self.run(work)
 
