@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from .limits import Limits
 
-
 _NOBODY = asyncio.BufferedProtocol()
 """Takes the place of a connection that has ended. uvloop forgets methods for a buffer only if it gets others."""
 
