@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -169,19 +170,26 @@ def allow_files() -> None:
 
 
 def main(*names: str) -> None:
-    """Run the rows with these names; without names, run all."""
+    """Run the rows with these names; without names, run all. A row that fails does not keep the others from running."""
     allow_files()
     rows = _rows()
     unknown = sorted(set(names) - set(rows))
     if unknown:
         sys.exit(f"no such row: {unknown[0]}; there are {', '.join(rows)}")
     chosen = names or [name for name in rows if name != "memory"]  # connect measures it
+    failed = []
     for name in chosen:
         work = rows[name]
         print(f"{name}: {(work.__doc__ or '').splitlines()[0]} (load {os.getloadavg()[0]:.1f})", flush=True)
         started = time.monotonic()
-        work()
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - whatever it is, the other rows can be measured
+            failed.append(name)
+            print(traceback.format_exc(), flush=True)
         print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from iot_northbound.device import DeviceCredentials
 from iot_northbound.device.fleet import Fleet
 
 COUNT = 10_000
+STORMED = 1_000
 ROUNDS = 5
 
 
@@ -75,7 +76,7 @@ def storm() -> None:
     """1,000 devices lose the emulator for 5 s: when they are back, how spread, and what is lost."""
     from benchmarks.mqtt import homes
 
-    count = 1_000
+    count = STORMED
     with homes() as home:
         options = ("--mqtt-port", str(free_port()), "--data-dir", str(home / "data"))
         with Emulated(home, *options) as server:

@@ -18,6 +18,7 @@ from benchmarks.platform_process import DEVICES as DEVICES_PATH
 from benchmarks.push_receiver import PushReceiver
 
 DEVICES = 1_000
+IDLE = 10_000
 
 
 def _percent(values: list[float], percent: int) -> float:
@@ -113,12 +114,11 @@ def idle() -> None:
     """10,000 connections that do nothing: memory and CPU."""
     from benchmarks.mqtt import homes
 
-    count = 10_000
     with homes() as home, Emulated(home) as server:
-        devices = server.devices(count)
+        devices = server.devices(IDLE)
         before = memory_of(server.pid)
         with Load(server.mqtt_port, server.ca, devices) as load:
-            seconds = load.do("connect", count=count)["seconds"]
+            seconds = load.do("connect", count=IDLE)["seconds"]
             time.sleep(2)
             grown, used = memory_of(server.pid) - before, cpu_of(server.pid)
             time.sleep(20)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -89,6 +90,26 @@ def test_strict_checking_of_certificates_is_an_option(monkeypatch: pytest.Monkey
     monkeypatch.setattr("iot_northbound.emulator.server.Emulator", Recorded)
     assert main(["emulator", *["--strict-x509"] * strict]) == 0
     assert given["strict_x509"] is strict
+
+
+def test_the_garbage_collector_seldom_makes_devices_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, meanwhile = gc.get_threshold(), []
+
+    class Recorded:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            """Take any options."""
+
+        def serve_forever(self, _: Any) -> None:
+            meanwhile.append((gc.get_threshold(), gc.get_freeze_count()))
+
+    monkeypatch.setattr("iot_northbound.emulator.server.Emulator", Recorded)
+    assert main(["emulator"]) == 0
+    [((young, middle, full), frozen)] = meanwhile
+    assert (young, middle) == before[:2]
+    assert full > before[2]
+    assert frozen > 10_000  # all modules
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
 
 
 def test_the_secret_is_printed_when_it_is_new_and_never_again(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -51,6 +53,17 @@ class LineEcho(Connection, asyncio.Protocol):
             await asyncio.sleep(0.005)
         self.transport.write(b"hold\n")
         self._held = False
+
+
+class BufferedEcho(Connection, asyncio.BufferedProtocol):
+    """Sends back what it receives into a buffer of its own."""
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        self._buffer = bytearray(1024)
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.transport.write(bytes(self._buffer[:nbytes]))
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +116,22 @@ def is_closed(peer: ssl.SSLSocket) -> bool:
 def test_lines_come_back(listen: Listen, connect: Connect) -> None:
     peer = connect(listen(PATIENT))
     assert all(echoes(peer, line) for line in (b"one", b"two", b""))
+
+
+@pytest.mark.parametrize("protocol", [LineEcho, BufferedEcho])
+def test_a_connection_that_has_ended_leaves_no_work_to_the_garbage_collector(
+    home: Home, connect: Connect, protocol: type[Connection]
+) -> None:
+    with GuardedListener(protocol, ssl_context=home.server_context(), limits=PATIENT) as listener:
+        peer = connect(listener)
+        assert echoes(peer)
+        gc.disable()
+        try:
+            [known] = map(weakref.ref, listener.connections)
+            peer.close()
+            eventually(lambda: known() is None)
+        finally:
+            gc.enable()
 
 
 def test_a_peer_that_says_nothing_loses_its_connection() -> None:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from .limits import Limits
 
+_NOBODY = asyncio.BufferedProtocol()
+"""Takes the place of a connection that has ended. uvloop forgets methods for a buffer only if it gets others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -138,6 +141,8 @@ class Connection(asyncio.BaseProtocol):
             self._write_deadline.cancel()
         super().connection_lost(exc)
         self._on_lost(self)
+        # It would hold the connection, which holds it: then memory came back only with a full garbage collection.
+        self.transport.set_protocol(_NOBODY)
 
     def pause_writing(self) -> None:
         """Begin to wait for a peer that does not read."""

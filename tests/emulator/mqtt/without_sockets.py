@@ -22,7 +22,8 @@ class Wire(asyncio.Transport):
 
     def __init__(self, connection: MqttConnection, *, keeps: bool = False) -> None:
         super().__init__()
-        self.connection, self.keeps = connection, keeps
+        self.connection: Any = connection
+        self.keeps = keeps
         self.sent = b""
         self.closed = False
 
@@ -39,6 +40,9 @@ class Wire(asyncio.Transport):
             asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
 
     abort = close
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.connection = protocol
 
     def pause_reading(self) -> None:
         """Nothing is read here."""
