@@ -63,7 +63,7 @@ def test_each_job_has_its_columns() -> None:
     [
         (b"nodeid,timeout\nA1,2\n", "line 1.*'nodeid'.*did you mean.*nodeId"),
         (b"nodeId,colour\nA1,2\n", "line 1, column = 'colour'.*the fields are .*name, .*nodeId"),
-        (b"nodeId,,timeout\nA1,,2\n", "line 1.*''.*no such field"),
+        (b"nodeId,,timeout\nA1,,2\n", "line 1.*''.*there is no such field"),
         (b"nodeId,node_id\n", "line 1.*two columns"),
         (b"", "line 1.*header"),
         (b"\n\n", "line 1.*header"),

@@ -71,7 +71,7 @@ def unknown_column(cls: type, name: object) -> InvalidArgumentError:
     known = columns(cls)
     hint = did_you_mean(str(name), list(known))
     few = hint or f": the fields are {', '.join(_short_names(cls))}"
-    return InvalidArgumentError.of("the column", shown(name), f"{cls.__name__} has no such field{few}")
+    return InvalidArgumentError.of("the column", shown(name), f"there is no such field{few}")
 
 
 def _short_names(cls: Any) -> list[str]:

@@ -52,7 +52,7 @@ _MEANINGS = {
     Exit.PLATFORM: "The platform itself has a fault, or its answer cannot be read.",
     Exit.TOO_LATE: "What the command waited for did not come in time.",
     Exit.UNEXPECTED: "A mistake in this program. --debug shows its traceback.",
-    Exit.INTERRUPTED: "Ctrl-C ended the command; so did SIGTERM, if the command had to clean up.",
+    Exit.INTERRUPTED: "Ctrl-C or the answer no ended the command; so did SIGTERM, if the command had to clean up.",
     Exit.CLOSED_PIPE: "The reader of the output went away.",
 }
 

@@ -32,6 +32,8 @@ def test_a_wait_that_is_over_has_a_status_of_its_own(emulator: Emulator, run: Ru
     emulator.control.script(device, answer="never", acknowledge=False)
     late = run("commands", "send", device, *OPEN, "--wait", "0")
     assert late.status == 13
+    told = [line for line in late.err.splitlines() if line.startswith("command ")]
+    assert len(set(told)) == len(told) > 0, "a state is told once"
 
 
 @pytest.mark.parametrize(

@@ -89,13 +89,16 @@ def send(
     if wait is None:
         session.output.item(sent)
         return Exit.DONE
-    session.output.note(f"command {sent.command_id} is {sent.status}")
-    ended = delivery.wait_for_device_command(
-        sent.command_id,
-        device_id,
-        timeout=wait,
-        on_progress=lambda now: session.output.note(f"command {now.command_id} is {now.status}"),
-    )
+    told: Any = None
+
+    def tell(now: Any) -> None:
+        nonlocal told
+        if now.status != told:
+            told = now.status
+            session.output.note(f"command {now.command_id} is {now.status}")
+
+    tell(sent)
+    ended = delivery.wait_for_device_command(sent.command_id, device_id, timeout=wait, on_progress=tell)
     session.output.item(ended)
     return Exit.DONE if succeeded(ended) else Exit.FAILED
 
