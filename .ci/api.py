@@ -13,7 +13,9 @@ import griffe
 
 ROOT = Path(__file__).parents[1]
 BASELINE = ROOT / ".ci" / "api-baseline.json"
-MODULES = ("", "dto", "emulator", "error_codes", "push")
+MODULES = (
+    "", "bulk", "device", "device.agentlite", "device.hub", "dto", "emulator", "error_codes", "push", "telemetry",
+)  # fmt: skip
 """Where public names live, below the package; the names are those of each module's `__all__`."""
 
 ADVICE = """\

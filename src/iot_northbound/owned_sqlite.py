@@ -225,7 +225,7 @@ def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
 
 def _advice(path: Path, error: BaseException) -> str:
     away = (
-        f"move it away with what stands beside it ({path.name}-wal), and a new one is made; "
+        f"move it away with what is beside it ({path.name}-wal), and a new one is made; "
         f"`sqlite3 {path.name} .recover` reads what can still be read"
     )
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

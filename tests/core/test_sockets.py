@@ -1,5 +1,6 @@
 """The sockets under a call: what speaks before the request is whole is not an answer that another call could get."""
 
+import io
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from tests.core.faults import FALSE, answering, ask, echo, interim
 from tests.faulty_server import Hangup, Wire, message
 
 from iot_northbound import NorthApiException
+from iot_northbound.core.sockets import DeadlineSocket, _Stream
 
 LONG = "x" * 8_000_000
 
@@ -85,3 +87,22 @@ def test_an_interim_answer_before_the_request_is_whole_does_no_harm(
         assert ask(client, "first") == "/first"
     assert ask(client, "long", "POST", text=LONG) == "/long"
     assert ask(client, "next") == "/next"
+
+
+class TimedOut(io.RawIOBase):
+    """The raw stream of a socket after a timeout: it refuses to be read."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        raise OSError("cannot read from timed out object")
+
+
+def test_the_stream_of_an_answer_closes_its_socket_after_a_timeout_too() -> None:
+    raw = TimedOut()
+    stream = _Stream(raw)
+    stream.source = source = DeadlineSocket.__new__(DeadlineSocket)
+    stream.close()
+    assert raw.closed
+    assert source.spoilt

@@ -77,8 +77,7 @@ MIXTURES: dict[str, Callable[[int], bytes]] = {
 def test_every_one_of_many_requests_is_answered_in_its_turn(probe: Probe, contexts: Contexts, what: str) -> None:
     ours, theirs = contexts
     with GuardedServer(probe, ssl_context=ours) as server:
-        with connect(server) as plain:
-            peer = plain if theirs is None else theirs.wrap_socket(plain)
+        with connect(server) as plain, plain if theirs is None else theirs.wrap_socket(plain) as peer:
             peer.sendall(b"".join(MIXTURES[what](number) for number in range(300)) + CLOSING)
             found = sizes(read_all(peer))
         expected = {

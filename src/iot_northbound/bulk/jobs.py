@@ -248,7 +248,7 @@ class Modify(Job[None]):
 
 
 class SendCommands(Job[PostDeviceCommandOutDTO2]):
-    """Sends commands. Nothing tells whether an uncertain one was taken, so it is told as unknown."""
+    """Sends commands. Nothing says whether an uncertain one was taken, so it is reported as unknown."""
 
     name = "send commands"
     endpoint = POST_COMMAND

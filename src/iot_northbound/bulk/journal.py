@@ -2,7 +2,7 @@
 
 A row is noted before its call is sent, and its outcome when the answer is there. So a process that is killed at any
 point leaves three kinds of rows: not noted (never sent), noted with an outcome, and noted without one (perhaps sent).
-The file contains the secrets of new devices, which the platform tells only once; only its owner can read it. The
+The file contains the secrets of new devices, which the platform sends only once; only its owner can read it. The
 secrets that rows contain are not in it: of a row it has a hash, and the other fields.
 """
 

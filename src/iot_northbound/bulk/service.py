@@ -213,7 +213,7 @@ class Bulk:
     ) -> BulkReport[PostDeviceCommandOutDTO2]:
         """Give commands to the platform and return them with their ids.
 
-        Nothing tells whether the platform took a command whose answer was lost. Such a row fails with
+        Nothing says whether the platform took a command whose answer was lost. Such a row fails with
         `error.outcome_unknown`, and is not sent again unless you ask for it. After a crash, up to two rows per thread
         are told as unknown. Commands to the same device may arrive in another order than that of the rows.
 

@@ -40,7 +40,7 @@ class Option(click.Option):
 
 
 def in_section(section: str, *names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Give a command an option that stands under this title in its help."""
+    """Give a command an option that its help shows under this title."""
     return click.option(*names, cls=Option, section=section, **settings)
 
 

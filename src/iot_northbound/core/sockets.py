@@ -74,11 +74,15 @@ class _Stream(io.BufferedReader):
     source: "DeadlineSocket"
 
     def close(self) -> None:
-        if not self.closed:
-            self.source.resting = True
-            if self.peek():
-                self.source.spoilt = True
-        super().close()
+        try:
+            if not self.closed:
+                self.source.resting = True
+                if self.peek():
+                    self.source.spoilt = True
+        except OSError:  # after a timeout, the raw stream refuses to be read
+            self.source.spoilt = True
+        finally:
+            super().close()  # without it the socket stays open
 
 
 class PlainSocket(socket.socket):

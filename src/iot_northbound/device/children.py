@@ -16,7 +16,7 @@ DATA_TOPIC = "/cloud/signaltrans/v2/categories/data"
 REPLY_TOPIC = "/cloud/signaltrans/v2/categories/reply"
 _MID = re.compile("[0-9]{1,5}")
 UNBIND = "REMOVE_GATEWAY"
-"""The method of the command that tells a gateway that it is bound no more."""
+"""The method of the command that says to a gateway that it is no longer bound."""
 
 
 def listen_topic(gateway_id: str) -> str:

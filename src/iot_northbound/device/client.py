@@ -273,7 +273,7 @@ class DeviceClient:
     # -- what the device hears -----------------------------------------------------------------------------------------
 
     def on_command(self, service_id: str | None = None, method: str | None = None) -> Callable[[H], H]:
-        """Decorate the function that handles these commands; None stands for every service, or every method.
+        """Decorate the function that handles these commands; None means every service, or every method.
 
         It gets a `Command` and returns the body of the answer, a mapping or None. It raises `CommandFailed` to answer
         with a failure. It runs on a thread of its own, and may take its time.

@@ -79,7 +79,7 @@ class Commands:
         return self._workers.open
 
     def register(self, service_id: str | None, method: str | None, handler: Handler) -> None:
-        """Let the handler handle these commands; None stands for every service, or every method.
+        """Let the handler handle these commands; None means every service, or every method.
 
         Raises:
             InvalidArgumentError: there is a handler for just these, or it cannot be called (1007).

@@ -30,7 +30,7 @@ class DeviceCredentials:
     """The id and the secret of a device, as its registration returned them (reference 1.4.2).
 
     Attributes:
-        id: the id that the device logs in with, and that stands in its topics: the deviceId, or the nodeId for
+        id: the id that the device logs in with, and that is in its topics: the deviceId, or the nodeId for
             `by_node_id`.
         secret: the device's secret.
         sign_type: 1: the platform compares the hour in the password with its own; 0: it does not.
@@ -48,7 +48,7 @@ class DeviceCredentials:
             raise InvalidArgumentError.of(f"DeviceCredentials.{what}", repr(self.id)[:80], "it must be text, not empty")
         if any(each in self.id for each in "#+/\0"):
             raise InvalidArgumentError.of(
-                f"DeviceCredentials.{what}", repr(self.id)[:80], "it stands in topics, so it has no #, +, / and NUL"
+                f"DeviceCredentials.{what}", repr(self.id)[:80], "it is a part of topics: leave out #, +, / and NUL"
             )
         if not isinstance(self.secret, str) or not self.secret:
             raise InvalidArgumentError.of("DeviceCredentials.secret", "***", "it must be text, not empty")

@@ -137,8 +137,8 @@ class DeviceManagement(Service):
         """Register a device, or find the one that has its node id, and return its id.
 
         A new device comes with its code or secret. One that was there comes with its id only, because the platform
-        tells a code or secret once. The same holds for a device whose registration got no answer: it is looked for, and
-        registered again if it is not there. `refresh_device_key` makes a new code. The platform's product and the other
+        sends a code or secret once. The same is true for a device whose registration got no answer: it is looked
+        for, and registered again if it is not there. `refresh_device_key` makes a new code. The product and the other
         values of a device that was there are not compared with the DTO.
 
         Registering is one call. Finding costs what it costs in `find_device`, but the newest devices are read first.

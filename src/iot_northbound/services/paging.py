@@ -184,7 +184,7 @@ class _Progress:
 
 
 def _sent(answer: Any, rows: Sequence[Any] | None, query: Any) -> Sequence[Any]:
-    """Return a page's items, as they came if some of them cannot be read; tell the log of these."""
+    """Return a page's items, as they came if some of them cannot be read; the log says which."""
     try:
         sent = sent_items(answer, rows)
     except ShapeError as error:

@@ -1,4 +1,4 @@
-"""How the receiver and the emulator check certificates, and what they tell an application about the peer's."""
+"""How the receiver and the emulator check certificates, and what they say to an application about the peer's."""
 
 from __future__ import annotations
 

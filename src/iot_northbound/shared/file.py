@@ -96,7 +96,7 @@ class SharedFile:
         if self._connection is not None and self._opened is not None and self._opened[0] != os.getpid():
             raise _refusal(
                 self._path,
-                "this process was forked in a way that Python was not told of, with the file open: make the client "
+                "this process was forked in a way that Python does not notice, with the file open: make the client "
                 "after the fork (uWSGI: lazy-apps = true)",
             )
         self.close()

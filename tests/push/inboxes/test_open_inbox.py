@@ -43,7 +43,7 @@ def test_memory_needs_only_its_name() -> None:
         ("sqlite:/a?waits=3", "wait=SECONDS"),
         ("sqlite:/a?wait=long", "wait=long is not a number"),
         ("sqlite:/a?wait=-1", "wait = -1.0"),
-        ("memory:/a", "stands alone"),
+        ("memory:/a", "it must be memory: and nothing else"),
         ("kafka://", "kafka://host:port/topic"),
         ("kafka://admin:invented-1@host/a/b", "kafka://host:port/topic"),
     ],

@@ -34,7 +34,7 @@ class IotaMessage:
 
     @property
     def result(self) -> BindResult | LoginReason | HubResult | DataResult | None:
-        """How the call ended, or why the device is not connected; None for a message that tells no result."""
+        """How the call ended, or why the device is not connected; None for a message without a result."""
         found = self._named("RESULT")
         return found if isinstance(found, BindResult | LoginReason | HubResult | DataResult) else None
 
@@ -45,7 +45,7 @@ class IotaMessage:
 
     @property
     def ok(self) -> bool:
-        """Whether it went well: the result is 0, or the message tells no result."""
+        """Whether it went well: the result is 0, or the message has none."""
         return not self.result
 
     @property

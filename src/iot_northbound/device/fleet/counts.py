@@ -61,7 +61,7 @@ class FleetCounts:
         refused: how many the platform refused for good, by the code of the CONNACK.
         connects: connections that the platform accepted.
         reconnects: those of them after the first of a device.
-        disconnects: connections that ended without the fleet's wish.
+        disconnects: connections that ended although the fleet did not close them.
         failures: attempts to connect that failed, by reason.
         reports: reports that the fleet took.
         acknowledged: those of them that the platform acknowledged.

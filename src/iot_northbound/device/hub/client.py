@@ -40,7 +40,7 @@ from iot_northbound.ssl_config import SSLConfig
 log = logging.getLogger("iot_northbound.device.hub")
 
 CommandHandler = Callable[[HubCommand], CommandResult | int | None]
-"""Executes a command and returns its result; None stands for EXECUTED."""
+"""Executes a command and returns its result; None means EXECUTED."""
 
 _BACKOFF = Backoff(base=0.5, cap=30.0)
 _PATH = "/deviceio/ml"
@@ -177,7 +177,7 @@ class HubClient:
         """Decorate the function that executes the commands of a type, or all others.
 
         It is called in the thread of the `post` that the command came with. What it returns is the command's result:
-        None stands for EXECUTED, and an exception for FAILED. A function that returns RECEIVED calls `respond` later.
+        None means EXECUTED, and an exception means FAILED. A function that returns RECEIVED calls `respond` later.
         A command without a function is answered with NOT_SUPPORTED.
 
         Args:

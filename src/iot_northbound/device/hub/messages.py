@@ -71,7 +71,7 @@ class Measure:
 
 @attrs.frozen
 class AddDevice:
-    """Tells the server of a device behind the hub. It may be told again."""
+    """Reports a device behind the hub to the server. It may be reported again."""
 
     device_id: str
     device_type: str = attrs.field(converter=_text_of)

@@ -120,7 +120,7 @@ def when(at: float) -> str:
 
 
 def prose(text: str) -> Markup:
-    """Return a text of the documentation as HTML: what stands between backquotes is code."""
+    """Return a text of the documentation as HTML: what is between backquotes is code."""
     parts = (Markup("<code>{}</code>" if odd % 2 else "{}").format(part) for odd, part in enumerate(text.split("`")))
     return Markup("").join(parts)
 

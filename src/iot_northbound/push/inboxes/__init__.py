@@ -70,7 +70,7 @@ def _memory(parts: SplitResult, options: dict[str, Any]) -> Inbox:
     from iot_northbound.push.memory_inbox import MemoryInbox
 
     if parts.netloc or parts.path or parts.query:
-        _refuse(parts, "memory: stands alone")
+        _refuse(parts, "it must be memory: and nothing else")
     return MemoryInbox(**options)
 
 

@@ -63,7 +63,7 @@ class FileView:
 
 
 def owner_of(path: Path) -> int | None:
-    """Return the process that owns an inbox file, if the system tells it: Linux does."""
+    """Return the process that owns an inbox file, if the system says it: Linux does."""
     with contextlib.suppress(OSError, ValueError):
         file = path.resolve()
         found = file.with_name(f"{file.name}-owner").stat()

@@ -296,7 +296,7 @@ def _repeat(first: Future[bool], answer: Future[bool]) -> None:
 
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings for a producer, once one was made with them: so a mistake is told at once, and by name."""
+    """Return the settings for a producer, once one was made with them: so a mistake is found at once, and named."""
     for name in settings:
         if name in _OURS:
             raise InvalidArgumentError.of("KafkaSink", name, "this setting is not to be changed")
