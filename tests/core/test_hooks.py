@@ -62,6 +62,31 @@ def test_a_hook_that_fails_is_logged_and_changes_nothing(
     assert len(caplog.records) == 5
 
 
+def test_a_hook_whose_error_has_no_text_and_a_log_that_fails_change_nothing(serve: Any, connect: Any) -> None:
+    class Named(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise ValueError
+
+    class Nameless(Exception, metaclass=Named):
+        pass
+
+    def fail(event: object) -> None:
+        raise Nameless
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise ValueError
+
+    client = connect(serve(lambda seen, wire: (200, {})), hooks=Hooks(before_request=fail, after_response=fail))
+    log = logging.getLogger("iot_northbound.hooks")
+    assert call(client) is None
+    log.addFilter(refuse)
+    try:
+        assert call(client) is None
+    finally:
+        log.removeFilter(refuse)
+
+
 def test_the_tokens_own_calls_are_told_too(serve: Any, connect: Any) -> None:
     from tests.faulty_server import Desk
 
