@@ -267,7 +267,12 @@ def test_whatever_a_handler_raises_its_command_is_answered_and_the_next_one_runs
 def ends(work: Callable[[], object]) -> bool:
     """Do something on another thread; return whether it came to its end there."""
     done = threading.Event()
-    thread = threading.Thread(target=lambda: (work(), done.set()))
+
+    def run() -> None:
+        work()
+        done.set()
+
+    thread = threading.Thread(target=run)
     thread.start()
     thread.join(60)
     return done.is_set()
