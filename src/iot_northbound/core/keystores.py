@@ -1,5 +1,6 @@
 """Certificates and keys from files of any kind: PEM, DER, PKCS#12, JKS. The content decides which kind it is."""
 
+import contextlib
 import os
 import re
 import threading
@@ -115,10 +116,10 @@ def _read(source: Source) -> bytes:
     try:
         if source.path.is_dir():
             raise source.error("this is a folder: give the path of a file", TlsReason.FILE_IS_A_FOLDER)
-        size = source.path.stat().st_size
-        if size > MAX_BYTES:
-            raise source.error(f"the file has {size} bytes: no key store or certificate is that large")
-        data = source.path.read_bytes()
+        with source.path.open("rb") as file:  # read up to there, because a device has no size and no end
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise source.error(f"the file has more than {MAX_BYTES} bytes: no key store or certificate is that large")
     except FileNotFoundError:
         raise source.error("the file does not exist: check the path", TlsReason.FILE_MISSING) from None
     except OSError as error:
@@ -148,7 +149,7 @@ _RC2_OIDS = (bytes.fromhex("2a864886f70d010c0105"), bytes.fromhex("2a864886f70d0
 def _read_pkcs12(data: bytes, source: Source) -> Store:
     password = None if source.password is None else source.password.encode()
     try:
-        found = pkcs12.load_pkcs12(data, password)
+        found = _open_pkcs12(data, password)
     except UnsupportedAlgorithm as error:
         raise source.error(f"the PKCS#12 file uses a cipher that this machine does not have: {error}") from error
     except ValueError as error:
@@ -171,6 +172,16 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
         leaf = next((each for each in named if public_bytes(each.certificate) == public_bytes(found.key)), None)
         keys.append(_entry(_name(leaf), found.key, named, beside=_leaf_names(named)))
     return Store("PKCS#12", certificates, tuple(keys))
+
+
+def _open_pkcs12(data: bytes, password: bytes | None) -> pkcs12.PKCS12KeyAndCertificates:
+    try:
+        return pkcs12.load_pkcs12(data, password)
+    except ValueError:
+        # A password for an unprotected file is passed over, as for a PEM file.
+        with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+            return pkcs12.load_pkcs12(data, None)
+        raise
 
 
 def _entry(
