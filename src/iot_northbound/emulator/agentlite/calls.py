@@ -132,7 +132,11 @@ CHILD_TEMPLATE = f"{_CHILDREN}/{{deviceId}}"
 
 
 def find(path: str) -> tuple[str, Mapping[str, Rule], str] | None:
-    """Return a path's template, its rules by method, and the device id in it; None if there is no such path."""
+    """Return a path's template, its rules by method, and the device id in it; None if there is no such path.
+
+    One slash at the end makes no difference.
+    """
+    path = path.removesuffix("/")
     if path in PATHS:
         return path, PATHS[path], ""
     head, slash, child = path.rpartition("/")

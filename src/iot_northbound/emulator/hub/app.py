@@ -38,7 +38,7 @@ class HubApp:
         body = await read_body(receive)
         if body is None:
             return
-        if scope["path"] != PATH:
+        if scope["path"].removesuffix("/") != PATH:
             await _respond(send, 404, _TEXT, f"Hubs post to {PATH}.\n".encode())
         elif scope["method"] != "POST":
             await _respond(send, 405, _TEXT, b"Hubs post their messages.\n", (b"allow", b"POST"))
