@@ -59,7 +59,7 @@ def test_a_journal_with_wrong_values_is_refused_before_the_first_call(
         db.execute(f"UPDATE {change}")
     db.close()
     before, sent = journal.read_bytes(), calls(platform, REGISTER)
-    with pytest.raises(InvalidArgumentError, match="damaged.*left as it is"):
+    with pytest.raises(InvalidArgumentError, match=r"damaged.*left as it is"):
         client.bulk.register(lamps(5), journal=journal)
     assert (journal.read_bytes(), calls(platform, REGISTER)) == (before, sent)
 

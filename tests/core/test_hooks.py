@@ -62,6 +62,33 @@ def test_a_hook_that_fails_is_logged_and_changes_nothing(
     assert len(caplog.records) == 5
 
 
+def test_a_hook_whose_error_has_no_text_and_a_log_that_fails_change_nothing(serve: Any, connect: Any) -> None:
+    class Named(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise ValueError
+
+    class Nameless(Exception, metaclass=Named):
+        pass
+
+    def fail(event: object) -> None:
+        raise Nameless
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise ValueError
+
+    server = serve(lambda seen, wire: (200, {}))
+    client = connect(server, hooks=Hooks(before_request=fail, after_response=fail))
+    log = logging.getLogger("iot_northbound.hooks")
+    call(client)
+    log.addFilter(refuse)
+    try:
+        call(client)
+    finally:
+        log.removeFilter(refuse)
+    assert len(server.seen) == 2
+
+
 def test_the_tokens_own_calls_are_told_too(serve: Any, connect: Any) -> None:
     from tests.faulty_server import Desk
 

@@ -156,6 +156,9 @@ class TestPkcs12:
         assert is_pair(read(path), client)
         assert is_pair(read(path, ""), client)
 
+    def test_password_for_an_unprotected_file_is_passed_over(self, tmp_path: Path, client: Issued) -> None:
+        assert is_pair(read(written(tmp_path, client.p12(None)), PASSWORD), client)
+
     def test_password_beyond_ascii(self, tmp_path: Path, client: Issued) -> None:
         assert is_pair(read(written(tmp_path, client.p12("schlüssel€")), "schlüssel€"), client)
 
@@ -312,6 +315,20 @@ class TestAnyFile:
         path = written(tmp_path, b"")
         os.truncate(path, 17 * 1024 * 1024)
         assert "more than 16 MiB" in fault(path)
+
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
+    def test_a_device_without_an_end(self) -> None:
+        assert "bytes" in fault(Path("/dev/zero"))
+
+    @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="pipes have no names")
+    def test_a_pipe_of_a_shell(self, client: Issued) -> None:
+        reader, writer = os.pipe()
+        with os.fdopen(writer, "wb") as file:
+            file.write(client.pem + client.key_pem())
+        try:
+            assert is_pair(read(Path(f"/dev/fd/{reader}")), client)
+        finally:
+            os.close(reader)
 
     @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
     def test_unreadable(self, tmp_path: Path, client: Issued) -> None:

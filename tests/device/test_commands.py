@@ -1,7 +1,8 @@
 import json
+import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from iot_northbound.device.messages import JSON, CodecWire
 from iot_northbound.device.workers import MOST
 from iot_northbound.errors import InvalidArgumentError
 from tests.clock import eventually
+from tests.push.test_failures import ERRORS
 
 
 class Device:
@@ -223,3 +225,95 @@ def test_two_handlers_for_the_same_commands_are_refused() -> None:
 def test_a_failure_needs_a_number_that_is_not_success(errcode: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="errcode"):
         CommandFailed(errcode)
+
+
+class Raises(logging.Filter):
+    """The logging of an application that fails itself."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__()
+        self.error = error
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise self.error
+
+
+@pytest.fixture(params=[None, ValueError, SystemExit])
+def logger(request: pytest.FixtureRequest) -> Iterator[None]:
+    log = logging.getLogger("iot_northbound.device")
+    added = Raises(request.param) if request.param else None
+    if added:
+        log.addFilter(added)
+    yield
+    if added:
+        log.removeFilter(added)
+
+
+@pytest.mark.usefixtures("logger")
+@pytest.mark.parametrize("says", ERRORS)
+def test_whatever_a_handler_raises_its_command_is_answered_and_the_next_one_runs(says: str) -> None:
+    device = Device(threads=1)
+
+    def handle(command: Command) -> None:
+        if command.mid == 1:
+            raise ERRORS[says]()
+
+    device.on(handle)
+    device.get(1)
+    device.get(2)
+    assert device.answered(2) == [(1, 1, {"error": "failed"}), (2, 0, {})]
+
+
+def ends(work: Callable[[], object]) -> bool:
+    """Do something on another thread; return whether it came to its end there."""
+    done = threading.Event()
+
+    def run() -> None:
+        work()
+        done.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(60)
+    return done.is_set()
+
+
+@pytest.mark.usefixtures("logger")
+@pytest.mark.parametrize("says", ERRORS)
+def test_whatever_a_codec_raises_the_thread_that_reads_goes_on(says: str) -> None:
+    class Codec:
+        def decode(self, payload: bytes) -> Any:
+            raise ERRORS[says]()
+
+        def encode(self, body: Any) -> bytes:
+            raise ERRORS[says]()
+
+    device = Device(codec=Codec())
+    assert ends(lambda: device.commands.received(b"anything"))
+    assert device.answers == []
+
+
+@pytest.mark.usefixtures("logger")
+@pytest.mark.parametrize("says", ERRORS)
+def test_whatever_a_done_callback_raises_its_thread_and_the_other_callbacks_go_on(says: str) -> None:
+    pending: Pending[int] = Pending()
+    called = threading.Event()
+
+    def fail(_: object) -> None:
+        raise ERRORS[says]()
+
+    pending.add_done_callback(fail)
+    pending.add_done_callback(lambda _: called.set())
+    assert ends(lambda: pending.succeed(1))
+    assert called.is_set()
+
+
+def test_ctrl_c_in_a_done_callback_of_the_main_thread_is_not_lost() -> None:
+    pending: Pending[int] = Pending()
+    pending.succeed(1)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pending.add_done_callback(interrupt)

@@ -229,6 +229,56 @@ def test_a_foreign_host_is_asked_if_the_field_wire_is_wanted(foreign: tuple[TlsS
     assert server.requests[0].startswith(b"POST /iocm/dev/reg/v1.1.0/bind HTTP/1.1\r\n")
 
 
+@pytest.fixture
+def answering(serve: Any, pki: Any) -> Iterator[Any]:
+    """Make a connection to a host that answers each call with this."""
+    made: list[FieldHttp] = []
+
+    def connect(answer: Any) -> FieldHttp:
+        server = serve(lambda seen, wire: (200, LOGIN if seen.path.endswith("login") else answer))
+        made.append(FieldHttp(server.host, server.port, ssl_config=pki.tls, field_wire=True, clock=FakeClock()))
+        return made[-1]
+
+    yield connect
+    for each in made:
+        each.close()
+
+
+LOGIN: dict[str, Any] = {"accessToken": 81742, "timeout": "3600"}
+
+
+def test_numbers_and_text_stand_for_each_other_in_answers(answering: Any) -> None:
+    bound = answering({"deviceId": 7, "appId": "app", "secret": 5310.0, "mqttPort": "8883", "addrHAServer": "x"}).bind(
+        "code-7531", INFO
+    )
+    assert (bound.device_id, bound.secret, bound.mqtt_port) == ("7", "5310", 8883)
+    assert bound.addresses == {"addrHAServer": "x", "mqttPort": "8883"}
+    http = answering({"deviceId": 9, "result": "1"})
+    login = http.login("app", "7", "secret")
+    assert (login.access_token, login.refresh_token, login.expires) == ("81742", None, FakeClock().now() + 3600)
+    child = http.add_child(CHILD)
+    assert (child.device_id, child.existed) == ("9", True)
+
+
+@pytest.mark.parametrize("lasts", ["soon", -1.5, 10**30, [], {}, True, None])
+def test_a_time_that_is_none_is_an_unknown_one(answering: Any, lasts: Any) -> None:
+    assert answering(LOGIN)._granted({**LOGIN, "timeout": lasts}).expires is None
+
+
+@pytest.mark.parametrize("devices", [5, "text", True, [5, None], {"a": 1}, [{"nodeId": []}], [{"nodeId": "sensor-1"}]])
+def test_devices_of_any_other_shape_are_an_unreadable_answer(answering: Any, devices: Any) -> None:
+    http = answering({"devices": devices})
+    http.use("app", "7", "secret")
+    with pytest.raises(UnreadableAnswerError, match="deviceId"):
+        http.sync_children([CHILD])
+
+
+def test_a_single_device_stands_for_a_list_of_one(answering: Any) -> None:
+    http = answering({"devices": {"nodeId": "sensor-1", "deviceId": 12}})
+    http.use("app", "7", "secret")
+    assert [each.device_id for each in http.sync_children([CHILD])] == ["12"]
+
+
 def test_a_server_of_another_ca_or_name_is_refused(emulator: Emulator, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     other.write_bytes(Authority("another").pem)

@@ -262,5 +262,20 @@ def test_a_function_gets_each_call_with_its_status(home_folder: Path) -> None:
     assert told == [("POST", "/iocm/app/sec/v1.1.0/login", 200), ("GET", "/iocm/app/dm/v1.4.0/devices/nobody", 404)]
 
 
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_a_function_that_fails_costs_no_call_and_no_connection(home_folder: Path, error: type[BaseException]) -> None:
+    def fail(call: object) -> None:
+        raise error
+
+    with Emulator(folder=home_folder, on_call=fail) as emulator:
+        wire = Wire(emulator).login()
+        sock = wire.connection.sock
+        for _ in range(3):
+            assert wire.call("GET", "/iocm/app/dm/v1.4.0/devices/nobody")[0] == 404
+        assert wire.connection.sock is sock
+        eventually(lambda: len(emulator.control.journal(kind="call")) == 4)
+        wire.close()
+
+
 def test_the_profile_says_where_the_control_plane_is(emulator: Emulator) -> None:
     assert tomllib.loads(emulator.profile_path.read_text())["control"]["url"] == emulator.control_url

@@ -1,12 +1,12 @@
 """Hooks for metrics and tracing: called at every attempt, with the route template as the name, never an id."""
 
-import logging
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from iot_northbound.core.deadline import within
+from iot_northbound.core.failures import Log
 
-log = logging.getLogger("iot_northbound.hooks")
+log = Log("iot_northbound.hooks")
 
 E = TypeVar("E")
 

@@ -1,5 +1,6 @@
 """Certificates and keys from files of any kind: PEM, DER, PKCS#12, JKS. The content decides which kind it is."""
 
+import contextlib
 import os
 import re
 import threading
@@ -148,7 +149,7 @@ _RC2_OIDS = (bytes.fromhex("2a864886f70d010c0105"), bytes.fromhex("2a864886f70d0
 def _read_pkcs12(data: bytes, source: Source) -> Store:
     password = None if source.password is None else source.password.encode()
     try:
-        found = pkcs12.load_pkcs12(data, password)
+        found = _open_pkcs12(data, password)
     except UnsupportedAlgorithm as error:
         raise source.error(f"the PKCS#12 file uses a cipher that this machine does not have: {error}") from error
     except ValueError as error:
@@ -171,6 +172,16 @@ def _read_pkcs12(data: bytes, source: Source) -> Store:
         leaf = next((each for each in named if public_bytes(each.certificate) == public_bytes(found.key)), None)
         keys.append(_entry(_name(leaf), found.key, named, beside=_leaf_names(named)))
     return Store("PKCS#12", certificates, tuple(keys))
+
+
+def _open_pkcs12(data: bytes, password: bytes | None) -> pkcs12.PKCS12KeyAndCertificates:
+    try:
+        return pkcs12.load_pkcs12(data, password)
+    except ValueError:
+        # A password for an unprotected file is passed over, as for a PEM file.
+        with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+            return pkcs12.load_pkcs12(data, None)
+        raise
 
 
 def _entry(

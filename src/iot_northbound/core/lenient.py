@@ -4,7 +4,7 @@ The readers of `readers.py` are fast because they accept only what fits exactly.
 here: if one device of a page is odd, only this device. Three things are done with it:
 
 - Fields are found that are spelled with other upper or lower case, underscores, dashes or blanks.
-- Scalars are converted to the field's type, if nothing is lost (see `_scalar`), and a single value becomes a list.
+- Scalars are converted to the field's type, if nothing is lost (see `as_scalar`), and a single value becomes a list.
 - A value that still does not fit is left out: the field is None, the item is not in its list. The raw value is in
   `unknown_fields`. The answer is unreadable only if a field is missing that it must have.
 """
@@ -117,7 +117,7 @@ def _converted(raw: Any, kind: Any, path: str) -> tuple[Any, bool]:
             return read_leniently(raw, kind, path), True
     if is_list(kind):
         return _list(raw, bare_type(typing.get_args(kind)[0]), path)
-    found = _scalar(raw, kind)
+    found = as_scalar(raw, kind)
     if found is None:
         raise ShapeError(path, _said(kind), said(raw))
     return found, True
@@ -185,7 +185,7 @@ _EXACT = 2**53
 """From this number on, a float can mean several whole numbers."""
 
 
-def _scalar(raw: Any, kind: Any) -> Any:
+def as_scalar(raw: Any, kind: Any) -> Any:
     """Return a JSON value in the plain type of a field; None if this is not possible without a loss.
 
     Numbers and booleans become text as JSON writes them (true, not True; 1000.0 becomes 1000). Text becomes a number if

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.keeping import Held, Keeper
 from iot_northbound.core.refusals import Notes
 from iot_northbound.core.renewals import NO_TIME, Renewal, Renewals, copy_of
@@ -16,7 +17,7 @@ from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import ClientClosedError, InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.tokens import SHORTEST, Grant, TokenState, TokenStatus
 
-log = logging.getLogger("iot_northbound.tokens")
+log = Log("iot_northbound.tokens")
 
 RETRY_FIRST, RETRY_CAP = 1.0, 60.0
 """Seconds before a failed renewal in the background is first repeated, and the longest pause between later repeats."""
@@ -242,16 +243,15 @@ class Tokens:
                 self._renew_early(held)  # the token that is due: another process may have a new one by now
             except ClientClosedError:
                 return
-            except Exception as error:
-                # The platform's refusals and failures of the application's own store. The timer continues in any case.
+            except Exception as error:  # noqa: BLE001  # the timer continues in any case
+                # The platform's refusals and failures of the application's own store.
                 if self._failures == failures:
                     self._note_failure(error)
-                log.warning(
-                    "the renewal of the token failed (%d in a row) and will be tried again: %s",
-                    self._failures,
-                    error,
-                    exc_info=None if isinstance(error, NorthApiException) else error,
-                )
+                what = "the renewal of the token failed (%d in a row) and will be tried again"
+                if isinstance(error, NorthApiException):
+                    log.warning(f"{what}: %s", self._failures, error)
+                else:
+                    log.failure(logging.WARNING, error, what, self._failures)
 
     def _until_next(self) -> tuple[float, Held | None]:
         """Return the seconds until the next renewal in the background, and the token that it is to replace."""

@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from iot_northbound.core.failures import Log
 from iot_northbound.device.failures import ReportDroppedError
 from iot_northbound.device.messages import Command, CommandWire, NotACommandError
 from iot_northbound.device.pending import Pending
 from iot_northbound.device.workers import Workers
 from iot_northbound.errors import InvalidArgumentError, SdkCode
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 SUCCESS, FAILED = 0, 1
 
@@ -102,8 +103,8 @@ class Commands:
         except NotACommandError as error:
             self._hint(str(error), "a message on the command topic was dropped: %s", error)
             return
-        except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
-            self._hint(type(error), "a message on the command topic was dropped: the codec failed", exc_info=True)
+        except BaseException as error:  # noqa: BLE001 - a codec of the application may raise anything
+            self._hint(type(error), "a message on the command topic was dropped: the codec failed", error=error)
             return
         if command is None:
             return
@@ -172,7 +173,7 @@ class Commands:
             self._earlier.discard(command.mid)
         try:
             payload = self._wire.answer(command, errcode, body)
-        except Exception:
+        except BaseException:
             log.exception("the answer to the command %s of %s cannot be sent", command.method, command.service_id)
             payload = self._wire.answer(command, FAILED, {"error": "failed"})
         self._answer(payload).add_done_callback(sent.follow)
@@ -184,8 +185,11 @@ class Commands:
                 return handler
         return None
 
-    def _hint(self, key: object, text: str, *values: object, exc_info: bool = False) -> None:
+    def _hint(self, key: object, text: str, *values: object, error: BaseException | None = None) -> None:
         """Log a warning, the first time only."""
         if key not in self._hinted and len(self._hinted) < 100:
             self._hinted.add(key)
-            log.warning(text, *values, exc_info=exc_info)
+            if error is None:
+                log.warning(text, *values)
+            else:
+                log.failure(logging.WARNING, error, text, *values)

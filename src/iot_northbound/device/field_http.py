@@ -16,6 +16,7 @@ import attrs
 from iot_northbound._hide import hide
 from iot_northbound.core.answers import Answer, is_bad_token, read_answer
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.core.lenient import as_scalar
 from iot_northbound.core.retry import AttemptFailed
 from iot_northbound.core.transport import Timeouts, Transport
 from iot_northbound.device import arguments
@@ -38,6 +39,7 @@ _LOGIN = "/iocm/dev/sec/v1.1.0/login"
 _REFRESH = "/iocm/dev/sec/v1.1.0/refreshToken"
 _DEVICES = "/iocm/dev/dm/v1.1.0/devices"
 _EXISTED = 1
+_TOO_LARGE = 10**9
 _PLACE = "the port for AgentLite (8943 by default)"
 
 
@@ -166,18 +168,13 @@ class FieldHttp:
             raise InvalidArgumentError.of("verify_code", "***", "it must be text, not empty")
         body = {"verifyCode": verify_code, "deviceInfo": checked_info(device_info)}
         answer = self._call("POST", _BIND, body, secrets=(verify_code,))
-        taken = {name: answer[name] for name in ("deviceId", "appId", "secret") if isinstance(answer.get(name), str)}
-        if len(taken) < 3:
+        device_id, app_id, secret = (_text(answer, name) for name in ("deviceId", "appId", "secret"))
+        if device_id is None or app_id is None or secret is None:
             raise _unreadable("bind", "deviceId, appId and secret")
-        addresses = {name: text for name, text in answer.items() if isinstance(text, str) and name not in taken}
-        port = answer.get("mqttPort")
-        return Bound(
-            device_id=taken["deviceId"],
-            app_id=taken["appId"],
-            secret=taken["secret"],
-            addresses=addresses,
-            mqtt_port=port if isinstance(port, int) else None,
-        )
+        own = ("deviceId", "appId", "secret")
+        addresses = {name: text for name, text in answer.items() if isinstance(text, str) and name not in own}
+        port = _whole(answer, "mqttPort")
+        return Bound(device_id=device_id, app_id=app_id, secret=secret, addresses=addresses, mqtt_port=port)
 
     def use(self, app_id: str, device_id: str, secret: str) -> None:
         """Keep what the login needs, for the first call about child devices to log in by itself.
@@ -226,14 +223,13 @@ class FieldHttp:
             return self._login or self.login(*self._credentials)
 
     def _granted(self, answer: dict[str, Any]) -> FieldLogin:
-        token, lasts = answer.get("accessToken"), answer.get("timeout")
-        if not isinstance(token, str) or not token or any(not "!" <= each <= "~" for each in token):
+        token, lasts = _text(answer, "accessToken"), _whole(answer, "timeout")
+        if token is None or any(not "!" <= each <= "~" for each in token):
             raise _unreadable("login", "accessToken")
-        whole = isinstance(lasts, int) or (isinstance(lasts, str) and lasts.isdecimal() and len(lasts) < 10)
         return FieldLogin(
             access_token=token,
             refresh_token=_text(answer, "refreshToken"),
-            expires=self._clock.now() + int(lasts) if whole and lasts is not None else None,
+            expires=None if lasts is None else self._clock.now() + lasts,
             mqtt_client_id=_text(answer, "mqttClientId"),
         )
 
@@ -259,7 +255,8 @@ class FieldHttp:
         infos = [checked_info(each) for each in device_infos]
         answer = self._as_gateway("POST", f"{_DEVICES}/sync", {"deviceInfos": infos})
         found = answer.get("devices")
-        by_node = {each.get("nodeId"): each for each in found if isinstance(each, dict)} if found else {}
+        devices = found if isinstance(found, list) else [found]
+        by_node = {_text(each, "nodeId"): each for each in devices if isinstance(each, dict)}
         return [_added(by_node.get(info["nodeId"], {}), info["nodeId"]) for info in infos]
 
     def update_child(self, device_id: str, status: str, status_detail: str = "NONE") -> None:
@@ -364,10 +361,10 @@ def checked_info(device_info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _added(answer: Mapping[str, Any], node_id: str) -> AddedChild:
-    device_id = answer.get("deviceId")
-    if not isinstance(device_id, str) or not device_id:
+    device_id = _text(answer, "deviceId")
+    if device_id is None:
         raise _unreadable("devices", "deviceId")
-    return AddedChild(device_id=device_id, node_id=node_id, existed=answer.get("result") == _EXISTED)
+    return AddedChild(device_id=device_id, node_id=node_id, existed=_whole(answer, "result") == _EXISTED)
 
 
 def _child(device_id: str) -> str:
@@ -377,8 +374,16 @@ def _child(device_id: str) -> str:
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str | None:
+    """Return a field as text, if it is text or a number."""
     value = answer.get(name)
-    return value if isinstance(value, str) and value else None
+    found: str | None = None if isinstance(value, bool) else as_scalar(value, str)
+    return found or None
+
+
+def _whole(answer: Mapping[str, Any], name: str) -> int | None:
+    """Return a field as a whole number, if it is one, or is one in digits."""
+    found: int | None = as_scalar(answer.get(name), int)
+    return found if found is not None and abs(found) < _TOO_LARGE else None
 
 
 def _unreadable(call: str, what: str) -> UnreadableAnswerError:

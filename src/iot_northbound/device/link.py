@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.device.failures import DeviceRefusedError
 from iot_northbound.device.hours import Hours
@@ -14,7 +15,7 @@ from iot_northbound.device.session import Backoff, DeviceState, Outbox
 from iot_northbound.device.tls import Wake
 from iot_northbound.errors import ClientClosedError, NorthApiException, SdkCode, TlsError, TlsReason, WaitTimeoutError
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 _DISTRUST = frozenset(
     {

@@ -12,6 +12,7 @@ import attrs
 
 from iot_northbound._extras import needs_extra
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.tls import TlsPolicy
 from iot_northbound.device.credentials import DeviceCredentials, ProductCredentials, stamp_of
 from iot_northbound.device.failures import DeviceRefusedError, PlatformBusyError, SubscriptionRefusedError
@@ -24,7 +25,7 @@ with needs_extra("device"):
     from paho.mqtt import client as paho
     from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 CONNACK_CODES = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
 """paho gives the reason codes of MQTT 5; these are the codes of 3.1.1."""
@@ -217,8 +218,8 @@ class Connection:
                 code = client.loop_misc()
         except (NorthApiException, VersionRefused):
             raise
-        except Exception as error:  # what paho raises for packets that are not MQTT
-            log.debug("a packet of the platform could not be read", exc_info=True)
+        except Exception as error:  # noqa: BLE001  # what paho raises for packets that are not MQTT
+            log.failure(logging.DEBUG, error, "a packet of the platform could not be read")
             raise self._lost(f"the platform sent something that is not MQTT ({type(error).__name__})") from None
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None:
             raise self._ended(code)
@@ -297,7 +298,7 @@ class Connection:
             return
         try:
             self._listener.message(topic, bytes(message.payload))
-        except Exception:  # a message that cannot be handled must not cost the connection: it would come again
+        except BaseException:  # a message that cannot be handled must not cost the connection: it would come again
             log.exception("a message on %s could not be handled", topic)
 
     # -- why it ended --------------------------------------------------------------------------------------------------

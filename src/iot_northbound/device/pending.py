@@ -1,13 +1,14 @@
 """The result of something that the platform has still to confirm."""
 
-import logging
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
+from iot_northbound.core.failures import Log
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import NorthApiException, SdkCode, WaitTimeoutError
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 T = TypeVar("T")
 
@@ -95,5 +96,8 @@ class Pending(Generic[T]):
                 return
             try:
                 function(self)
-            except Exception:
+            except BaseException as error:
+                # On the main thread it can be Ctrl+C; on others, sys.exit() would end a thread that the device needs.
+                if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                    raise
                 log.exception("a done callback failed")

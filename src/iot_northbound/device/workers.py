@@ -1,11 +1,12 @@
 """Threads that run functions of the application, so that none of them can delay the network."""
 
-import logging
 import queue
 import threading
 from collections.abc import Callable
 
-log = logging.getLogger("iot_northbound.device")
+from iot_northbound.core.failures import Log
+
+log = Log("iot_northbound.device")
 
 MOST = 1_000
 """Calls that may wait; a flood of messages must not fill the memory."""

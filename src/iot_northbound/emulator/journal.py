@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
 from iot_northbound.emulator.endpoints import names_of
+
+log = logging.getLogger("iot_northbound.emulator")
 
 REDACTED = "***"
 _SECRET_NAMES = frozenset(
@@ -76,9 +79,12 @@ class Journal:
             return
         if entry["kind"] == "call":
             self._calls[entry.get("endpoint") or "", str(entry.get("errorCode") or entry.get("status"))] += 1
-            if self.on_call is not None:
-                self.on_call(entry)
         self.note_facts(dict, entry)
+        if entry["kind"] == "call" and self.on_call is not None:
+            try:
+                self.on_call(entry)
+            except BaseException:  # sys.exit() too: the call was answered, and its connection must go on
+                log.exception("the function for calls failed at %s %s", entry.get("method"), entry.get("path"))
 
     def note_facts(self, describe: Callable[..., dict[str, Any]], *facts: Any) -> None:
         """Append an entry that `describe` makes of these facts whenever it is read: most entries never are."""

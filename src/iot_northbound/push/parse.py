@@ -14,6 +14,7 @@ import attrs
 
 from iot_northbound.core.charsets import NotTextError, json_text
 from iot_northbound.core.fields import JsonObject
+from iot_northbound.core.lenient import as_scalar
 from iot_northbound.push.recognition import COMMAND_STATUS, Recognition, recognise
 
 PROBE = "push success."
@@ -129,16 +130,23 @@ def _part(raw: JsonObject, name: str) -> JsonObject:
 def _device(raw: JsonObject) -> str:
     header = _part(raw, "header")
     for value in (raw.get("deviceId"), header.get("deviceId")):
-        if isinstance(value, str) and value:
-            return _key(value)
+        if found := _id(value):
+            return _key(found)
     origin = header.get("from")
-    if isinstance(origin, str) and (found := _DEVICE_IN_PATH.search(origin)):
-        return _key(found[1])
+    if isinstance(origin, str) and (part := _DEVICE_IN_PATH.search(origin)):
+        return _key(part[1])
     for name in ("ruleId", "appId"):
-        value = raw.get(name)
-        if isinstance(value, str) and value:
-            return _key(f"{name}:{value}")
+        if found := _id(raw.get(name)):
+            return _key(f"{name}:{found}")
     return ""
+
+
+def _id(value: Any) -> str | None:
+    """Return an id as the DTOs have it: some platforms write it as a number."""
+    if isinstance(value, bool):
+        return None
+    found: str | None = value if value.__class__ is str or value is None else as_scalar(value, str)
+    return found
 
 
 def _key(value: str) -> str:

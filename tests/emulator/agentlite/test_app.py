@@ -61,8 +61,14 @@ def test_every_answer_says_that_it_comes_from_an_emulator(device: Device, gatewa
         assert device.last.headers["X-Iot-Northbound-Emulator"] == "1", (method, path)
 
 
+def test_a_slash_at_the_end_of_a_path_makes_no_difference(device: Device, wire: Wire) -> None:
+    for path in (BIND, LOGIN, DEVICES, f"{DEVICES}/some-id"):
+        method = "PUT" if path.endswith("some-id") else "POST"
+        assert device.call(method, f"{path}/", {}) == device.call(method, path, {})
+
+
 def test_paths_and_methods_that_do_not_exist_are_refused(device: Device) -> None:
-    for path in ("/", "/iocm/app/sec/v1.1.0/login", f"{DEVICES}/a/b", f"{DEVICES}/"):
+    for path in ("/", "/iocm/app/sec/v1.1.0/login", f"{DEVICES}/a/b", f"{DEVICES}//", f"{BIND}//"):
         assert code_of(device.call("POST", path, {})) == (404, "50404")
     assert code_of(device.call("GET", LOGIN)) == (405, "50405")
     assert device.last.headers["Allow"] == "POST"

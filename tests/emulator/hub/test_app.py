@@ -96,11 +96,21 @@ def test_what_is_no_message_is_a_format_error(emulator: Emulator, hub: Hub, body
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/deviceio/ml", 405), ("PUT", "/deviceio/ml", 405), ("POST", "/deviceio/mljson", 404), ("GET", "/", 404)],
+    [
+        ("GET", "/deviceio/ml", 405),
+        ("PUT", "/deviceio/ml", 405),
+        ("POST", "/deviceio/mljson", 404),
+        ("GET", "/", 404),
+        ("POST", "/deviceio/ml//", 404),
+    ],
 )
 def test_other_methods_and_paths_are_refused(hub: Hub, method: str, path: str, status: int) -> None:
     assert hub.raw(b"", method, path)[0] == status
     assert (hub.last.headers["Allow"] == "POST") == (status == 405)
+
+
+def test_a_slash_at_the_end_of_the_path_makes_no_difference(hub: Hub) -> None:
+    assert hub.raw(b"<a/>", path="/deviceio/ml/") == hub.raw(b"<a/>")
 
 
 def test_no_client_certificate_is_asked_for_and_old_tls_is_refused(emulator: Emulator) -> None:

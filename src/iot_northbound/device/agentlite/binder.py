@@ -1,11 +1,11 @@
 """Binding: six attempts at most, 30 seconds apart (5.2.2.4, 6.2.2.4, 7.2.2.4)."""
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.device.agentlite.calls import Accepted
 from iot_northbound.device.agentlite.elements import BindIE, Topic
@@ -18,7 +18,7 @@ from iot_northbound.device.field_http import CODE_EXPIRED, NOT_REGISTERED, Bound
 from iot_northbound.device.workers import started
 from iot_northbound.errors import NorthApiException
 
-log = logging.getLogger("iot_northbound.device.agentlite")
+log = Log("iot_northbound.device.agentlite")
 
 ATTEMPTS = 6
 INTERVAL = 30.0

@@ -1,17 +1,17 @@
 """Messages to observers: one thread per agent calls them, one message after the other."""
 
-import logging
 import queue
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from iot_northbound.core.failures import Log
 from iot_northbound.device.agentlite.elements import Topic
 from iot_northbound.device.agentlite.errors import AgentLiteError, HwErr
 from iot_northbound.device.agentlite.message import IotaMessage
 from iot_northbound.device.workers import started
 
-log = logging.getLogger("iot_northbound.device.agentlite")
+log = Log("iot_northbound.device.agentlite")
 
 Handler = Callable[[IotaMessage], object]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from iot_northbound.core.failures import Log
 from iot_northbound.device import messages, topics
 from iot_northbound.device.credentials import DeviceCredentials
 from iot_northbound.device.hours import Hours
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iot_northbound.device.fleet.link import Link
     from iot_northbound.device.fleet.loop import Timer
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 _WRONG_CREDENTIALS, _SERVER_UNAVAILABLE = 4, 3
 _FAILED = 1
@@ -266,9 +266,9 @@ class FleetDevice:
             self._open_mids.add(command.mid)
         try:
             self._crew.on_command(self, command)
-        except Exception as error:  # noqa: BLE001 - the platform learns that it failed, and no more
-            log.error("on_command failed for %s: %s", self.id, type(error).__name__)
+        except BaseException as error:  # noqa: BLE001 - the platform learns that it failed, and no more
             self.answer(command, _FAILED)
+            log.error("on_command failed for %s: %s", self.id, type(error).__name__)
 
     def _ended(self, code: int | None, reason: str) -> None:
         """Go on after a connection that the platform refused, or that ended."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.device import arguments
 from iot_northbound.device.credentials import DeviceCredentials
@@ -26,7 +27,7 @@ from iot_northbound.device.trust import policy_of
 from iot_northbound.errors import ClientClosedError, InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.ssl_config import SSLConfig
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 _RETURNS_PER_SECOND = 50
 _LONGEST_SPREAD = 30.0
@@ -73,9 +74,9 @@ class Crew:
                 connection = self.server.connect(credentials, shift)
             except NorthApiException as error:
                 self.loop.call_soon(partial(failed, error.error_desc))
-            except Exception as error:  # whatever it is, the device tries again
+            except Exception as error:  # noqa: BLE001  # whatever it is, the device tries again
                 log.warning("a connection failed in an unexpected way: %s", type(error).__name__)
-                log.debug("a connection failed in an unexpected way", exc_info=True)
+                log.failure(logging.DEBUG, error, "a connection failed in an unexpected way")
                 self.loop.call_soon(partial(failed, type(error).__name__))
             else:
                 self.loop.call_soon(lambda: opened(Link(connection, self.loop.watch_writing)))

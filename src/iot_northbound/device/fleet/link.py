@@ -11,6 +11,7 @@ import attrs
 
 from iot_northbound._extras import needs_extra
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.tls import TlsPolicy
 from iot_northbound.device.credentials import DeviceCredentials, stamp_of
 from iot_northbound.device.mqtt import CONNACK_CODES, PahoClient, VersionRefused
@@ -23,7 +24,7 @@ with needs_extra("device"):
 if TYPE_CHECKING:
     import ssl
 
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 _BAD_VERSION = 1
 _READS_IN_A_ROW = 64
@@ -160,8 +161,8 @@ class Link:
         except VersionRefused:
             self._ended(_BAD_VERSION, "it does not speak this version of MQTT (3.1.1)")
             return False
-        except Exception as error:  # what paho raises for packets that are not MQTT
-            log.debug("a packet of the platform could not be read", exc_info=True)
+        except Exception as error:  # noqa: BLE001  # what paho raises for packets that are not MQTT
+            log.failure(logging.DEBUG, error, "a packet of the platform could not be read")
             self._ended(None, f"the platform sent something that is not MQTT ({type(error).__name__})")
             return False
         return code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._client.socket() is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
-import logging
 import os
 import selectors
 import socket
@@ -15,11 +14,12 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import ClientClosedError, SdkCode
 
 T = TypeVar("T")
-log = logging.getLogger("iot_northbound.device")
+log = Log("iot_northbound.device")
 
 _LONGEST_WAIT = 3600.0
 
@@ -176,7 +176,7 @@ class Loop:
     def _guarded(self, call: Callable[[], object]) -> None:
         try:
             call()
-        except Exception:  # one device's mistake must not end the others
+        except BaseException:  # one device's mistake, or its sys.exit(), must not end the others
             log.exception("a call on the thread of the fleet failed")
 
     def _take_wakes(self) -> None:

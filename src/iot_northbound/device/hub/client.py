@@ -1,6 +1,5 @@
 """HubClient: a hub that posts measures and executes the commands that come back."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from iot_northbound.core.answers import Answer
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.core.failures import Log
 from iot_northbound.core.retry import AttemptFailed, Backoff, Outcome
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.core.transport import Timeouts, Transport
@@ -37,7 +37,7 @@ from iot_northbound.errors import (
 )
 from iot_northbound.ssl_config import SSLConfig
 
-log = logging.getLogger("iot_northbound.device.hub")
+log = Log("iot_northbound.device.hub")
 
 CommandHandler = Callable[[HubCommand], CommandResult | int | None]
 """Executes a command and returns its result; None means EXECUTED."""

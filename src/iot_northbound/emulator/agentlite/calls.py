@@ -134,7 +134,11 @@ Found = tuple[str, Mapping[str, Rule], str]
 
 
 def find(path: str) -> Found | None:
-    """Return a path's template, its rules by method, and the device id in it; None if there is no such path."""
+    """Return a path's template, its rules by method, and the device id in it; None if there is no such path.
+
+    One slash at the end makes no difference.
+    """
+    path = path.removesuffix("/")
     if path in PATHS:
         return path, PATHS[path], ""
     head, slash, child = path.rpartition("/")

@@ -40,7 +40,7 @@ class HubApp:
         body = await read_body(receive)
         if body is None:
             return
-        if scope["path"] != PATH:
+        if scope["path"].removesuffix("/") != PATH:
             await self._port.respond(send, 404, f"Hubs post to {PATH}.\n".encode(), content_type=_TEXT)
         elif scope["method"] != "POST":
             allow = (b"allow", b"POST")
