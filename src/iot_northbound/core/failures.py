@@ -17,10 +17,16 @@ class Log:
 
     If an application's logging handlers or filters raise, this must not stop a message: it would be tried again, and
     fail again, without end.
+
+    Args:
+        name: the logger's name.
+        own_threads: whether it is used on threads of this package. On those of the application, what ends a thread is
+            not caught: it can be an interruption that the application wants.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, own_threads: bool = True) -> None:
         self._log = logging.getLogger(name)
+        self._own_threads = own_threads
 
     def debug(self, text: str, *values: object) -> None:
         """Log a detail."""
@@ -72,7 +78,7 @@ class Log:
         except Exception:  # noqa: BLE001  # there is no other place to say it
             return False
         except BaseException:
-            if threading.current_thread() is threading.main_thread():  # Ctrl+C
+            if not self._own_threads or threading.current_thread() is threading.main_thread():  # Ctrl+C
                 raise
             return False
         return True

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 from iot_northbound.core.deadline import within
 from iot_northbound.core.failures import Log
 
-log = Log("iot_northbound.hooks")
+log = Log("iot_northbound.hooks", own_threads=False)
 
 E = TypeVar("E")
 

@@ -17,7 +17,7 @@ from iot_northbound.core.signal_safe import Flag
 from iot_northbound.errors import ClientClosedError, InvalidArgumentError, NorthApiException, SdkCode
 from iot_northbound.tokens import SHORTEST, Grant, TokenState, TokenStatus
 
-log = Log("iot_northbound.tokens")
+log = Log("iot_northbound.tokens", own_threads=False)
 
 RETRY_FIRST, RETRY_CAP = 1.0, 60.0
 """Seconds before a failed renewal in the background is first repeated, and the longest pause between later repeats."""
