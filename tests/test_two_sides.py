@@ -38,6 +38,7 @@ def test_neither_side_imports_the_other_nor_anything_that_names_the_wire(side: s
             "_lazy",
             "emulator_home",
             "error_codes",
+            "input_files",
             "owned_sqlite",
             "owned_sqlite_claim",
             "serving",
