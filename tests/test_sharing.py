@@ -92,7 +92,7 @@ class TestSettings:
             load_env({**ENVIRON, "IOT_NORTHBOUND_SECRET": "s", **given})
 
     def test_a_client_shows_no_password(self, connect: Any) -> None:
-        client = connect(NOWHERE, shared=f"redis://:{PASSWORD}@127.0.0.1:1/0")
+        client = connect(NOWHERE, shared=f"redis://:{PASSWORD}@127.0.0.1:1/0?lease=0.5")
         with pytest.raises(Exception, match="the shared state") as caught:
             client.start_timer()
         assert PASSWORD not in str(caught.value) + repr(caught.value) + repr(client)
