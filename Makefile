@@ -47,9 +47,10 @@ $(VENV)/.installed: pyproject.toml | $(INSTALLER)
 demo: $(VENV)/.demo  ## the main job, end to end, on the embedded platform
 	$(BIN)/python examples/demo.py
 
-# Every test runs in one of two processes, and all of a file in the same, because they share servers. Tests start many
-# Pythons, which keep what they have compiled, even if the environment says not to: else each compiles it again.
-WORKERS ?= 2
+# Every test runs in one of three processes, because some tests wait: two would leave part of two cores idle. All tests of
+# a file run in the same one, because they share servers. Tests start many Pythons, which keep what they have compiled,
+# even if the environment says not to: else each compiles it again.
+WORKERS ?= 3
 EVERY = -n $(WORKERS) --dist loadfile
 test coverage: export PYTHONDONTWRITEBYTECODE =
 
