@@ -231,6 +231,8 @@ def test_a_database_that_does_not_exist_is_refused(postgres_server: PostgresServ
         ("SSL error: certificate verify failed", True),
         ("server does not support SSL, but SSL was required", True),
         ("the database system is starting up", False),
+        ('FATAL:  password authentication failed for user "geoffrey"', True),
+        ('FATAL:  database "closed" does not exist', True),
     ],
 )
 def test_a_server_that_is_ended_while_it_is_asked_is_away_and_not_refused(why: str, lasts: bool) -> None:

@@ -13,8 +13,14 @@ with needs_extra("postgres"):
 
 _LASTING_TEXTS = ("authentication", "password", "does not exist", "pg_hba.conf", "certificate", "SSL", "invalid")
 """What is in the text of a refused connection if time does not cure it. The library gives no code for these."""
-_ENDED = ("closed", "SYSCALL", "eof", "EOF")
-"""What is in it if a server that uses TLS was ended in that moment."""
+_ENDED = (
+    "closed unexpectedly",
+    "closed the connection unexpectedly",
+    "SYSCALL error",
+    "unexpected eof",
+    "EOF detected",
+)
+"""What is in it if a server that uses TLS was ended in that moment. Single words could be in the name of a role."""
 _OF_A_POOLER = {
     "no such database": "PgBouncer must know the database",
     "statement pooling": "set pool_mode=transaction in PgBouncer, or session",
