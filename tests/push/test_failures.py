@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from iot_northbound.core.failures import described, name_of
 from iot_northbound.push import HandlerRetry, MemoryInbox, Message, SqliteInbox
-from iot_northbound.push.failures import described, log, name_of
+from iot_northbound.push.failures import log
 from tests.clock import eventually
 from tests.push.helpers import Log, Recorder, data_body
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from iot_northbound.core.failures import name_of
 from iot_northbound.core.suggest import did_you_mean
 from iot_northbound.errors import InvalidArgumentError
 from iot_northbound.push.events import KIND_OF, KINDS, Event
-from iot_northbound.push.failures import log, name_of
+from iot_northbound.push.failures import log
 from iot_northbound.push.handlers import Handlers, method_for
 from iot_northbound.push.workers import Delivery
 

@@ -1,7 +1,5 @@
-"""The receiver's log, and descriptions of failed handlers."""
+"""The receiver's log."""
 
-from iot_northbound.core.failures import Log, described, name_of
-
-__all__ = ["described", "log", "name_of"]
+from iot_northbound.core.failures import Log
 
 log = Log("iot_northbound.push")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from iot_northbound.core.clock import Clock
+from iot_northbound.core.failures import described
 from iot_northbound.core.signal_safe import Flag
-from iot_northbound.push.failures import described, log
+from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import InboxError, InboxInUseError
 
 NUMBER = "{n}"

@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path
 
 from iot_northbound.core.clock import SYSTEM_CLOCK, Clock
+from iot_northbound.core.failures import described
 from iot_northbound.core.signal_safe import Flag
 from iot_northbound.push.adopt import adopt_file
 from iot_northbound.push.arguments import check, check_clock, seconds
 from iot_northbound.push.duplicates import DuplicateWindow, Trace
-from iot_northbound.push.failures import described, log
+from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import DeadLetter, Deliver, InboxError, InboxInUseError, InboxLimits, InboxStats
 from iot_northbound.push.opening import NUMBER, Opening, first_free, others, places
 from iot_northbound.push.parse import Message

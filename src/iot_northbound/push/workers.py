@@ -12,7 +12,8 @@ from collections.abc import Callable
 import attrs
 
 from iot_northbound.core.clock import Clock
-from iot_northbound.push.failures import described, log
+from iot_northbound.core.failures import described
+from iot_northbound.push.failures import log
 from iot_northbound.push.inbox import Inbox, MessageGoneError
 from iot_northbound.push.metrics import Counters
 from iot_northbound.push.parse import Message, NotAMessageError
