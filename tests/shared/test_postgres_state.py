@@ -233,6 +233,8 @@ def test_a_database_that_does_not_exist_is_refused(postgres_server: PostgresServ
         ("the database system is starting up", False),
         ('FATAL:  password authentication failed for user "geoffrey"', True),
         ('FATAL:  database "closed" does not exist', True),
+        ('connection to server at "certificates.example", port 5432 failed: Connection refused', False),
+        ("failed to resolve host 'db.invalid': [Errno -2] Name or service not known", False),
     ],
 )
 def test_a_server_that_is_ended_while_it_is_asked_is_away_and_not_refused(why: str, lasts: bool) -> None:

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: statements that end in time, and errors without passwords. For the state and the inbox."""
 
+import re
 import selectors
 import time
 from collections.abc import Generator
@@ -20,7 +21,9 @@ _ENDED = (
     "unexpected eof",
     "EOF detected",
 )
-"""What is in it if a server that uses TLS was ended in that moment. Single words could be in the name of a role."""
+"""What is in it if a server that uses TLS was ended in that moment."""
+_NAMES = re.compile(r""""[^"]*"|'[^' ]*'""")
+"""Names of hosts, roles and databases. They may have any of these words."""
 _OF_A_POOLER = {
     "no such database": "PgBouncer must know the database",
     "statement pooling": "set pool_mode=transaction in PgBouncer, or session",
@@ -32,6 +35,7 @@ _CURES = _OF_A_POOLER | {"session is read-only": "it is a standby, or can only b
 
 def is_lasting(why: str) -> bool:
     """Whether time does not cure what a refused connection says."""
+    why = _NAMES.sub("", why)
     lasting = any(text in why for text in _LASTING_TEXTS) and not any(text in why for text in _ENDED)
     return lasting or any(text in why for text in _OF_A_POOLER)
 
